@@ -1,0 +1,54 @@
+"""Entry point of ``ferrolm``: finds the command's module, parses, runs, and turns our errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from ferrolm._rust import __version__
+from ferrolm.errors import FerrolmError
+
+# Command -> (module of ferrolm.cli, one line of help). A command's module has `configure(parser)` and
+# `run(arguments) -> int`, and imports what is heavy inside `run`.
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser of all commands; only the module of ``command`` is imported."""
+    parser = argparse.ArgumentParser(
+        prog="ferrolm",
+        description="From raw text to generated text: tokenize, count, train, generate.",
+        epilog="Each command explains itself: ferrolm COMMAND --help",
+    )
+    parser.add_argument("--version", action="version", version=f"ferrolm {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, help_line) in COMMANDS.items():
+        subparser = commands.add_parser(
+            name,
+            help=help_line,
+            description=help_line,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        if name == command:
+            importlib.import_module(f"ferrolm.cli.{module}").configure(subparser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status (0 done, 1 failed, 2 wrong usage, 130 interrupted)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((word for word in words if not word.startswith("-")), None)
+    parsed = build_parser(command).parse_args(words)
+    try:
+        status: int = importlib.import_module(f"ferrolm.cli.{COMMANDS[parsed.command][0]}").run(parsed)
+    except FerrolmError as error:
+        print(f"ferrolm {parsed.command}: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"ferrolm {parsed.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    return status

@@ -1,0 +1,18 @@
+//! What every crate of the workspace needs, and nothing that only one needs.
+//!
+//! - [`pool`]: the one thread pool, safe to use after `fork`
+//! - [`cancel`]: the flag that long calls poll so that Ctrl-C is answered
+//! - [`simd`]: which instruction set the kernels use, decided once at run time
+//! - [`atomic_file`]: files that are either written whole or not at all
+//! - [`read`]: reading files within a limit, with errors that name the path
+
+pub mod atomic_file;
+pub mod cancel;
+mod error;
+pub mod pool;
+pub mod read;
+pub mod simd;
+mod unsafe_list;
+
+pub use cancel::{Cancel, Cancelled};
+pub use error::FileError;

@@ -1,0 +1,8 @@
+//! Bindings of `ferrolm-attention`.
+
+use pyo3::prelude::*;
+
+#[expect(clippy::unnecessary_wraps, reason = "the room is still empty")]
+pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The one place where errors of the crates become Python exceptions of `ferrolm.errors`.
+
+use std::io::ErrorKind;
+
+use ferrolm_base::FileError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+/// Classes of `ferrolm.errors`; the variants bear their Python names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    InvalidArgumentError,
+    InvalidEncodingError,
+    InvalidFileError,
+    FileAccessError,
+    MissingFileError,
+    ShapeError,
+    LimitError,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidArgumentError => "InvalidArgumentError",
+            Self::InvalidEncodingError => "InvalidEncodingError",
+            Self::InvalidFileError => "InvalidFileError",
+            Self::FileAccessError => "FileAccessError",
+            Self::MissingFileError => "MissingFileError",
+            Self::ShapeError => "ShapeError",
+            Self::LimitError => "LimitError",
+        }
+    }
+
+    /// An exception of this class with `message`.
+    pub fn error(self, message: impl Into<String>) -> PyErr {
+        let message = message.into();
+        Python::attach(|py| match self.class(py) {
+            Ok(class) => PyErr::from_type(class, message),
+            Err(error) => error,
+        })
+    }
+
+    fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+        static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+        let module = MODULE.get_or_try_init(py, || py.import("ferrolm.errors").map(Bound::unbind))?;
+        Ok(module.bind(py).getattr(self.name())?.cast_into()?)
+    }
+}
+
+/// Errors of the crates, as the exception a Python user expects.
+pub trait ToPyErr {
+    fn to_py_err(self) -> PyErr;
+}
+
+impl ToPyErr for FileError {
+    fn to_py_err(self) -> PyErr {
+        match self.source.kind() {
+            ErrorKind::NotFound => Kind::MissingFileError.error(self.to_string()),
+            ErrorKind::OutOfMemory => PyMemoryError::new_err(self.to_string()),
+            _ => Kind::FileAccessError.error(self.to_string()),
+        }
+    }
+}
+
+impl ToPyErr for ferrolm_base::Cancelled {
+    /// Only seen if a call was cancelled without a signal's exception, which `enter` does not do.
+    fn to_py_err(self) -> PyErr {
+        PyKeyboardInterrupt::new_err(self.to_string())
+    }
+}

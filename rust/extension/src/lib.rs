@@ -1,0 +1,25 @@
+//! The Python module `ferrolm._rust`: conversion between Python objects and the crates, and nothing else.
+//!
+//! One file per crate, each with a `register` function. A binding extracts its arguments, calls the crate inside
+//! [`enter::enter`] or [`enter::enter_brief`], and converts the result.
+
+use pyo3::prelude::*;
+
+mod attention;
+mod base;
+mod embedding;
+mod enter;
+mod errors;
+mod ngram;
+mod sampling;
+mod tokenizer;
+
+#[pymodule(gil_used = false)]
+fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    base::register(module)?;
+    tokenizer::register(module)?;
+    ngram::register(module)?;
+    sampling::register(module)?;
+    attention::register(module)?;
+    embedding::register(module)
+}
