@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ferrolm.errors import InvalidArgumentError
-
 if TYPE_CHECKING:
     from ferrolm.models.config import GPT2Config
 
@@ -17,8 +15,8 @@ __all__ = ["KeyValueCache"]
 class KeyValueCache:
     """Keys and values of every layer, [batch, heads, capacity, head_dim] each, of which ``length`` are filled.
 
-    The buffers are made when the first keys arrive (which tell batch, dtype and device), double when they are
-    full, and never exceed ``max_length`` positions.
+    The buffers are made when the first keys arrive (which tell batch, dtype and device) and double when they are full,
+    up to ``n_positions``; a left-padded batch may need more, because padding takes room but no position.
 
     >>> import torch
     >>> from ferrolm.models import GPT2Config
@@ -30,7 +28,7 @@ class KeyValueCache:
 
     def __init__(self, config: GPT2Config, capacity: int = 64) -> None:
         self.max_length = config.n_positions
-        self.capacity = min(max(capacity, 1), self.max_length)
+        self.capacity = max(capacity, 1)
         self._layers: list[tuple[Tensor, Tensor] | None] = [None] * config.n_layer
         self._lengths = [0] * config.n_layer
 
@@ -54,12 +52,10 @@ class KeyValueCache:
     def _grown(
         self, old: tuple[Tensor, Tensor] | None, like: Tensor, filled: int, needed: int
     ) -> tuple[Tensor, Tensor]:
-        if needed > self.max_length:
-            raise InvalidArgumentError(
-                f"the cache would hold {needed} positions, at most {self.max_length} fit the model"
-            )
         while self.capacity < needed:
-            self.capacity = min(2 * self.capacity, self.max_length)
+            self.capacity *= 2
+        if needed <= self.max_length:
+            self.capacity = min(self.capacity, self.max_length)
         batch, heads, _, head_dim = like.shape
         keys, values = (like.new_empty(batch, heads, self.capacity, head_dim) for _ in range(2))
         if old is not None:

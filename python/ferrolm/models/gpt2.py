@@ -170,16 +170,15 @@ class GPT2Model(nn.Module):
         """Hidden states after the last layer norm; see `GPT2LMHeadModel.forward` for the arguments."""
         past = 0 if cache is None else cache.length
         time = input_ids.shape[1]
-        if past + time > self.config.n_positions:
-            raise InvalidArgumentError(
-                f"{past + time} tokens, at most {self.config.n_positions} (n_positions) fit the model"
-            )
-        if position_ids is None:
-            position_ids = _positions(attention_mask, past, time, input_ids.device)
-        mask = None
         if attention_mask is not None and attention_mask.shape != (input_ids.shape[0], past + time):
             shapes = f"{list(attention_mask.shape)}, expected {[input_ids.shape[0], past + time]}"
             raise ShapeError(f"attention_mask has shape {shapes}: [batch, tokens in the cache + new tokens]")
+        if position_ids is None:
+            if past + time > self.config.n_positions:
+                limit = f"at most {self.config.n_positions} (n_positions) fit the model"
+                raise InvalidArgumentError(f"{past + time} tokens, {limit}")
+            position_ids = _positions(attention_mask, past, time, input_ids.device)
+        mask = None
         if attention_mask is not None or (past and time > 1):
             mask = causal_mask(time, past + time, attention_mask, input_ids.device)
         x = F.dropout(self.wte(input_ids) + self.wpe(position_ids), self.config.embd_pdrop, self.training)
@@ -233,7 +232,7 @@ class GPT2LMHeadModel(nn.Module):
         """Logits of the next token at every position, and the loss when labels are given.
 
         input_ids: int64 [batch, time]. attention_mask: [batch, time in the cache + time], nonzero for tokens, zero
-        for padding (on the left, for generation). position_ids: [batch, time]; by default counted from the mask.
+        for padding (on the left, for generation). position_ids: [batch, time], below ``n_positions``; by default counted from the mask.
         cache: tokens seen before; the new ones are appended. labels: int64 [batch, time], usually ``input_ids``
         itself: position t is scored on label t + 1, and -100 is not scored; shift_labels: the same, already
         shifted, so that position t is scored on label t. logits_to_keep: the last n positions alone (0: all).
