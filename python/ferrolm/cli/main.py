@@ -12,7 +12,11 @@ from ferrolm.errors import FerrolmError
 
 # Command -> (module of ferrolm.cli, one line of help). A command's module has `configure(parser)` and
 # `run(arguments) -> int`, and imports what is heavy inside `run`.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "train-tokenizer": ("train_tokenizer", "Learn a byte-level BPE tokenizer.json from text."),
+    "prepare": ("prepare", "Tokenize text into a token file for training."),
+    "pretrain": ("pretrain", "Train a language model as a TOML file says."),
+}
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
