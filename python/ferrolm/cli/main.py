@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train-tokenizer": ("train_tokenizer", "Learn a byte-level BPE tokenizer.json from text."),
     "prepare": ("prepare", "Tokenize text into a token file for training."),
     "pretrain": ("pretrain", "Train a language model as a TOML file says."),
+    "generate": ("generate", "Continue a text with a language model."),
 }
 
 
