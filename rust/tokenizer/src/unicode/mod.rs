@@ -1,0 +1,63 @@
+//! Character classes of the GPT-2 pattern, pinned to Unicode 16 as the reference engine is.
+//!
+//! A two-stage table: 64 code points share an index entry, equal blocks are stored once.
+
+#[rustfmt::skip]
+mod table;
+
+/// What the GPT-2 pattern tells apart: `\p{L}`, `\p{N}`, `\s` and the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Class {
+    Other = 0,
+    Letter = 1,
+    Number = 2,
+    Space = 3,
+}
+
+impl Class {
+    pub const fn of(character: char) -> Self {
+        let code = character as usize;
+        let block = &table::BLOCKS[table::INDEX[code >> 6] as usize];
+        match (block[(code >> 5) & 1] >> ((code & 31) * 2)) & 3 {
+            0 => Self::Other,
+            1 => Self::Letter,
+            2 => Self::Number,
+            _ => Self::Space,
+        }
+    }
+}
+
+/// [`Class::of`] for the 128 ASCII characters.
+pub static ASCII: [Class; 128] = {
+    let mut classes = [Class::Other; 128];
+    let mut code = 0;
+    while code < 128 {
+        classes[code] = Class::of(code as u8 as char);
+        code += 1;
+    }
+    classes
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_those_of_unicode_16() {
+        for (text, class) in [
+            ("aZäßжאक漢", Class::Letter),
+            ("07²½Ⅷ٣", Class::Number),
+            (" \t\n\u{85}\u{a0}\u{3000}\u{2028}", Class::Space),
+            ("!'_\u{301}😀\u{200b}\u{feff}\u{10ffff}", Class::Other),
+            // Letters new in 16 are letters, those of 17 are unassigned here.
+            ("\u{10d4a}\u{16d40}", Class::Letter),
+            ("\u{10940}\u{323b0}", Class::Other),
+        ] {
+            for character in text.chars() {
+                assert_eq!(Class::of(character), class, "{character:?}");
+            }
+        }
+        assert_eq!(Class::of('\u{130ff}'), Class::Letter);
+    }
+}
