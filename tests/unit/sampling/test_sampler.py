@@ -31,7 +31,7 @@ def test_it_draws_what_sample_draws_from_the_same_past() -> None:
         ids = sampler.sample(now)
         np.testing.assert_array_equal(ids, sample(now, params, prompt=prompt, history=past, step=step))
         sampler.accept(ids)
-        past = [row + [token] for row, token in zip(past, ids.tolist(), strict=True)]
+        past = [[*row, token] for row, token in zip(past, ids.tolist(), strict=True)]
     assert sampler.steps == [30, 30, 30]
 
 
