@@ -96,5 +96,18 @@ def derived_seeds(seed: int, count: int) -> list[int]: ...
 def uniforms(seeds: NDArray[np.uint64], steps: NDArray[np.uint64]) -> NDArray[np.float64]: ...
 
 # attention
+def scaled_dot_product_attention(
+    query: NDArray[Any],
+    key: NDArray[Any],
+    value: NDArray[Any],
+    mask: NDArray[np.bool_] | NDArray[np.float32] | None,
+    *,
+    dtype: str,
+    causal: bool,
+    lower_right: bool,
+    scale: float | None,
+    window: int | None,
+    softcap: float | None,
+) -> NDArray[Any]: ...
 
 # embedding

@@ -86,3 +86,14 @@ impl ToPyErr for ferrolm_sampling::SamplingError {
         }
     }
 }
+
+impl ToPyErr for ferrolm_attention::AttentionError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_attention::AttentionError as Error;
+        match self {
+            Error::Cancelled(cancelled) => cancelled.to_py_err(),
+            Error::Shapes { .. } | Error::Mask { .. } => Kind::ShapeError.error(self.to_string()),
+            _ => Kind::InvalidArgumentError.error(self.to_string()),
+        }
+    }
+}
