@@ -12,7 +12,10 @@ from ferrolm.errors import FerrolmError
 
 # Command -> (module of ferrolm.cli, one line of help). A command's module has `configure(parser)` and
 # `run(arguments) -> int`, and imports what is heavy inside `run`.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "all of it in under two minutes: clean a page, tokenize, count, score, generate"),
+    "clean": ("clean", "make clean text of an HTML page or a text file"),
+}
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
