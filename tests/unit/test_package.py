@@ -16,14 +16,20 @@ def run_python(code: str, **environment: str) -> str:
     import os
 
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
 
 def test_import_brings_neither_torch_nor_transformers_nor_the_hub():
-    loaded = run_python("import sys, ferrolm; print(*sorted(m.partition('.')[0] for m in sys.modules))").split()
+    loaded = run_python(
+        "import sys, ferrolm; print(*sorted(m.partition('.')[0] for m in sys.modules))"
+    ).split()
     assert not {"torch", "transformers", "huggingface_hub", "tokenizers"} & set(loaded)
 
 
@@ -34,7 +40,9 @@ def test_every_public_name_is_there():
 
 
 def test_rooms_are_reachable_as_attributes():
-    code = "import ferrolm; print(ferrolm.ngram.__name__, ferrolm.sampling.__name__, ferrolm.attention.__name__)"
+    code = (
+        "import ferrolm; print(ferrolm.ngram.__name__, ferrolm.sampling.__name__, ferrolm.attention.__name__)"
+    )
     assert run_python(code) == "ferrolm.ngram ferrolm.sampling ferrolm.attention"
 
 
@@ -65,7 +73,9 @@ def test_errors_are_caught_as_ours_and_as_the_builtin(error, builtin):
 
 
 def test_a_missing_extra_says_what_to_install():
-    with pytest.raises(errors.MissingExtraError, match=r"models needs no_such_module.*pip install 'ferrolm\[torch\]'"):
+    with pytest.raises(
+        errors.MissingExtraError, match=r"models needs no_such_module.*pip install 'ferrolm\[torch\]'"
+    ):
         _extras.require("no_such_module", extra="torch", purpose="models")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferrolm.errors import InvalidArgumentError, ShapeError
-from ferrolm.evaluation.bootstrap import bootstrap, check, percentiles
+from ferrolm.evaluation.intervals import bootstrap, check, percentiles
 from ferrolm.evaluation.result import Result
 
 __all__ = ["Average", "accuracy", "f1"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError, ShapeError
-from ferrolm.evaluation.bootstrap import bootstrap
+from ferrolm.evaluation.intervals import bootstrap
 from ferrolm.evaluation.result import Result
 
 __all__ = ["bleu", "chrf", "rouge"]
