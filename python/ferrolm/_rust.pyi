@@ -2,7 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from typing import Self, final
+from typing import Any, Self, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
 
 # base
 __version__: str
@@ -36,7 +39,75 @@ class BpeWordCounter:
 # ngram
 
 # sampling
+_Ragged: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.int64]]
+_Tokens: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float32] | None]
+
+@final
+class RowParams:
+    def __new__(
+        cls,
+        *,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        min_p: float,
+        repetition_penalty: float,
+        presence_penalty: float,
+        frequency_penalty: float,
+        logit_bias: list[tuple[int, float]],
+        seed: int | None,
+    ) -> RowParams: ...
+
+@final
+class Sampler:
+    def __new__(cls, params: list[RowParams]) -> Sampler: ...
+    def __len__(self) -> int: ...
+    def sample(
+        self, logits: NDArray[Any], dtype: str, rows: list[int] | None, logprobs: str | None
+    ) -> _Tokens: ...
+    def accept(self, tokens: NDArray[np.uint32], rows: list[int] | None) -> None: ...
+    def reset(self, row: int, params: RowParams | None, prompt: NDArray[np.uint32]) -> None: ...
+    def clocks(self) -> tuple[list[int], list[int]]: ...
+    def histories(self) -> tuple[list[int], NDArray[np.uint32], NDArray[np.uint32]]: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(state: bytes) -> Sampler: ...
+
+def sample(
+    logits: NDArray[Any],
+    dtype: str,
+    params: RowParams | list[RowParams],
+    *,
+    prompt: _Ragged | None,
+    history: _Ragged | None,
+    seeds: NDArray[np.uint64] | None,
+    steps: NDArray[np.uint64],
+    logprobs: str | None,
+) -> _Tokens: ...
+def filtered_probabilities(
+    logits: NDArray[Any],
+    dtype: str,
+    params: RowParams | list[RowParams],
+    *,
+    prompt: _Ragged | None,
+    history: _Ragged | None,
+) -> NDArray[np.float32]: ...
+def derived_seeds(seed: int, count: int) -> list[int]: ...
+def uniforms(seeds: NDArray[np.uint64], steps: NDArray[np.uint64]) -> NDArray[np.float64]: ...
 
 # attention
+def scaled_dot_product_attention(
+    query: NDArray[Any],
+    key: NDArray[Any],
+    value: NDArray[Any],
+    mask: NDArray[np.bool_] | NDArray[np.float32] | None,
+    *,
+    dtype: str,
+    causal: bool,
+    lower_right: bool,
+    scale: float | None,
+    window: int | None,
+    softcap: float | None,
+) -> NDArray[Any]: ...
 
 # embedding
