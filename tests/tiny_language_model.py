@@ -10,6 +10,8 @@ from ferrolm.tokenizers import Tokenizer, pre_tokenizers
 
 END = "<|end|>"
 
+torch.set_num_threads(1)  # at this size threads cost more than they bring
+
 
 def byte_tokenizer() -> Tokenizer:
     """One token a byte, and END: 257 tokens."""

@@ -24,7 +24,7 @@ SETTINGS = st.fixed_dictionaries(
 
 
 @given(PROMPTS, SETTINGS, st.integers(0, 2**64 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_batch_gives_what_its_prompts_give_alone(
     prompts: list[str], asked: dict[str, object], seed: int
 ) -> None:
@@ -38,7 +38,7 @@ def test_a_batch_gives_what_its_prompts_give_alone(
 
 
 @given(PROMPTS, st.integers(1, 4), st.integers(0, 2**64 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_so_do_several_continuations(prompts: list[str], copies: int, seed: int) -> None:
     asked = {"do_sample": True, "seed": seed, "num_return_sequences": copies, "max_new_tokens": 12}
     batch = model.generate(prompts, **asked)
