@@ -25,7 +25,7 @@ class Token(NamedTuple):
     offsets: tuple[int, int]
 
     def as_tuple(self) -> tuple[int, str, tuple[int, int]]:
-        return tuple(self)
+        return (self.id, self.value, self.offsets)
 
 
 class Model(_rust.TokenizerModel):

@@ -159,7 +159,7 @@ class TemplateProcessing(PostProcessor):
             "pair": _template(pair if pair is not None else "$A:0 $B:1"),
             "special_tokens": {token["id"]: token for token in tokens},
         }
-        used = {piece["Sequence"]["id"] for piece in state["pair"] if "Sequence" in piece}  # type: ignore[union-attr]
+        used = {piece["Sequence"]["id"] for piece in state["pair"] if "Sequence" in piece}
         if used != {"A", "B"}:
             raise InvalidArgumentError(f"pair: found {pair!r}, expected both $A and $B")
         return super().__new__(cls, json.dumps(state))

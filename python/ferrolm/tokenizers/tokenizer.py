@@ -24,7 +24,7 @@ _Path = str | os.PathLike[str]
 _Text = str | bytes
 
 
-class Tokenizer(_rust.Tokenizer, Batching):
+class Tokenizer(Batching):
     """A pipeline from text to ids and back, with the methods of `tokenizers.Tokenizer`, and arrays besides.
 
     Made by `from_file`, `from_pretrained`, `from_str`, or from a model and further parts:
