@@ -114,32 +114,22 @@ impl Encoding {
 
     /// Append `other`; every overflowing part of one is combined with the other and its overflowing parts.
     ///
-    /// With `growing_offsets`, offsets of `other` count from the end of the last token here.
+    /// With `growing_offsets`, offsets of `other` count from the end of the last token here. As in the reference,
+    /// combinations have overflowing parts of their own where both sides were truncated.
     pub fn merge_with(&mut self, other: &Self, growing_offsets: bool) {
+        let combine = |mine: &Self, theirs: &Self| {
+            let mut combined = mine.clone();
+            combined.merge_with(theirs, growing_offsets);
+            combined
+        };
         let mut overflowing = Vec::new();
         for mine in &self.overflowing {
-            for theirs in std::iter::once(other).chain(&other.overflowing) {
-                overflowing.push(mine.merged(theirs, growing_offsets));
-            }
+            overflowing.push(combine(mine, other));
+            overflowing.extend(other.overflowing.iter().map(|theirs| combine(mine, theirs)));
         }
-        for theirs in &other.overflowing {
-            overflowing.push(self.merged(theirs, growing_offsets));
-        }
+        overflowing.extend(other.overflowing.iter().map(|theirs| combine(self, theirs)));
         self.append(other, growing_offsets);
         self.overflowing = overflowing;
-    }
-
-    fn merged(&self, other: &Self, growing_offsets: bool) -> Self {
-        // Overflowing parts have none of their own, so this does not recurse further.
-        let mut merged = self.without_overflow();
-        merged.append(other, growing_offsets);
-        merged
-    }
-
-    fn without_overflow(&self) -> Self {
-        let mut copy = self.slice(0..self.len());
-        copy.sequence_ranges.clone_from(&self.sequence_ranges);
-        copy
     }
 
     fn append(&mut self, other: &Self, growing_offsets: bool) {
