@@ -219,7 +219,7 @@ class TokenFileWriter:
 
     def add_batch(self, ids: npt.NDArray[Any], offsets: npt.ArrayLike, text_bytes: int = 0) -> None:
         """Append documents: ids [total], offsets [documents + 1]; ``text_bytes`` of all of them together."""
-        if ids.size and not (0 <= int(ids.min()) and int(ids.max()) < self.vocab_size):
+        if ids.size and not (int(ids.min()) >= 0 and int(ids.max()) < self.vocab_size):
             found = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
             raise InvalidArgumentError(f"token id {found} is outside the vocabulary of {self.vocab_size}")
         self._write(ids.astype(self._dtype, copy=False).tobytes())

@@ -100,7 +100,7 @@ def train_bpe(
 
     >>> trained = train_bpe(["low lower lowest low"], BpeTrainer(vocab_size=10))
     >>> trained.merges
-    [('l', 'o')]
+    [('l', 'o'), ('lo', 'w')]
     """
     counter = BpeWordCounter(add_prefix_space=add_prefix_space, split=use_regex)
     for batch in _batches(texts):
@@ -129,14 +129,15 @@ def byte_level_bpe_json(
 
     >>> trained = train_bpe(["low lower lowest low"], BpeTrainer(vocab_size=10))
     >>> json.loads(byte_level_bpe_json(trained))["model"]["merges"]
-    [['l', 'o']]
+    [['l', 'o'], ['lo', 'w']]
     """
     flags = ("single_word", "lstrip", "rstrip", "normalized")
     added = [
         {
             "id": trained.vocab[_content(token)],
             "content": _content(token),
-            **{flag: bool(getattr(token, flag, False)) for flag in flags},
+            # A plain string has no flags (its `lstrip` is a method).
+            **{flag: not isinstance(token, str) and getattr(token, flag, False) for flag in flags},
             "special": True,
         }
         for token in special_tokens
