@@ -63,7 +63,8 @@ class BlockSampler:
         first = (step * self.world_size + self.rank) * self.batch_size
         starts = self._block_starts(first, self.batch_size)
         rows = starts[:, None] + np.arange(self.block_size + 1)
-        return self.tokens[rows].astype(np.int64)
+        blocks: npt.NDArray[np.int64] = self.tokens[rows].astype(np.int64)
+        return blocks
 
     def epoch(self, step: int) -> float:
         """How often the stream has been seen before batch ``step``."""

@@ -45,14 +45,16 @@ MAGIC = b"FERROTOK"
 VERSION = 1
 _HEADER = struct.Struct("<8sIIQQQ32sI")
 HEADER_SIZE = _HEADER.size + 4
-_DTYPES = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
+_DTYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
 # Characters of text per call of the tokenizer: enough to keep all threads busy, little memory.
 _BATCH_CHARACTERS = 1 << 22
 
 
 class _Ragged(Protocol):
-    ids: npt.NDArray[np.uint32]
-    offsets: npt.NDArray[np.int64]
+    @property
+    def ids(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]: ...
 
 
 class _BatchTokenizer(Protocol):

@@ -177,7 +177,9 @@ def _section(kind: type[_Section], name: str, values: Mapping[str, Any]) -> _Sec
         if key not in hints:
             raise UnknownNameError(f"unknown setting {name}.{key}{nearest(key, hints)}")
         _check_type(f"{name}.{key}", value, hints[key])
-    converted = {key: float(value) if hints[key] is float else value for key, value in values.items()}
+    converted: dict[str, Any] = {
+        key: float(value) if hints[key] is float else value for key, value in values.items()
+    }
     return kind(**converted)
 
 

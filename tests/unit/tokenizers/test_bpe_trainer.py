@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +20,8 @@ from ferrolm.errors import (
     InvalidTypeError,
     MissingFileError,
 )
-from ferrolm.tokenizers.trainers import BpeTrainer, train_bpe, train_bpe_from_files
+from ferrolm.tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+from ferrolm.tokenizers.trainers import BpeTrainer
 
 
 def slow_bpe(words: Counter[str], merges: int) -> list[tuple[str, str]]:
@@ -44,52 +48,87 @@ def slow_bpe(words: Counter[str], merges: int) -> list[tuple[str, str]]:
     return learnt
 
 
+def untrained() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return tokenizer
+
+
+def train(texts: Any, **options: Any) -> Any:
+    """The model that is learnt, as in tokenizer.json."""
+    tokenizer = untrained()
+    tokenizer.train_from_iterator(texts, BpeTrainer(show_progress=False, **options))
+    return json.loads(tokenizer.to_str())["model"]
+
+
 def test_merges_are_those_of_the_textbook() -> None:
     words = Counter({"low": 5, "lower": 2, "newest": 6, "widest": 3, "wow": 2, "ewe": 4})
     texts = [word for word, count in words.items() for _ in range(count)]
-    expected = slow_bpe(words, 12)
     alphabet = len(set("".join(words)))
-    trained = train_bpe(texts, BpeTrainer(vocab_size=alphabet + 12))
-    assert trained.merges == expected
-    assert len(trained.vocab) == alphabet + 12
+    model = train(texts, vocab_size=alphabet + 12)
+    assert list(map(tuple, model["merges"])) == slow_bpe(words, 12)
+    assert len(model["vocab"]) == alphabet + 12
 
 
 def test_lists_of_texts_and_affixes() -> None:
-    trained = train_bpe(
-        [["ab ab"], ["ab"]], BpeTrainer(continuing_subword_prefix="##", end_of_word_suffix="</w>")
-    )
-    assert trained.merges[0] == ("a", "##b</w>")
-    assert "ab</w>" in trained.vocab
+    model = train([["ab ab"], ["ab"]], continuing_subword_prefix="##", end_of_word_suffix="</w>")
+    assert model["merges"][0] == ["a", "##b</w>"]
+    assert "ab</w>" in model["vocab"]
+    assert (model["continuing_subword_prefix"], model["end_of_word_suffix"]) == ("##", "</w>")
+
+
+def test_a_trained_tokenizer_is_ready_for_use() -> None:
+    tokenizer = untrained()
+    special = AddedToken("<mask>", lstrip=True)
+    tokenizer.train_from_iterator(["the cat sat on the mat"] * 3, BpeTrainer(special_tokens=["<s>", special]))
+    assert tokenizer.encode("<s>the mat <mask>").tokens == ["<s>", "the", "Ġmat", " <mask>"]
+    tokenizer.train_from_iterator(["something else"], BpeTrainer())
+    assert tokenizer.token_to_id("Ġmat") is None, "training again starts anew"
+    assert Tokenizer.from_str(tokenizer.to_str()).encode("else").tokens == tokenizer.encode("else").tokens
+
+
+def test_settings_can_be_read_and_have_the_usual_defaults() -> None:
+    trainer = BpeTrainer(special_tokens=["<s>"], initial_alphabet=["xy", ""])
+    assert (trainer.vocab_size, trainer.min_frequency, trainer.initial_alphabet) == (30000, 0, ["x"])
+    assert trainer.special_tokens == [AddedToken("<s>", special=True, normalized=False)]
 
 
 def test_nothing_to_learn_from() -> None:
     for texts in ([], [""], ["", ""]):
         with pytest.raises(InvalidArgumentError, match="no text to learn a vocabulary from"):
-            train_bpe(texts, BpeTrainer())
+            train(texts)
 
 
 def test_bad_arguments() -> None:
     with pytest.raises(InvalidArgumentError, match="vocab_size must not be negative: -1"):
         BpeTrainer(vocab_size=-1)
-    with pytest.raises(InvalidTypeError, match="strings or lists of strings, found int"):
-        train_bpe([[1]], BpeTrainer())  # type: ignore[list-item]
+    with pytest.raises(InvalidTypeError, match="iterator: found int, expected str or lists of str"):
+        train([[1]])
+    with pytest.raises(InvalidTypeError, match="files: found str, expected a list of paths"):
+        untrained().train("a.txt")
+    with pytest.raises(InvalidArgumentError, match=r"pre_tokenizer is None, training needs .*ByteLevel"):
+        Tokenizer(models.BPE()).train_from_iterator(["a"])
+    with pytest.raises(InvalidTypeError, match="trainer: found int, expected BpeTrainer"):
+        untrained().train_from_iterator(["a"], 7)  # type: ignore[arg-type]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"none\.txt"):
-        train_bpe_from_files([tmp_path / "none.txt"], BpeTrainer())
+        untrained().train([tmp_path / "none.txt"])
     (tmp_path / "bad.txt").write_bytes(b"fine\n\xff\n")
     with pytest.raises(InvalidEncodingError, match=r"bad\.txt: invalid UTF-8 at byte 5"):
-        train_bpe_from_files([tmp_path / "bad.txt"], BpeTrainer())
+        untrained().train([tmp_path / "bad.txt"])
 
 
-def test_an_error_in_the_iterator_arrives() -> None:
-    def texts() -> object:
+def test_an_error_in_the_iterator_arrives_and_the_tokenizer_stays() -> None:
+    def texts() -> Iterator[str]:
         yield "fine"
         raise RuntimeError("the iterator's own")
 
+    tokenizer = untrained()
     with pytest.raises(RuntimeError, match="the iterator's own"):
-        train_bpe(texts(), BpeTrainer())  # type: ignore[arg-type]
+        tokenizer.train_from_iterator(texts())
+    assert tokenizer.get_vocab_size() == 0
 
 
 def test_ctrl_c_stops_the_training() -> None:
@@ -102,5 +141,5 @@ def test_ctrl_c_stops_the_training() -> None:
     timer.start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        train_bpe(texts, BpeTrainer(vocab_size=2_000_000))
+        train(texts, vocab_size=2_000_000)
     assert time.monotonic() - started < 3.0
