@@ -12,7 +12,11 @@ from ferrolm.errors import FerrolmError
 
 # Command -> (module of ferrolm.cli, one line of help). A command's module has `configure(parser)` and
 # `run(arguments) -> int`, and imports what is heavy inside `run`.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "count-ngrams": ("count_ngrams", "Count the n-grams of a text or of token ids."),
+    "train-ngram": ("train_ngram", "Estimate a Kneser-Ney n-gram language model."),
+    "score": ("score", "Score text with an n-gram language model."),
+}
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
