@@ -83,11 +83,11 @@ impl Row<'_> {
     /// Block maxima; returns the maximum of the row. Errors on NaN, +inf, and when nothing is above -inf.
     pub fn scan_maxima(&self, maxima: &mut Vec<f32>, buffer: &mut Vec<f32>) -> Result<f32, SamplingError> {
         maxima.resize(self.blocks(), 0.0);
-        let mut bits = 0;
+        let mut nan = false;
         self.for_each_stretch(buffer, |block, values| {
-            bits = bits.max((self.kernels.maxima)(values, &mut maxima[block..]));
+            nan |= (self.kernels.maxima)(values, &mut maxima[block..]);
         });
-        self.checked_maximum(maxima, bits, buffer)
+        self.checked_maximum(maxima, nan, buffer)
     }
 
     /// The same, and for each block the sum of 2^((x - its maximum) · scale).
@@ -100,35 +100,30 @@ impl Row<'_> {
     ) -> Result<f32, SamplingError> {
         maxima.resize(self.blocks(), 0.0);
         sums.resize(self.blocks(), 0.0);
-        let mut bits = 0;
+        let mut nan = false;
         self.for_each_stretch(buffer, |block, values| {
-            bits = bits.max((self.kernels.maxima_and_sums)(
-                values,
-                scale,
-                &mut maxima[block..],
-                &mut sums[block..],
-            ));
+            nan |= (self.kernels.maxima_and_sums)(values, scale, &mut maxima[block..], &mut sums[block..]);
         });
-        self.checked_maximum(maxima, bits, buffer)
+        self.checked_maximum(maxima, nan, buffer)
     }
 
     /// Maxima of the lanes of each block, sixteen a block: a finer net than block maxima.
     pub fn scan_lanes(&self, maxima: &mut Vec<[f32; LANES]>, buffer: &mut Vec<f32>) {
         maxima.resize(self.blocks(), [0.0; LANES]);
         self.for_each_stretch(buffer, |block, values| {
-            (self.kernels.lane_maxima)(values, &mut maxima[block..])
+            (self.kernels.lane_maxima)(values, &mut maxima[block..]);
         });
     }
 
     fn checked_maximum(
         &self,
         maxima: &[f32],
-        bits: u32,
+        nan: bool,
         buffer: &mut Vec<f32>,
     ) -> Result<f32, SamplingError> {
         let maximum = maxima.iter().fold(f32::NEG_INFINITY, |top, block| top.max(*block));
         let row = self.index;
-        if bits <= f32::INFINITY.to_bits() && maximum.is_finite() {
+        if !nan && maximum.is_finite() {
             return Ok(maximum);
         }
         let all = self.part(0, self.values.len(), self.patches, buffer);
