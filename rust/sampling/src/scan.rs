@@ -5,7 +5,7 @@ use crate::history::Patch;
 use crate::kernels::{BLOCK, Kernels, LANES};
 use crate::logits::Values;
 
-/// 16-bit logits are widened this many at a time: 16 KB of float32, which stay in the first-level cache.
+/// 16-bit logits are widened, and patched ones copied, this many at a time: 16 KB of float32, which stay in the first-level cache.
 const STRETCH: usize = 16 * BLOCK;
 
 /// A row as the filters see it: float32, with the patched logits in place of those in memory.
@@ -70,8 +70,8 @@ impl Row<'_> {
         while start < end {
             let next_patch = patches.first().map_or(end, |patch| patch.token as usize / BLOCK * BLOCK);
             let stop = match self.values {
+                // In place up to a patch; from there a copy, of more than one block because patches come in swarms.
                 Values::Float32(_) if next_patch > start => next_patch,
-                Values::Float32(_) => (start + BLOCK).min(end),
                 _ => (start + STRETCH).min(end),
             };
             visit(start / BLOCK, self.part(start, stop, patches, buffer));
