@@ -33,6 +33,8 @@ pub trait Lanes: Copy {
 
     fn splat(value: f32) -> Self;
     fn load(values: &[f32; LANES]) -> Self;
+    fn load_float16(bits: &[u16; LANES]) -> Self;
+    fn load_bfloat16(bits: &[u16; LANES]) -> Self;
     fn store(self, out: &mut [f32; LANES]);
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
@@ -69,11 +71,54 @@ pub trait Lanes: Copy {
     }
 }
 
+/// A format that logits are stored in.
+pub trait Format {
+    type Stored: Copy;
+    const LOWEST: Self::Stored;
+    fn load<V: Lanes>(stored: &[Self::Stored; LANES]) -> V;
+}
+
+pub struct Float32;
+pub struct Float16;
+pub struct BFloat16;
+
+impl Format for Float32 {
+    type Stored = f32;
+    const LOWEST: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn load<V: Lanes>(stored: &[f32; LANES]) -> V {
+        V::load(stored)
+    }
+}
+
+impl Format for Float16 {
+    type Stored = u16;
+    const LOWEST: u16 = 0xfc00;
+
+    #[inline(always)]
+    fn load<V: Lanes>(stored: &[u16; LANES]) -> V {
+        V::load_float16(stored)
+    }
+}
+
+impl Format for BFloat16 {
+    type Stored = u16;
+    const LOWEST: u16 = 0xff80;
+
+    #[inline(always)]
+    fn load<V: Lanes>(stored: &[u16; LANES]) -> V {
+        V::load_bfloat16(stored)
+    }
+}
+
 /// The functions of one instruction set.
 #[derive(Clone, Copy)]
 pub struct Kernels {
     /// Maximum of each block of the values; returns whether a NaN is among them (the maxima are then void).
     pub maxima: fn(values: &[f32], maxima: &mut [f32]) -> bool,
+    pub maxima_float16: fn(bits: &[u16], maxima: &mut [f32]) -> bool,
+    pub maxima_bfloat16: fn(bits: &[u16], maxima: &mut [f32]) -> bool,
     /// The same, and for each block the sum of 2^((x - maximum) · scale).
     pub maxima_and_sums: fn(values: &[f32], scale: f32, maxima: &mut [f32], sums: &mut [f32]) -> bool,
     /// Maximum of each lane of each block: of logits that stand a multiple of sixteen apart.
@@ -96,9 +141,16 @@ pub struct Kernels {
 /// that enables the instructions, and each intrinsic would become a call.
 #[inline(always)]
 fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
+    vectors_of::<Float32>(values)
+}
+
+type Vectors<'a, F> = (&'a [[<F as Format>::Stored; LANES]], Option<[<F as Format>::Stored; LANES]>);
+
+#[inline(always)]
+fn vectors_of<F: Format>(values: &[F::Stored]) -> Vectors<'_, F> {
     let (full, rest) = values.as_chunks::<LANES>();
     let pad = || {
-        let mut padded = [f32::NEG_INFINITY; LANES];
+        let mut padded = [F::LOWEST; LANES];
         padded[..rest.len()].copy_from_slice(rest);
         padded
     };
@@ -106,18 +158,18 @@ fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
 }
 
 #[inline(always)]
-fn block_maximum<V: Lanes>(block: &[f32], flags: &mut V::Flags) -> f32 {
-    let (full, rest) = vectors(block);
+fn block_maximum<F: Format, V: Lanes>(block: &[F::Stored], flags: &mut V::Flags) -> f32 {
+    let (full, rest) = vectors_of::<F>(block);
     // Two vectors share one look for NaN, and two maxima run beside each other.
     let (pairs, last) = full.as_chunks::<2>();
     let (mut even, mut odd) = (V::splat(f32::NEG_INFINITY), V::splat(f32::NEG_INFINITY));
     for [a, b] in pairs {
-        let (a, b) = (V::load(a), V::load(b));
+        let (a, b) = (F::load::<V>(a), F::load::<V>(b));
         *flags = a.flag_nan(b, *flags);
         (even, odd) = (even.max(a), odd.max(b));
     }
     for vector in last.iter().chain(rest.as_ref()) {
-        let x = V::load(vector);
+        let x = F::load::<V>(vector);
         *flags = x.flag_nan(x, *flags);
         even = even.max(x);
     }
@@ -138,10 +190,10 @@ fn block_sum<V: Lanes>(block: &[f32], maximum: f32, scale: V) -> f32 {
 }
 
 #[inline(always)]
-pub fn maxima<V: Lanes>(values: &[f32], maxima: &mut [f32]) -> bool {
+pub fn maxima<F: Format, V: Lanes>(values: &[F::Stored], maxima: &mut [f32]) -> bool {
     let mut flags = V::CLEAR;
     for (block, maximum) in values.chunks(BLOCK).zip(maxima) {
-        *maximum = block_maximum::<V>(block, &mut flags);
+        *maximum = block_maximum::<F, V>(block, &mut flags);
     }
     V::any(flags)
 }
@@ -153,7 +205,7 @@ pub fn maxima_and_sums<V: Lanes>(values: &[f32], scale: f32, maxima: &mut [f32],
     let outputs = maxima.chunks_mut(STRETCH / BLOCK).zip(sums.chunks_mut(STRETCH / BLOCK));
     for (stretch, (maxima, sums)) in values.chunks(STRETCH).zip(outputs) {
         for (block, maximum) in stretch.chunks(BLOCK).zip(maxima.iter_mut()) {
-            *maximum = block_maximum::<V>(block, &mut flags);
+            *maximum = block_maximum::<Float32, V>(block, &mut flags);
         }
         for ((block, maximum), sum) in stretch.chunks(BLOCK).zip(maxima).zip(sums) {
             *sum = block_sum(block, *maximum, scale);

@@ -68,12 +68,11 @@ impl Row<'_> {
         let (end, mut start) = (self.values.len(), 0);
         let mut patches = self.patches;
         while start < end {
-            let next_patch = patches.first().map_or(end, |patch| patch.token as usize / BLOCK * BLOCK);
             let stop = match self.values {
-                // In place up to a patch; from there a copy, of more than one block because patches come in swarms.
-                Values::Float32(_) if next_patch > start => next_patch,
-                _ => (start + STRETCH).min(end),
+                Values::Float32(_) => float32_stop(start, patches),
+                _ => start + STRETCH,
             };
+            let stop = stop.min(end);
             visit(start / BLOCK, self.part(start, stop, patches, buffer));
             patches = from(patches, stop);
             start = stop;
@@ -84,9 +83,17 @@ impl Row<'_> {
     pub fn scan_maxima(&self, maxima: &mut Vec<f32>, buffer: &mut Vec<f32>) -> Result<f32, SamplingError> {
         maxima.resize(self.blocks(), 0.0);
         let mut nan = false;
-        self.for_each_stretch(buffer, |block, values| {
-            nan |= (self.kernels.maxima)(values, &mut maxima[block..]);
-        });
+        match self.values {
+            Values::Float16(bits) if self.patches.is_empty() => {
+                nan = (self.kernels.maxima_float16)(bits, maxima)
+            }
+            Values::BFloat16(bits) if self.patches.is_empty() => {
+                nan = (self.kernels.maxima_bfloat16)(bits, maxima)
+            }
+            _ => self.for_each_stretch(buffer, |block, values| {
+                nan |= (self.kernels.maxima)(values, &mut maxima[block..]);
+            }),
+        }
         self.checked_maximum(maxima, nan, buffer)
     }
 
@@ -121,7 +128,7 @@ impl Row<'_> {
         nan: bool,
         buffer: &mut Vec<f32>,
     ) -> Result<f32, SamplingError> {
-        let maximum = maxima.iter().fold(f32::NEG_INFINITY, |top, block| top.max(*block));
+        let maximum = largest(maxima);
         let row = self.index;
         if !nan && maximum.is_finite() {
             return Ok(maximum);
@@ -162,6 +169,36 @@ impl Row<'_> {
             (self.kernels.gather)(logits, start as u32, bound, values, tokens);
         }
     }
+}
+
+/// How far float32 logits are read at once: in place up to the block of the first patch, or a copy of the blocks in
+/// a row that have patches.
+fn float32_stop(start: usize, patches: &[Patch]) -> usize {
+    let mut stop = start;
+    for patch in patches {
+        let block = patch.token as usize / BLOCK * BLOCK;
+        if stop == start && block > start {
+            return block;
+        }
+        if block > stop || stop - start >= STRETCH {
+            return stop;
+        }
+        stop = block + BLOCK;
+    }
+    if stop == start { usize::MAX } else { stop }
+}
+
+/// Eight lanes, because a single one would wait for each comparison before the next.
+fn largest(maxima: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let (full, rest) = maxima.as_chunks::<8>();
+    let mut lanes = [f32::NEG_INFINITY; 8];
+    for chunk in full {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, *value);
+        }
+    }
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |top, value| larger(top, *value))
 }
 
 /// The patches of tokens from `start` on. They are few, and asked for in order, so that a step or two finds them.

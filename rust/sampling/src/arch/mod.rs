@@ -105,6 +105,24 @@ mod tests {
                 bits.iter().zip(&out).all(|(bits, out)| same(crate::logits::float16(*bits), *out)),
                 "{level:?}"
             );
+            // Formats read in place have the maxima of the widened numbers, and the same eye for NaN.
+            let numbers: Vec<u16> = (0..0x7c00u16).chain(0x8000..=0xfc00).rev().collect();
+            for (numbers, nan) in [(&numbers[..], false), (&bits[..], true)] {
+                let (mut wide, mut expected, mut found) =
+                    (vec![0.0; numbers.len()], vec![0.0; 256], vec![0.0; 256]);
+                for narrow in [true, false] {
+                    let kernels = kernels(level);
+                    if narrow {
+                        (kernels.widen_float16)(numbers, &mut wide)
+                    } else {
+                        (kernels.widen_bfloat16)(numbers, &mut wide)
+                    }
+                    let in_place = if narrow { kernels.maxima_float16 } else { kernels.maxima_bfloat16 };
+                    assert_eq!(in_place(numbers, &mut found), nan);
+                    assert_eq!((kernels.maxima)(&wide, &mut expected), nan);
+                    assert!(nan || found == expected, "{level:?}");
+                }
+            }
             (kernels(level).widen_bfloat16)(&bits, &mut out);
             assert!(
                 bits.iter().zip(&out).all(|(bits, out)| same(crate::logits::bfloat16(*bits), *out)),

@@ -1,6 +1,6 @@
 //! Sixteen lanes as a plain array: for any machine, and the oracle of the others.
 
-use crate::kernels::{self, Kernels, LANES, Lanes, ROUND};
+use crate::kernels::{self, BFloat16, Float16, Float32, Kernels, LANES, Lanes, ROUND};
 use crate::logits::{bfloat16, float16};
 
 #[derive(Clone, Copy)]
@@ -36,6 +36,16 @@ impl Lanes for Plain {
     #[inline(always)]
     fn load(values: &[f32; LANES]) -> Self {
         Self(*values)
+    }
+
+    #[inline(always)]
+    fn load_float16(bits: &[u16; LANES]) -> Self {
+        Self(bits.map(float16))
+    }
+
+    #[inline(always)]
+    fn load_bfloat16(bits: &[u16; LANES]) -> Self {
+        Self(bits.map(bfloat16))
     }
 
     #[inline(always)]
@@ -106,7 +116,9 @@ impl Lanes for Plain {
 
 pub fn kernels() -> Kernels {
     Kernels {
-        maxima: kernels::maxima::<Plain>,
+        maxima: kernels::maxima::<Float32, Plain>,
+        maxima_float16: kernels::maxima::<Float16, Plain>,
+        maxima_bfloat16: kernels::maxima::<BFloat16, Plain>,
         maxima_and_sums: kernels::maxima_and_sums::<Plain>,
         lane_maxima: kernels::lane_maxima::<Plain>,
         sums: kernels::sums::<Plain>,

@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::kernels::{self, Kernels, LANES, Lanes, ROUND};
+use crate::kernels::{self, BFloat16, Float16, Float32, Kernels, LANES, Lanes, ROUND};
 use crate::logits::bfloat16;
 
 #[derive(Clone, Copy)]
@@ -16,11 +16,11 @@ struct Avx2(__m256, __m256);
 #[derive(Clone, Copy)]
 struct Avx512(__m512);
 
-/// Every intrinsic here takes and gives registers, or reads and writes exactly sixteen floats behind a reference.
+/// Every intrinsic here takes and gives registers, or reads and writes the sixteen numbers behind a reference.
 macro_rules! simd {
     ($($code:tt)*) => {
         // SAFETY: only reached from functions whose target features include the intrinsic's (see the module's
-        // header); loads and stores stay within the sixteen floats of the array that is borrowed.
+        // header); loads and stores stay within the sixteen numbers of the array that is borrowed.
         unsafe { $($code)* }
     };
 }
@@ -60,6 +60,25 @@ impl Lanes for Avx2 {
     fn load(values: &[f32; LANES]) -> Self {
         let start = values.as_ptr();
         simd! { Self(_mm256_loadu_ps(start), _mm256_loadu_ps(start.add(8))) }
+    }
+
+    #[inline(always)]
+    fn load_float16(bits: &[u16; LANES]) -> Self {
+        let start = bits.as_ptr().cast::<__m128i>();
+        simd! {
+            let half = |at| _mm256_cvtph_ps(_mm_loadu_si128(start.add(at)));
+            Self(half(0), half(1))
+        }
+    }
+
+    #[inline(always)]
+    fn load_bfloat16(bits: &[u16; LANES]) -> Self {
+        let start = bits.as_ptr().cast::<__m128i>();
+        simd! {
+            let wide = |at| _mm256_cvtepu16_epi32(_mm_loadu_si128(start.add(at)));
+            let half = |at| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide(at)));
+            Self(half(0), half(1))
+        }
     }
 
     #[inline(always)]
@@ -153,6 +172,19 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn load(values: &[f32; LANES]) -> Self {
         simd! { Self(_mm512_loadu_ps(values.as_ptr())) }
+    }
+
+    #[inline(always)]
+    fn load_float16(bits: &[u16; LANES]) -> Self {
+        simd! { Self(_mm512_cvtph_ps(_mm256_loadu_si256(bits.as_ptr().cast()))) }
+    }
+
+    #[inline(always)]
+    fn load_bfloat16(bits: &[u16; LANES]) -> Self {
+        simd! {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(bits.as_ptr().cast()));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+        }
     }
 
     #[inline(always)]
@@ -250,7 +282,15 @@ macro_rules! table {
         pub fn $name() -> Kernels {
             #[target_feature(enable = $features)]
             fn maxima(values: &[f32], maxima: &mut [f32]) -> bool {
-                kernels::maxima::<$lanes>(values, maxima)
+                kernels::maxima::<Float32, $lanes>(values, maxima)
+            }
+            #[target_feature(enable = $features)]
+            fn maxima_float16(bits: &[u16], maxima: &mut [f32]) -> bool {
+                kernels::maxima::<Float16, $lanes>(bits, maxima)
+            }
+            #[target_feature(enable = $features)]
+            fn maxima_bfloat16(bits: &[u16], maxima: &mut [f32]) -> bool {
+                kernels::maxima::<BFloat16, $lanes>(bits, maxima)
             }
             #[target_feature(enable = $features)]
             fn maxima_and_sums(values: &[f32], scale: f32, maxima: &mut [f32], sums: &mut [f32]) -> bool {
@@ -283,6 +323,10 @@ macro_rules! table {
             Kernels {
                 // SAFETY: this table is made only on a machine that has the features.
                 maxima: |values, out| unsafe { maxima(values, out) },
+                // SAFETY: as above; both levels include F16C.
+                maxima_float16: |bits, out| unsafe { maxima_float16(bits, out) },
+                // SAFETY: as above.
+                maxima_bfloat16: |bits, out| unsafe { maxima_bfloat16(bits, out) },
                 // SAFETY: as above.
                 maxima_and_sums: |values, scale, out, sums| unsafe {
                     maxima_and_sums(values, scale, out, sums)
