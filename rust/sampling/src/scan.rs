@@ -85,10 +85,10 @@ impl Row<'_> {
         let mut nan = false;
         match self.values {
             Values::Float16(bits) if self.patches.is_empty() => {
-                nan = (self.kernels.maxima_float16)(bits, maxima)
+                nan = (self.kernels.maxima_float16)(bits, maxima);
             }
             Values::BFloat16(bits) if self.patches.is_empty() => {
-                nan = (self.kernels.maxima_bfloat16)(bits, maxima)
+                nan = (self.kernels.maxima_bfloat16)(bits, maxima);
             }
             _ => self.for_each_stretch(buffer, |block, values| {
                 nan |= (self.kernels.maxima)(values, &mut maxima[block..]);

@@ -64,20 +64,20 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn load_float16(bits: &[u16; LANES]) -> Self {
-        let start = bits.as_ptr().cast::<__m128i>();
+        let (low, high) = bits.split_at(8);
         simd! {
-            let half = |at| _mm256_cvtph_ps(_mm_loadu_si128(start.add(at)));
-            Self(half(0), half(1))
+            let half = |bits: &[u16]| _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast()));
+            Self(half(low), half(high))
         }
     }
 
     #[inline(always)]
     fn load_bfloat16(bits: &[u16; LANES]) -> Self {
-        let start = bits.as_ptr().cast::<__m128i>();
+        let (low, high) = bits.split_at(8);
         simd! {
-            let wide = |at| _mm256_cvtepu16_epi32(_mm_loadu_si128(start.add(at)));
-            let half = |at| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide(at)));
-            Self(half(0), half(1))
+            let wide = |bits: &[u16]| _mm256_cvtepu16_epi32(_mm_loadu_si128(bits.as_ptr().cast()));
+            let half = |bits| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide(bits)));
+            Self(half(low), half(high))
         }
     }
 
