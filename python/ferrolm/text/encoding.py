@@ -71,8 +71,8 @@ def decode_html(data: bytes, encoding: str | None = None) -> str:
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
-            # A single broken character in the last bytes is a page cut short, not another encoding.
-            if name in (None, "utf-8") and error.start >= max(len(data) - 3, 1):
+            # One broken character at the very end of other UTF-8 is a page cut short, not another encoding.
+            if name in (None, "utf-8") and error.start >= len(data) - 3 and not data[: error.start].isascii():
                 return data.decode("utf-8", "replace")
     return data.decode(name or "cp1252", "replace")
 
@@ -89,11 +89,7 @@ def _codec(label: str) -> str | None:
         info = codecs.lookup(label)
     except (LookupError, ValueError):
         return None
-    if not info._is_text_encoding or info.name in {
-        "idna",
-        "punycode",
-        "unicode_escape",
-        "raw_unicode_escape",
-    }:
+    # Python's own escapes are no encodings of pages, and some of them raise whatever the error handler is.
+    if not info._is_text_encoding or "escape" in info.name or info.name in {"idna", "punycode", "undefined"}:
         return None
     return _SUPERSETS.get(info.name, info.name)

@@ -29,6 +29,7 @@ _BLOCK_LIST = """
 """
 _BLOCKS = frozenset(_BLOCK_LIST.split())
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _MARKUP = re.compile(r"<(?:!doctype|!--|/?[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"]*+\"|'[^']*+'")
 # Each alternative consumes all that it looks at, up to the end if need be.
@@ -70,7 +71,7 @@ def clean_html(html: str | bytes, *, main_content: bool = True, encoding: str | 
     if not isinstance(html, str):
         raise InvalidTypeError(f"html is {type(html).__name__}, expected str or bytes")
     # NUL would end strings inside libxml2, and a lone surrogate has no UTF-8.
-    html = html.replace("\0", "").encode("utf-8", "replace").decode()
+    html = _SURROGATES.sub("\ufffd", html.replace("\0", ""))
     return (main_content and _article(html)) or _all_text(html)
 
 

@@ -13,6 +13,7 @@ __all__ = ["Form", "normalize_text"]
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _NEWLINES = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 # Soft hyphen, zero-width space, word joiner, byte order mark, bidirectional controls, invisible operators, and tag
@@ -60,7 +61,7 @@ def normalize_text(
     """
     if form is not None and form not in get_args(Form):
         raise InvalidArgumentError(f"form is {form!r}, expected one of {', '.join(get_args(Form))} or None")
-    text = text.encode("utf-8", "replace" if form is None else "surrogatepass").decode("utf-8", "replace")
+    text = _SURROGATES.sub("\ufffd", text)
     if mojibake:
         text = require("ftfy", "text", "repairing mojibake").fix_encoding(text)
     if controls:

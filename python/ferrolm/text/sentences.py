@@ -9,12 +9,16 @@ __all__ = ["split_sentences"]
 # After which a full stop rarely ends a sentence. Lower case, without the last stop.
 _ABBREVIATION_LIST = """
     mr mrs ms dr prof sr jr st mt messrs mme mlle rev hon gen col maj capt lt sgt cpl adm cmdr gov sen rep pres supt
-    dept univ est approx appt tel ext fig figs eq eqs sec secs ch chs vol vols no nos art arts pt pp ed eds al cf vs viz
+    dept univ est approx appt tel ext ed eds al cf vs viz
     ca inc ltd corp bros e.g i.e jan feb mar apr jun jul aug sep sept oct nov dec ave blvd rd hwy ft
-    z.b d.h u.a u.s.w bzw usw ca evtl ggf inkl nr str hr fr hrsg bd abs
-    m mm p.ex env av ed fig éd
-    sra srta dra ud uds ee.uu pág págs núm sig sigg dott avv ecc
+    z.b d.h u.a u.s.w bzw usw ca evtl ggf inkl str hr fr hrsg
+    m mm p.ex env av éd
+    sra srta dra ud uds ee.uu sig sigg dott avv ecc
 """
+# Those that only stand before numbers.
+_NUMBERED_LIST = (
+    "no nos nr p pp pág págs núm fig figs eq eqs sec secs ch chs vol vols art arts pt bd abs para ver"
+)
 # Abbreviations that often end a sentence too: the next word decides.
 _OPEN_LIST = "etc a.m p.m u.s u.k u.n e.u d.c ph.d inc ltd corp co jr sr bros st usw ecc av"
 _STARTER_LIST = """
@@ -22,6 +26,7 @@ _STARTER_LIST = """
     his her its our their my your no not one some all after before while then
 """
 _ABBREVIATIONS = frozenset(_ABBREVIATION_LIST.split())
+_NUMBERED = frozenset(_NUMBERED_LIST.split())
 _OPEN = frozenset(_OPEN_LIST.split())
 _STARTERS = frozenset(_STARTER_LIST.split())
 
@@ -79,6 +84,8 @@ def _ends(text: str, start: int, candidate: re.Match[str]) -> bool:
     abbreviation = last[0].lower()
     if abbreviation in _OPEN or ("." in abbreviation and abbreviation not in _ABBREVIATIONS):
         return word.lower() in _STARTERS or not word
+    if abbreviation in _NUMBERED:
+        return not word[:1].isdigit()
     if abbreviation in _ABBREVIATIONS:
         return not word
     return not (len(abbreviation) == 1 and last[0].isupper() and last[0] != "I")
