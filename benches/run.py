@@ -26,7 +26,17 @@ from typing import Any
 from tables import markdown, renew_readme
 
 HERE = Path(__file__).resolve().parent
-PEERS = ("tokenizers", "tiktoken", "gigatoken", "transformers", "torch", "numpy", "kenlm", "scikit-learn", "gensim")
+PEERS = (
+    "tokenizers",
+    "tiktoken",
+    "gigatoken",
+    "transformers",
+    "torch",
+    "numpy",
+    "kenlm",
+    "scikit-learn",
+    "gensim",
+)
 
 
 def run_pass(files: list[Path], threads: int) -> list[dict[str, Any]]:
@@ -42,8 +52,22 @@ def run_pass(files: list[Path], threads: int) -> list[dict[str, Any]]:
     }
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "pass.json"
-        command = [sys.executable, "-m", "pytest", *map(str, files), "-q", "--benchmark-only", "--benchmark-enable"]
-        command += ["--benchmark-disable-gc", "--benchmark-warmup=off", f"--benchmark-json={output}", "-p", "no:cacheprovider"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *map(str, files),
+            "-q",
+            "--benchmark-only",
+            "--benchmark-enable",
+        ]
+        command += [
+            "--benchmark-disable-gc",
+            "--benchmark-warmup=off",
+            f"--benchmark-json={output}",
+            "-p",
+            "no:cacheprovider",
+        ]
         status = subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode
         if status:
             raise SystemExit(f"benches/run.py: pytest ended with status {status}")
@@ -56,7 +80,11 @@ def machine() -> dict[str, Any]:
     cpu = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.split(":", 1)[1].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if line.startswith("model name")
+        ]
         cpu = names[0] if names else cpu
     versions = {}
     for name in ("ferrolm", *PEERS):
@@ -65,7 +93,10 @@ def machine() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     commit = subprocess.run(
-        ["git", "-C", str(HERE), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+        ["git", "-C", str(HERE), "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     from ferrolm import _rust
 
@@ -82,8 +113,12 @@ def machine() -> dict[str, Any]:
 
 def main() -> None:
     known = {path.stem.removeprefix("bench_"): path for path in sorted((HERE / "python").glob("bench_*.py"))}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"which benchmarks: {', '.join(known)} (default: all)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "rooms", nargs="*", metavar="ROOM", help=f"which benchmarks: {', '.join(known)} (default: all)"
+    )
     parser.add_argument("--passes", type=int, default=3, help="how often each pair alternates (default: 3)")
     parser.add_argument("--threads", type=int, default=1, help="threads of every library (default: 1)")
     parser.add_argument("--update-readme", action="store_true", help="renew the tables in README.md")
@@ -94,7 +129,12 @@ def main() -> None:
 
     for room in arguments.rooms or known:
         passes = [run_pass([known[room]], arguments.threads) for _ in range(arguments.passes)]
-        result = {"room": room, "threads": arguments.threads, "machine": machine(), "passes": [slim(p) for p in passes]}
+        result = {
+            "room": room,
+            "threads": arguments.threads,
+            "machine": machine(),
+            "passes": [slim(p) for p in passes],
+        }
         target = HERE / "results" / f"{room}.json"
         target.write_text(json.dumps(result, indent=1) + "\n")
         print(markdown(result))
@@ -110,7 +150,11 @@ def slim(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "library": (record.get("params") or {}).get("library") or record["extra_info"].get("library"),
             "median": record["stats"]["median"],
             "rounds": record["stats"]["rounds"],
-            **{key: record["extra_info"][key] for key in ("bytes", "tokens", "items") if key in record["extra_info"]},
+            **{
+                key: record["extra_info"][key]
+                for key in ("bytes", "tokens", "items")
+                if key in record["extra_info"]
+            },
         }
         for record in records
     ]

@@ -19,7 +19,11 @@ def markdown(result: dict[str, Any]) -> str:
     for group in dict.fromkeys(record["group"] for record in result["passes"][0]):
         lines.append(_row(group, [[r for r in p if r["group"] == group] for p in result["passes"]]))
     threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
-    lines += ["", f"<sub>{machine['cpu']} ({machine['simd']}), {threads}, Python {machine['python']}, {versions}; commit {machine['commit']}, {machine['date']}</sub>", ""]
+    lines += [
+        "",
+        f"<sub>{machine['cpu']} ({machine['simd']}), {threads}, Python {machine['python']}, {versions}; commit {machine['commit']}, {machine['date']}</sub>",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -41,7 +45,11 @@ def _row(group: str, passes: list[list[dict[str, Any]]]) -> str:
 def _amount(seconds: float, sample: dict[str, Any]) -> str:
     for key, unit, scale in _UNITS:
         if key in sample:
-            return f"{sample[key] / seconds / scale:,.3g} {unit}" if scale > 1 else f"{sample[key] / seconds:,.0f} {unit}"
+            return (
+                f"{sample[key] / seconds / scale:,.3g} {unit}"
+                if scale > 1
+                else f"{sample[key] / seconds:,.0f} {unit}"
+            )
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"

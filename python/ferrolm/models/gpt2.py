@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.models import checkpoint
-from ferrolm.models.attention import attend, causal_mask
+from ferrolm.models.attention import Visible, attend
 from ferrolm.models.cache import KeyValueCache
 from ferrolm.models.config import GPT2Config
 
@@ -78,7 +78,7 @@ class Attention(nn.Module):
         if config.scale_attn_by_inverse_layer_idx:
             self.scale /= layer + 1
 
-    def forward(self, x: Tensor, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
+    def forward(self, x: Tensor, visible: Visible, cache: KeyValueCache | None) -> Tensor:
         batch, time, width = x.shape
         query, key, value = (
             part.view(batch, time, self.config.n_head, self.config.head_dim).transpose(
@@ -90,15 +90,8 @@ class Attention(nn.Module):
             key, value = cache.update(self.layer, key, value)
         if self.config.reorder_and_upcast_attn:
             query, key, value = query.float(), key.float(), value.float()
-        context = attend(
-            query,
-            key,
-            value,
-            mask=mask,
-            is_causal=mask is None and time > 1,
-            dropout=self.config.attn_pdrop if self.training else 0.0,
-            scale=self.scale,
-        )
+        dropout = self.config.attn_pdrop if self.training else 0.0
+        context = attend(query, key, value, visible, scale=self.scale, dropout=dropout)
         merged = context.to(x.dtype).transpose(1, 2).reshape(batch, time, width)
         return F.dropout(self.c_proj(merged), self.config.resid_pdrop, self.training)
 
@@ -128,8 +121,8 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor, mask: Tensor | None, cache: KeyValueCache | None) -> Tensor:
-        x = x + self.attn(self.ln_1(x), mask, cache)
+    def forward(self, x: Tensor, visible: Visible, cache: KeyValueCache | None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), visible, cache)
         x = x + self.mlp(self.ln_2(x))
         return x
 
@@ -178,12 +171,10 @@ class GPT2Model(nn.Module):
                 limit = f"at most {self.config.n_positions} (n_positions) fit the model"
                 raise InvalidArgumentError(f"{past + time} tokens, {limit}")
             position_ids = _positions(attention_mask, past, time, input_ids.device)
-        mask = None
-        if attention_mask is not None or (past and time > 1):
-            mask = causal_mask(time, past + time, attention_mask, input_ids.device)
+        visible = Visible(time, past + time, attention_mask)
         x = F.dropout(self.wte(input_ids) + self.wpe(position_ids), self.config.embd_pdrop, self.training)
         for block in self.h:
-            x = block(x, mask, cache)
+            x = block(x, visible, cache)
         return self.ln_f(x)  # type: ignore[no-any-return]
 
 

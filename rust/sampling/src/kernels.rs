@@ -59,6 +59,10 @@ pub struct Kernels {
     pub maxima: fn(values: &[f32], maxima: &mut [f32]) -> u32,
     /// The same, and for each block the sum of 2^((x - maximum) · scale).
     pub maxima_and_sums: fn(values: &[f32], scale: f32, maxima: &mut [f32], sums: &mut [f32]) -> u32,
+    /// Maximum of each lane of each block: of logits that stand a multiple of sixteen apart.
+    pub lane_maxima: fn(values: &[f32], maxima: &mut [[f32; LANES]]),
+    /// Sum of each block.
+    pub sums: fn(values: &[f32], sums: &mut [f32]),
     /// out = 2^((x - maximum) · scale); relative error below 2e-7 + 1e-7·|exponent|.
     pub exponentials: fn(values: &[f32], maximum: f32, scale: f32, out: &mut [f32]),
     /// Append the values that are >= bound, and their tokens, in order.
@@ -106,6 +110,35 @@ pub fn maxima<V: Lanes>(values: &[f32], maxima: &mut [f32]) -> u32 {
         *maximum = block_maximum(block, &mut magnitude);
     }
     largest_bits(magnitude)
+}
+
+#[inline(always)]
+pub fn lane_maxima<V: Lanes>(values: &[f32], maxima: &mut [[f32; LANES]]) {
+    for (block, out) in values.chunks(BLOCK).zip(maxima) {
+        let (full, rest) = vectors(block);
+        let mut maximum = V::splat(f32::NEG_INFINITY);
+        for vector in full {
+            maximum = maximum.max(V::load(vector));
+        }
+        if let Some(vector) = rest {
+            maximum = maximum.max(V::load(&vector));
+        }
+        maximum.store(out);
+    }
+}
+
+#[inline(always)]
+pub fn sums<V: Lanes>(values: &[f32], sums: &mut [f32]) {
+    for (block, sum) in values.chunks(BLOCK).zip(sums) {
+        let (full, rest) = block.as_chunks::<LANES>();
+        let mut total = V::splat(0.0);
+        for vector in full {
+            total = total.add(V::load(vector));
+        }
+        let mut padded = [0.0; LANES];
+        padded[..rest.len()].copy_from_slice(rest);
+        *sum = tree_sum(total.add(V::load(&padded)));
+    }
 }
 
 #[inline(always)]

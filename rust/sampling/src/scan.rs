@@ -2,7 +2,7 @@
 
 use crate::error::SamplingError;
 use crate::history::Patch;
-use crate::kernels::{BLOCK, Kernels};
+use crate::kernels::{BLOCK, Kernels, LANES};
 use crate::logits::Values;
 
 /// 16-bit logits are widened this many at a time: 16 KB of float32, which stay in the first-level cache.
@@ -24,10 +24,10 @@ impl Row<'_> {
     }
 
     /// One block; `buffer` is used when it cannot be read in place.
-    #[inline]
     pub fn block<'b>(&'b self, block: usize, buffer: &'b mut Vec<f32>) -> &'b [f32] {
         let start = block * BLOCK;
-        self.part(start, (start + BLOCK).min(self.values.len()), buffer)
+        let first = self.patches.partition_point(|patch| (patch.token as usize) < start);
+        self.part(start, (start + BLOCK).min(self.values.len()), &self.patches[first..], buffer)
     }
 
     /// The logit of one token.
@@ -38,10 +38,16 @@ impl Row<'_> {
         }
     }
 
-    fn part<'b>(&'b self, start: usize, end: usize, buffer: &'b mut Vec<f32>) -> &'b [f32] {
-        let before = |bound: usize| self.patches.partition_point(|patch| (patch.token as usize) < bound);
-        let first = before(start);
-        let patched = self.patches.get(first).is_some_and(|patch| (patch.token as usize) < end);
+    /// The logits of `start..end`, where `patches` are those from `start` on.
+    #[inline]
+    fn part<'b>(
+        &'b self,
+        start: usize,
+        end: usize,
+        patches: &[Patch],
+        buffer: &'b mut Vec<f32>,
+    ) -> &'b [f32] {
+        let patched = patches.first().is_some_and(|patch| (patch.token as usize) < end);
         if let (Values::Float32(values), false) = (self.values, patched) {
             return &values[start..end];
         }
@@ -51,7 +57,7 @@ impl Row<'_> {
             Values::Float16(bits) => (self.kernels.widen_float16)(&bits[start..end], buffer),
             Values::BFloat16(bits) => (self.kernels.widen_bfloat16)(&bits[start..end], buffer),
         }
-        for patch in self.patches[first..].iter().take_while(|patch| (patch.token as usize) < end) {
+        for patch in patches.iter().take_while(|patch| (patch.token as usize) < end) {
             buffer[patch.token as usize - start] = patch.value;
         }
         buffer
@@ -68,8 +74,8 @@ impl Row<'_> {
                 Values::Float32(_) => (start + BLOCK).min(end),
                 _ => (start + STRETCH).min(end),
             };
-            visit(start / BLOCK, self.part(start, stop, buffer));
-            patches = &patches[patches.partition_point(|patch| (patch.token as usize) < stop)..];
+            visit(start / BLOCK, self.part(start, stop, patches, buffer));
+            patches = from(patches, stop);
             start = stop;
         }
     }
@@ -106,6 +112,14 @@ impl Row<'_> {
         self.checked_maximum(maxima, bits, buffer)
     }
 
+    /// Maxima of the lanes of each block, sixteen a block: a finer net than block maxima.
+    pub fn scan_lanes(&self, maxima: &mut Vec<[f32; LANES]>, buffer: &mut Vec<f32>) {
+        maxima.resize(self.blocks(), [0.0; LANES]);
+        self.for_each_stretch(buffer, |block, values| {
+            (self.kernels.lane_maxima)(values, &mut maxima[block..])
+        });
+    }
+
     fn checked_maximum(
         &self,
         maxima: &[f32],
@@ -117,7 +131,7 @@ impl Row<'_> {
         if bits <= f32::INFINITY.to_bits() && maximum.is_finite() {
             return Ok(maximum);
         }
-        let all = self.part(0, self.values.len(), buffer);
+        let all = self.part(0, self.values.len(), self.patches, buffer);
         if let Some(token) = all.iter().position(|x| x.is_nan()) {
             return Err(SamplingError::NotANumber { row, token });
         }
@@ -145,8 +159,19 @@ impl Row<'_> {
     ) {
         values.clear();
         tokens.clear();
+        let mut patches = self.patches;
         for (block, _) in maxima.iter().enumerate().filter(|(_, top)| **top >= bound) {
-            (self.kernels.gather)(self.block(block, buffer), (block * BLOCK) as u32, bound, values, tokens);
+            let start = block * BLOCK;
+            patches = from(patches, start);
+            let logits = self.part(start, (start + BLOCK).min(self.values.len()), patches, buffer);
+            (self.kernels.gather)(logits, start as u32, bound, values, tokens);
         }
     }
+}
+
+/// The patches of tokens from `start` on. They are few, and asked for in order, so that a step or two finds them.
+#[inline]
+fn from(patches: &[Patch], start: usize) -> &[Patch] {
+    let before = patches.iter().take_while(|patch| (patch.token as usize) < start).count();
+    &patches[before..]
 }

@@ -38,7 +38,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernels::BLOCK;
+    use crate::kernels::{BLOCK, LANES};
 
     fn logit() -> impl Strategy<Value = f32> {
         prop_oneof![8 => -40f32..40.0, 1 => Just(f32::NEG_INFINITY), 1 => -1e30f32..1e30, 1 => Just(-0.0)]
@@ -54,7 +54,10 @@ mod tests {
         (kernels.gather)(row, 7, bound, &mut values, &mut tokens);
         (kernels.exponentials)(row, maxima[0].max(bound), scale, &mut weights);
         bits.extend(tokens);
-        for part in [maxima, again, sums, values, weights] {
+        let (mut lanes, mut totals) = (vec![[0.0; LANES]; blocks], vec![0.0; blocks]);
+        (kernels.lane_maxima)(row, &mut lanes);
+        (kernels.sums)(&weights, &mut totals);
+        for part in [maxima, again, sums, values, weights, lanes.concat(), totals] {
             bits.extend(part.iter().map(|value| value.to_bits()));
         }
         bits

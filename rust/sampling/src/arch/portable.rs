@@ -74,6 +74,8 @@ pub fn kernels() -> Kernels {
     Kernels {
         maxima: kernels::maxima::<Plain>,
         maxima_and_sums: kernels::maxima_and_sums::<Plain>,
+        lane_maxima: kernels::lane_maxima::<Plain>,
+        sums: kernels::sums::<Plain>,
         exponentials: kernels::exponentials::<Plain>,
         gather: kernels::gather::<Plain>,
         widen_float16: |bits, out| kernels::widen(bits, out, float16),

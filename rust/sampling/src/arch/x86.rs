@@ -198,6 +198,14 @@ macro_rules! table {
                 kernels::maxima_and_sums::<$lanes>(values, scale, maxima, sums)
             }
             #[target_feature(enable = $features)]
+            fn lane_maxima(values: &[f32], maxima: &mut [[f32; LANES]]) {
+                kernels::lane_maxima::<$lanes>(values, maxima);
+            }
+            #[target_feature(enable = $features)]
+            fn sums(values: &[f32], sums: &mut [f32]) {
+                kernels::sums::<$lanes>(values, sums);
+            }
+            #[target_feature(enable = $features)]
             fn exponentials(values: &[f32], maximum: f32, scale: f32, out: &mut [f32]) {
                 kernels::exponentials::<$lanes>(values, maximum, scale, out);
             }
@@ -216,6 +224,10 @@ macro_rules! table {
                 maxima_and_sums: |values, scale, out, sums| unsafe {
                     maxima_and_sums(values, scale, out, sums)
                 },
+                // SAFETY: as above.
+                lane_maxima: |values, out| unsafe { lane_maxima(values, out) },
+                // SAFETY: as above.
+                sums: |values, out| unsafe { sums(values, out) },
                 // SAFETY: as above.
                 exponentials: |values, maximum, scale, out| unsafe {
                     exponentials(values, maximum, scale, out)
