@@ -18,6 +18,7 @@ pub enum Kind {
     MissingFileError,
     ShapeError,
     LimitError,
+    InvalidTypeError,
 }
 
 impl Kind {
@@ -30,6 +31,7 @@ impl Kind {
             Self::MissingFileError => "MissingFileError",
             Self::ShapeError => "ShapeError",
             Self::LimitError => "LimitError",
+            Self::InvalidTypeError => "InvalidTypeError",
         }
     }
 
@@ -68,5 +70,48 @@ impl ToPyErr for ferrolm_base::Cancelled {
     /// Only seen if a call was cancelled without a signal's exception, which `enter` does not do.
     fn to_py_err(self) -> PyErr {
         PyKeyboardInterrupt::new_err(self.to_string())
+    }
+}
+
+impl ToPyErr for ferrolm_sampling::SamplingError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_sampling::SamplingError as Error;
+        match self {
+            Error::EmptyVocabulary
+            | Error::VocabularyTooLarge { .. }
+            | Error::BatchMismatch { .. }
+            | Error::RaggedLogits { .. } => Kind::ShapeError.error(self.to_string()),
+            Error::State(_) => Kind::InvalidFileError.error(self.to_string()),
+            Error::Entropy(_) => Kind::FileAccessError.error(self.to_string()),
+            Error::Cancelled(cancelled) => cancelled.to_py_err(),
+            _ => Kind::InvalidArgumentError.error(self.to_string()),
+        }
+    }
+}
+
+impl ToPyErr for ferrolm_attention::AttentionError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_attention::AttentionError as Error;
+        match self {
+            Error::Cancelled(cancelled) => cancelled.to_py_err(),
+            Error::Shapes { .. } | Error::Mask { .. } => Kind::ShapeError.error(self.to_string()),
+            _ => Kind::InvalidArgumentError.error(self.to_string()),
+        }
+    }
+}
+
+impl ToPyErr for ferrolm_tokenizer::TokenizerError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_tokenizer::TokenizerError as E;
+        let kind = match self {
+            E::File(error) => return error.to_py_err(),
+            E::Cancelled(error) => return error.to_py_err(),
+            E::InvalidFile { .. } | E::Unsupported { .. } => Kind::InvalidFileError,
+            E::InvalidEncoding { .. } => Kind::InvalidEncodingError,
+            E::NoTokenizer(_) => Kind::MissingFileError,
+            E::Limit { .. } => Kind::LimitError,
+            _ => Kind::InvalidArgumentError,
+        };
+        kind.error(self.to_string())
     }
 }

@@ -1,0 +1,3 @@
+//! Cutting text into the pieces that merging never crosses (pre-tokens), without a regex engine.
+
+pub mod gpt2;
