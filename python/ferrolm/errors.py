@@ -1,16 +1,16 @@
 """Exceptions of ferrolm: one tree, whose members are also the built-in exceptions that users catch today.
 
-    FerrolmError
-    ├── InvalidArgumentError (ValueError)    a wrong value: the message names the argument
-    │   └── ShapeError                       an array or tensor of the wrong shape, strides or dtype
-    ├── InvalidTypeError (TypeError)         a value of the wrong type
-    ├── InvalidEncodingError (ValueError)    text that is not valid Unicode
-    ├── InvalidFileError (ValueError)        a file whose content is not what it should be
-    ├── FileAccessError (OSError)            a file that cannot be read or written
-    │   └── MissingFileError (FileNotFoundError)
-    ├── LimitError (ValueError)              input beyond a documented limit
-    ├── UnknownNameError (KeyError)          a name that is not known: the message proposes the nearest
-    └── MissingExtraError (ImportError)      an optional dependency is not installed
+FerrolmError
+├── InvalidArgumentError (ValueError)    a wrong value: the message names the argument
+│   └── ShapeError                       an array or tensor of the wrong shape, strides or dtype
+├── InvalidTypeError (TypeError)         a value of the wrong type
+├── InvalidEncodingError (ValueError)    text that is not valid Unicode
+├── InvalidFileError (ValueError)        a file whose content is not what it should be
+├── FileAccessError (OSError)            a file that cannot be read or written
+│   └── MissingFileError (FileNotFoundError)
+├── LimitError (ValueError)              input beyond a documented limit
+├── UnknownNameError (KeyError)          a name that is not known: the message proposes the nearest
+└── MissingExtraError (ImportError)      an optional dependency is not installed
 """
 
 from __future__ import annotations

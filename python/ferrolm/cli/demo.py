@@ -5,25 +5,28 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ferrolm._rust import __version__, num_threads, simd_level
-from ferrolm.cli import demo_corpus
-from ferrolm.cli.terminal import Terminal
-from ferrolm.errors import FileAccessError, MissingExtraError
+from ferrolm.cli.terminal import Terminal, shorten
+from ferrolm.errors import FileAccessError, InvalidArgumentError, MissingExtraError
 
 if TYPE_CHECKING:
     from ferrolm import LanguageModel, NgramLM, RaggedIds, Tokenizer
+    from ferrolm.cli.demo_corpus import Corpus
 
 __all__ = ["configure", "run"]
 
-SAMPLE = "The rabbit-hole went straight on like a tunnel, and then dipped suddenly down: 1,234 µm!"
-PROMPT = "Once upon a time"
+SAMPLE = "Down the rabbit-hole, unbelievably, the clock showed 12:45 (surely not?)."
 HELD_OUT_EVERY = 10
 """One document in so many is kept from the n-gram model, to be scored."""
+SCORED_CHARACTERS = 4000
+SHOWN_LINES = 3
+NEW_TOKENS = 120
+MEGABYTES_PER_SECOND = 0.12
+"""Text for each second of ``--seconds``; loading torch and generating take about ten of the forty."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=None,
         metavar="FILE",
-        help="text to tokenize and count, instead of Python's own",
+        help="text to work on, instead of Python's own files",
     )
     add(
         "--model",
@@ -55,59 +58,63 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how long it may take, roughly: scales the text",
     )
-    add("--prompt", default=PROMPT, help="what the model continues")
+    add("--prompt", default="Once upon a time", help="what the model continues")
     add("--seed", type=int, default=1, metavar="S", help="equal seeds give equal texts")
     add("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run all parts; those whose extra is not installed say so and are passed over."""
-    # Peers read these when they are first used; the comparison is of one thread each.
+    """Run all parts; one whose extra is not installed says so and is passed over."""
+    if not 1 <= arguments.seconds <= 3600:
+        raise InvalidArgumentError(f"--seconds is {arguments.seconds:g}, expected 1 to 3600")
+    # The peers' own threads would not make for a comparison of one thread each.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from ferrolm import Tokenizer
+    from ferrolm.cli import demo_corpus
     from ferrolm.models import locate
 
     out = Terminal(progress=not arguments.quiet)
-    cpus = f"{num_threads()} threads, {simd_level()}, Python {platform.python_version()}"
-    out.line(out.style(f"ferrolm {__version__}", "bold") + f"  {cpus}")
-
-    page = _clean(out, arguments.page)
+    machine = f"{num_threads()} threads, {simd_level()}, Python {platform.python_version()}"
+    out.line(out.style(f"ferrolm {__version__}", "bold") + out.style(f"   {machine}", "dim"))
     folder = locate(arguments.model)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    megabytes = min(max(arguments.seconds / 8, 0.5), 16)
-    documents = demo_corpus.read(arguments.text, int(megabytes * 1e6))
-    ids = _tokenize(out, tokenizer, folder, documents)
-    ngrams = _count(out, tokenizer, documents, ids)
-    model = _neural(out, arguments, ngrams, page, documents)
+    page = clean(out, arguments.page)
+    with out.working("reading the text"):
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        corpus = demo_corpus.read(arguments.text, int(arguments.seconds * MEGABYTES_PER_SECOND * 1e6))
+    ids = tokenize(out, tokenizer, folder, corpus)
+    ngrams = count(out, corpus, ids)
+    model = score(out, arguments.model, ngrams, {"the article": page, "text held out": corpus.documents[0]})
     if model is not None:
-        _generate(out, model, arguments)
-    _next(out)
+        generate(out, model, arguments)
+    out.step("Next")
+    for command, purpose in NEXT:
+        out.line(f"   {command:<54} {out.style(purpose, 'dim')}")
     return 0
 
 
-def _clean(out: Terminal, page: Path | None) -> str:
+def clean(out: Terminal, page: Path | None) -> str:
     """Clean a page; returns its article, or all its text where trafilatura is not installed."""
     from ferrolm.text import clean_html, normalize_text
 
     out.step("Clean a web page")
     data = _read_page(page)
-    with out.working("cleaning") as watch:
-        everything = normalize_text(clean_html(data, main_content=False))
-        try:
+    everything = article = normalize_text(clean_html(data, main_content=False))
+    missing = None
+    try:
+        with out.working("looking for the article"):
+            clean_html(data)  # once before the clock runs: the first call imports trafilatura
+        with out.working("looking for the article") as watch:
             article = normalize_text(clean_html(data))
-            missing = ""
-        except MissingExtraError as error:
-            article, missing = everything, str(error)
-    name = page.name if page else "bundled page"
-    out.item(name, f"{len(data):,} B")
+    except MissingExtraError as error:
+        missing = error
+    out.item(page.name if page else "a cluttered page", f"{len(data):,}", "bytes of HTML")
     out.item("all its text", f"{len(everything):,}", "characters")
-    out.item(
-        "its article",
-        f"{len(article):,}",
-        f"characters, {watch.seconds * 1e3:.0f} ms" if not missing else missing,
-    )
-    for line in article.split("\n")[:3]:
-        out.line(out.style("   │ ", "dim") + line[:92] + ("…" if len(line) > 92 else ""))
+    if missing is None:
+        out.item("its article", f"{len(article):,}", f"characters, in {watch.seconds * 1e3:.0f} ms")
+    else:
+        out.line(f"   {missing}")
+    for line in article.split("\n")[:SHOWN_LINES]:
+        out.line(out.style("   │ ", "dim") + shorten(line, 90))
     return article
 
 
@@ -118,83 +125,102 @@ def _read_page(page: Path | None) -> bytes:
         raise FileAccessError(f"cannot read {page}: {error.strerror}") from None
 
 
-def _tokenize(out: Terminal, tokenizer: Tokenizer, folder: Path, documents: Sequence[str]) -> RaggedIds:
+def tokenize(out: Terminal, tokenizer: Tokenizer, folder: Path, corpus: Corpus) -> RaggedIds:
     """Tokenize all documents, beside the peers that are installed; returns the ids."""
     from ferrolm.cli import demo_peers
 
-    size = sum(len(document.encode()) for document in documents)
-    out.step(f"Tokenize {size / 1e6:.1f} MB in {len(documents):,} documents")
+    out.step(f"Tokenize {corpus.size / 1e6:.1f} MB of {corpus.name}")
     pieces = [tokenizer.decode([token]) for token in tokenizer.encode_ids(SAMPLE).tolist()]
     out.line(f"   {out.tokens(pieces)}")
-    with out.working("tokenizing"):
-        ours, ids = demo_peers.best_rate(lambda: tokenizer.encode_ids_batch(documents), size)
-    out.item(f"ferrolm, {num_threads()} threads", f"{ours:.1f} MB/s", f"{len(ids.ids):,} tokens")
-    demo_peers.compare(out, tokenizer, folder, documents)
+    out.line()
+    with out.working("tokenizing on all threads"):
+        rate, ids = demo_peers.best_rate(lambda: tokenizer.encode_ids_batch(corpus.documents), corpus.size)
+    demo_peers.compare(out, tokenizer, folder, corpus.documents)
+    out.item(f"ferrolm, {num_threads()} threads", f"{rate:.1f} MB/s", f"{len(ids.ids):,} tokens in all")
     return ids
 
 
-def _count(out: Terminal, tokenizer: Tokenizer, documents: Sequence[str], ids: RaggedIds) -> NgramLM:
-    """Count words, train a 5-gram model on tokens, score held-out documents."""
-    from ferrolm import NgramLM
-    from ferrolm.ngram import count
+def count(out: Terminal, corpus: Corpus, ids: RaggedIds) -> NgramLM:
+    """Count the trigrams of words, train a 5-gram model on tokens, score the documents held out."""
+    from ferrolm import NgramLM, ngram
+    from ferrolm.cli import demo_corpus
 
-    out.step("Count, and make a model of the counts")
+    out.step("Count n-grams, and make a model of the counts")
     with out.working("counting") as watch:
-        top = count(demo_corpus.prose(documents), orders=(3,)).most_common(4, order=3)
-    for gram, times in top:
-        out.item(" ".join(gram) if not isinstance(gram, str) else gram, f"{times:,}", "times")
+        counts = ngram.count(corpus.prose, orders=3)
+    out.item(
+        "trigrams of words",
+        f"{len(counts):,}",
+        f"distinct of {counts.num_tokens:,}, in {watch.seconds:.2f} s",
+    )
+    for gram, times in counts.most_common(4):
+        out.item(f"  “{' '.join(gram)}”", f"{times:,}")
     train, held_out = demo_corpus.split(ids, HELD_OUT_EVERY)
     with out.working("training a 5-gram model") as watch:
         model = NgramLM.train(train, order=5)
-    out.item("5-gram Kneser-Ney, trained on", f"{len(train.ids):,}", f"tokens in {watch.seconds:.1f} s")
+    rate = len(train.ids) / watch.seconds / 1e6
+    out.item("Kneser-Ney 5-grams, trained on", f"{len(train.ids):,}", f"tokens, {rate:.1f} million a second")
     with out.working("scoring") as watch:
         perplexity = model.perplexity(held_out)
-    out.item(
-        "perplexity of held-out text",
-        f"{perplexity:.1f}",
-        f"{len(held_out.ids):,} tokens in {watch.seconds:.2f} s",
+    rate = len(held_out.ids) / watch.seconds / 1e6
+    out.item("perplexity of text held out", f"{perplexity:.1f}", f"per token, {rate:.1f} million a second")
+    return model
+
+
+def score(out: Terminal, name: str, ngrams: NgramLM, texts: dict[str, str]) -> LanguageModel | None:
+    """Bits per byte of some texts under the n-gram model and a neural one; returns the latter, if torch is there."""
+    from ferrolm.evaluation import perplexity
+
+    out.step("Score with a neural model")
+    try:
+        with out.working("loading torch and the model"):
+            from ferrolm import load_model
+
+            model = load_model(name, device="cpu")
+    except MissingExtraError as error:
+        out.line(f"   {error}")
+        return None
+    out.line(f"   {model!r}")
+    out.line(out.style(f"   {'bits per byte of':<30} {'5-grams':>14} {'neural':>10}", "dim"))
+    for what, text in texts.items():
+        sample = text[:SCORED_CHARACTERS]
+        with out.working(f"scoring {what}"):
+            neural = perplexity(model, sample).bits_per_byte
+            counted = ngrams.score_texts([model.tokenizer.encode_ids(sample)]).bits_per_byte(
+                len(sample.encode())
+            )
+        out.item(what, f"{counted:.2f}", f"{neural:>9.2f}")
+    out.line(
+        out.style("   (the 5-grams have read the like of the text held out; the neural model has not)", "dim")
     )
     return model
 
 
-def _neural(
-    out: Terminal, arguments: argparse.Namespace, ngrams: NgramLM, page: str, documents: Sequence[str]
-) -> LanguageModel | None:
-    """Bits per byte of the n-gram model and of the neural one, on the same two texts."""
-    out.step("Score with a neural model")
-    try:
-        from ferrolm import load_model
-
-        with out.working("loading torch and the model"):
-            model = load_model(arguments.model, device="cpu")
-    except MissingExtraError as error:
-        out.line(f"   {error}")
-        return None
-    out.line(f"   {arguments.model}: {model.model.num_parameters():,} parameters")
-    samples = {"held-out documentation": documents[::HELD_OUT_EVERY][-1][:4000], "the page": page[:4000]}
-    for name, text in samples.items():
-        size = len(text.encode())
-        with out.working("scoring"):
-            neural = -model.score(text).logprob / _LN2 / size
-            counted = demo_corpus.bits(ngrams, model.tokenizer.encode_ids(text)) / size
-        out.item(name, f"{neural:.2f}", f"bits per byte; the 5-gram model {counted:.2f}")
-    return model
-
-
-def _generate(out: Terminal, model: LanguageModel, arguments: argparse.Namespace) -> None:
+def generate(out: Terminal, model: LanguageModel, arguments: argparse.Namespace) -> None:
+    """Stream a continuation of the prompt."""
     out.step("Generate")
     out.write("   " + out.style(arguments.prompt, "bold"))
-    with out.working("") as watch:
-        settings: dict[str, Any] = {
-            "do_sample": True,
-            "temperature": 0.8,
-            "top_p": 0.95,
-            "seed": arguments.seed,
-        }
-        stream = model.stream(arguments.prompt, max_new_tokens=120, **settings)
-        count = 0
-        for piece in stream:
-            out.write(piece.replace("\n", "\n   "))
-            count += 1
+    with out.watch() as watch:
+        stream = model.stream(
+            arguments.prompt,
+            max_new_tokens=NEW_TOKENS,
+            do_sample=True,
+            temperature=0.8,
+            top_p=0.95,
+            seed=arguments.seed,
+        )
+        for piece in out.wrapped(stream, len(arguments.prompt)):
+            out.write(piece)
     out.line()
-    out.item("", f"{count / watch.seconds:.0f}", "tokens/s")
+    tokens = len(stream.ids)
+    out.line(out.style(f"   {tokens} tokens, {tokens / watch.seconds:.0f} a second", "dim"))
+
+
+NEXT = (
+    ("ferrolm clean page.html text.txt", "your own page"),
+    ("ferrolm demo --page page.html --text text.txt", "this, on your own text"),
+    ('ferrolm generate "The king said" --temperature 0.7', "more stories"),
+    ("ferrolm train-tokenizer --help", "a vocabulary of your own"),
+    ("ferrolm pretrain --help", "a model of your own"),
+    ("ferrolm --help", "everything else"),
+)

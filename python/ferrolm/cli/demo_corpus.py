@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferrolm.errors import FileAccessError, InvalidArgumentError
 from ferrolm.tokenizers import RaggedIds
@@ -20,6 +21,7 @@ PARAGRAPHS_PER_DOCUMENT = 20
 class Corpus:
     """``documents`` of text, and the ``prose`` among them, whose words are worth counting."""
 
+    name: str
     documents: list[str]
     prose: list[str]
 
@@ -33,7 +35,7 @@ def read(path: Path | None, limit: int) -> Corpus:
     """About ``limit`` bytes of the file, or of Python's documentation and standard library."""
     if path is not None:
         documents = _of_file(path, limit)
-        return Corpus(documents, documents)
+        return Corpus(path.name, documents, documents)
     topics = _topics()
     documents = list(topics)
     left = limit - sum(map(len, topics))
@@ -42,17 +44,17 @@ def read(path: Path | None, limit: int) -> Corpus:
             break
         documents.append(file.read_text(encoding="utf-8", errors="replace"))
         left -= len(documents[-1])
-    return Corpus(documents, topics)
+    return Corpus("Python's documentation and source", documents, topics or documents)
 
 
 def split(ids: RaggedIds, every: int) -> tuple[RaggedIds, RaggedIds]:
     """All documents but each ``every``-th one, and those."""
-    lengths = np.diff(ids.offsets)
+    lengths = ids.lengths()
     held_out = np.arange(len(lengths)) % every == 0
     return _rows(ids, lengths, ~held_out), _rows(ids, lengths, held_out)
 
 
-def _rows(ids: RaggedIds, lengths: np.ndarray, chosen: np.ndarray) -> RaggedIds:
+def _rows(ids: RaggedIds, lengths: NDArray[np.int64], chosen: NDArray[np.bool_]) -> RaggedIds:
     offsets = np.concatenate([[0], np.cumsum(lengths[chosen])])
     return RaggedIds(ids.ids[np.repeat(chosen, lengths)], offsets)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferrolm._rust import num_threads, set_num_threads
 from ferrolm.cli.terminal import Terminal
@@ -21,7 +23,7 @@ ROUNDS = 3
 GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"  # as tiktoken spells it
 
 T = TypeVar("T")
-Encode = Callable[[Sequence[str]], np.ndarray]
+Encode = Callable[[Sequence[str]], NDArray[np.uint32]]
 
 
 def best_rate(work: Callable[[], T], size: int, rounds: int = ROUNDS) -> tuple[float, T]:
@@ -49,7 +51,7 @@ def compare(out: Terminal, tokenizer: Tokenizer, folder: Path, documents: Sequen
             if encode is None:
                 continue
             with out.working(f"tokenizing with {name}"):
-                theirs, ids = best_rate(lambda encode=encode: encode(sample), size)
+                theirs, ids = best_rate(partial(encode, sample), size)
             same = "the same ids" if np.array_equal(ids, expected) else "other ids"
             out.item(
                 f"{name}, 1 thread",
@@ -78,7 +80,7 @@ def _tokenizers(file: Path) -> Encode | None:
     peer = tokenizers.Tokenizer.from_file(str(file))
     encode_batch = getattr(peer, "encode_batch_fast", peer.encode_batch)
 
-    def encode(documents: Sequence[str]) -> np.ndarray:
+    def encode(documents: Sequence[str]) -> NDArray[np.uint32]:
         rows = encode_batch(list(documents), add_special_tokens=False)
         return np.concatenate([np.array(row.ids, dtype=np.uint32) for row in rows])
 
@@ -108,7 +110,7 @@ def _tiktoken(file: Path) -> Encode | None:
     }
     peer = tiktoken.Encoding(file.parent.name, pat_str=GPT2_PATTERN, mergeable_ranks=ranks, special_tokens={})
 
-    def encode(documents: Sequence[str]) -> np.ndarray:
+    def encode(documents: Sequence[str]) -> NDArray[np.uint32]:
         return np.concatenate(
             [np.array(peer.encode_ordinary(document), dtype=np.uint32) for document in documents]
         )

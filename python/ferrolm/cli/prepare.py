@@ -39,9 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path, wanted in outputs:
         documents = iter_documents(arguments.files, arguments.field)
         if held_out is not None:
-            documents = (
-                text for text, is_out in zip(documents, held_out, strict=True) if is_out == wanted
-            )
+            documents = (text for text, is_out in zip(documents, held_out, strict=True) if is_out == wanted)
         file = write_token_file(path, documents, tokenizer, end_of_text=arguments.end_of_text or None)
         print(
             f"{path}: {len(file):,} tokens of {file.document_count:,} documents, {file.text_bytes:,} bytes",

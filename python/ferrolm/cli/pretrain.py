@@ -14,13 +14,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"settings, in CONFIG or by --set:\n\n{describe()}"
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML file with [model], [data], [training]")
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", help="TOML file with [model], [data], [training]"
+    )
     parser.add_argument(
         "-o", "--output", type=Path, help="folder of the run (default: runs/NAME, after the CONFIG's name)"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting; may be repeated"
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="override a setting; may be repeated",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-__all__ = ["Terminal", "has_colour"]
+__all__ = ["Stopwatch", "Terminal", "has_colour", "shorten"]
 
 _STYLES = {"bold": "1", "dim": "2", "green": "32", "cyan": "36", "yellow": "33"}
 # Backgrounds of neighbouring tokens, in the 256-colour palette; dark letters are readable on all.
@@ -19,6 +19,15 @@ _TOKEN_BACKGROUNDS = (153, 194, 229, 225, 189)
 def has_colour(stream: TextIO) -> bool:
     """Whether to write colour to a stream: it is a terminal, and neither NO_COLOR nor TERM=dumb forbids it."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def shorten(line: str, width: int) -> str:
+    """The beginning of a line, with an ellipsis where it was cut.
+
+    >>> shorten("abcdef", 4)
+    'abc…'
+    """
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 class Terminal:
@@ -65,16 +74,40 @@ class Terminal:
             f"\x1b[30;48;5;{back}m{piece}\x1b[0m" for back, piece in zip(backgrounds, shown, strict=True)
         )
 
+    def wrapped(
+        self, pieces: Iterable[str], column: int, *, indent: str = "   ", width: int = 90
+    ) -> Iterator[str]:
+        """A stream of text, indented, its lines broken at spaces once they are longer than ``width``."""
+        for piece in pieces:
+            for part in piece.splitlines(keepends=True):
+                column += len(part)
+                if part.endswith("\n"):
+                    yield part + indent
+                    column = 0
+                elif column > width and part.startswith(" "):
+                    yield "\n" + indent + part[1:]
+                    column = len(part)
+                else:
+                    yield part
+
     @contextmanager
-    def working(self, what: str) -> Iterator[Stopwatch]:
-        """Show ``what`` while the block runs, on a terminal only; yields a watch that holds its seconds."""
-        if self.progress:
-            print(f"   {what} …", end="\r", file=sys.stderr, flush=True)
+    def watch(self) -> Iterator[Stopwatch]:
+        """A watch that holds the seconds of the block."""
         watch = Stopwatch()
         try:
             yield watch
         finally:
             watch.stop()
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[Stopwatch]:
+        """Show ``what`` while the block runs, on a terminal only; yields a watch that holds its seconds."""
+        if self.progress:
+            print(f"   {what} …", end="\r", file=sys.stderr, flush=True)
+        try:
+            with self.watch() as watch:
+                yield watch
+        finally:
             if self.progress:
                 print("\x1b[2K", end="\r", file=sys.stderr, flush=True)
 

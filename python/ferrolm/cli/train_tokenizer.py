@@ -23,26 +23,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from ferrolm.data import iter_documents
-    from ferrolm.data._atomic import replace_file
-    from ferrolm.tokenizers.trainers import BpeTrainer, byte_level_bpe_json, train_bpe
+    from ferrolm.tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from ferrolm.tokenizers.trainers import BpeTrainer
 
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = BpeTrainer(
         vocab_size=arguments.vocab_size,
         min_frequency=arguments.min_frequency,
         special_tokens=arguments.special_token or ["<|endoftext|>"],
         # All bytes, so that every text can be encoded.
-        initial_alphabet=_byte_alphabet(),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         max_token_length=arguments.max_token_length,
     )
-    trained = train_bpe(iter_documents(arguments.files, arguments.field), trainer)
-    with replace_file(arguments.output) as file:
-        file.write(byte_level_bpe_json(trained, trainer.special_tokens).encode())
-    print(f"{arguments.output}: {len(trained.vocab):,} tokens", file=sys.stderr)
+    tokenizer.train_from_iterator(iter_documents(arguments.files, arguments.field), trainer)
+    tokenizer.save(arguments.output)
+    print(f"{arguments.output}: {tokenizer.get_vocab_size():,} tokens", file=sys.stderr)
     return 0
-
-
-def _byte_alphabet() -> list[str]:
-    """The characters that stand for the 256 bytes in byte-level vocabularies (GPT-2's ``bytes_to_unicode``)."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    moved = range(0x100, 0x100 + 256 - len(printable))
-    return [chr(code) for code in [*printable, *moved]]

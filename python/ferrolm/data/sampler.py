@@ -52,9 +52,9 @@ class BlockSampler:
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        # A shift by up to block_size - 1 tokens costs at most one block; a stream of one block is not shifted.
-        self._shifts = len(tokens) >= 2 * block_size
-        self.blocks_per_epoch = (len(tokens) - block_size if self._shifts else len(tokens) - 1) // block_size
+        # One block less than fits leaves room to shift the cuts by a block at least, up to the very end.
+        self.blocks_per_epoch = max(1, (len(tokens) - 1) // block_size - 1)
+        self._largest_shift = len(tokens) - 1 - self.blocks_per_epoch * block_size
         self._epoch = -1
         self._starts: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
@@ -63,7 +63,8 @@ class BlockSampler:
         first = (step * self.world_size + self.rank) * self.batch_size
         starts = self._block_starts(first, self.batch_size)
         rows = starts[:, None] + np.arange(self.block_size + 1)
-        return self.tokens[rows].astype(np.int64)
+        blocks: npt.NDArray[np.int64] = self.tokens[rows].astype(np.int64)
+        return blocks
 
     def epoch(self, step: int) -> float:
         """How often the stream has been seen before batch ``step``."""
@@ -82,7 +83,9 @@ class BlockSampler:
     def _epoch_starts(self, epoch: int) -> npt.NDArray[np.int64]:
         if epoch != self._epoch:
             random = np.random.default_rng([self.seed, epoch])
-            shift = int(random.integers(self.block_size)) if self._shifts else 0
-            self._starts = shift + self.block_size * random.permutation(self.blocks_per_epoch).astype(np.int64)
+            shift = int(random.integers(self._largest_shift + 1))
+            self._starts = shift + self.block_size * random.permutation(self.blocks_per_epoch).astype(
+                np.int64
+            )
             self._epoch = epoch
         return self._starts

@@ -45,14 +45,16 @@ MAGIC = b"FERROTOK"
 VERSION = 1
 _HEADER = struct.Struct("<8sIIQQQ32sI")
 HEADER_SIZE = _HEADER.size + 4
-_DTYPES = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
+_DTYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
 # Characters of text per call of the tokenizer: enough to keep all threads busy, little memory.
 _BATCH_CHARACTERS = 1 << 22
 
 
 class _Ragged(Protocol):
-    ids: npt.NDArray[np.uint32]
-    offsets: npt.NDArray[np.int64]
+    @property
+    def ids(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]: ...
 
 
 class _BatchTokenizer(Protocol):
@@ -219,7 +221,7 @@ class TokenFileWriter:
 
     def add_batch(self, ids: npt.NDArray[Any], offsets: npt.ArrayLike, text_bytes: int = 0) -> None:
         """Append documents: ids [total], offsets [documents + 1]; ``text_bytes`` of all of them together."""
-        if ids.size and not (0 <= int(ids.min()) and int(ids.max()) < self.vocab_size):
+        if ids.size and not (int(ids.min()) >= 0 and int(ids.max()) < self.vocab_size):
             found = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
             raise InvalidArgumentError(f"token id {found} is outside the vocabulary of {self.vocab_size}")
         self._write(ids.astype(self._dtype, copy=False).tobytes())

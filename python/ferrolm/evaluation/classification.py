@@ -95,7 +95,8 @@ def _f1_per_class(cells: NDArray[np.intp], counts: NDArray[np.int64], classes: i
     both = cells[0] == cells[1]
     right = _per_class(cells[0][both], counts[:, both], classes)
     total = predicted + true
-    return np.divide(2 * right, total, out=np.zeros(total.shape), where=total > 0)
+    scores: NDArray[np.float64] = np.divide(2 * right, total, out=np.zeros(total.shape), where=total > 0)
+    return scores
 
 
 def _average(

@@ -1,12 +1,12 @@
 """Pre-training of causal language models: configuration, loop, checkpoints.
 
-    config.py       `RunConfig`: a TOML file with overrides, every setting described
-    trainer.py      `Trainer`: the loop; a run is a folder that can be stopped and resumed to the bit
-    pretrain.py     `pretrain`: from a configuration to a model in the Hugging Face layout
-    loss.py         the cross-entropy of next-token prediction, in blocks that fit the cache
-    optimizer.py    AdamW with decay groups;  schedule.py: warm-up and cosine
-    evaluation.py   loss and bits per byte of held-out tokens
-    checkpoint.py   folders written atomically, read with weights only
+config.py       `RunConfig`: a TOML file with overrides, every setting described
+trainer.py      `Trainer`: the loop; a run is a folder that can be stopped and resumed to the bit
+pretraining.py  `pretrain`: from a configuration to a model in the Hugging Face layout
+loss.py         the cross-entropy of next-token prediction, in blocks that fit the cache
+optimizer.py    AdamW with decay groups;  schedule.py: warm-up and cosine
+evaluation.py   loss and bits per byte of held-out tokens
+checkpoint.py   folders written atomically, read with weights only
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ferrolm.training.evaluation import HeldOutLoss, evaluate
     from ferrolm.training.loss import next_token_loss
     from ferrolm.training.optimizer import build_optimizer
-    from ferrolm.training.pretrain import pretrain
+    from ferrolm.training.pretraining import pretrain
     from ferrolm.training.trainer import DivergedError, Trainer, TrainingResult
 
 __all__ = [
@@ -49,7 +49,7 @@ _NEED_TORCH = {
     "build_optimizer": "optimizer",
     "evaluate": "evaluation",
     "next_token_loss": "loss",
-    "pretrain": "pretrain",
+    "pretrain": "pretraining",
 }
 
 

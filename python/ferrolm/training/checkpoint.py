@@ -47,9 +47,7 @@ def save_checkpoint(
     target = folder / f"step-{progress.step:06d}"
     with replace_folder(target) as temporary:
         _save_weights(model, temporary / "model.safetensors")
-        torch.save(
-            {"optimizer": optimizer.state_dict(), "random": _random_state()}, temporary / "state.pt"
-        )
+        torch.save({"optimizer": optimizer.state_dict(), "random": _random_state()}, temporary / "state.pt")
         (temporary / "progress.json").write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
     return target
 
@@ -65,7 +63,15 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
         _set_random_state(state["random"])
     except FileNotFoundError as error:
         raise MissingFileError(f"checkpoint {path} is not complete: {error}") from error
-    except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+    ) as error:
         raise InvalidFileError(f"checkpoint {path} cannot be read: {error}") from error
     return progress
 

@@ -1,8 +1,8 @@
 """The configuration of a run: one TOML file, whose keys can be overridden from the command line.
 
-    [model]      the architecture's own settings (of `ferrolm.models.GPT2Config`), and ``type``
-    [data]       `DataConfig`
-    [training]   `TrainingConfig`
+[model]      the architecture's own settings (of `ferrolm.models.GPT2Config`), and ``type``
+[data]       `DataConfig`
+[training]   `TrainingConfig`
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class TrainingConfig:
     steps: int = _setting(1000, "optimizer steps")
     batch_size: int = _setting(32, "blocks per forward pass (micro-batch)")
     accumulation: int = _setting(1, "micro-batches per step; their mean gradient makes one step")
-    threads: int = _setting(0, "threads of torch on CPU; 0: as many as torch finds; sums depend on it in the last digits")
+    threads: int = _setting(
+        0, "threads of torch on CPU; 0: as many as torch finds; sums depend on it in the last digits"
+    )
     learning_rate: float = _setting(1e-3, "peak learning rate")
     final_learning_rate: float = _setting(1e-4, "learning rate at the end of the cosine")
     warmup_steps: int = _setting(100, "steps of linear warm-up")
@@ -57,7 +59,8 @@ class TrainingConfig:
     gradient_clip: float = _setting(1.0, "largest norm of the gradient; 0: no clipping")
     device: str = _setting("auto", "auto (CUDA if there is one), cpu, cuda, cuda:1, ...")
     precision: str = _setting(
-        "auto", "float32, bfloat16 (autocast; weights stay float32), or auto: where the device has matrix units for it"
+        "auto",
+        "float32, bfloat16 (autocast; weights stay float32), or auto: where the device has matrix units for it",
     )
     compile: bool = _setting(False, "torch.compile the model: pays on CUDA and for long runs")
     evaluation_interval: int = _setting(500, "steps between evaluations; 0: only at the end")
@@ -76,9 +79,7 @@ class TrainingConfig:
             if isinstance(value, int | float) and value < 0:
                 raise InvalidArgumentError(f"{setting.name} must not be negative: {value}")
         if self.precision not in ("auto", "float32", "bfloat16"):
-            raise InvalidArgumentError(
-                f"precision must be auto, float32 or bfloat16, not {self.precision!r}"
-            )
+            raise InvalidArgumentError(f"precision must be auto, float32 or bfloat16, not {self.precision!r}")
         if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
             raise InvalidArgumentError(f"betas must be in [0, 1): {self.beta1}, {self.beta2}")
 
@@ -143,10 +144,12 @@ class RunConfig:
 
 def describe() -> str:
     """All settings of [data] and [training], one a line, with default and meaning."""
-    lines = []
-    for name, section in (("data", DataConfig), ("training", TrainingConfig)):
-        for setting in dataclasses.fields(section):
-            lines.append(f"{name}.{setting.name} = {_toml(setting.default)}    {setting.metadata['help']}")
+    sections = (("data", DataConfig), ("training", TrainingConfig))
+    lines = [
+        f"{name}.{setting.name} = {_toml(setting.default)}    {setting.metadata['help']}"
+        for name, section in sections
+        for setting in dataclasses.fields(section)
+    ]
     return "\n".join(lines)
 
 
@@ -174,7 +177,9 @@ def _section(kind: type[_Section], name: str, values: Mapping[str, Any]) -> _Sec
         if key not in hints:
             raise UnknownNameError(f"unknown setting {name}.{key}{nearest(key, hints)}")
         _check_type(f"{name}.{key}", value, hints[key])
-    converted = {key: float(value) if hints[key] is float else value for key, value in values.items()}
+    converted: dict[str, Any] = {
+        key: float(value) if hints[key] is float else value for key, value in values.items()
+    }
     return kind(**converted)
 
 

@@ -31,7 +31,7 @@ def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
         raise ShapeError(f"logits {list(logits.shape)} do not fit targets {list(targets.shape)}")
     flat, flat_targets = logits.flatten(0, -2), targets.flatten()
     if flat.device.type == "cpu" and flat.requires_grad and flat.dtype != torch.float64:
-        loss: Tensor = _BlockwiseCrossEntropy.apply(flat, flat_targets)  # type: ignore[no-untyped-call]
+        loss: Tensor = _BlockwiseCrossEntropy.apply(flat, flat_targets)
         return loss
     return F.cross_entropy(flat.float(), flat_targets)
 

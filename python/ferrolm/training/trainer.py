@@ -1,9 +1,9 @@
 """The training loop of causal language models, and a run as a folder that can be stopped and resumed.
 
-    RUN/config.toml             the configuration, every setting spelled out
-    RUN/metrics.jsonl           loss, learning rate, gradient norm, tokens per second; validation loss
-    RUN/checkpoints/step-N/     see `ferrolm.training.checkpoint`
-    RUN/final/                  the model in the Hugging Face layout
+RUN/config.toml             the configuration, every setting spelled out
+RUN/metrics.jsonl           loss, learning rate, gradient norm, tokens per second; validation loss
+RUN/checkpoints/step-N/     see `ferrolm.training.checkpoint`
+RUN/final/                  the model in the Hugging Face layout
 """
 
 from __future__ import annotations

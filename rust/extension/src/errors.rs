@@ -18,6 +18,7 @@ pub enum Kind {
     MissingFileError,
     ShapeError,
     LimitError,
+    InvalidTypeError,
 }
 
 impl Kind {
@@ -30,6 +31,7 @@ impl Kind {
             Self::MissingFileError => "MissingFileError",
             Self::ShapeError => "ShapeError",
             Self::LimitError => "LimitError",
+            Self::InvalidTypeError => "InvalidTypeError",
         }
     }
 
@@ -95,5 +97,21 @@ impl ToPyErr for ferrolm_attention::AttentionError {
             Error::Shapes { .. } | Error::Mask { .. } => Kind::ShapeError.error(self.to_string()),
             _ => Kind::InvalidArgumentError.error(self.to_string()),
         }
+    }
+}
+
+impl ToPyErr for ferrolm_tokenizer::TokenizerError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_tokenizer::TokenizerError as E;
+        let kind = match self {
+            E::File(error) => return error.to_py_err(),
+            E::Cancelled(error) => return error.to_py_err(),
+            E::InvalidFile { .. } | E::Unsupported { .. } => Kind::InvalidFileError,
+            E::InvalidEncoding { .. } => Kind::InvalidEncodingError,
+            E::NoTokenizer(_) => Kind::MissingFileError,
+            E::Limit { .. } => Kind::LimitError,
+            _ => Kind::InvalidArgumentError,
+        };
+        kind.error(self.to_string())
     }
 }

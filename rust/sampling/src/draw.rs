@@ -11,8 +11,10 @@ pub fn draw(row: &Row<'_>, distribution: &Distribution, work: &mut Work, u: f64)
     match distribution.support {
         Support::One(token) => token,
         Support::Listed => {
-            let at = invert(work.weights.iter().map(|weight| f64::from(*weight)), target).0;
-            work.tokens.get(at).copied().unwrap_or_default()
+            let (block, before) = invert(work.sums.iter().map(|sum| f64::from(*sum)), target);
+            let weights = work.weights.iter().skip(block * BLOCK).take(BLOCK);
+            let at = invert(weights.map(|weight| f64::from(*weight)), target - before).0;
+            work.tokens.get(block * BLOCK + at).copied().unwrap_or_default()
         }
         Support::Whole => {
             let masses = work.tops.iter().zip(&work.sums).map(|(top, sum)| f64::from(*top) * f64::from(*sum));

@@ -4,11 +4,11 @@ use std::f64::consts::LOG2_E;
 
 use crate::error::SamplingError;
 use crate::history::{History, Patch, patch};
-use crate::kernels::{BLOCK, Kernels};
+use crate::kernels::{BLOCK, Kernels, LANES};
 use crate::logits::Values;
 use crate::params::Params;
 use crate::scan::Row;
-use crate::select::{Cut, NucleusScratch, kth_largest, nucleus, nucleus_bound, retain};
+use crate::select::{Cut, NucleusScratch, kth_largest, nucleus, nucleus_bound};
 
 /// Memory that one thread uses for one row after the other.
 #[derive(Default)]
@@ -23,11 +23,16 @@ pub struct Work {
     pub maxima: Vec<f32>,
     pub sums: Vec<f32>,
     pub tops: Vec<f32>,
-    masses: Vec<f32>,
+    /// Mass of each block without its largest weight.
+    rests: Vec<f32>,
+    lanes: Vec<[f32; LANES]>,
     /// The tokens that are left, in order, with their logits and their weights relative to the largest.
     values: Vec<f32>,
     pub tokens: Vec<u32>,
     pub weights: Vec<f32>,
+    /// Where a filter puts what it keeps.
+    kept_values: Vec<f32>,
+    kept_places: Vec<u32>,
     order: Vec<f32>,
     nucleus: NucleusScratch,
     pub buffer: Vec<f32>,
@@ -39,7 +44,7 @@ pub enum Support {
     One(u32),
     /// Every token: described by the blocks.
     Whole,
-    /// The tokens and weights in [`Work`].
+    /// The tokens and weights in [`Work`], whose sums are the sums of blocks of the list.
     Listed,
 }
 
@@ -80,9 +85,8 @@ pub fn distribution(row: &Row<'_>, params: &Params, work: &mut Work) -> Result<D
     }
     if params.min_p > 0.0 {
         let maximum = row.scan_maxima(&mut work.maxima, &mut work.buffer)?;
-        let bound = min_p_bound(maximum, scale, params.min_p);
-        work.list(row, bound, maximum, scale);
-        return Ok(work.listed(maximum, scale));
+        work.list(row, min_p_bound(maximum, scale, params.min_p));
+        return Ok(work.listed(row.kernels, maximum, scale));
     }
     let maximum = row.scan_sums(scale, &mut work.maxima, &mut work.sums, &mut work.buffer)?;
     let total = work.weigh_blocks(row.kernels, maximum, scale);
@@ -95,7 +99,7 @@ fn greedy(row: &Row<'_>, work: &mut Work) -> Result<Distribution, SamplingError>
     Ok(Distribution { support: Support::One(token), maximum, scale: 0.0, total: 1.0 })
 }
 
-/// The k-th largest block maximum is at most the k-th largest logit, so other blocks need not be read again.
+/// The k-th largest maximum of disjoint groups is at most the k-th largest logit: other groups need not be read again.
 fn after_top_k(
     row: &Row<'_>,
     params: &Params,
@@ -103,17 +107,23 @@ fn after_top_k(
     work: &mut Work,
 ) -> Result<Distribution, SamplingError> {
     let maximum = row.scan_maxima(&mut work.maxima, &mut work.buffer)?;
-    let enough_blocks = work.maxima.len() >= params.top_k;
-    let bound = if enough_blocks { kth_largest(&work.maxima, params.top_k, &mut work.order) } else { None };
-    work.list(row, bound.unwrap_or(f32::MIN), maximum, scale);
+    let bound = if params.top_k <= work.maxima.len() {
+        kth_largest(&work.maxima, params.top_k, &mut work.order)
+    } else {
+        row.scan_lanes(&mut work.lanes, &mut work.buffer);
+        let lanes = work.lanes.as_flattened();
+        if params.top_k <= lanes.len() { kth_largest(lanes, params.top_k, &mut work.order) } else { None }
+    };
+    work.list(row, bound.unwrap_or(f32::MIN));
     if let Some(kth) = kth_largest(&work.values, params.top_k, &mut work.order) {
-        work.retain(|value| value >= kth);
+        work.keep(row.kernels, Cut { value: kth, ties: usize::MAX });
+        if params.top_p < 1.0 {
+            let total = work.listed(row.kernels, maximum, scale).total;
+            work.keep_nucleus(row.kernels, params.top_p * total, (kth, maximum));
+        }
     }
-    if params.top_p < 1.0 {
-        work.keep_nucleus(params.top_p * work.listed_total(), maximum);
-    }
-    work.keep_min_p(params.min_p, maximum, scale);
-    Ok(work.listed(maximum, scale))
+    work.keep_min_p(row.kernels, params.min_p, maximum, scale);
+    Ok(work.listed(row.kernels, maximum, scale))
 }
 
 fn after_top_p(
@@ -124,13 +134,15 @@ fn after_top_p(
 ) -> Result<Distribution, SamplingError> {
     let maximum = row.scan_sums(scale, &mut work.maxima, &mut work.sums, &mut work.buffer)?;
     let total = work.weigh_blocks(row.kernels, maximum, scale);
-    work.masses.clear();
-    work.masses.extend(work.tops.iter().zip(&work.sums).map(|(top, sum)| top * sum));
-    let exponent = nucleus_bound(&work.tops, &work.masses, BLOCK, (1.0 - params.top_p) * total);
-    work.list(row, (maximum + exponent / scale).max(f32::MIN), maximum, scale);
-    work.keep_nucleus(params.top_p * total, maximum);
-    work.keep_min_p(params.min_p, maximum, scale);
-    Ok(work.listed(maximum, scale))
+    work.rests.clear();
+    work.rests.extend(work.tops.iter().zip(&work.sums).map(|(top, sum)| top * (sum - 1.0)));
+    let exponent = nucleus_bound(&work.tops, &work.rests, BLOCK, (1.0 - params.top_p) * total);
+    let bound = (maximum + exponent / scale).max(f32::MIN);
+    work.list(row, bound);
+    work.weigh(row.kernels, maximum, scale);
+    work.keep_nucleus(row.kernels, params.top_p * total, (bound, maximum));
+    work.keep_min_p(row.kernels, params.min_p, maximum, scale);
+    Ok(work.listed(row.kernels, maximum, scale))
 }
 
 /// The logit of a token `min_p` times as probable as the most probable one.
@@ -148,39 +160,68 @@ impl Work {
     }
 
     /// List the tokens whose logits are at least `bound`.
-    fn list(&mut self, row: &Row<'_>, bound: f32, maximum: f32, scale: f32) {
+    fn list(&mut self, row: &Row<'_>, bound: f32) {
         row.gather(bound, &self.maxima, &mut self.values, &mut self.tokens, &mut self.buffer);
+    }
+
+    fn weigh(&mut self, kernels: &Kernels, maximum: f32, scale: f32) {
         self.weights.resize(self.values.len(), 0.0);
-        (row.kernels.exponentials)(&self.values, maximum, scale, &mut self.weights);
+        (kernels.exponentials)(&self.values, maximum, scale, &mut self.weights);
     }
 
-    fn keep_nucleus(&mut self, target: f64, maximum: f32) {
-        let low = self.values.iter().fold(maximum, |low, value| low.min(*value));
-        let Cut { value: cut, mut ties } =
-            nucleus(&self.values, &self.weights, target, (low, maximum), &mut self.nucleus);
-        self.retain(|value| {
-            let tied = value == cut && ties > 0;
-            ties -= usize::from(tied);
-            value > cut || tied
-        });
+    fn keep_nucleus(&mut self, kernels: &Kernels, target: f64, range: (f32, f32)) {
+        let cut = nucleus(kernels, &self.values, &self.weights, target, range, &mut self.nucleus);
+        self.keep(kernels, cut);
     }
 
-    fn keep_min_p(&mut self, min_p: f64, maximum: f32, scale: f32) {
+    fn keep_min_p(&mut self, kernels: &Kernels, min_p: f64, maximum: f32, scale: f32) {
         if min_p > 0.0 {
-            let bound = min_p_bound(maximum, scale, min_p);
-            self.retain(|value| value >= bound);
+            self.keep(kernels, Cut { value: min_p_bound(maximum, scale, min_p), ties: usize::MAX });
         }
     }
 
-    fn retain(&mut self, keep: impl FnMut(f32) -> bool) {
-        retain(&mut self.values, &mut self.tokens, &mut self.weights, keep);
+    /// Drop what is beyond the cut from the list; the weights are stale then.
+    fn keep(&mut self, kernels: &Kernels, cut: Cut) {
+        self.kept_values.clear();
+        self.kept_places.clear();
+        (kernels.gather)(
+            &self.values,
+            0,
+            cut.value.max(f32::MIN),
+            &mut self.kept_values,
+            &mut self.kept_places,
+        );
+        if cut.ties < self.kept_values.len() {
+            drop_ties(cut, &mut self.kept_values, &mut self.kept_places);
+        }
+        // Places never precede their rank, so that the list can be closed up from the left.
+        for (rank, place) in self.kept_places.iter().enumerate() {
+            self.tokens[rank] = self.tokens[*place as usize];
+        }
+        self.tokens.truncate(self.kept_places.len());
+        std::mem::swap(&mut self.values, &mut self.kept_values);
     }
 
-    fn listed_total(&self) -> f64 {
-        self.weights.iter().map(|weight| f64::from(*weight)).sum()
+    /// The list as a distribution.
+    fn listed(&mut self, kernels: &Kernels, maximum: f32, scale: f32) -> Distribution {
+        self.weigh(kernels, maximum, scale);
+        self.sums.resize(self.weights.len().div_ceil(BLOCK), 0.0);
+        (kernels.sums)(&self.weights, &mut self.sums);
+        let total = self.sums.iter().map(|sum| f64::from(*sum)).sum();
+        Distribution { support: Support::Listed, maximum, scale, total }
     }
+}
 
-    fn listed(&self, maximum: f32, scale: f32) -> Distribution {
-        Distribution { support: Support::Listed, maximum, scale, total: self.listed_total() }
+/// Of the values equal to the cut's, keep only as many as it allows, the first ones.
+fn drop_ties(cut: Cut, values: &mut Vec<f32>, places: &mut Vec<u32>) {
+    let (mut kept, mut ties) = (0, 0);
+    for at in 0..values.len() {
+        let value = values[at];
+        ties += usize::from(value == cut.value);
+        values[kept] = value;
+        places[kept] = places[at];
+        kept += usize::from(value != cut.value || ties <= cut.ties);
     }
+    values.truncate(kept);
+    places.truncate(kept);
 }

@@ -1,7 +1,8 @@
 //! Finding thresholds without sorting the vocabulary.
 
-/// Buckets of the histogram of mass, and the number of candidates from which it is used instead of a sort.
-const BUCKETS: usize = 1024;
+use crate::kernels::{BUCKETS, FIRST_BUCKET, Kernels};
+
+/// Candidates from which a histogram is used instead of a sort.
 const SORT_UP_TO: usize = 96;
 /// Halvings of the interval in which the bound of the nucleus is sought; each costs one look at the block sums.
 const BOUND_STEPS: usize = 9;
@@ -18,14 +19,15 @@ pub fn kth_largest(values: &[f32], k: usize, order: &mut Vec<f32>) -> Option<f32
 
 /// An exponent t such that all tokens below 2^t (relative to the largest) have at most `removable` mass together.
 ///
-/// Blocks whose maximum is below t lose all their mass, other blocks at most 2^t for each of their tokens.
-pub fn nucleus_bound(tops: &[f32], masses: &[f32], block: usize, removable: f64) -> f32 {
+/// Each block has its largest weight (`tops`) and the mass of its others (`rests`). A block whose top is below 2^t
+/// loses all of it, any other block at most its rest, and at most 2^t for each token.
+pub fn nucleus_bound(tops: &[f32], rests: &[f32], block: usize, removable: f64) -> f32 {
     let allowed = (removable * (1.0 - BOUND_MARGIN)) as f32;
-    let (mut low, mut high) = ((allowed / (masses.len() * block) as f32).log2().clamp(-125.0, 0.0), 0.0f32);
+    let (mut low, mut high) = ((allowed / (rests.len() * block) as f32).log2().clamp(-125.0, 0.0), 0.0f32);
     for _ in 0..BOUND_STEPS {
         let middle = low.midpoint(high);
         let power = middle.exp2();
-        if removed_at_most(tops, masses, power, power * block as f32) <= allowed {
+        if removed_at_most(tops, rests, power, power * block as f32) <= allowed {
             low = middle;
         } else {
             high = middle;
@@ -35,18 +37,18 @@ pub fn nucleus_bound(tops: &[f32], masses: &[f32], block: usize, removable: f64)
 }
 
 /// Upper bound of the mass of tokens below `power`; the lanes let the loop vectorise.
-fn removed_at_most(tops: &[f32], masses: &[f32], power: f32, most: f32) -> f32 {
+fn removed_at_most(tops: &[f32], rests: &[f32], power: f32, most: f32) -> f32 {
     const LANES: usize = 8;
     let mut lanes = [0.0f32; LANES];
-    let one = |top: f32, mass: f32| if top < power { mass } else { mass.min(most) };
-    let ((tops, tops_rest), (masses, masses_rest)) = (tops.as_chunks::<LANES>(), masses.as_chunks::<LANES>());
-    for (tops, masses) in tops.iter().zip(masses) {
+    let one = |top: f32, rest: f32| if top < power { top + rest } else { rest.min(most) };
+    let ((tops, last_tops), (rests, last_rests)) = (tops.as_chunks::<LANES>(), rests.as_chunks::<LANES>());
+    for (tops, rests) in tops.iter().zip(rests) {
         for lane in 0..LANES {
-            lanes[lane] += one(tops[lane], masses[lane]);
+            lanes[lane] += one(tops[lane], rests[lane]);
         }
     }
-    let rest: f32 = tops_rest.iter().zip(masses_rest).map(|(top, mass)| one(*top, *mass)).sum();
-    lanes.iter().sum::<f32>() + rest
+    let last: f32 = last_tops.iter().zip(last_rests).map(|(top, rest)| one(*top, *rest)).sum();
+    lanes.iter().sum::<f32>() + last
 }
 
 /// What a filter keeps: values above `value`, and the first `ties` that equal it.
@@ -59,13 +61,15 @@ pub struct Cut {
 /// Memory that [`nucleus`] uses again.
 #[derive(Default)]
 pub struct NucleusScratch {
-    masses: Vec<f64>,
+    numbers: Vec<f32>,
+    masses: Vec<[f64; 2]>,
     bucket: Vec<(f32, u32)>,
 }
 
 /// The smallest set of largest values whose weights sum to `target` at least; of equal values the first ones.
 /// At least one value is kept. `low <= values <= high`.
 pub fn nucleus(
+    kernels: &Kernels,
     values: &[f32],
     weights: &[f32],
     target: f64,
@@ -77,24 +81,35 @@ pub fn nucleus(
         scratch.bucket.extend(values.iter().zip(0..).map(|(value, at)| (*value, at)));
         return walk(&mut scratch.bucket, weights, 0.0, target);
     }
-    let per_unit = BUCKETS as f32 / (high - low);
-    // Rounding is monotonic: a larger value never falls into a later bucket.
-    let bucket_of = |value: f32| (((high - value) * per_unit) as usize).min(BUCKETS - 1);
+    // Rounding is monotonic: a larger value never has a later bucket.
+    scratch.numbers.resize(values.len(), 0.0);
+    (kernels.buckets)(values, high, (BUCKETS - 1) as f32 / (high - low), &mut scratch.numbers);
+    let bucket_of = |number: f32| FIRST_BUCKET.wrapping_sub(number.to_bits()) as usize % BUCKETS;
     scratch.masses.clear();
-    scratch.masses.resize(BUCKETS, 0.0);
-    for (value, weight) in values.iter().zip(weights) {
-        scratch.masses[bucket_of(*value)] += f64::from(*weight);
+    scratch.masses.resize(BUCKETS, [0.0; 2]);
+    // Neighbours often share a bucket; two sums each spare the second from waiting for the first.
+    let (pairs, last) = scratch.numbers.as_chunks::<2>();
+    let (pair_weights, last_weight) = weights.as_chunks::<2>();
+    for (number, weight) in pairs.iter().zip(pair_weights) {
+        scratch.masses[bucket_of(number[0])][0] += f64::from(weight[0]);
+        scratch.masses[bucket_of(number[1])][1] += f64::from(weight[1]);
+    }
+    for (number, weight) in last.iter().zip(last_weight) {
+        scratch.masses[bucket_of(*number)][0] += f64::from(*weight);
     }
     let (mut above, mut cut) = (0.0, BUCKETS - 1);
-    for (bucket, mass) in scratch.masses.iter().enumerate() {
-        if above + mass >= target && *mass > 0.0 {
+    for (bucket, mass) in scratch.masses.iter().map(|[a, b]| a + b).enumerate() {
+        if above + mass >= target && mass > 0.0 {
             cut = bucket;
             break;
         }
         above += mass;
     }
-    let in_cut = values.iter().zip(0..).filter(|(value, _)| bucket_of(**value) == cut);
-    scratch.bucket.extend(in_cut.map(|(value, at)| (*value, at)));
+    for (at, number) in scratch.numbers.iter().enumerate() {
+        if bucket_of(*number) == cut {
+            scratch.bucket.push((values[at], at as u32));
+        }
+    }
     walk(&mut scratch.bucket, weights, above, target)
 }
 
@@ -114,27 +129,6 @@ fn walk(entries: &mut [(f32, u32)], weights: &[f32], mut mass: f64, target: f64)
     cut
 }
 
-/// Keep what `keep` says of (value, token, weight), in order.
-pub fn retain(
-    values: &mut Vec<f32>,
-    tokens: &mut Vec<u32>,
-    weights: &mut Vec<f32>,
-    mut keep: impl FnMut(f32) -> bool,
-) {
-    let mut kept = 0;
-    for at in 0..values.len() {
-        // Written first and counted after: no branch to mispredict.
-        let value = values[at];
-        values[kept] = value;
-        tokens[kept] = tokens[at];
-        weights[kept] = weights[at];
-        kept += usize::from(keep(value));
-    }
-    values.truncate(kept);
-    tokens.truncate(kept);
-    weights.truncate(kept);
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -148,9 +142,10 @@ mod tests {
         ) {
             let weights: Vec<f32> = values.iter().map(|x| x.exp()).collect();
             let target = p * weights.iter().map(|w| f64::from(*w)).sum::<f64>();
+            let portable = crate::arch::kernels(ferrolm_base::simd::Level::Portable);
             let mut order: Vec<(f32, u32)> = values.iter().zip(0..).map(|(value, at)| (*value, at)).collect();
             let expected = walk(&mut order, &weights, 0.0, target);
-            let found = nucleus(&values, &weights, target, (-7.5, 0.0), &mut NucleusScratch::default());
+            let found = nucleus(&portable, &values, &weights, target, (-7.5, 0.0), &mut NucleusScratch::default());
             // Sums in another order may put a set with mass p exactly on either side.
             prop_assert!(found == expected || (found.value - expected.value).abs() <= 0.125);
             let kept = |cut: Cut| {
@@ -166,9 +161,10 @@ mod tests {
         ) {
             let weights: Vec<f32> = values.iter().map(|x| x.exp2()).collect();
             let tops: Vec<f32> = weights.chunks(16).map(|block| block.iter().fold(0.0, |a, b| b.max(a))).collect();
-            let masses: Vec<f32> = weights.chunks(16).map(|block| block.iter().sum()).collect();
+            let sums = weights.chunks(16).map(|block| block.iter().sum::<f32>());
+            let rests: Vec<f32> = sums.zip(&tops).map(|(sum, top)| sum - top).collect();
             let removable = (1.0 - p) * weights.iter().map(|w| f64::from(*w)).sum::<f64>();
-            let bound = nucleus_bound(&tops, &masses, 16, removable);
+            let bound = nucleus_bound(&tops, &rests, 16, removable);
             let below: f64 = values.iter().filter(|x| **x < bound).map(|x| f64::from(x.exp2())).sum();
             prop_assert!(below <= removable);
         }

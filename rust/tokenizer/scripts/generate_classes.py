@@ -1,9 +1,9 @@
-"""Write src/unicode/table.rs: the classes that the GPT-2 pattern distinguishes, pinned to Unicode 16.
+"""Write src/unicode/table.rs: the character classes of the reference engines, pinned to Unicode 16.
 
-The reference engine (Oniguruma, as built into `tokenizers`) knows Unicode 16, so a newer database would split
-newer letters differently. Run with:
+The regex engines of `tokenizers` (Oniguruma for the GPT-2 pattern, Rust's regex for `\\w`) know Unicode 16, so a
+newer database would split newer letters differently. Run with:
 
-    pip install unicodedata2==16.0.0
+    pip install regex==2024.11.6      # its database is Unicode 16
     python rust/tokenizer/scripts/generate_classes.py
 """
 
@@ -11,31 +11,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import unicodedata2
+import regex
 
 TARGET = Path(__file__).resolve().parent.parent / "src" / "unicode" / "table.rs"
-# The White_Space property; unicodedata has no accessor for it, and its list is stable across versions.
-WHITE_SPACE = {
-    *range(0x09, 0x0E),
-    0x20,
-    0x85,
-    0xA0,
-    0x1680,
-    *range(0x2000, 0x200B),
-    0x2028,
-    0x2029,
-    0x202F,
-    0x205F,
-    0x3000,
-}
-OTHER, LETTER, NUMBER, SPACE = range(4)
+CLASSES = [
+    regex.compile(pattern) for pattern in (r"\p{L}", r"\p{N}", r"\p{White_Space}")
+]  # 1, 2, 3; 0 is the rest
+WORD = regex.compile(r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]")  # UTS 18, as Rust's regex has it
 BLOCK = 64  # one block is what a lead of UTF-8 bytes shares: the last continuation byte selects within it
 
 
 def class_of(code: int) -> int:
-    if code in WHITE_SPACE:
-        return SPACE
-    return {"L": LETTER, "N": NUMBER}.get(unicodedata2.category(chr(code))[0], OTHER)
+    return next((index for index, pattern in enumerate(CLASSES, 1) if pattern.match(chr(code))), 0)
 
 
 def packed(block: list[int]) -> tuple[int, int]:
@@ -45,27 +32,41 @@ def packed(block: list[int]) -> tuple[int, int]:
     return low, high
 
 
+def ranges(pattern: regex.Pattern[str]) -> list[tuple[int, int]]:
+    """Inclusive ranges of matching code points."""
+    found: list[tuple[int, int]] = []
+    for code in filter(lambda code: pattern.match(chr(code)), range(0x110000)):
+        if found and found[-1][1] == code - 1:
+            found[-1] = (found[-1][0], code)
+        else:
+            found.append((code, code))
+    return found
+
+
+def table(name: str, kind: str, values: list[str], width: int) -> list[str]:
+    rows = [f"    {', '.join(values[at : at + width])}," for at in range(0, len(values), width)]
+    return [f"pub(super) static {name}: [{kind}; {len(values)}] = [", *rows, "];", ""]
+
+
 def main() -> None:
-    assert unicodedata2.unidata_version == "16.0.0", unicodedata2.unidata_version
+    assert regex.match(r"\p{L}", "\U00010d4a"), "a letter of Unicode 16"
+    assert not regex.match(r"\p{L}", "\U000323b0"), "a letter of Unicode 17"
     classes = [class_of(code) for code in range(0x110000)]
     blocks: dict[tuple[int, int], int] = {}
     index = [
         blocks.setdefault(packed(classes[at : at + BLOCK]), len(blocks)) for at in range(0, 0x110000, BLOCK)
     ]
     lines = [
-        "//! Made by scripts/generate_classes.py from Unicode 16.0.0; do not edit.",
+        "//! Made by `scripts/generate_classes.py` from Unicode 16.0.0; do not edit.",
         "",
         "/// For each 64 code points, their block in [`BLOCKS`].",
-        f"pub(super) static INDEX: [u16; {len(index)}] = [",
-        *(f"    {', '.join(map(str, index[at : at + 24]))}," for at in range(0, len(index), 24)),
-        "];",
-        "",
+        *table("INDEX", "u16", [str(block) for block in index], 24),
         "/// 64 classes of two bits each: 0 other, 1 letter, 2 number, 3 white space.",
-        f"pub(super) static BLOCKS: [[u64; 2]; {len(blocks)}] = [",
-        *(f"    [0x{low:016x}, 0x{high:016x}]," for low, high in blocks),
-        "];",
+        *table("BLOCKS", "[u64; 2]", [f"[0x{low:016x}, 0x{high:016x}]" for low, high in blocks], 2),
+        "/// Inclusive ranges of the word characters, `\\w`.",
+        *table("WORD", "(u32, u32)", [f"(0x{first:x}, 0x{last:x})" for first, last in ranges(WORD)], 6),
     ]
-    TARGET.write_text("\n".join(lines) + "\n")
+    TARGET.write_text("\n".join(lines))
 
 
 if __name__ == "__main__":

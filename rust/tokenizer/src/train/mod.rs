@@ -75,7 +75,7 @@ pub struct TrainedBpe {
 /// words.add(&["low lower lowest low"], &ferrolm_base::cancel::NEVER)?;
 /// let options = BpeOptions { vocab_size: 10, ..BpeOptions::default() };
 /// let trained = train::train(&words, &options, &ferrolm_base::cancel::NEVER)?;
-/// assert_eq!(trained.tokens.last().map(String::as_str), Some("lo"));
+/// assert_eq!(trained.tokens.last().map(String::as_str), Some("low"));
 /// # Ok::<(), train::TrainError>(())
 /// ```
 pub fn train(words: &WordCounts, options: &BpeOptions, cancel: &Cancel) -> Result<TrainedBpe, TrainError> {

@@ -1,8 +1,9 @@
-//! Character classes of the GPT-2 pattern, pinned to Unicode 16 as the reference engine is.
+//! Character classes of the reference's patterns, pinned to Unicode 16 as the reference engine is.
 //!
 //! A two-stage table: 64 code points share an index entry, equal blocks are stored once.
 
 #[rustfmt::skip]
+#[allow(clippy::unreadable_literal, clippy::large_stack_arrays, reason = "generated")]
 mod table;
 
 /// What the GPT-2 pattern tells apart: `\p{L}`, `\p{N}`, `\s` and the rest.
@@ -17,7 +18,14 @@ pub enum Class {
 
 impl Class {
     pub const fn of(character: char) -> Self {
-        let code = character as usize;
+        Self::of_code(character as u32)
+    }
+
+    /// Of a code point; beyond the last one, of some character.
+    #[inline]
+    pub(crate) const fn of_code(code: u32) -> Self {
+        let code = code as usize & 0x1F_FFFF;
+        let code = if code < 0x11_0000 { code } else { 0x10_FFFF };
         let block = &table::BLOCKS[table::INDEX[code >> 6] as usize];
         match (block[(code >> 5) & 1] >> ((code & 31) * 2)) & 3 {
             0 => Self::Other,
@@ -26,6 +34,16 @@ impl Class {
             _ => Self::Space,
         }
     }
+}
+
+/// Whether `character` is matched by `\\w`.
+pub fn is_word(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_alphanumeric() || character == '_';
+    }
+    let code = character as u32;
+    let after = table::WORD.partition_point(|&(first, _)| first <= code);
+    after.checked_sub(1).is_some_and(|at| code <= table::WORD[at].1)
 }
 
 /// [`Class::of`] for the 128 ASCII characters.
@@ -58,6 +76,11 @@ mod tests {
                 assert_eq!(Class::of(character), class, "{character:?}");
             }
         }
-        assert_eq!(Class::of('\u{130ff}'), Class::Letter);
+    }
+
+    #[test]
+    fn word_characters_include_marks_and_joiners() {
+        assert!("aZ_9é\u{301}\u{200d}漢\u{203f}".chars().all(is_word));
+        assert!(!" -'²\u{200b}😀\u{10ffff}".chars().any(is_word));
     }
 }

@@ -31,9 +31,7 @@ def pretrain(
     train = TokenFile(config.data.train, verify=True)
     validation = TokenFile(config.data.validation, verify=True) if config.data.validation else None
     if validation is not None and validation.tokenizer_hash != train.tokenizer_hash:
-        raise InvalidArgumentError(
-            f"{validation.path} and {train.path} were made with different tokenizers"
-        )
+        raise InvalidArgumentError(f"{validation.path} and {train.path} were made with different tokenizers")
     torch.manual_seed(config.training.seed)
     model = build_model(config, train)
     trainer = Trainer(model, config, directory, train, validation, show_progress=show_progress)

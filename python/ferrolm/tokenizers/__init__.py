@@ -1,0 +1,31 @@
+"""Text to ids and back, with the module layout and the names of the `tokenizers` package.
+
+>>> from ferrolm.tokenizers import Tokenizer, models, pre_tokenizers
+>>> tokenizer = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]))
+>>> tokenizer.encode("abb").tokens
+['ab', 'b']
+>>> tokenizer.encode_ids("abb")
+array([2, 1], dtype=uint32)
+"""
+
+from __future__ import annotations
+
+from ferrolm._rust import Encoding
+from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers.added_token import AddedToken
+from ferrolm.tokenizers.batch import BatchEncoding
+from ferrolm.tokenizers.ragged import RaggedIds
+from ferrolm.tokenizers.tokenizer import Tokenizer
+
+__all__ = [
+    "AddedToken",
+    "BatchEncoding",
+    "Encoding",
+    "RaggedIds",
+    "Tokenizer",
+    "decoders",
+    "models",
+    "pre_tokenizers",
+    "processors",
+    "trainers",
+]

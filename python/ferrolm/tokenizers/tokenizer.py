@@ -1,0 +1,292 @@
+"""The tokenizer: a pipeline from text to ids and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ferrolm import _rust
+from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers._part import literal
+from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
+from ferrolm.tokenizers.batch import BatchEncoding, Batching
+from ferrolm.tokenizers.loading import find_files
+from ferrolm.tokenizers.ragged import RaggedIds
+
+__all__ = ["Tokenizer"]
+
+_Path = str | os.PathLike[str]
+_Text = str | bytes
+
+
+class Tokenizer(Batching):
+    """A pipeline from text to ids and back, with the methods of `tokenizers.Tokenizer`, and arrays besides.
+
+    Made by `from_file`, `from_pretrained`, `from_str`, or from a model and further parts:
+
+    >>> from ferrolm.tokenizers import models, pre_tokenizers
+    >>> vocab = {character: index for index, character in enumerate(pre_tokenizers.ByteLevel.alphabet())}
+    >>> tokenizer = Tokenizer.from_bpe(vocab | {"ab": 256}, [("a", "b")], special_tokens=["<|end|>"])
+    >>> ids = tokenizer.encode_ids("abba<|end|>")
+    >>> ids.dtype, len(ids), tokenizer.decode(ids, skip_special_tokens=False)
+    (dtype('uint32'), 4, 'abba<|end|>')
+
+    Texts are `str`, or `bytes` in UTF-8. Text that is not Unicode (lone surrogates, other bytes) raises
+    `InvalidEncodingError`. Calls may run in several threads; a change of a part is seen by later calls.
+    """
+
+    def __new__(cls, model: models.Model) -> Self:
+        return super().__new__(cls, model)
+
+    # Making and saving
+
+    @classmethod
+    def _empty(cls) -> Self:
+        return cls.__new__(cls, models.BPE())
+
+    @classmethod
+    def from_file(cls, path: _Path) -> Self:
+        """The tokenizer of a ``tokenizer.json``.
+
+        Raises `MissingFileError`, or `InvalidFileError` naming the place and what was found there.
+        """
+        tokenizer = cls._empty()
+        tokenizer.load_file(Path(path))
+        return tokenizer
+
+    @classmethod
+    def from_str(cls, json: str) -> Self:
+        """The tokenizer of the text of a ``tokenizer.json``."""
+        return cls.from_buffer(json.encode())
+
+    @classmethod
+    def from_buffer(cls, buffer: bytes) -> Self:
+        """The tokenizer of the bytes of a ``tokenizer.json``."""
+        tokenizer = cls._empty()
+        tokenizer.load_json(bytes(buffer), "tokenizer.json")
+        return tokenizer
+
+    @classmethod
+    def from_bpe(
+        cls,
+        vocab: Mapping[str, int],
+        merges: Sequence[tuple[str, str]],
+        *,
+        special_tokens: Iterable[str | AddedToken] = (),
+        add_prefix_space: bool = False,
+    ) -> Self:
+        """Byte-level BPE as GPT-2 has it, of a vocabulary spelled in byte characters and its merges."""
+        tokenizer = cls(models.BPE(vocab, merges))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+        tokenizer.add_special_tokens(list(special_tokens))
+        return tokenizer
+
+    @classmethod
+    def from_pretrained(cls, identifier: _Path, revision: str = "main", token: str | None = None) -> Self:
+        """The tokenizer in a folder, or of a repository of the Hugging Face hub.
+
+        Takes ``tokenizer.json``, else ``vocab.json`` and ``merges.txt``. An existing folder is never looked up on
+        the hub. Raises `MissingFileError` if neither is found.
+        """
+        files = find_files(identifier, revision, token)
+        if len(files) == 1:
+            return cls.from_file(files[0])
+        vocab, merges = models.BPE.read_file(*files)
+        special = [token for token in ("<|endoftext|>",) if token in vocab]
+        return cls.from_bpe(vocab, merges, special_tokens=special)
+
+    def to_str(self, pretty: bool = False) -> str:
+        """The text of a ``tokenizer.json`` that describes this tokenizer."""
+        return self.to_json(pretty)
+
+    def save(self, path: _Path, pretty: bool = True) -> None:
+        """Write a ``tokenizer.json``, whole or not at all; the `tokenizers` package loads it too."""
+        self.save_file(Path(path), pretty)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = (self.to_json(False), self.encode_special_tokens, self._pad_token)
+        return _rebuild, (type(self), *state)
+
+    def __copy__(self) -> Self:
+        copy = self._empty()
+        copy.copy_from(self)
+        copy._pad_token = self._pad_token
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    def __repr__(self) -> str:
+        parts = ("truncation", "padding", "pre_tokenizer", "post_processor", "decoder", "model")
+        described = ", ".join(f"{name}={getattr(self, name)!r}" for name in parts)
+        added = literal([dict(id=index, **token.__getstate__()) for index, token in self._added().items()])
+        return f'Tokenizer(version="1.0", added_tokens={added}, {described})'
+
+    __str__ = __repr__
+
+    # Parts
+
+    @property
+    def model(self) -> models.Model:
+        """The model; options that are changed on it change this tokenizer."""
+        model = models.wrap(self.get_model())
+        model._attached = self.set_model
+        return model
+
+    @model.setter
+    def model(self, model: models.Model) -> None:
+        self.set_model(model)
+
+    @property
+    def normalizer(self) -> None:
+        """Always None: no normalizer is supported yet."""
+        return None
+
+    @property
+    def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer | None:
+        """The pre-tokenizer; settings that are changed on it change this tokenizer."""
+        part = self.get_pre_tokenizer()
+        if part is None:
+            return None
+        wrapped = pre_tokenizers.wrap(part)
+        wrapped._attached = self.set_pre_tokenizer
+        return wrapped
+
+    @pre_tokenizer.setter
+    def pre_tokenizer(self, part: pre_tokenizers.PreTokenizer | None) -> None:
+        self.set_pre_tokenizer(part)
+
+    @property
+    def post_processor(self) -> processors.PostProcessor | None:
+        """The post-processor; settings that are changed on it change this tokenizer."""
+        part = self.get_post_processor()
+        if part is None:
+            return None
+        wrapped = processors.wrap(part)
+        wrapped._attached = self.set_post_processor
+        return wrapped
+
+    @post_processor.setter
+    def post_processor(self, part: processors.PostProcessor | None) -> None:
+        self.set_post_processor(part)
+
+    @property
+    def decoder(self) -> decoders.Decoder | None:
+        """The decoder."""
+        part = self.get_decoder()
+        return None if part is None else decoders.wrap(part)
+
+    @decoder.setter
+    def decoder(self, part: decoders.Decoder | None) -> None:
+        self.set_decoder(part)
+
+    # Vocabulary
+
+    def add_tokens(self, tokens: Sequence[str | AddedToken]) -> int:
+        """Add tokens; those that the model does not know get new ids. Returns how many were added."""
+        return self.add_token_tuples([token_tuple(token, special=False) for token in tokens])
+
+    def add_special_tokens(self, tokens: Sequence[str | AddedToken]) -> int:
+        """Add tokens that decoding can leave out."""
+        return self.add_token_tuples([token_tuple(token, special=True) for token in tokens])
+
+    def _added(self) -> dict[int, AddedToken]:
+        return {index: from_tuple(values) for index, values in self.added_token_tuples()}
+
+    def get_added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """The added tokens by id."""
+        return self._added()
+
+    @property
+    def encode_special_tokens(self) -> bool:
+        """Whether special tokens in text are encoded like ordinary text."""
+        return self.get_encode_special_tokens()
+
+    @encode_special_tokens.setter
+    def encode_special_tokens(self, value: bool) -> None:
+        self.set_encode_special_tokens(value)
+
+    # Training
+
+    def train(self, files: Iterable[_Path], trainer: trainers.Trainer | None = None) -> None:
+        """Learn the vocabulary of the model from text files; every line, with its end, is a text of its own.
+
+        Ctrl-C stops it. Raises `MissingFileError`, `InvalidEncodingError`, or `InvalidArgumentError` where there is no text.
+        """
+        trainers.train_from_files(self, files, trainer)
+
+    def train_from_iterator(
+        self,
+        iterator: Iterable[str] | Iterable[Sequence[str]],
+        trainer: trainers.Trainer | None = None,
+        length: int | None = None,
+    ) -> None:
+        """Learn the vocabulary of the model from texts, or lists of texts, on all threads; see `BpeTrainer`.
+
+        ``length`` is not needed; it is there for code written for the `tokenizers` package.
+        """
+        trainers.train_from_texts(self, iterator, trainer)
+
+    # Settings
+
+    @property
+    def truncation(self) -> dict[str, Any] | None:
+        """What `enable_truncation` was given, or None."""
+        settings = self.truncation_settings()
+        return settings and dict(
+            zip(("max_length", "stride", "strategy", "direction"), settings, strict=True)
+        )
+
+    @property
+    def padding(self) -> dict[str, Any] | None:
+        """What `enable_padding` was given, or None."""
+        names = ("length", "pad_to_multiple_of", "pad_id", "pad_token", "pad_type_id", "direction")
+        settings = self.padding_settings()
+        return settings and dict(zip(names, settings, strict=True))
+
+    # Encoding and decoding
+
+    def encode_batch(
+        self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True
+    ) -> list[_rust.Encoding]:
+        """Encode texts, or pairs of texts as tuples of two; padded to the longest if padding is on."""
+        return self.encode_many(input, is_pretokenized, add_special_tokens, True)
+
+    def encode_batch_fast(
+        self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True
+    ) -> list[_rust.Encoding]:
+        """`encode_batch` without tokens, offsets and words."""
+        return self.encode_many(input, is_pretokenized, add_special_tokens, False)
+
+    def encode_ids_batch(self, texts: Iterable[_Text], add_special_tokens: bool = True) -> RaggedIds:
+        """Ids of many texts in one flat array, on all threads; neither truncated nor padded.
+
+        >>> from ferrolm.tokenizers import models
+        >>> Tokenizer(models.BPE({"a": 0, "b": 1}, [])).encode_ids_batch(["ab", "", "b"]).tolist()
+        [[0, 1], [], [1]]
+        """
+        return RaggedIds(*self.encode_ragged(texts, add_special_tokens))
+
+    def count_tokens(self, texts: Iterable[_Text], add_special_tokens: bool = True) -> npt.NDArray[np.int64]:
+        """Number of tokens of each text, int64 [texts]."""
+        return np.diff(self.encode_ragged(texts, add_special_tokens)[1])
+
+    def __call__(self, text: Any, text_pair: Any = None, **options: Any) -> BatchEncoding:
+        """Model inputs of one text or several, see `Batching.batch`."""
+        return self.batch(text, text_pair, **options)
+
+
+def _rebuild(
+    cls: type[Tokenizer], state: str, encode_special_tokens: bool, pad_token: str | None
+) -> Tokenizer:
+    tokenizer = cls.from_str(state)
+    tokenizer.encode_special_tokens = encode_special_tokens
+    tokenizer._pad_token = pad_token
+    return tokenizer

@@ -1,0 +1,421 @@
+//! `Tokenizer`: parts behind a lock, replaced as a whole when changed, so that calls in flight keep theirs.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ferrolm_base::Cancel;
+use ferrolm_tokenizer::truncation::Strategy;
+use ferrolm_tokenizer::{AddedToken, Padding, Truncation, file, tokenizer};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::encoding::{Encoding, direction};
+use super::parts::{Decoder, Model, PostProcessor, PreTokenizer};
+use super::text::{Held, elements, sequence_or_pair, text, texts};
+use crate::enter::{enter, enter_brief};
+use crate::errors::{Kind, ToPyErr};
+
+/// Text below this is encoded without releasing the interpreter: releasing costs more than waiting.
+const INLINE_BYTES: usize = 1 << 11;
+/// Text above this goes to the pool, where Ctrl-C is answered.
+const LONG_BYTES: usize = 1 << 16;
+
+#[pyclass(frozen, subclass, module = "ferrolm._rust")]
+pub struct Tokenizer(RwLock<Arc<tokenizer::Tokenizer>>);
+
+/// (content, single_word, lstrip, rstrip, normalized, special)
+type TokenTuple = (String, bool, bool, bool, bool, bool);
+
+impl Tokenizer {
+    fn new(tokenizer: tokenizer::Tokenizer) -> Self {
+        Self(RwLock::new(Arc::new(tokenizer)))
+    }
+
+    pub fn shared(&self) -> Arc<tokenizer::Tokenizer> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn read<T>(&self, get: impl FnOnce(&Arc<tokenizer::Tokenizer>) -> T) -> T {
+        get(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Change a copy if anyone else still uses the current one; a failed change leaves it as it was.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut tokenizer::Tokenizer) -> ferrolm_tokenizer::Result<T>,
+    ) -> PyResult<T> {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = tokenizer::Tokenizer::clone(&current);
+        let result = change(&mut changed).map_err(ToPyErr::to_py_err)?;
+        *current = Arc::new(changed);
+        Ok(result)
+    }
+}
+
+#[pymethods]
+impl Tokenizer {
+    /// A tokenizer of a model alone.
+    #[new]
+    fn from_model(model: &Model) -> Self {
+        Self::new(tokenizer::Tokenizer::new(model.part()))
+    }
+
+    /// Replace all parts by those of a tokenizer.json.
+    fn load_json(&self, py: Python<'_>, json: &[u8], name: &str) -> PyResult<()> {
+        let loaded = enter_brief(py, |_| file::from_json(json, name)).map_err(ToPyErr::to_py_err)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        Ok(())
+    }
+
+    /// Replace all parts by those of a tokenizer.json file.
+    fn load_file(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let loaded = enter_brief(py, |_| file::from_file(&path)).map_err(ToPyErr::to_py_err)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        Ok(())
+    }
+
+    /// Share all parts and settings of `other`, caches included.
+    fn copy_from(&self, other: &Self) {
+        let shared = other.shared();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = shared;
+    }
+
+    /// A tokenizer of the same parts, whose settings can be changed apart.
+    fn sibling(&self) -> Self {
+        Self(RwLock::new(self.shared()))
+    }
+
+    fn to_json(&self, py: Python<'_>, pretty: bool) -> PyResult<String> {
+        let tokenizer = self.shared();
+        enter_brief(py, |_| file::to_json(&tokenizer, pretty)).map_err(ToPyErr::to_py_err)
+    }
+
+    /// Write a tokenizer.json, whole or not at all.
+    fn save_file(&self, py: Python<'_>, path: PathBuf, pretty: bool) -> PyResult<()> {
+        let tokenizer = self.shared();
+        enter_brief(py, |_| file::save(&tokenizer, &path, pretty)).map_err(ToPyErr::to_py_err)
+    }
+
+    // Parts.
+
+    fn get_model(&self) -> Model {
+        self.read(|tokenizer| Model::of(tokenizer.model().clone()))
+    }
+
+    fn set_model(&self, model: &Model) -> PyResult<()> {
+        self.change(|tokenizer| {
+            tokenizer.set_model(model.part());
+            Ok(())
+        })
+    }
+
+    fn get_pre_tokenizer(&self) -> Option<PreTokenizer> {
+        self.read(|tokenizer| tokenizer.pre_tokenizer().cloned().map(PreTokenizer::of))
+    }
+
+    fn set_pre_tokenizer(&self, part: Option<&PreTokenizer>) -> PyResult<()> {
+        self.change(|tokenizer| {
+            tokenizer.set_pre_tokenizer(part.map(|part| part.part()));
+            Ok(())
+        })
+    }
+
+    fn get_post_processor(&self) -> Option<PostProcessor> {
+        self.read(|tokenizer| tokenizer.post_processor().cloned().map(PostProcessor::of))
+    }
+
+    fn set_post_processor(&self, part: Option<&PostProcessor>) -> PyResult<()> {
+        self.change(|tokenizer| {
+            tokenizer.set_post_processor(part.map(|part| part.part()));
+            Ok(())
+        })
+    }
+
+    fn get_decoder(&self) -> Option<Decoder> {
+        self.read(|tokenizer| tokenizer.decoder().cloned().map(Decoder::of))
+    }
+
+    fn set_decoder(&self, part: Option<&Decoder>) -> PyResult<()> {
+        self.change(|tokenizer| {
+            tokenizer.set_decoder(part.map(|part| part.part()));
+            Ok(())
+        })
+    }
+
+    // Vocabulary.
+
+    fn token_to_id(&self, token: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+        let token = text(token, "token")?;
+        Ok(self.read(|tokenizer| tokenizer.token_to_id(token)))
+    }
+
+    fn id_to_token(&self, id: u32) -> Option<String> {
+        self.read(|tokenizer| tokenizer.id_to_token(id).map(str::to_owned))
+    }
+
+    #[pyo3(signature = (with_added_tokens=true))]
+    fn get_vocab<'py>(&self, py: Python<'py>, with_added_tokens: bool) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        let tokenizer = self.shared();
+        for (token, id) in tokenizer.vocab(with_added_tokens) {
+            dict.set_item(token, id)?;
+        }
+        Ok(dict)
+    }
+
+    #[pyo3(signature = (with_added_tokens=true))]
+    fn get_vocab_size(&self, with_added_tokens: bool) -> usize {
+        self.read(|tokenizer| tokenizer.vocab_size(with_added_tokens))
+    }
+
+    fn add_token_tuples(&self, tokens: Vec<TokenTuple>) -> PyResult<usize> {
+        let token = |(content, single_word, lstrip, rstrip, normalized, special)| AddedToken {
+            content,
+            single_word,
+            lstrip,
+            rstrip,
+            normalized,
+            special,
+        };
+        self.change(|tokenizer| tokenizer.add_tokens(tokens.into_iter().map(token)))
+    }
+
+    /// (id, token tuple) of the added tokens by id.
+    fn added_token_tuples(&self) -> Vec<(u32, TokenTuple)> {
+        let tuple = |(&id, token): (&u32, &AddedToken)| {
+            let AddedToken { content, single_word, lstrip, rstrip, normalized, special } = token.clone();
+            (id, (content, single_word, lstrip, rstrip, normalized, special))
+        };
+        self.read(|tokenizer| tokenizer.added_vocabulary().tokens().iter().map(tuple).collect())
+    }
+
+    fn get_encode_special_tokens(&self) -> bool {
+        self.read(|tokenizer| tokenizer.added_vocabulary().encode_special_tokens())
+    }
+
+    fn set_encode_special_tokens(&self, value: bool) -> PyResult<()> {
+        self.change(|tokenizer| {
+            tokenizer.set_encode_special_tokens(value);
+            Ok(())
+        })
+    }
+
+    fn num_special_tokens_to_add(&self, is_pair: bool) -> usize {
+        self.read(|tokenizer| tokenizer.added_tokens(is_pair))
+    }
+
+    // Settings.
+
+    #[pyo3(signature = (max_length, stride=0, strategy="longest_first", direction="right"))]
+    fn enable_truncation(
+        &self,
+        max_length: usize,
+        stride: usize,
+        strategy: &str,
+        direction: &str,
+    ) -> PyResult<()> {
+        let strategy = match strategy {
+            "longest_first" => Strategy::LongestFirst,
+            "only_first" => Strategy::OnlyFirst,
+            "only_second" => Strategy::OnlySecond,
+            other => {
+                let expected = "'longest_first', 'only_first' or 'only_second'";
+                let message = format!("strategy: found {other:?}, expected {expected}");
+                return Err(Kind::InvalidArgumentError.error(message));
+            }
+        };
+        let direction = self::direction(direction)?;
+        let truncation = Truncation { max_length, stride, strategy, direction };
+        self.change(|tokenizer| tokenizer.set_truncation(Some(truncation)))
+    }
+
+    fn no_truncation(&self) -> PyResult<()> {
+        self.change(|tokenizer| tokenizer.set_truncation(None))
+    }
+
+    /// (max_length, stride, strategy, direction), or none.
+    fn truncation_settings(&self) -> Option<(usize, usize, &'static str, &'static str)> {
+        self.read(|tokenizer| {
+            let Truncation { max_length, stride, strategy, direction } = *tokenizer.truncation()?;
+            let strategy = match strategy {
+                Strategy::LongestFirst => "longest_first",
+                Strategy::OnlyFirst => "only_first",
+                Strategy::OnlySecond => "only_second",
+            };
+            Some((max_length, stride, strategy, direction.name()))
+        })
+    }
+
+    #[pyo3(signature = (direction="right", pad_id=0, pad_type_id=0, pad_token="[PAD]", length=None,
+                        pad_to_multiple_of=None))]
+    fn enable_padding(
+        &self,
+        direction: &str,
+        pad_id: u32,
+        pad_type_id: u32,
+        pad_token: &str,
+        length: Option<usize>,
+        pad_to_multiple_of: Option<usize>,
+    ) -> PyResult<()> {
+        let direction = self::direction(direction)?;
+        let pad_token = pad_token.to_owned();
+        let padding = Padding { length, pad_to_multiple_of, direction, pad_id, pad_type_id, pad_token };
+        self.change(|tokenizer| tokenizer.set_padding(Some(padding)))
+    }
+
+    fn no_padding(&self) -> PyResult<()> {
+        self.change(|tokenizer| tokenizer.set_padding(None))
+    }
+
+    /// (length, pad_to_multiple_of, pad_id, pad_token, pad_type_id, direction), or none.
+    #[expect(clippy::type_complexity, reason = "what Python sees as one tuple")]
+    fn padding_settings(&self) -> Option<(Option<usize>, Option<usize>, u32, String, u32, &'static str)> {
+        self.read(|tokenizer| {
+            let padding = tokenizer.padding()?.clone();
+            let direction = padding.direction.name();
+            let Padding { length, pad_to_multiple_of, pad_id, pad_type_id, pad_token, .. } = padding;
+            Some((length, pad_to_multiple_of, pad_id, pad_token, pad_type_id, direction))
+        })
+    }
+
+    // Encoding.
+
+    #[pyo3(signature = (sequence, pair=None, is_pretokenized=false, add_special_tokens=true))]
+    fn encode(
+        &self,
+        sequence: &Bound<'_, PyAny>,
+        pair: Option<&Bound<'_, PyAny>>,
+        is_pretokenized: bool,
+        add_special_tokens: bool,
+    ) -> PyResult<Encoding> {
+        let first = Held::new(sequence, is_pretokenized, "sequence")?;
+        let second = pair.map(|pair| Held::new(pair, is_pretokenized, "pair")).transpose()?;
+        let input = first.input("sequence")?;
+        let pair = second.as_ref().map(|second| second.input("pair")).transpose()?;
+        let encoded =
+            self.read(|tokenizer| tokenizer.encode_lazy(&input, pair.as_ref(), add_special_tokens, true));
+        Ok(Encoding::new(encoded.map_err(ToPyErr::to_py_err)?))
+    }
+
+    fn encode_many(
+        &self,
+        py: Python<'_>,
+        input: &Bound<'_, PyAny>,
+        is_pretokenized: bool,
+        add_special_tokens: bool,
+        offsets: bool,
+    ) -> PyResult<Vec<Encoding>> {
+        let objects = elements(input, "input")?;
+        let held = objects
+            .iter()
+            .enumerate()
+            .map(|(index, object)| sequence_or_pair(object, is_pretokenized, &format!("input[{index}]")))
+            .collect::<PyResult<Vec<_>>>()?;
+        let inputs = held
+            .iter()
+            .map(|(first, second)| {
+                let pair = second.as_ref().map(|second| second.input("input")).transpose()?;
+                Ok((first.input("input")?, pair))
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        let tokenizer = self.shared();
+        let work =
+            |cancel: &Cancel| tokenizer.encode_lazy_batch(&inputs, add_special_tokens, offsets, cancel);
+        let encodings = enter(py, work)?.map_err(ToPyErr::to_py_err)?;
+        Ok(encodings.into_iter().map(Encoding::new).collect())
+    }
+
+    #[pyo3(signature = (encoding, pair=None, add_special_tokens=true))]
+    fn post_process(
+        &self,
+        encoding: &Encoding,
+        pair: Option<&Encoding>,
+        add_special_tokens: bool,
+    ) -> PyResult<Encoding> {
+        let (first, second) = (encoding.full()?, pair.map(Encoding::full).transpose()?);
+        let processed = self.read(|tokenizer| tokenizer.post_process(first, second, add_special_tokens));
+        Ok(Encoding::new(processed.map_err(ToPyErr::to_py_err)?.into()))
+    }
+
+    /// Ids of a text as an array.
+    #[pyo3(signature = (text, add_special_tokens=true))]
+    fn encode_ids<'py>(
+        &self,
+        py: Python<'py>,
+        text: &Bound<'py, PyAny>,
+        add_special_tokens: bool,
+    ) -> PyResult<Bound<'py, PyArray1<u32>>> {
+        Ok(self.ids(py, text, add_special_tokens)?.into_pyarray(py))
+    }
+
+    /// Ids of a text as a list.
+    #[pyo3(signature = (text, add_special_tokens=true))]
+    fn encode_list<'py>(
+        &self,
+        py: Python<'py>,
+        text: &Bound<'py, PyAny>,
+        add_special_tokens: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.ids(py, text, add_special_tokens)?)
+    }
+
+    /// (ids, offsets) of many texts.
+    #[pyo3(signature = (texts, add_special_tokens=true))]
+    #[expect(clippy::type_complexity, reason = "two arrays")]
+    fn encode_ragged<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        add_special_tokens: bool,
+    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>)> {
+        let objects = elements(texts, "texts")?;
+        let texts = self::texts(&objects, "texts")?;
+        let tokenizer = self.shared();
+        let work = |cancel: &Cancel| tokenizer.encode_ids_batch(&texts, add_special_tokens, cancel);
+        let ragged = enter(py, work)?.map_err(ToPyErr::to_py_err)?;
+        Ok((ragged.ids.into_pyarray(py), ragged.offsets.into_pyarray(py)))
+    }
+
+    // Decoding.
+
+    #[pyo3(signature = (ids, skip_special_tokens=true))]
+    fn decode(&self, ids: &Bound<'_, PyAny>, skip_special_tokens: bool) -> PyResult<String> {
+        if let Ok(array) = ids.extract::<PyReadonlyArray1<'_, u32>>()
+            && let Ok(ids) = array.as_slice()
+        {
+            return Ok(self.read(|tokenizer| tokenizer.decode(ids, skip_special_tokens)));
+        }
+        let ids: Vec<u32> = ids.extract()?;
+        Ok(self.read(|tokenizer| tokenizer.decode(&ids, skip_special_tokens)))
+    }
+
+    #[pyo3(signature = (sequences, skip_special_tokens=true))]
+    fn decode_batch(
+        &self,
+        py: Python<'_>,
+        sequences: Vec<Vec<u32>>,
+        skip_special_tokens: bool,
+    ) -> PyResult<Vec<String>> {
+        let tokenizer = self.shared();
+        let batch: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
+        enter(py, |cancel| tokenizer.decode_batch(&batch, skip_special_tokens, cancel))?
+            .map_err(ToPyErr::to_py_err)
+    }
+}
+
+impl Tokenizer {
+    fn ids(&self, py: Python<'_>, object: &Bound<'_, PyAny>, add_special_tokens: bool) -> PyResult<Vec<u32>> {
+        let text = text(object, "text")?;
+        if text.len() <= INLINE_BYTES {
+            let mut ids = Vec::with_capacity(text.len() / 2 + 8);
+            self.read(|tokenizer| tokenizer.push_ids_special(text, add_special_tokens, &mut ids))
+                .map_err(ToPyErr::to_py_err)?;
+            return Ok(ids);
+        }
+        let tokenizer = self.shared();
+        let work = |cancel: &Cancel| tokenizer.encode_ids_batch(&[text], add_special_tokens, cancel);
+        let ragged = if text.len() <= LONG_BYTES { enter_brief(py, work) } else { enter(py, work)? };
+        Ok(ragged.map_err(ToPyErr::to_py_err)?.ids)
+    }
+}

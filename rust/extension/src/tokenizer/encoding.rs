@@ -1,0 +1,203 @@
+//! `Encoding`: ids at once, the rest when asked for.
+
+use std::sync::{PoisonError, RwLock};
+
+use ferrolm_tokenizer::encoding::{Direction, Encoding as Full};
+use ferrolm_tokenizer::{LazyEncoding, Padding};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString};
+
+use super::text::text;
+use crate::errors::{Kind, ToPyErr};
+
+/// What encoding a text gives: ids, and on demand tokens, offsets, words, masks. Like `tokenizers.Encoding`.
+#[pyclass(frozen, module = "ferrolm.tokenizers")]
+pub struct Encoding(RwLock<LazyEncoding>);
+
+impl Encoding {
+    pub fn new(encoding: LazyEncoding) -> Self {
+        Self(RwLock::new(encoding))
+    }
+
+    /// A copy of everything.
+    pub fn full(&self) -> PyResult<Full> {
+        self.read(Full::clone)
+    }
+
+    fn read<T>(&self, get: impl FnOnce(&Full) -> T) -> PyResult<T> {
+        let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(get(encoding.full().map_err(ToPyErr::to_py_err)?))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Full) -> ferrolm_tokenizer::Result<()>) -> PyResult<()> {
+        let mut encoding = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        encoding.change(change).map_err(ToPyErr::to_py_err)
+    }
+}
+
+pub fn direction(name: &str) -> PyResult<Direction> {
+    match name {
+        "left" => Ok(Direction::Left),
+        "right" => Ok(Direction::Right),
+        other => Err(Kind::InvalidArgumentError
+            .error(format!("direction: found {other:?}, expected 'left' or 'right'"))),
+    }
+}
+
+#[pymethods]
+impl Encoding {
+    #[new]
+    fn empty() -> Self {
+        Self::new(Full::default().into())
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).ids().len()
+    }
+
+    #[getter]
+    fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.0.read().unwrap_or_else(PoisonError::into_inner).ids())
+    }
+
+    #[getter]
+    fn type_ids(&self) -> PyResult<Vec<u32>> {
+        self.read(|full| full.type_ids.clone())
+    }
+
+    #[getter]
+    fn tokens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.read(|full| {
+            PyList::new(py, full.tokens().map(|token| PyString::new(py, token)).collect::<Vec<_>>())
+        })?
+    }
+
+    #[getter]
+    fn word_ids(&self) -> PyResult<Vec<Option<u32>>> {
+        self.read(|full| full.words.clone())
+    }
+
+    #[getter]
+    fn sequence_ids(&self) -> PyResult<Vec<Option<usize>>> {
+        self.read(Full::sequence_ids)
+    }
+
+    #[getter]
+    fn offsets(&self) -> PyResult<Vec<(usize, usize)>> {
+        self.read(|full| full.offsets.clone())
+    }
+
+    #[getter]
+    fn special_tokens_mask(&self) -> PyResult<Vec<u32>> {
+        self.read(|full| full.special_tokens_mask.clone())
+    }
+
+    #[getter]
+    fn attention_mask(&self) -> PyResult<Vec<u32>> {
+        self.read(|full| full.attention_mask.clone())
+    }
+
+    #[getter]
+    fn n_sequences(&self) -> PyResult<usize> {
+        self.read(Full::n_sequences)
+    }
+
+    /// The index of the word of each token; deprecated name of `word_ids`.
+    #[getter]
+    fn words(&self) -> PyResult<Vec<Option<u32>>> {
+        self.word_ids()
+    }
+
+    /// What truncation cut off.
+    #[getter]
+    fn overflowing(&self) -> PyResult<Vec<Self>> {
+        self.read(|full| full.overflowing.iter().map(|part| Self::new(part.clone().into())).collect())
+    }
+
+    #[pyo3(signature = (word_index, sequence_index=0))]
+    fn word_to_tokens(&self, word_index: u32, sequence_index: usize) -> PyResult<Option<(usize, usize)>> {
+        self.read(|full| full.word_to_tokens(word_index, sequence_index))
+    }
+
+    #[pyo3(signature = (word_index, sequence_index=0))]
+    fn word_to_chars(&self, word_index: u32, sequence_index: usize) -> PyResult<Option<(usize, usize)>> {
+        self.read(|full| full.word_to_chars(word_index, sequence_index))
+    }
+
+    fn token_to_sequence(&self, token_index: usize) -> PyResult<Option<usize>> {
+        self.read(|full| full.token_to_sequence(token_index))
+    }
+
+    fn token_to_chars(&self, token_index: usize) -> PyResult<Option<(usize, usize)>> {
+        self.read(|full| full.token_to_chars(token_index))
+    }
+
+    fn token_to_word(&self, token_index: usize) -> PyResult<Option<u32>> {
+        self.read(|full| full.token_to_word(token_index))
+    }
+
+    #[pyo3(signature = (char_pos, sequence_index=0))]
+    fn char_to_token(&self, char_pos: usize, sequence_index: usize) -> PyResult<Option<usize>> {
+        self.read(|full| full.char_to_token(char_pos, sequence_index))
+    }
+
+    #[pyo3(signature = (char_pos, sequence_index=0))]
+    fn char_to_word(&self, char_pos: usize, sequence_index: usize) -> PyResult<Option<u32>> {
+        self.read(|full| full.char_to_word(char_pos, sequence_index))
+    }
+
+    fn set_sequence_id(&self, sequence_id: usize) -> PyResult<()> {
+        self.change(|full| {
+            full.set_sequence_id(sequence_id);
+            Ok(())
+        })
+    }
+
+    #[pyo3(signature = (length, *, direction="right", pad_id=0, pad_type_id=0, pad_token="[PAD]"))]
+    fn pad(
+        &self,
+        length: usize,
+        direction: &str,
+        pad_id: u32,
+        pad_type_id: u32,
+        pad_token: &str,
+    ) -> PyResult<()> {
+        let direction = self::direction(direction)?;
+        let pad_token = pad_token.to_owned();
+        let padding = Padding { direction, pad_id, pad_type_id, pad_token, ..Padding::default() };
+        self.change(|full| full.pad(length, &padding))
+    }
+
+    #[pyo3(signature = (max_length, stride=0, direction="right"))]
+    fn truncate(&self, max_length: usize, stride: usize, direction: &str) -> PyResult<()> {
+        let direction = self::direction(direction)?;
+        self.change(|full| full.truncate(max_length, stride, direction))
+    }
+
+    /// The encodings joined; with growing offsets, those of each count on from the one before.
+    #[staticmethod]
+    #[pyo3(signature = (encodings, growing_offsets=true))]
+    fn merge(encodings: Vec<PyRef<'_, Self>>, growing_offsets: bool) -> PyResult<Self> {
+        let mut merged = Full::default();
+        for encoding in encodings {
+            merged.merge_with(&encoding.full()?, growing_offsets);
+        }
+        Ok(Self::new(merged.into()))
+    }
+
+    fn __repr__(&self) -> String {
+        let fields = "ids, type_ids, tokens, offsets, attention_mask, special_tokens_mask, overflowing";
+        format!("Encoding(num_tokens={}, attributes=[{fields}])", self.__len__())
+    }
+
+    /// The state as JSON, in the form of the `tokenizers` package.
+    fn __getstate__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, self.read(Full::to_json)?.map_err(ToPyErr::to_py_err)?.as_bytes()))
+    }
+
+    fn __setstate__(&self, state: &Bound<'_, PyAny>) -> PyResult<()> {
+        let restored = Full::from_json(text(state, "state")?).map_err(ToPyErr::to_py_err)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = restored.into();
+        Ok(())
+    }
+}

@@ -1,0 +1,357 @@
+//! Parts of a tokenizer as Python objects; the classes in `ferrolm.tokenizers` derive from these.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use ferrolm_tokenizer::byte_level::BYTE_TO_CHAR;
+use ferrolm_tokenizer::file::part;
+use ferrolm_tokenizer::model::bpe::{Bpe, BpeOptions, Symbol};
+use ferrolm_tokenizer::{decoder, file, model, post_processor, pre_tokenizer};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::class::Tokenizer;
+use super::encoding::Encoding;
+use super::text::{elements, text, wrong_type};
+use crate::errors::ToPyErr;
+
+/// A BPE model.
+#[pyclass(frozen, subclass, module = "ferrolm._rust", name = "TokenizerModel")]
+pub struct Model(RwLock<model::Model>);
+
+impl Model {
+    pub fn of(model: model::Model) -> Self {
+        Self(RwLock::new(model))
+    }
+
+    pub fn part(&self) -> model::Model {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn bpe(&self) -> Arc<Bpe> {
+        let model::Model::Bpe(bpe) = self.part();
+        bpe
+    }
+
+    fn set(&self, model: model::Model) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = model;
+    }
+}
+
+/// The options of BPE as a dictionary.
+#[derive(FromPyObject, IntoPyObject)]
+#[pyo3(from_item_all)]
+struct Options {
+    dropout: Option<f32>,
+    unk_token: Option<String>,
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
+    fuse_unk: bool,
+    byte_fallback: bool,
+    ignore_merges: bool,
+}
+
+impl From<Options> for BpeOptions {
+    fn from(options: Options) -> Self {
+        Self {
+            dropout: options.dropout,
+            unk_token: options.unk_token,
+            continuing_subword_prefix: options.continuing_subword_prefix,
+            end_of_word_suffix: options.end_of_word_suffix,
+            fuse_unk: options.fuse_unk,
+            byte_fallback: options.byte_fallback,
+            ignore_merges: options.ignore_merges,
+        }
+    }
+}
+
+impl From<BpeOptions> for Options {
+    fn from(options: BpeOptions) -> Self {
+        Self {
+            dropout: options.dropout,
+            unk_token: options.unk_token,
+            continuing_subword_prefix: options.continuing_subword_prefix,
+            end_of_word_suffix: options.end_of_word_suffix,
+            fuse_unk: options.fuse_unk,
+            byte_fallback: options.byte_fallback,
+            ignore_merges: options.ignore_merges,
+        }
+    }
+}
+
+#[pymethods]
+impl Model {
+    /// From ids by token, merges in order of rank and options.
+    #[new]
+    fn new(vocab: &Bound<'_, PyDict>, merges: &Bound<'_, PyAny>, options: Options) -> PyResult<Self> {
+        let entries: Vec<(Bound<'_, PyAny>, u32)> = vocab
+            .iter()
+            .map(|(token, id)| {
+                let wrong = || wrong_type(&id, "vocab", "ids from 0 to 4294967295");
+                Ok((token, id.extract().map_err(|_| wrong())?))
+            })
+            .collect::<PyResult<_>>()?;
+        let entries = entries
+            .iter()
+            .map(|(token, id)| Ok((text(token, "vocab")?, *id)))
+            .collect::<PyResult<Vec<_>>>()?;
+        let pairs: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)> = elements(merges, "merges")?
+            .iter()
+            .map(|pair| pair.extract().map_err(|_| wrong_type(pair, "merges", "pairs of tokens")))
+            .collect::<PyResult<_>>()?;
+        let pairs = pairs
+            .iter()
+            .map(|(left, right)| Ok((text(left, "merges")?, text(right, "merges")?)))
+            .collect::<PyResult<Vec<_>>>()?;
+        let bpe = Bpe::new(entries.into_iter(), pairs.into_iter(), options.into());
+        Ok(Self::of(model::Model::Bpe(Arc::new(bpe.map_err(ToPyErr::to_py_err)?))))
+    }
+
+    /// Be the model of `other`.
+    fn share(&self, other: &Self) {
+        self.set(other.part());
+    }
+
+    fn options(&self) -> Options {
+        self.bpe().options().clone().into()
+    }
+
+    fn set_options(&self, options: Options) -> PyResult<()> {
+        let changed = Bpe::clone(&self.bpe()).with_options(options.into()).map_err(ToPyErr::to_py_err)?;
+        self.set(model::Model::Bpe(Arc::new(changed)));
+        Ok(())
+    }
+
+    /// Ids by token, in order of id.
+    fn vocab<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let vocab = PyDict::new(py);
+        for (id, token) in self.bpe().vocabulary().iter() {
+            vocab.set_item(token, id)?;
+        }
+        Ok(vocab)
+    }
+
+    /// Merges in order of rank.
+    fn merges(&self) -> Vec<(String, String)> {
+        let bpe = self.bpe();
+        let merges = file::merge_texts(bpe.vocabulary(), bpe.merges());
+        merges.into_iter().map(|(left, right)| (left.to_owned(), right.to_owned())).collect()
+    }
+
+    fn token_to_id(&self, token: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+        Ok(self.part().token_to_id(text(token, "token")?))
+    }
+
+    fn id_to_token(&self, id: u32) -> Option<String> {
+        self.part().id_to_token(id).map(str::to_owned)
+    }
+
+    /// (id, token, (start, end) in bytes) of each token of `sequence`, one piece.
+    fn token_tuples(&self, sequence: &Bound<'_, PyAny>) -> PyResult<Vec<(u32, String, (usize, usize))>> {
+        let (model, mut symbols) = (self.part(), Vec::new());
+        model.tokenize(text(sequence, "sequence")?, &mut symbols).map_err(ToPyErr::to_py_err)?;
+        let mut end = 0;
+        let token = |symbol: Symbol| {
+            let start = end;
+            end += symbol.len as usize;
+            (symbol.id, model.id_to_token(symbol.id).unwrap_or("").to_owned(), (start, end))
+        };
+        Ok(symbols.into_iter().map(token).collect())
+    }
+
+    /// Write vocab.json and merges.txt.
+    #[pyo3(signature = (folder, prefix=None))]
+    fn save_files(&self, folder: PathBuf, prefix: Option<&str>) -> PyResult<Vec<PathBuf>> {
+        file::save_vocab_and_merges(&self.bpe(), &folder, prefix).map_err(ToPyErr::to_py_err)
+    }
+}
+
+/// The 256 characters that stand for bytes.
+#[pyfunction]
+pub fn byte_level_alphabet() -> Vec<char> {
+    BYTE_TO_CHAR.to_vec()
+}
+
+/// Ids by token of a vocab.json and pairs of a merges.txt, as in the files.
+#[pyfunction]
+#[expect(clippy::type_complexity, reason = "what Python sees as a dictionary and a list of pairs")]
+pub fn read_vocab_and_merges(
+    py: Python<'_>,
+    vocab: PathBuf,
+    merges: PathBuf,
+) -> PyResult<(Bound<'_, PyDict>, Vec<(String, String)>)> {
+    let entries = file::read_vocab(&vocab).map_err(ToPyErr::to_py_err)?;
+    let dict = PyDict::new(py);
+    for (token, id) in entries {
+        dict.set_item(token, id)?;
+    }
+    Ok((dict, file::read_merges(&merges).map_err(ToPyErr::to_py_err)?))
+}
+
+/// A pre-tokenizer, made from its JSON and changed by it.
+#[pyclass(frozen, subclass, module = "ferrolm._rust")]
+pub struct PreTokenizer(RwLock<pre_tokenizer::PreTokenizer>);
+
+impl PreTokenizer {
+    pub fn of(part: pre_tokenizer::PreTokenizer) -> Self {
+        Self(RwLock::new(part))
+    }
+
+    pub fn part(&self) -> pre_tokenizer::PreTokenizer {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[pymethods]
+impl PreTokenizer {
+    #[new]
+    fn new(json: &str) -> PyResult<Self> {
+        part::pre_tokenizer_from_json(json).map(Self::of).map_err(ToPyErr::to_py_err)
+    }
+
+    /// Take the settings of `json`.
+    fn set_json(&self, json: &str) -> PyResult<()> {
+        let part = part::pre_tokenizer_from_json(json).map_err(ToPyErr::to_py_err)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = part;
+        Ok(())
+    }
+
+    fn to_json(&self) -> PyResult<String> {
+        part::pre_tokenizer_to_json(&self.part()).map_err(ToPyErr::to_py_err)
+    }
+
+    /// (piece, (start, end) in characters) of each piece.
+    fn pre_tokenize_str(&self, s: &Bound<'_, PyAny>) -> PyResult<Vec<(String, (usize, usize))>> {
+        Ok(self.part().pre_tokenize(text(s, "s")?))
+    }
+}
+
+/// A post-processor, made from its JSON and changed by it.
+#[pyclass(frozen, subclass, module = "ferrolm._rust")]
+pub struct PostProcessor(RwLock<post_processor::PostProcessor>);
+
+impl PostProcessor {
+    pub fn of(part: post_processor::PostProcessor) -> Self {
+        Self(RwLock::new(part))
+    }
+
+    pub fn part(&self) -> post_processor::PostProcessor {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[pymethods]
+impl PostProcessor {
+    #[new]
+    fn new(json: &str) -> PyResult<Self> {
+        part::post_processor_from_json(json).map(Self::of).map_err(ToPyErr::to_py_err)
+    }
+
+    /// Take the settings of `json`.
+    fn set_json(&self, json: &str) -> PyResult<()> {
+        let part = part::post_processor_from_json(json).map_err(ToPyErr::to_py_err)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = part;
+        Ok(())
+    }
+
+    fn to_json(&self) -> PyResult<String> {
+        part::post_processor_to_json(&self.part()).map_err(ToPyErr::to_py_err)
+    }
+
+    /// Number of special tokens added to a sequence or a pair.
+    fn num_special_tokens_to_add(&self, is_pair: bool) -> usize {
+        self.part().added_tokens(is_pair)
+    }
+
+    /// One encoding of one or two.
+    #[pyo3(signature = (encoding, pair=None, add_special_tokens=true))]
+    fn process(
+        &self,
+        encoding: &Encoding,
+        pair: Option<&Encoding>,
+        add_special_tokens: bool,
+    ) -> PyResult<Encoding> {
+        let mut parts = vec![encoding.full()?];
+        parts.extend(pair.map(Encoding::full).transpose()?);
+        let processed = self.part().process(parts, add_special_tokens).map_err(ToPyErr::to_py_err)?;
+        Ok(Encoding::new(processed.into()))
+    }
+}
+
+/// A decoder, made from its JSON and changed by it.
+#[pyclass(frozen, subclass, module = "ferrolm._rust", name = "TokenDecoder")]
+pub struct Decoder(RwLock<decoder::Decoder>);
+
+impl Decoder {
+    pub fn of(part: decoder::Decoder) -> Self {
+        Self(RwLock::new(part))
+    }
+
+    pub fn part(&self) -> decoder::Decoder {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[pymethods]
+impl Decoder {
+    #[new]
+    fn new(json: &str) -> PyResult<Self> {
+        part::decoder_from_json(json).map(Self::of).map_err(ToPyErr::to_py_err)
+    }
+
+    /// Take the settings of `json`.
+    fn set_json(&self, json: &str) -> PyResult<()> {
+        let part = part::decoder_from_json(json).map_err(ToPyErr::to_py_err)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = part;
+        Ok(())
+    }
+
+    fn to_json(&self) -> PyResult<String> {
+        part::decoder_to_json(&self.part()).map_err(ToPyErr::to_py_err)
+    }
+
+    /// The text of a list of tokens.
+    fn decode(&self, tokens: &Bound<'_, PyList>) -> PyResult<String> {
+        let objects: Vec<_> = tokens.iter().collect();
+        Ok(self.part().decode(super::text::texts(&objects, "tokens")?.into_iter()))
+    }
+}
+
+/// Decodes token by token: `step` returns text once it is whole. Like `tokenizers.decoders.DecodeStream`.
+#[pyclass(frozen, module = "ferrolm.tokenizers.decoders")]
+pub struct DecodeStream(Mutex<decoder::DecodeStream>);
+
+#[derive(FromPyObject)]
+enum OneOrMany {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+#[pymethods]
+impl DecodeStream {
+    #[new]
+    #[pyo3(signature = (ids=None, skip_special_tokens=false))]
+    fn new(ids: Option<Vec<u32>>, skip_special_tokens: Option<bool>) -> Self {
+        let stream =
+            decoder::DecodeStream::new(ids.unwrap_or_default(), skip_special_tokens.unwrap_or(false));
+        Self(Mutex::new(stream))
+    }
+
+    /// The text that the id, or the ids, complete; None while a character is unfinished.
+    fn step(&self, tokenizer: &Tokenizer, id: OneOrMany) -> PyResult<Option<String>> {
+        let ids = match id {
+            OneOrMany::One(id) => vec![id],
+            OneOrMany::Many(ids) => ids,
+        };
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stream.step(&tokenizer.shared(), &ids).map_err(ToPyErr::to_py_err)
+    }
+
+    fn __copy__(&self) -> Self {
+        Self(Mutex::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+
+    fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> Self {
+        self.__copy__()
+    }
+}

@@ -1,0 +1,25 @@
+//! Characters of the byte-level map back to bytes, bytes to text.
+
+use crate::byte_level::byte_of;
+
+pub(super) fn decode<'a>(tokens: impl Iterator<Item = &'a str>) -> String {
+    let mut bytes = Vec::new();
+    for token in tokens {
+        push_bytes(token, &mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The bytes that `token` stands for; one with a character outside the map stands for itself.
+pub(crate) fn push_bytes(token: &str, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    for character in token.chars() {
+        if let Some(byte) = byte_of(character) {
+            bytes.push(byte);
+        } else {
+            bytes.truncate(start);
+            bytes.extend_from_slice(token.as_bytes());
+            return;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Byte positions to character positions.
+
+use std::ops::Range;
+
+/// From bytes to characters of one text, fast while positions ascend.
+pub(crate) struct Characters<'a> {
+    text: &'a str,
+    ascii: bool,
+    /// A character boundary, and the number of characters before it.
+    byte: usize,
+    character: usize,
+}
+
+impl<'a> Characters<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, ascii: text.is_ascii(), byte: 0, character: 0 }
+    }
+
+    /// The range of characters that `bytes` touches.
+    pub(crate) fn convert(&mut self, bytes: Range<usize>) -> (usize, usize) {
+        if self.ascii || bytes.is_empty() && bytes.start == 0 {
+            return (bytes.start, bytes.end);
+        }
+        let start = self.index(bytes.start);
+        if bytes.is_empty() {
+            return (start, start);
+        }
+        (start, self.index(bytes.end - 1) + 1)
+    }
+
+    /// The index of the character that byte `at` is part of.
+    fn index(&mut self, at: usize) -> usize {
+        if at < self.byte {
+            (self.byte, self.character) = (0, 0);
+        }
+        let mut target = at.min(self.text.len());
+        while !self.text.is_char_boundary(target) {
+            target -= 1;
+        }
+        self.character += self.text[self.byte..target].chars().count();
+        self.byte = target;
+        self.character
+    }
+}

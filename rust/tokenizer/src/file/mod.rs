@@ -1,0 +1,166 @@
+//! Tokenizer files: `tokenizer.json`, and `vocab.json` with `merges.txt`.
+
+mod added;
+mod model;
+mod path;
+mod pre_tokenizer;
+mod processor;
+mod settings;
+mod vocab_merges;
+
+use std::path::Path;
+
+use ferrolm_base::read;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Result, TokenizerError};
+use crate::tokenizer::Tokenizer;
+
+pub use model::merge_texts;
+use path::Json;
+pub use vocab_merges::{read_merges, read_vocab, save_vocab_and_merges};
+
+/// No tokenizer file may be larger; the largest that are published have some 40 MB.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// The top level of tokenizer.json; all but the model is small and read as values first.
+#[derive(Deserialize)]
+struct Document<'a> {
+    version: Option<Value>,
+    truncation: Option<Value>,
+    padding: Option<Value>,
+    added_tokens: Option<Value>,
+    normalizer: Option<Value>,
+    pre_tokenizer: Option<Value>,
+    post_processor: Option<Value>,
+    decoder: Option<Value>,
+    #[serde(borrow)]
+    model: Option<model::ModelRead<'a>>,
+}
+
+/// The tokenizer that the bytes of a tokenizer.json describe; errors name `source_name`.
+pub fn from_json(bytes: &[u8], source_name: &str) -> Result<Tokenizer> {
+    parse(bytes).map_err(|error| error.named(source_name))
+}
+
+/// The tokenizer of a tokenizer.json file.
+pub fn from_file(path: &Path) -> Result<Tokenizer> {
+    from_json(&read::bytes(path, MAX_FILE_BYTES)?, &path.display().to_string())
+}
+
+fn parse(bytes: &[u8]) -> Result<Tokenizer> {
+    // One check of the whole file lets the parser borrow strings without checking each.
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        TokenizerError::at(format!("byte {}", error.valid_up_to()), "the file is not UTF-8 text")
+    })?;
+    let document: Document<'_> = serde_json::from_str(text).map_err(|error| path::syntax(&error))?;
+    if let Some(version) = document.version.filter(|version| version != "1.0") {
+        return Err(TokenizerError::at("version", format!("found {version}, expected \"1.0\"")));
+    }
+    let model = document.model.ok_or_else(|| TokenizerError::at("model", "is missing"))?;
+    let mut tokenizer = Tokenizer::new(model.into_model()?);
+    fn some<'a>(value: Option<&'a Value>, path: &str) -> Option<Json<'a>> {
+        value.filter(|value| !value.is_null()).map(|value| Json::new(value, path))
+    }
+    if let Some(json) = some(document.normalizer.as_ref(), "normalizer") {
+        return Err(TokenizerError::unsupported("normalizer", json.type_name()?, "null"));
+    }
+    if let Some(json) = some(document.pre_tokenizer.as_ref(), "pre_tokenizer") {
+        tokenizer.set_pre_tokenizer(Some(pre_tokenizer::read(&json)?));
+    }
+    if let Some(json) = some(document.post_processor.as_ref(), "post_processor") {
+        tokenizer.set_post_processor(Some(processor::read(&json)?));
+    }
+    if let Some(json) = some(document.decoder.as_ref(), "decoder") {
+        tokenizer.set_decoder(Some(pre_tokenizer::read_decoder(&json)?));
+    }
+    if let Some(json) = some(document.truncation.as_ref(), "truncation") {
+        tokenizer.set_truncation_unchecked(Some(settings::read_truncation(&json)?));
+    }
+    if let Some(json) = some(document.padding.as_ref(), "padding") {
+        let padding = settings::read_padding(&json)?;
+        padding.check().map_err(|error| TokenizerError::at("padding", error.to_string()))?;
+        tokenizer.set_padding(Some(padding))?;
+    }
+    if let Some(json) = some(document.added_tokens.as_ref(), "added_tokens") {
+        tokenizer.add_tokens(added::read(&json)?)?;
+    }
+    Ok(tokenizer)
+}
+
+/// The top level, in the order of the reference.
+#[derive(Serialize)]
+struct Written<'a> {
+    version: &'static str,
+    truncation: Option<settings::TruncationWrite>,
+    padding: Option<settings::PaddingWrite<'a>>,
+    added_tokens: Vec<added::AddedTokenWrite<'a>>,
+    normalizer: Option<()>,
+    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite>,
+    post_processor: Option<processor::ProcessorWrite<'a>>,
+    decoder: Option<pre_tokenizer::DecoderWrite>,
+    model: model::ModelWrite<'a>,
+}
+
+/// The tokenizer.json of a tokenizer.
+pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
+    let written = Written {
+        version: "1.0",
+        truncation: tokenizer.truncation().map(settings::write_truncation),
+        padding: tokenizer.padding().map(settings::write_padding),
+        added_tokens: added::write(tokenizer.added_vocabulary()),
+        normalizer: None,
+        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write),
+        post_processor: tokenizer.post_processor().map(processor::write),
+        decoder: tokenizer.decoder().map(pre_tokenizer::write_decoder),
+        model: model::write(tokenizer.model()),
+    };
+    let text = if pretty { serde_json::to_string_pretty(&written) } else { serde_json::to_string(&written) };
+    text.map_err(|error| TokenizerError::at("tokenizer", error.to_string()))
+}
+
+/// One part alone, for its Python object: its JSON, and from its JSON.
+pub mod part {
+    use super::{Json, Result, TokenizerError, Value, path, pre_tokenizer, processor};
+    use crate::decoder::Decoder;
+    use crate::post_processor::PostProcessor;
+    use crate::pre_tokenizer::PreTokenizer;
+
+    fn value(text: &str) -> Result<Value> {
+        serde_json::from_str(text).map_err(|error| path::syntax(&error))
+    }
+
+    fn text(written: &impl serde::Serialize) -> Result<String> {
+        serde_json::to_string(written).map_err(|error| TokenizerError::at("part", error.to_string()))
+    }
+
+    pub fn pre_tokenizer_from_json(json: &str) -> Result<PreTokenizer> {
+        pre_tokenizer::read(&Json::new(&value(json)?, "pre_tokenizer"))
+    }
+
+    pub fn pre_tokenizer_to_json(part: &PreTokenizer) -> Result<String> {
+        text(&pre_tokenizer::write(part))
+    }
+
+    pub fn post_processor_from_json(json: &str) -> Result<PostProcessor> {
+        processor::read(&Json::new(&value(json)?, "post_processor"))
+    }
+
+    pub fn post_processor_to_json(part: &PostProcessor) -> Result<String> {
+        text(&processor::write(part))
+    }
+
+    pub fn decoder_from_json(json: &str) -> Result<Decoder> {
+        pre_tokenizer::read_decoder(&Json::new(&value(json)?, "decoder"))
+    }
+
+    pub fn decoder_to_json(part: &Decoder) -> Result<String> {
+        text(&pre_tokenizer::write_decoder(part))
+    }
+}
+
+/// Write the tokenizer.json of `tokenizer`, whole or not at all.
+pub fn save(tokenizer: &Tokenizer, path: &Path, pretty: bool) -> Result<()> {
+    Ok(ferrolm_base::atomic_file::write(path, to_json(tokenizer, pretty)?.as_bytes())?)
+}

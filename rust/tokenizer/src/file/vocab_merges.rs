@@ -1,0 +1,62 @@
+//! GPT-2's own files: `vocab.json` and `merges.txt`.
+
+use std::path::{Path, PathBuf};
+
+use ferrolm_base::{atomic_file, read};
+use serde_json::Value;
+
+use super::model::{VocabWrite, merge_texts};
+use super::{Json, MAX_FILE_BYTES, path};
+use crate::error::{Result, TokenizerError};
+use crate::model::Bpe;
+
+fn text(file: &Path) -> Result<String> {
+    let bytes = read::bytes(file, MAX_FILE_BYTES)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let place = format!("byte {}", error.utf8_error().valid_up_to());
+        TokenizerError::at(place, "the file is not UTF-8 text").named(&file.display().to_string())
+    })
+}
+
+/// Tokens and ids of a `vocab.json`, as in the file.
+pub fn read_vocab(file: &Path) -> Result<Vec<(String, u32)>> {
+    let name = |error: TokenizerError| error.named(&file.display().to_string());
+    let value: Value = serde_json::from_str(&text(file)?).map_err(|error| name(path::syntax(&error)))?;
+    let read = |(token, id): (&str, Json<'_>)| Ok((token.to_owned(), id.id()?));
+    Json::new(&value, "vocab")
+        .entries()
+        .and_then(|entries| entries.into_iter().map(read).collect())
+        .map_err(name)
+}
+
+/// Pairs of a `merges.txt`: one a line, two tokens with a space between; lines that start with `#version` are
+/// comments.
+pub fn read_merges(file: &Path) -> Result<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    for (line, content) in text(file)?.lines().enumerate().filter(|(_, line)| !line.starts_with("#version")) {
+        match content.split_once(' ') {
+            Some((left, right)) if !right.contains(' ') => pairs.push((left.to_owned(), right.to_owned())),
+            _ => {
+                let message = format!("found {content:?}, expected two tokens with a space between");
+                let error = TokenizerError::at(format!("line {}", line + 1), message);
+                return Err(error.named(&file.display().to_string()));
+            }
+        }
+    }
+    Ok(pairs)
+}
+
+/// Write `vocab.json` and `merges.txt` into `folder`, their names preceded by `prefix` and a dash.
+pub fn save_vocab_and_merges(bpe: &Bpe, folder: &Path, prefix: Option<&str>) -> Result<Vec<PathBuf>> {
+    let named = |name: &str| folder.join(prefix.map_or(name.to_owned(), |prefix| format!("{prefix}-{name}")));
+    let (vocab, merges) = (named("vocab.json"), named("merges.txt"));
+    let json = serde_json::to_string(&VocabWrite(bpe.vocabulary()))
+        .map_err(|error| TokenizerError::at("vocab", error.to_string()))?;
+    atomic_file::write(&vocab, json.as_bytes())?;
+    let mut lines = String::from("#version: 0.2\n");
+    for (left, right) in merge_texts(bpe.vocabulary(), bpe.merges()) {
+        lines.extend([left, " ", right, "\n"]);
+    }
+    atomic_file::write(&merges, lines.as_bytes())?;
+    Ok(vec![vocab, merges])
+}

@@ -1,0 +1,144 @@
+//! Text to ids.
+
+use std::ops::Range;
+
+use crate::added::Segment;
+use crate::encoding::TokenText;
+use crate::error::{Result, TokenizerError};
+use crate::post_processor::{Slot, plain_layout};
+use crate::pre_tokenizer::PreTokenizer;
+use crate::split::gpt2;
+use crate::tokenizer::Tokenizer;
+use crate::truncation::Truncation;
+
+/// One sequence: a text, or words that are encoded one by one.
+#[derive(Debug, Clone)]
+pub enum Input<'a> {
+    Text(&'a str),
+    Words(Vec<&'a str>),
+}
+
+impl Tokenizer {
+    pub(super) fn segments(&self, text: &str) -> Vec<Segment> {
+        let mut segments = Vec::new();
+        self.added_vocabulary().segments(text, |segment| segments.push(segment));
+        segments
+    }
+
+    /// Append the ids of `text`, without what post-processing adds.
+    pub fn push_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let mut result = Ok(());
+        self.added_vocabulary().segments(text, |segment| match segment.added {
+            Some(id) => ids.push(id),
+            None if result.is_ok() => result = self.push_segment_ids(text, segment.range, ids),
+            None => {}
+        });
+        result
+    }
+
+    /// Append the ids of `text[range]`, a stretch without added tokens.
+    pub(super) fn push_segment_ids(&self, text: &str, range: Range<usize>, ids: &mut Vec<u32>) -> Result<()> {
+        if let Some(engine) = &self.plan().engine {
+            let stretch = &text[range];
+            if self.adds_space(stretch) {
+                engine.encode(&spaced(stretch), ids);
+            } else {
+                engine.encode(stretch, ids);
+            }
+            return Ok(());
+        }
+        for piece in self.pieces(text, range) {
+            ids.extend(self.spans(&piece)?.iter().map(|span| span.id));
+        }
+        Ok(())
+    }
+
+    pub(super) fn adds_space(&self, stretch: &str) -> bool {
+        matches!(self.pre_tokenizer(), Some(PreTokenizer::ByteLevel(settings)) if settings.adds_space(stretch))
+    }
+
+    /// Emit (id, text, bytes of the input, word) of the tokens of a stretch from its ids alone: a byte-level token
+    /// has as many bytes as characters. False if the pipeline is not byte-level.
+    pub(super) fn push_fast_detail(
+        &self,
+        text: &str,
+        range: &Range<usize>,
+        words: &mut std::ops::RangeFrom<u32>,
+        push: &mut impl FnMut(u32, TokenText, Range<usize>, u32),
+    ) -> bool {
+        let Some(engine) = &self.plan().engine else { return false };
+        let stretch = &text[range.clone()];
+        let space = usize::from(self.adds_space(stretch));
+        let input = if space == 1 { spaced(stretch) } else { stretch.to_owned() };
+        let mut ids = Vec::new();
+        engine.encode(&input, &mut ids);
+        let mut ids = ids.into_iter();
+        gpt2::split(&input, |piece| {
+            let word = words.next().unwrap_or(0);
+            let mut at = piece.start;
+            while at < piece.end {
+                let Some(id) = ids.next() else { return };
+                let token = self.model().id_to_token(id).unwrap_or("");
+                let end = at + token.chars().count();
+                // The added space has no bytes in the text: it counts as part of the first character.
+                let last = if end > space { end - space } else { 1 };
+                let bytes = range.start + at.saturating_sub(space)..range.start + last;
+                push(id, TokenText::Model(id), bytes, word);
+                at = end;
+            }
+        });
+        true
+    }
+
+    /// The truncation in force, less what special tokens take.
+    pub(super) fn effective_truncation(
+        &self,
+        pair: bool,
+        add_special_tokens: bool,
+    ) -> Result<Option<Truncation>> {
+        let Some(truncation) = self.truncation() else { return Ok(None) };
+        let added = if add_special_tokens { self.added_tokens(pair) } else { 0 };
+        let max_length = truncation.max_length.checked_sub(added).ok_or_else(|| {
+            let message =
+                format!("{} is less than the {added} special tokens that are added", truncation.max_length);
+            TokenizerError::argument("max_length", message)
+        })?;
+        Ok(Some(Truncation { max_length, ..*truncation }))
+    }
+
+    /// Where special tokens go; none if only the full encoding can tell.
+    pub(super) fn layout(&self, pair: bool, add_special_tokens: bool) -> Option<Vec<Slot>> {
+        match self.post_processor() {
+            Some(processor) => processor.layout(pair, add_special_tokens),
+            None => Some(plain_layout(pair)),
+        }
+    }
+
+    /// Append the ids of `text` with special tokens around them, if asked; neither truncated nor padded.
+    pub fn push_ids_special(&self, text: &str, add_special_tokens: bool, ids: &mut Vec<u32>) -> Result<()> {
+        let plain = match self.post_processor() {
+            None => true,
+            Some(processor) => !add_special_tokens || processor.added_tokens(false) == 0,
+        };
+        if plain {
+            return self.push_ids(text, ids);
+        }
+        let Some(layout) = self.layout(false, true) else {
+            return Err(TokenizerError::argument(
+                "add_special_tokens",
+                "this sequence of post-processors needs encode(); pass False",
+            ));
+        };
+        for slot in layout {
+            match slot {
+                Slot::Sequence(..) => self.push_ids(text, ids)?,
+                Slot::Special(id, _) => ids.push(id),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn spaced(stretch: &str) -> String {
+    [" ", stretch].concat()
+}

@@ -1,0 +1,90 @@
+//! The general path: pieces as the model sees them, each byte knowing where in the text it comes from.
+
+use std::ops::Range;
+
+use crate::byte_level::BYTE_TO_CHAR;
+use crate::error::Result;
+use crate::pre_tokenizer::{ByteLevel, PreTokenizer};
+use crate::tokenizer::Tokenizer;
+
+/// A piece of text as the model sees it.
+pub(crate) struct Piece {
+    pub(crate) text: String,
+    /// For each byte of `text`, the bytes of the input that it comes from: those of a whole character.
+    origin: Vec<Range<usize>>,
+}
+
+/// A token and the bytes of the input that it comes from.
+pub(super) struct Span {
+    pub id: u32,
+    pub range: Range<usize>,
+}
+
+impl Piece {
+    /// All of `text[range]`.
+    pub(crate) fn whole(text: &str, range: Range<usize>) -> Self {
+        let mut whole = Self { text: text[range.clone()].to_owned(), origin: Vec::new() };
+        for (at, character) in whole.text.char_indices() {
+            let start = range.start + at;
+            let bytes = start..start + character.len_utf8();
+            whole.origin.extend(std::iter::repeat_n(bytes, character.len_utf8()));
+        }
+        whole
+    }
+
+    /// The bytes of the input that this piece comes from.
+    pub(crate) fn range(&self) -> Range<usize> {
+        let start = self.origin.first().map_or(0, |origin| origin.start);
+        start..self.origin.last().map_or(start, |origin| origin.end)
+    }
+
+    pub(crate) fn split(self, pre_tokenizer: Option<&PreTokenizer>) -> Vec<Self> {
+        match pre_tokenizer {
+            None => vec![self],
+            Some(PreTokenizer::ByteLevel(settings)) => byte_level_pieces(self, *settings),
+        }
+    }
+}
+
+impl Tokenizer {
+    /// The pieces of `text[range]`, a stretch without added tokens.
+    pub(super) fn pieces(&self, text: &str, range: Range<usize>) -> Vec<Piece> {
+        Piece::whole(text, range).split(self.pre_tokenizer())
+    }
+
+    /// The tokens of a piece.
+    pub(super) fn spans(&self, piece: &Piece) -> Result<Vec<Span>> {
+        let mut symbols = Vec::new();
+        self.model().tokenize(&piece.text, &mut symbols)?;
+        let mut at = 0;
+        let span = |symbol: &crate::model::bpe::Symbol| {
+            let bytes = at..at + symbol.len as usize;
+            at = bytes.end;
+            // Characters that the model drops shift what follows them, as in the reference.
+            let first = piece.origin.get(bytes.start).map_or(0, |origin| origin.start);
+            let last = piece.origin.get(bytes.end.saturating_sub(1)).map_or(first, |origin| origin.end);
+            Span { id: symbol.id, range: first..last }
+        };
+        Ok(symbols.iter().map(span).collect())
+    }
+}
+
+fn byte_level_pieces(mut whole: Piece, settings: ByteLevel) -> Vec<Piece> {
+    if settings.adds_space(&whole.text) {
+        whole.text.insert(0, ' ');
+        // The space counts as part of the first character.
+        let first = whole.origin[0].clone();
+        whole.origin.insert(0, first);
+    }
+    let mut pieces = Vec::new();
+    settings.pieces(&whole.text, |range| {
+        let mut piece = Piece { text: String::new(), origin: Vec::new() };
+        for (&byte, origin) in whole.text.as_bytes()[range.clone()].iter().zip(&whole.origin[range]) {
+            let character = BYTE_TO_CHAR[usize::from(byte)];
+            piece.text.push(character);
+            piece.origin.extend(std::iter::repeat_n(origin.clone(), character.len_utf8()));
+        }
+        pieces.push(piece);
+    });
+    pieces
+}

@@ -1,0 +1,221 @@
+//! Encodings whose ids are computed at once and everything else when it is asked for.
+
+use std::sync::{Arc, OnceLock};
+
+use ferrolm_base::Cancel;
+use rayon::prelude::*;
+
+use super::encode::Input;
+use crate::encoding::{Direction, Encoding};
+use crate::error::{Result, TokenizerError};
+use crate::post_processor::Slot;
+use crate::tokenizer::Tokenizer;
+
+/// An [`Input`] that owns its text.
+#[derive(Debug, Clone)]
+pub enum OwnedInput {
+    Text(Box<str>),
+    Words(Vec<String>),
+}
+
+impl OwnedInput {
+    fn borrow(&self) -> Input<'_> {
+        match self {
+            Self::Text(text) => Input::Text(text),
+            Self::Words(words) => Input::Words(words.iter().map(String::as_str).collect()),
+        }
+    }
+}
+
+impl From<&Input<'_>> for OwnedInput {
+    fn from(input: &Input<'_>) -> Self {
+        match input {
+            Input::Text(text) => Self::Text((*text).into()),
+            Input::Words(words) => Self::Words(words.iter().map(|&word| word.to_owned()).collect()),
+        }
+    }
+}
+
+/// What to encode again, with everything, when more than the ids is asked for.
+#[derive(Debug, Clone)]
+struct Source {
+    tokenizer: Arc<Tokenizer>,
+    first: OwnedInput,
+    second: Option<OwnedInput>,
+    add_special_tokens: bool,
+    offsets: bool,
+    /// The length to which a batch was padded.
+    pad_to: usize,
+}
+
+/// An encoding, perhaps not computed in full yet.
+#[derive(Debug, Clone)]
+pub struct LazyEncoding {
+    ids: Vec<u32>,
+    source: Option<Source>,
+    full: OnceLock<Encoding>,
+}
+
+impl From<Encoding> for LazyEncoding {
+    fn from(encoding: Encoding) -> Self {
+        Self { ids: encoding.ids.clone(), source: None, full: OnceLock::from(encoding) }
+    }
+}
+
+impl LazyEncoding {
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Everything, computed at the first call.
+    pub fn full(&self) -> Result<&Encoding> {
+        if let (None, Some(source)) = (self.full.get(), &self.source) {
+            let (first, second) = (source.first.borrow(), source.second.as_ref().map(OwnedInput::borrow));
+            let tokenizer = &source.tokenizer;
+            let mut encoding = tokenizer.encode_unpadded(
+                &first,
+                second.as_ref(),
+                source.add_special_tokens,
+                source.offsets,
+            )?;
+            if let Some(padding) = tokenizer.padding() {
+                encoding.pad(source.pad_to, padding)?;
+            }
+            return Ok(self.full.get_or_init(|| encoding));
+        }
+        Ok(self.full.get_or_init(Encoding::default))
+    }
+
+    /// Everything, to be changed.
+    pub fn change(&mut self, change: impl FnOnce(&mut Encoding) -> Result<()>) -> Result<()> {
+        let mut encoding = self.full()?.clone();
+        change(&mut encoding)?;
+        *self = encoding.into();
+        Ok(())
+    }
+}
+
+impl Tokenizer {
+    /// Encode `input`, and `pair` after it.
+    pub fn encode_lazy(
+        self: &Arc<Self>,
+        input: &Input<'_>,
+        pair: Option<&Input<'_>>,
+        add_special_tokens: bool,
+        offsets: bool,
+    ) -> Result<LazyEncoding> {
+        let mut encoding = self.lazy_unpadded(input, pair, add_special_tokens, offsets)?;
+        self.pad_lazy(std::slice::from_mut(&mut encoding))?;
+        Ok(encoding)
+    }
+
+    /// Encode many; padded to the longest if padding is on. Runs on the current pool.
+    pub fn encode_lazy_batch(
+        self: &Arc<Self>,
+        inputs: &[(Input<'_>, Option<Input<'_>>)],
+        add_special_tokens: bool,
+        offsets: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<LazyEncoding>> {
+        let one = |(first, second): &(Input<'_>, Option<Input<'_>>)| {
+            cancel.check()?;
+            self.lazy_unpadded(first, second.as_ref(), add_special_tokens, offsets)
+        };
+        let mut encodings = inputs.par_iter().with_min_len(8).map(one).collect::<Result<Vec<_>>>()?;
+        self.pad_lazy(&mut encodings)?;
+        Ok(encodings)
+    }
+
+    fn lazy_unpadded(
+        self: &Arc<Self>,
+        first: &Input<'_>,
+        second: Option<&Input<'_>>,
+        add_special_tokens: bool,
+        offsets: bool,
+    ) -> Result<LazyEncoding> {
+        let Some(ids) = self.processed_ids(first, second, add_special_tokens)? else {
+            return Ok(self.encode_unpadded(first, second, add_special_tokens, offsets)?.into());
+        };
+        let source = Source {
+            tokenizer: self.clone(),
+            first: first.into(),
+            second: second.map(OwnedInput::from),
+            add_special_tokens,
+            offsets,
+            pad_to: 0,
+        };
+        Ok(LazyEncoding { ids, source: Some(source), full: OnceLock::new() })
+    }
+
+    fn pad_lazy(&self, encodings: &mut [LazyEncoding]) -> Result<()> {
+        let Some(padding) = self.padding() else { return Ok(()) };
+        padding.check()?;
+        let target = padding.target(encodings.iter().map(|encoding| encoding.ids.len()).max().unwrap_or(0));
+        for encoding in encodings {
+            if let Some(full) = encoding.full.get_mut() {
+                full.pad(target, padding)?;
+            }
+            let missing = target.saturating_sub(encoding.ids.len());
+            let at = if padding.direction == Direction::Left { 0 } else { encoding.ids.len() };
+            encoding.ids.splice(at..at, std::iter::repeat_n(padding.pad_id, missing));
+            if let Some(source) = &mut encoding.source {
+                source.pad_to = target;
+            }
+        }
+        Ok(())
+    }
+
+    /// The ids of the encoding, truncated and with special tokens; none if only the full encoding can tell.
+    pub(super) fn processed_ids(
+        &self,
+        first: &Input<'_>,
+        second: Option<&Input<'_>>,
+        add_special_tokens: bool,
+    ) -> Result<Option<Vec<u32>>> {
+        let Some(layout) = self.layout(second.is_some(), add_special_tokens) else { return Ok(None) };
+        let mut sequences = [Vec::new(), Vec::new()];
+        for (ids, input) in sequences.iter_mut().zip(std::iter::once(first).chain(second)) {
+            match input {
+                Input::Text(text) => self.push_ids(text, ids)?,
+                Input::Words(words) => words.iter().try_for_each(|word| self.push_ids(word, ids))?,
+            }
+        }
+        if let Some(truncation) = self.effective_truncation(second.is_some(), add_special_tokens)? {
+            let [first, other] = &mut sequences;
+            let (kept, kept_other) = truncation.lengths(first.len(), second.map(|_| other.len()))?;
+            keep(first, kept, truncation.stride, truncation.direction)?;
+            if let Some(kept) = kept_other {
+                keep(other, kept, truncation.stride, truncation.direction)?;
+            }
+        }
+        // As a rule nothing is added, and the one sequence is the answer.
+        if let [Slot::Sequence(0, _)] = layout[..] {
+            let [first, _] = sequences;
+            return Ok(Some(first));
+        }
+        let mut ids = Vec::with_capacity(sequences.iter().map(Vec::len).sum::<usize>() + layout.len());
+        for slot in layout {
+            match slot {
+                Slot::Sequence(sequence, _) => ids.extend_from_slice(&sequences[sequence]),
+                Slot::Special(id, _) => ids.push(id),
+            }
+        }
+        Ok(Some(ids))
+    }
+}
+
+/// What [`Encoding::truncate`] leaves of the ids.
+fn keep(ids: &mut Vec<u32>, length: usize, stride: usize, direction: Direction) -> Result<()> {
+    if length >= ids.len() {
+        return Ok(());
+    }
+    if length > 0 && stride >= length {
+        let message = format!("{stride} is not smaller than the {length} tokens that are kept");
+        return Err(TokenizerError::argument("stride", message));
+    }
+    match direction {
+        Direction::Right => ids.truncate(length),
+        Direction::Left => drop(ids.drain(..ids.len() - length)),
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! What a tokenizer does with text: encoding and decoding, one text or many.
+
+mod batch;
+mod decode;
+mod detail;
+mod encode;
+mod general;
+mod lazy;
+
+use std::sync::Arc;
+
+pub use batch::Ragged;
+pub use encode::Input;
+pub use lazy::{LazyEncoding, OwnedInput};
+
+use crate::fast::ByteEngine;
+use crate::model::Model;
+use crate::pre_tokenizer::PreTokenizer;
+use crate::tokenizer::Tokenizer;
+use decode::DecodeTable;
+pub(crate) use general::Piece;
+
+/// What is worked out once from the parts of a tokenizer.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Set when the parts are those of byte-level BPE; otherwise the general path runs.
+    engine: Option<Arc<ByteEngine>>,
+    decode: Arc<DecodeTable>,
+}
+
+impl Plan {
+    pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
+        let Model::Bpe(bpe) = tokenizer.model();
+        let engine = match tokenizer.pre_tokenizer() {
+            Some(PreTokenizer::ByteLevel(settings)) if settings.use_regex => ByteEngine::new(bpe),
+            _ => None,
+        };
+        Self { engine: engine.map(Arc::new), decode: Arc::new(DecodeTable::new(tokenizer)) }
+    }
+}
