@@ -10,6 +10,7 @@ use pyo3::types::PyType;
 
 /// Classes of `ferrolm.errors`; the variants bear their Python names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "they are the names of the Python classes")]
 pub enum Kind {
     InvalidArgumentError,
     InvalidEncodingError,
