@@ -1,6 +1,7 @@
 //! What a tokenizer does with text: encoding and decoding, one text or many.
 
 mod batch;
+mod cut;
 mod decode;
 mod detail;
 mod encode;
