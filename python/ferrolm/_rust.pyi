@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self, TypedDict, final
+from typing import Any, Self, TypedDict, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 # base
 __version__: str
@@ -16,6 +17,7 @@ def simd_level() -> str: ...
 
 # tokenizer
 
+@type_check_only
 class BpeOptions(TypedDict):
     dropout: float | None
     unk_token: str | None
@@ -28,6 +30,7 @@ class BpeOptions(TypedDict):
 def byte_level_alphabet() -> list[str]: ...
 def read_vocab_and_merges(vocab: Path, merges: Path) -> tuple[dict[str, int], list[tuple[str, str]]]: ...
 
+@disjoint_base
 class TokenizerModel:
     def __new__(
         cls, vocab: dict[str, int], merges: Sequence[tuple[str, str]], options: BpeOptions
@@ -42,12 +45,14 @@ class TokenizerModel:
     def token_tuples(self, sequence: str | bytes) -> list[tuple[int, str, tuple[int, int]]]: ...
     def save_files(self, folder: Path, prefix: str | None = None) -> list[Path]: ...
 
+@disjoint_base
 class PreTokenizer:
     def __new__(cls, json: str) -> Self: ...
     def to_json(self) -> str: ...
     def set_json(self, json: str) -> None: ...
     def pre_tokenize_str(self, s: str | bytes) -> list[tuple[str, tuple[int, int]]]: ...
 
+@disjoint_base
 class PostProcessor:
     def __new__(cls, json: str) -> Self: ...
     def to_json(self) -> str: ...
@@ -57,6 +62,7 @@ class PostProcessor:
         self, encoding: Encoding, pair: Encoding | None = None, add_special_tokens: bool = True
     ) -> Encoding: ...
 
+@disjoint_base
 class TokenDecoder:
     def __new__(cls, json: str) -> Self: ...
     def to_json(self) -> str: ...
@@ -119,6 +125,7 @@ class Encoding:
     @staticmethod
     def merge(encodings: Sequence[Encoding], growing_offsets: bool = True) -> Encoding: ...
 
+@disjoint_base
 class Tokenizer:
     def __new__(cls, model: TokenizerModel) -> Self: ...
     def load_json(self, json: bytes, name: str) -> None: ...

@@ -65,7 +65,7 @@ impl ByteEngine {
 
     fn words(&self) -> &Words {
         self.words.get_or_init(|| {
-            let merges = ByteMerges::new(self.bpe.merges(), self.bytes);
+            let merges = ByteMerges::new(self.bpe.merges(), &self.bytes);
             let reached = Reached::new(&self.bpe, &self.bytes);
             let ignore_merges = self.bpe.options().ignore_merges;
             let is_reached = |id| ignore_merges || reached.as_ref().is_some_and(|reached| reached.get(id));

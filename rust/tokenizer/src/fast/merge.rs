@@ -26,14 +26,14 @@ pub(super) struct ByteMerges {
 }
 
 impl ByteMerges {
-    pub(super) fn new(merges: &Merges, bytes: [u32; 256]) -> Self {
+    pub(super) fn new(merges: &Merges, bytes: &[u32; 256]) -> Self {
         let rank = |left: u32, right: u32| merges.get(left, right).map_or(NONE, |merge| merge.rank);
         let pairs =
             bytes.iter().flat_map(|&left| bytes.iter().map(move |&right| rank(left, right))).collect();
         let result = |&(left, right): &(u32, u32)| merges.get(left, right).map_or(NONE, |merge| merge.id);
         let results: Vec<u32> = merges.pairs().iter().map(result).collect();
         let packed = merges.has_unique_results() && results.len() < (NONE >> POSITION_BITS) as usize;
-        Self { bytes, pairs, results, packed }
+        Self { bytes: *bytes, pairs, results, packed }
     }
 
     /// Append the ids of `piece`.

@@ -60,9 +60,6 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
     }
     let model = document.model.ok_or_else(|| TokenizerError::at("model", "is missing"))?;
     let mut tokenizer = Tokenizer::new(model.into_model()?);
-    fn some<'a>(value: Option<&'a Value>, path: &str) -> Option<Json<'a>> {
-        value.filter(|value| !value.is_null()).map(|value| Json::new(value, path))
-    }
     if let Some(json) = some(document.normalizer.as_ref(), "normalizer") {
         return Err(TokenizerError::unsupported("normalizer", json.type_name()?, "null"));
     }
@@ -87,6 +84,11 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
         tokenizer.add_tokens(added::read(&json)?)?;
     }
     Ok(tokenizer)
+}
+
+/// A section that is there and not null.
+fn some<'a>(value: Option<&'a Value>, path: &str) -> Option<Json<'a>> {
+    value.filter(|value| !value.is_null()).map(|value| Json::new(value, path))
 }
 
 /// The top level, in the order of the reference.

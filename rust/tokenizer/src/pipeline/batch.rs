@@ -80,14 +80,15 @@ impl Tokenizer {
 
     /// The added tokens of a large text, and what is between them cut into stretches.
     fn push_units<'a>(&self, text: &'a str, units: &mut Vec<Unit<'a>>) {
-        self.added_vocabulary().segments(text, |segment| match segment.added {
-            Some(id) => units.push(Unit::Id(id)),
-            None => {
-                let segment = &text[segment.range];
-                let mut space = self.adds_space(segment);
-                for stretch in cut(segment, TASK_BYTES) {
-                    units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
-                }
+        self.added_vocabulary().segments(text, |segment| {
+            if let Some(id) = segment.added {
+                units.push(Unit::Id(id));
+                return;
+            }
+            let segment = &text[segment.range];
+            let mut space = self.adds_space(segment);
+            for stretch in cut(segment, TASK_BYTES) {
+                units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
             }
         });
     }

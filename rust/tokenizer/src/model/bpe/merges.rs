@@ -111,7 +111,7 @@ impl Merges {
     #[inline(always)]
     fn first_slot(&self, hash: u64) -> usize {
         // The lower half, as the upper bits are those of the filter.
-        ((hash & 0xFFFF_FFFF) * self.slots.len() as u64 >> 32) as usize
+        (((hash & 0xFFFF_FFFF) * self.slots.len() as u64) >> 32) as usize
     }
 
     #[inline(always)]
