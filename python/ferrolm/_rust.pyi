@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, TypeAlias, TypedDict, final
+from typing import Any, Self, TypeAlias, TypedDict, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import disjoint_base, type_check_only
+from typing_extensions import disjoint_base
 
 __all__: list[str]
 
