@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
-SAMPLE = "Down the rabbit-hole, unbelievably, the clock showed 12:45 (naïve?)."
+SAMPLE = "Down the rabbit-hole, unbelievably, the clock showed 12:45 (surely not?)."
 HELD_OUT_EVERY = 10
 """One document in so many is kept from the n-gram model, to be scored."""
 SCORED_CHARACTERS = 4000
