@@ -85,7 +85,8 @@ class Decoder:
         output = self._model(
             ids, attention_mask=mask, position_ids=positions, cache=self._cache, logits_to_keep=1
         )
-        return output.logits[:, -1]
+        logits: Tensor = output.logits
+        return logits[:, -1]
 
 
 def decode(
@@ -110,8 +111,9 @@ def decode(
     rows = np.arange(len(params))  # the batch, as rows of the caller
     logits = decoder.start()
     while True:
-        drawn = sampler.sample(logits, rows=rows)
-        sampler.accept(drawn, rows=rows)
+        chosen = None if len(rows) == len(params) else rows.tolist()
+        drawn = sampler.sample(logits, rows=chosen)
+        sampler.accept(drawn, rows=chosen)
         ids = np.asarray(drawn.cpu(), dtype=np.int64)
         left[rows] -= 1
         alive = active[rows]
