@@ -116,3 +116,17 @@ impl ToPyErr for ferrolm_tokenizer::TokenizerError {
         kind.error(self.to_string())
     }
 }
+
+impl ToPyErr for ferrolm_embedding::EmbeddingError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_embedding::EmbeddingError as Error;
+        let kind = match self {
+            Error::File(error) => return error.to_py_err(),
+            Error::Cancelled(error) => return error.to_py_err(),
+            Error::Format { .. } => Kind::InvalidFileError,
+            Error::TooManyWords { .. } => Kind::LimitError,
+            _ => Kind::InvalidArgumentError,
+        };
+        kind.error(self.to_string())
+    }
+}
