@@ -17,7 +17,8 @@ def markdown(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     lines = ["| work | ferrolm | peers (ferrolm is so many times as fast) |", "| --- | ---: | --- |"]
     for group in dict.fromkeys(record["group"] for record in result["passes"][0]):
-        lines.append(_row(group, [[r for r in p if r["group"] == group] for p in result["passes"]]))
+        passes = [[record for record in records if record["group"] == group] for records in result["passes"]]
+        lines += [_row(group, passes)]
     threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
     lines += [
         "",

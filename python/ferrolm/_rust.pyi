@@ -340,17 +340,17 @@ def uniforms(seeds: NDArray[np.uint64], steps: NDArray[np.uint64]) -> NDArray[np
 
 # attention
 def scaled_dot_product_attention(
-    query: NDArray[Any],
-    key: NDArray[Any],
-    value: NDArray[Any],
-    mask: NDArray[np.bool_] | NDArray[np.float32] | None,
-    *,
-    dtype: str,
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any | None,
     causal: bool,
-    lower_right: bool,
     scale: float | None,
+    grouped: bool,
+    lower_right: bool,
     window: int | None,
     softcap: float | None,
+    /,
 ) -> NDArray[Any]: ...
 
 # embedding

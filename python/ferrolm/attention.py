@@ -7,12 +7,12 @@ The scores of a call are never stored: keys are visited in blocks with a running
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 
 from ferrolm import _rust
-from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["scaled_dot_product_attention"]
 
 Array = TypeVar("Array", "np.ndarray[Any, Any]", "torch.Tensor")
-_Array = Any  # an ndarray or a tensor: the branches below tell them apart
-
-_FLOAT32 = np.dtype(np.float32)
-_FLOAT16 = np.dtype(np.float16)
-_UINT16 = np.dtype(np.uint16)
+_Array = Any  # an ndarray or a tensor, in functions that treat both alike
+_Options = tuple[bool, float | None, bool, bool, int | None, float | None]
 
 
 def scaled_dot_product_attention(
@@ -75,168 +72,91 @@ def scaled_dot_product_attention(
     >>> scaled_dot_product_attention(query, query, value, is_causal=True)[0, 0, :, 0]
     array([0. , 0.5], dtype=float32)
     """
-    if causal_alignment not in ("upper_left", "lower_right"):
+    if causal_alignment != "upper_left" and causal_alignment != "lower_right":
         raise InvalidArgumentError(
             f"causal_alignment is {causal_alignment!r}: expected 'upper_left' or 'lower_right'"
         )
-    lower_right = causal_alignment == "lower_right"
-    options = (is_causal, lower_right, scale, enable_gqa, window, softcap)
+    options = (is_causal, scale, enable_gqa, causal_alignment == "lower_right", window, softcap)
+    # A tensor cannot be at hand where torch has not been imported.
+    torch = sys.modules.get("torch")
     result: Any
     if isinstance(query, np.ndarray):
-        result = _arrays(query, key, value, attn_mask, False, *options)
-        return cast(Array, result)
-    torch = require("torch", extra="torch", purpose="attention on tensors")
-    if not isinstance(query, torch.Tensor):
+        result = _on_cpu(np, query, key, value, attn_mask, options)
+        result = result if query.dtype == np.float32 else result.view(np.float16)
+    elif torch is None or not isinstance(query, torch.Tensor):
         raise InvalidTypeError(f"query is a {type(query).__name__}: expected a numpy array or a torch tensor")
-    result = _tensors(torch, query, key, value, attn_mask, *options)
+    elif query.is_cpu:
+        if torch.is_grad_enabled():
+            _refuse_gradients(query, key, value, attn_mask)
+        result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, options))
+        result = result if query.dtype is torch.float32 else result.view(query.dtype)
+    else:
+        result = _on_device(torch, query, key, value, attn_mask, *options)
     return cast(Array, result)
 
 
-def _arrays(
-    query: _Array,
-    key: _Array,
-    value: _Array,
-    mask: _Array,
-    bfloat16: bool,
-    is_causal: bool,
-    lower_right: bool,
-    scale: float | None,
-    enable_gqa: bool,
-    window: int | None,
-    softcap: float | None,
-) -> Any:
-    """Attention of numpy arrays; ``bfloat16`` says that arrays of uint16 are the bits of that type."""
-    if not (isinstance(key, np.ndarray) and isinstance(value, np.ndarray)):
-        raise InvalidTypeError(
-            f"key is a {type(key).__name__} and value a {type(value).__name__}: expected numpy arrays like query"
-        )
-    dtype = query.dtype
-    if not (dtype == key.dtype == value.dtype and (dtype is _FLOAT32 or _is_supported(dtype, bfloat16))):
-        raise ShapeError(
-            f"query has dtype {dtype}, key {key.dtype}, value {value.dtype}: expected float32 or float16 for all"
-        )
-    shape = query.shape
-    if len(shape) != 4 or len(key.shape) != 4 or len(value.shape) != 4 or mask is not None:
-        query, key, value, mask = _four_axes(query, key, value, mask)
-    if not enable_gqa and query.ndim > 2 and query.shape[-3] != key.shape[-3]:
-        raise ShapeError(
-            f"query has {query.shape[-3]} heads and key {key.shape[-3]} (shapes {shape} and {key.shape}): "
-            "expected as many, or enable_gqa=True and a multiple"
-        )
-    name = "float32" if dtype == _FLOAT32 else "bfloat16" if bfloat16 else "float16"
-    if name == "float16":
-        query, key, value = query.view(_UINT16), key.view(_UINT16), value.view(_UINT16)
-    result = _rust.scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        mask,
-        dtype=name,
-        causal=is_causal,
-        lower_right=lower_right,
-        scale=scale,
-        window=window,
-        softcap=softcap,
-    )
-    if name == "float16":
-        result = result.view(_FLOAT16)
-    return result if len(shape) == result.ndim else result.reshape(*shape[:-1], value.shape[-1])
-
-
-def _is_supported(dtype: np.dtype[Any], bfloat16: bool) -> bool:
-    return dtype == _FLOAT32 or dtype == (_UINT16 if bfloat16 else _FLOAT16)
-
-
-def _four_axes(
-    query: _Array, key: _Array, value: _Array, mask: _Array
-) -> tuple[_Array, _Array, _Array, _Array]:
-    """Check the numbers of axes, and flatten batch axes beyond one."""
+def _on_cpu(
+    library: Any, query: _Array, key: _Array, value: _Array, mask: _Array | None, options: _Options
+) -> _Array:
+    """Attention of arrays or tensors of ``library`` as an array; 16-bit results come as their bits."""
+    kind = type(query)
+    if type(key) is not kind or type(value) is not kind or mask is not None:
+        _check_types(np.ndarray if library is np else library.Tensor, key=key, value=value, attn_mask=mask)
     axes = query.ndim
     if axes < 2 or key.ndim != axes or value.ndim != axes:
-        raise ShapeError(
-            f"query, key and value have shapes {query.shape}, {key.shape} and {value.shape}: "
-            "expected as many axes each, at least (length, d)"
-        )
-    batch = query.shape[:-3]
+        raise ShapeError(f"{_shapes(query, key, value)}: expected as many axes each, at least (length, d)")
     if mask is not None:
-        mask = _mask(mask, query, key)
+        mask = _checked_mask(library, mask, (*query.shape[:-1], key.shape[-2]))
+    if axes == 4:
+        return _rust.scaled_dot_product_attention(query, key, value, mask, *options)
+    shape = (*query.shape[:-1], value.shape[-1])
     if axes > 4:
-        if key.shape[:-3] != batch or value.shape[:-3] != batch:
-            raise ShapeError(
-                f"query, key and value have shapes {query.shape}, {key.shape} and {value.shape}: "
-                "expected the same batch axes"
+        query, key, value, mask = _with_one_batch_axis(library, query, key, value, mask)
+    return _rust.scaled_dot_product_attention(query, key, value, mask, *options).reshape(shape)
+
+
+def _check_types(kind: type, **arrays: object) -> None:
+    for name, array in arrays.items():
+        if array is not None and not isinstance(array, kind):
+            raise InvalidTypeError(
+                f"{name} is a {type(array).__name__}: expected a {kind.__name__} like query"
             )
-        query, key, value = (
-            array.reshape(math.prod(batch), *array.shape[-3:]) for array in (query, key, value)
+
+
+def _shapes(query: _Array, key: _Array, value: _Array) -> str:
+    shapes = (tuple(array.shape) for array in (query, key, value))
+    return "query, key and value have shapes {}, {} and {}".format(*shapes)
+
+
+def _checked_mask(library: Any, mask: _Array, expected: tuple[int, ...]) -> _Array:
+    if not 0 < mask.ndim <= len(expected):
+        raise ShapeError(
+            f"attn_mask has shape {tuple(mask.shape)}: expected one that broadcasts to {expected}"
         )
-        if mask is not None and mask.ndim > 4:
-            mask = np.broadcast_to(mask, (*batch, *mask.shape[-3:]))
-            mask = mask.reshape(math.prod(batch), *mask.shape[-3:])
+    if library is np:
+        return mask.astype(np.float32) if mask.dtype == np.float16 else mask
+    return mask.float() if mask.dtype in (library.float16, library.bfloat16) else mask
+
+
+def _with_one_batch_axis(
+    library: Any, query: _Array, key: _Array, value: _Array, mask: _Array | None
+) -> tuple[_Array, _Array, _Array, _Array | None]:
+    batch = query.shape[:-3]
+    if key.shape[:-3] != batch or value.shape[:-3] != batch:
+        raise ShapeError(f"{_shapes(query, key, value)}: expected the same batch axes")
+    size = math.prod(batch)
+    if mask is not None and mask.ndim > 3:
+        mask = library.broadcast_to(mask, (*batch, *mask.shape[-3:])).reshape(size, *mask.shape[-3:])
+    query, key, value = (array.reshape(size, *array.shape[-3:]) for array in (query, key, value))
     return query, key, value, mask
 
 
-def _mask(mask: _Array, query: _Array, key: _Array) -> _Array:
-    if not isinstance(mask, np.ndarray):
-        raise InvalidTypeError(f"attn_mask is a {type(mask).__name__}: expected a numpy array like query")
-    expected = (*query.shape[:-1], key.shape[-2])
-    if mask.ndim > len(expected) or mask.ndim == 0:
-        raise ShapeError(f"attn_mask has shape {mask.shape}: expected one that broadcasts to {expected}")
-    if mask.dtype == np.bool_ or mask.dtype == _FLOAT32:
-        return mask
-    if mask.dtype == _FLOAT16:
-        return mask.astype(_FLOAT32)
-    raise ShapeError(f"attn_mask has dtype {mask.dtype}: expected bool, float32 or the query's {query.dtype}")
-
-
-def _tensors(
-    torch: Any,
-    query: _Array,
-    key: _Array,
-    value: _Array,
-    mask: _Array,
-    is_causal: bool,
-    lower_right: bool,
-    scale: float | None,
-    enable_gqa: bool,
-    window: int | None,
-    softcap: float | None,
-) -> Any:
-    """Attention of torch tensors: through their memory on the CPU, by torch elsewhere."""
-    tensors = {"query": query, "key": key, "value": value}
-    if mask is not None:
-        tensors["attn_mask"] = mask
-    for name, tensor in tensors.items():
-        if not isinstance(tensor, torch.Tensor):
-            raise InvalidTypeError(f"{name} is a {type(tensor).__name__}: expected a torch tensor like query")
-        if tensor.device != query.device:
-            raise InvalidArgumentError(
-                f"{name} is on {tensor.device} and query on {query.device}: expected one"
-            )
-    if not query.is_cpu:
-        options = (is_causal, lower_right, scale, enable_gqa, window, softcap)
-        return _on_device(torch, query, key, value, mask, *options)
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors.values()):
+def _refuse_gradients(*tensors: Any) -> None:
+    if any(getattr(tensor, "requires_grad", False) for tensor in tensors):
         raise InvalidArgumentError(
             "an argument requires a gradient, which this function does not compute: call it under torch.no_grad(), "
             "or use torch.nn.functional.scaled_dot_product_attention for training"
         )
-    if not query.dtype == key.dtype == value.dtype:
-        raise ShapeError(
-            f"query has dtype {query.dtype}, key {key.dtype}, value {value.dtype}: expected the same for all"
-        )
-    if query.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        raise ShapeError(f"query has dtype {query.dtype}: expected float32, float16 or bfloat16")
-    bfloat16 = query.dtype == torch.bfloat16
-    if bfloat16:
-        query, key, value = query.view(torch.uint16), key.view(torch.uint16), value.view(torch.uint16)
-    if mask is not None:
-        if mask.dtype == torch.bfloat16:
-            mask = mask.float()
-        mask = mask.detach().numpy()
-    arrays = (query.detach().numpy(), key.detach().numpy(), value.detach().numpy(), mask)
-    options = (is_causal, lower_right, scale, enable_gqa, window, softcap)
-    result = torch.from_numpy(_arrays(*arrays, bfloat16, *options))
-    return result.view(torch.bfloat16) if bfloat16 else result
 
 
 def _on_device(
@@ -246,9 +166,9 @@ def _on_device(
     value: _Array,
     mask: _Array,
     is_causal: bool,
-    lower_right: bool,
     scale: float | None,
     enable_gqa: bool,
+    lower_right: bool,
     window: int | None,
     softcap: float | None,
 ) -> Any:

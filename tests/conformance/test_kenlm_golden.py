@@ -42,8 +42,8 @@ class TestTinyShakespeare:
         model.save(path)
         mine, theirs = read_arpa(path), read_arpa(shared(f"conformance/kenlm/tinyshakespeare/{name}.arpa.gz"))
         assert mine.keys() == theirs.keys()
-        for ngram, (log10, backoff) in theirs.items():
-            assert mine[ngram] == pytest.approx((log10, backoff), abs=2e-6), ngram
+        differences = np.array([mine[ngram] for ngram in theirs]) - np.array(list(theirs.values()))
+        assert np.abs(differences).max() < 2e-6
 
     def test_discounts_are_those_of_lmplz(self, name: str, model: NgramLM, golden: dict) -> None:
         for line, order in zip(golden[name]["counts_and_discounts"], model.report, strict=False):
@@ -128,14 +128,13 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize("arpa", ARPAS)
 class TestBesideKenlm:
-    @pytest.fixture
-    def pair(self, arpa: str, tmp_path: Path):
+    @pytest.fixture(scope="class", params=ARPAS)
+    def pair(self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
         kenlm = pytest.importorskip("kenlm")
-        path = shared(f"conformance/kenlm/{arpa}")
+        path = shared(f"conformance/kenlm/{request.param}")
         if path.suffix == ".gz":
-            plain = tmp_path / "plain.arpa"
+            plain = tmp_path_factory.mktemp("arpa") / "plain.arpa"
             plain.write_bytes(gzip.decompress(path.read_bytes()))
             path = plain
         return ours.Model(str(path)), kenlm.Model(str(path)), kenlm
@@ -183,7 +182,7 @@ class TestBesideKenlm:
             same = [[a == b for b in states["mine"]] for a in states["mine"]]
             assert not comparable or same == [[a == b for b in states["theirs"]] for a in states["theirs"]]
 
-    def test_random_sentences(self, pair, arpa: str) -> None:
+    def test_random_sentences(self, pair) -> None:
         mine, theirs, _ = pair
         words = [
             key

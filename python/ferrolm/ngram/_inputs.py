@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -123,7 +124,7 @@ def read_text(path: Path) -> str:
         return decode(path.read_bytes(), str(path))
     except FileNotFoundError as error:
         raise MissingFileError(f"cannot read {path}: it does not exist") from error
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InvalidFileError(f"{path}: the compressed data is damaged: {error}") from error
     except OSError as error:
         raise FileAccessError(f"cannot read {path}: {error}") from error

@@ -138,7 +138,10 @@ class NgramLM:
             if vocab_size is not None:
                 raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
             core, reports = _rust.NgramModel.train_text(source, skip_symbols, *options)
-        report = tuple(OrderReport(k, *fields) for k, fields in enumerate(reports, 1))
+        report = tuple(
+            OrderReport(k, seen, kept, (d[0], d[1], d[2]), why)
+            for k, (seen, kept, d, why) in enumerate(reports, 1)
+        )
         for entry in report:
             if entry.fallback is not None:
                 message = f"discounts {discount_fallback} used for {entry.fallback}"

@@ -127,6 +127,8 @@ def _as_tokens(array: NDArray[Any], name: str) -> NDArray[np.uint32]:
 
 def unsigned(value: Any, name: str, batch: int) -> NDArray[np.uint64]:
     """A number for all rows, or one for each, as uint64 [batch]."""
+    if isinstance(value, int) and 0 <= value < 2**64:
+        return np.full(batch, value, np.uint64)
     array = np.asarray(value.detach().cpu() if is_tensor(value) else value)
     if array.size and (array.dtype.kind not in "iu" or (array.dtype.kind == "i" and array.min() < 0)):
         raise InvalidArgumentError(

@@ -43,10 +43,11 @@ class BpeTrainer(Trainer):
     `tokenizers` package numbers symbols in the order of a hash table, different in every run; here it is that of
     the words.
 
-    >>> from ferrolm.tokenizers import Tokenizer
+    >>> from ferrolm.tokenizers import Tokenizer, models, pre_tokenizers, trainers
     >>> tokenizer = Tokenizer(models.BPE())
     >>> tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    >>> tokenizer.train_from_iterator(["low lower lowest low"], BpeTrainer(vocab_size=10, show_progress=False))
+    >>> trainer = trainers.BpeTrainer(vocab_size=10, show_progress=False)
+    >>> tokenizer.train_from_iterator(["low lower lowest low"], trainer)
     >>> tokenizer.encode("lowlo").tokens
     ['low', 'lo']
     """

@@ -59,7 +59,7 @@ impl<'a, E: Element> Call<'a, E> {
         options: Options,
     ) -> Result<Self, AttentionError> {
         options.check()?;
-        let sizes = Sizes::new(query.dim(), key.dim(), value.dim())?;
+        let sizes = Sizes::new(query.dim(), key.dim(), value.dim(), options.grouped)?;
         mask.broadcast(sizes.scores_shape())?;
         let rows = |view: ArrayView4<'a, E>| {
             if view.dim().3 > 1 && view.strides()[3] != 1 {
@@ -97,6 +97,7 @@ impl Sizes {
         query: (usize, usize, usize, usize),
         key: (usize, usize, usize, usize),
         value: (usize, usize, usize, usize),
+        grouped: bool,
     ) -> Result<Self, AttentionError> {
         let list = |d: (usize, usize, usize, usize)| vec![d.0, d.1, d.2, d.3];
         let failed = |reason| {
@@ -107,6 +108,9 @@ impl Sizes {
         }
         if key.1 != value.1 {
             return failed("key and value have different numbers of heads");
+        }
+        if query.1 != key.1 && !grouped {
+            return failed("query and key have different numbers of heads; enable_gqa allows a multiple");
         }
         if query.1 != key.1 && (key.1 == 0 || !query.1.is_multiple_of(key.1)) {
             return failed("the query heads are not a multiple of the key heads");
@@ -275,8 +279,8 @@ impl<E: Element> Run<'_, '_, E> {
     fn scoring(&self) -> Scoring {
         let options = &self.call.options;
         let scale = options.scale.unwrap_or(1.0 / (self.call.sizes.depth as f32).sqrt());
-        let additive = matches!(self.mask, Mask::Additive(_));
-        let scale_first = additive || options.softcap.is_some() || scale <= 0.0;
+        // Otherwise scaling waits for the exponential, and biases are divided by the scale instead.
+        let scale_first = options.softcap.is_some() || scale < 1e-6;
         Scoring { scale, softcap: options.softcap, scale_first }
     }
 
@@ -305,9 +309,9 @@ impl<E: Element> Run<'_, '_, E> {
         let sizes = &self.call.sizes;
         let (batch, kv_head) = (head / sizes.kv_heads, head % sizes.kv_heads);
         Scratch::with(|scratch| {
-            let queries = scratch.queries.take(rows.len() * padded(sizes.depth));
-            self.pack(head, rows.clone(), queries);
             let tile = arch::tile_rows(self.level);
+            let queries = scratch.queries.take(rows.len().next_multiple_of(tile) * padded(sizes.depth));
+            self.pack(head, rows.clone(), queries);
             let results = scratch.results.take(rows.len().next_multiple_of(tile) * padded(sizes.width));
             let job = stream::Job {
                 queries,

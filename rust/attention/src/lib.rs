@@ -17,7 +17,6 @@ mod mask;
 mod options;
 mod span;
 
-pub use arch::bits::{bf16_view, f16_view};
 pub use attend::{Call, attend, attend_at};
 pub use element::Element;
 pub use error::AttentionError;

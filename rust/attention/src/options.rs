@@ -17,6 +17,8 @@ pub struct Options {
     pub alignment: Alignment,
     /// Multiplies the scores; 1/√d if not given.
     pub scale: Option<f32>,
+    /// Query heads may be a multiple of key/value heads.
+    pub grouped: bool,
     /// Queries see keys less than this many positions away: with `causal`, the last `window` up to their own.
     pub window: Option<i64>,
     /// Scores become `softcap · tanh(score / softcap)` before masks are applied.

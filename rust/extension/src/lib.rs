@@ -14,6 +14,7 @@ mod ngram;
 mod sampling;
 mod tokenizer;
 mod train;
+mod unsafe_views;
 
 #[pymodule(gil_used = false)]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {

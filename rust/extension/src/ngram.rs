@@ -8,8 +8,10 @@ use ferrolm_ngram::kneser_ney::{Options, OrderReport};
 use ferrolm_ngram::text::{self, Reserved, Text};
 use ferrolm_ngram::{Corpus, Counts, Ends, Model, NgramError, OrderCounts, State, Total, WordTable};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyList;
 
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
@@ -32,10 +34,31 @@ fn raise<T>(result: Result<T, NgramError>) -> PyResult<T> {
 }
 
 /// Text as Python has it: one string of lines, or a list of sentences.
-#[derive(FromPyObject)]
 enum PyText {
     Lines(PyBackedStr),
     Sentences(Vec<PyBackedStr>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for PyText {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let one = |object: &Bound<'py, PyAny>, name: &dyn Fn() -> String| {
+            object.extract::<PyBackedStr>().map_err(|error| {
+                if error.is_instance_of::<PyUnicodeEncodeError>(object.py()) {
+                    Kind::InvalidEncodingError.error(format!("{} is not valid Unicode: {error}", name()))
+                } else {
+                    error
+                }
+            })
+        };
+        let Ok(list) = object.cast::<PyList>() else {
+            return one(&object, &|| "the text".to_owned()).map(Self::Lines);
+        };
+        let sentences =
+            list.iter().enumerate().map(|(index, item)| one(&item, &|| format!("sentence {index}")));
+        sentences.collect::<PyResult<_>>().map(Self::Sentences)
+    }
 }
 
 impl PyText {

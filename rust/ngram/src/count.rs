@@ -7,6 +7,7 @@ use crate::corpus::Corpus;
 use crate::error::{NgramError, Result};
 use crate::levels::split;
 use crate::sort::{Sorted, sort};
+use crate::unsafe_memory::zeroed;
 use crate::words::WordTable;
 
 /// Longer n-grams than this are mistakes.
@@ -94,8 +95,8 @@ impl OrderCounts {
         let k = usize::from(order);
         let sizes = sorted.distinct(order);
         let total: usize = sizes.iter().sum();
-        let mut keys = vec![0; total * k];
-        let mut counts = vec![0u64; total];
+        let mut keys = zeroed(total * k);
+        let mut counts: Vec<u64> = zeroed(total);
         let key_sizes: Vec<usize> = sizes.iter().map(|size| size * k).collect();
         split(&mut keys, &key_sizes)
             .into_par_iter()

@@ -27,6 +27,7 @@ use crate::error::{NgramError, Result};
 use crate::kneser_ney::MAX_ORDER;
 use crate::model::{Gram, Model, Node};
 use crate::unsafe_array::{Array, Buffer, as_bytes, as_bytes_mut};
+use crate::unsafe_memory::zeroed;
 use crate::vocabulary::Vocabulary;
 use crate::words::WordTable;
 
@@ -119,7 +120,7 @@ pub fn load(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Model> {
 fn read(file: &mut File, path: &Path, cancel: &Cancel) -> Result<Buffer> {
     let failed = |error| NgramError::from(FileError::new("read", path, error));
     let length = file.metadata().map_err(failed)?.len() as usize;
-    let mut units = vec![0u64; length.div_ceil(UNIT)];
+    let mut units: Vec<u64> = zeroed(length.div_ceil(UNIT));
     for block in as_bytes_mut(&mut units)[..length].chunks_mut(BLOCK) {
         cancel.check()?;
         file.read_exact(block).map_err(failed)?;

@@ -14,6 +14,7 @@ use crate::error::{NgramError, Result};
 use crate::levels::{self, Level};
 use crate::model::{Gram, Model, Node};
 use crate::prune;
+use crate::unsafe_memory::{with_capacity, zeroed};
 use crate::vocabulary::Vocabulary;
 
 /// Longer n-grams than this are mistakes.
@@ -145,7 +146,7 @@ impl Estimation<'_> {
             }
             return counts;
         };
-        let mut counts = vec![0; level.len()];
+        let mut counts: Vec<u32> = zeroed(level.len());
         for &suffix in &above.suffixes {
             counts[suffix as usize] += 1;
         }
@@ -213,7 +214,7 @@ impl Estimation<'_> {
         let sizes = |of: fn(&[u32], &Range<usize>) -> usize| -> Vec<usize> {
             contexts.iter().map(|range| of(children, range)).collect()
         };
-        let mut probabilities = vec![0.0; level.len()];
+        let mut probabilities = zeroed(level.len());
         let mut backoffs = vec![1.0; children.len() - 1];
         levels::split(
             &mut probabilities,
@@ -327,14 +328,18 @@ fn assemble(
     for (k, level) in levels.iter().enumerate() {
         cancel.check()?;
         let gram = |(&word, &p): (&u32, &f32)| Gram { word, log10: p.log10().min(0.0) };
-        grams.push(level.words.par_iter().zip(&probabilities[k]).map(gram).collect::<Vec<Gram>>());
+        let mut here = with_capacity(level.len());
+        level.words.par_iter().zip(&probabilities[k]).map(gram).collect_into_vec(&mut here);
+        grams.push(here);
         if k < top {
             let node = |index: usize| Node {
                 backoff: backoffs[k].get(index).map_or(0.0, |backoff| backoff.log10()),
                 suffix: level.suffixes.get(index).copied().unwrap_or(0),
                 children: level.children[index],
             };
-            nodes.push((0..=level.len()).into_par_iter().map(node).collect::<Vec<Node>>());
+            let mut here = with_capacity(level.len() + 1);
+            (0..level.len() + 1).into_par_iter().map(node).collect_into_vec(&mut here);
+            nodes.push(here);
         }
     }
     let mut links = std::mem::take(&mut levels[top].suffixes);

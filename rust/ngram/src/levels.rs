@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::corpus::Corpus;
 use crate::error::Result;
 use crate::sort::{Sorted, sort};
+use crate::unsafe_memory::zeroed;
 
 /// The n-grams of one order, in the order of their words.
 #[derive(Debug, Default)]
@@ -70,11 +71,11 @@ fn level(
     let total = sizes.iter().sum();
     let starts: Vec<usize> =
         sizes.iter().scan(0, |sum, &size| Some(std::mem::replace(sum, *sum + size))).collect();
-    let mut level = Level { words: vec![0; total], counts: vec![0; total], ..Level::default() };
-    let mut first = vec![0; total];
+    let mut level = Level { words: zeroed(total), counts: zeroed(total), ..Level::default() };
+    let mut first: Vec<u32> = zeroed(total);
     let here: Vec<AtomicU32> = if needs_index { atomics(corpus.tokens.len()) } else { Vec::new() };
     let parents = if k == 2 { vec![0; sizes.len()] } else { sorted.distinct(k - 1) };
-    let mut children = vec![0; parents.iter().sum::<usize>() + 1];
+    let mut children = zeroed(parents.iter().sum::<usize>() + 1);
     split(&mut level.words, &sizes)
         .into_par_iter()
         .zip(split(&mut level.counts, &sizes))
@@ -129,8 +130,8 @@ fn children_of_words(corpus: &Corpus, first: &[u32]) -> Vec<u32> {
     children
 }
 
-fn atomics(length: usize) -> Vec<AtomicU32> {
-    vec![0u32; length].into_iter().map(AtomicU32::new).collect()
+pub(crate) fn atomics(length: usize) -> Vec<AtomicU32> {
+    zeroed::<u32>(length).into_iter().map(AtomicU32::new).collect()
 }
 
 /// Cut `slice` into pieces of these sizes; what is left over at the end stays out.

@@ -13,6 +13,7 @@ mod counts_file;
 mod error;
 pub mod flm;
 pub mod kneser_ney;
+mod lanes;
 mod levels;
 mod load;
 mod model;
@@ -23,6 +24,7 @@ mod sort;
 pub mod text;
 pub mod train;
 mod unsafe_array;
+mod unsafe_memory;
 mod vocabulary;
 mod words;
 

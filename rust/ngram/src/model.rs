@@ -187,27 +187,38 @@ impl Model {
     }
 }
 
-/// Search by interpolation: words are spread evenly over `0..bound`, so the first guess is off by about the square
-/// root of the length; a second guess from there leaves a short walk.
+/// Where `word` should be among `length` sorted words that are spread evenly over `0..bound`.
+#[inline(always)]
+pub(crate) fn guess(length: usize, word: u32, bound: u32) -> usize {
+    (u64::from(word) * length as u64 / u64::from(bound)) as usize
+}
+
+/// Search by interpolation: the first guess is off by about the square root of the length.
 #[inline]
 pub(crate) fn search(grams: &[Gram], word: u32, bound: u32) -> Option<usize> {
-    let last = grams.len().checked_sub(1)?;
-    if last < 8 {
-        return grams.iter().position(|gram| gram.word == word);
+    search_from(grams, word, guess(grams.len(), word, bound), bound)
+}
+
+/// Search from the guess `place`: in long lists a second guess from there leaves a short walk.
+#[inline(always)]
+pub(crate) fn search_from(grams: &[Gram], word: u32, place: usize, bound: u32) -> Option<usize> {
+    let mut place = place;
+    let mut seen = grams.get(place)?.word;
+    if grams.len() > LONG {
+        let error = (f64::from(word) - f64::from(seen)) * grams.len() as f64 / f64::from(bound);
+        place = (place as isize + error as isize).clamp(0, grams.len() as isize - 1) as usize;
+        seen = grams[place].word;
     }
-    let per_word = grams.len() as f32 / bound as f32;
-    let mut place = ((word as f32 * per_word) as usize).min(last);
-    let error = (word as f32 - grams[place].word as f32) * per_word;
-    place = (place as isize + error as isize).clamp(0, last as isize) as usize;
-    if grams[place].word < word {
-        let ahead = grams[place..].iter().position(|gram| gram.word >= word)?;
-        place += ahead;
-    } else {
-        let behind = grams[..=place].iter().rposition(|gram| gram.word <= word)?;
-        place = behind;
+    if seen < word {
+        place += grams[place..].iter().position(|gram| gram.word >= word)?;
+    } else if seen > word {
+        place = grams[..place].iter().rposition(|gram| gram.word <= word)?;
     }
     (grams[place].word == word).then_some(place)
 }
+
+/// From this length on a second guess pays.
+const LONG: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,11 @@
 //! Scores of sentences, in batches too, and the distribution of the next word.
 
+use std::ops::Range;
+
 use ferrolm_base::{Cancel, Cancelled};
 use rayon::prelude::*;
 
+use crate::lanes;
 use crate::model::{Model, Score, State};
 use crate::text;
 
@@ -40,7 +43,11 @@ impl std::ops::Add for Total {
 }
 
 /// Sentences that one worker scores between two looks at the cancel flag.
-const GROUP: usize = 64;
+const GROUP: usize = 512;
+
+fn ranges(offsets: &[i64]) -> Vec<Range<usize>> {
+    offsets.windows(2).map(|pair| pair[0] as usize..pair[1] as usize).collect()
+}
 
 impl Model {
     /// Score inner numbers one after the other; `each` gets every number and its score.
@@ -76,29 +83,18 @@ impl Model {
 
     /// The sums for sentences of text.
     pub fn total(&self, sentences: &[&str], ends: Ends, cancel: &Cancel) -> Result<Total, Cancelled> {
-        let one = |sentence: &&str| {
-            self.total_of(text::split(sentence).map(|word| self.vocabulary.inner_of(word)), ends)
-        };
-        let totals = sentences.par_chunks(GROUP).map(|group| {
+        let groups = sentences.par_chunks(GROUP).map(|group| {
             cancel.check()?;
-            Ok(group.iter().map(one).fold(Total::default(), |a, b| a + b))
-        });
-        Ok(totals.collect::<Result<Vec<_>, _>>()?.into_iter().fold(Total::default(), |a, b| a + b))
-    }
-
-    fn total_of(&self, words: impl Iterator<Item = u32>, ends: Ends) -> Total {
-        let mut total = Total::default();
-        let unknown = self.vocabulary.inner_unk();
-        self.walk(words, ends, |word, score| {
-            let log10 = f64::from(score.log10);
-            total.log10 += log10;
-            total.tokens += 1;
-            if word == unknown {
-                total.log10_unknown += log10;
-                total.unknown += 1;
+            let (mut words, mut ranges) = (Vec::new(), Vec::with_capacity(group.len()));
+            for sentence in group {
+                let start = words.len();
+                words.extend(text::split(sentence).map(|word| self.vocabulary.inner_of(word)));
+                ranges.push(start..words.len());
             }
+            self.group_totals(&ranges, |position| words[position], ends, cancel)
         });
-        total
+        let totals = groups.collect::<Result<Vec<_>, _>>()?;
+        Ok(totals.into_iter().flatten().fold(Total::default(), |a, b| a + b))
     }
 
     /// The sums for each sequence of numbers `ids[offsets[i]..offsets[i + 1]]`, as the users number them.
@@ -109,20 +105,33 @@ impl Model {
         ends: Ends,
         cancel: &Cancel,
     ) -> Result<Vec<Total>, Cancelled> {
-        let one = |pair: &[i64]| {
-            let sequence = &ids[pair[0] as usize..pair[1] as usize];
-            self.total_of(sequence.iter().map(|&id| self.vocabulary.inner(id)), ends)
-        };
-        let groups: Vec<Vec<Total>> = offsets[..offsets.len() - 1]
-            .par_chunks(GROUP)
-            .enumerate()
-            .map(|(group, starts)| {
-                cancel.check()?;
-                let first = group * GROUP;
-                Ok((first..first + starts.len()).map(|i| one(&offsets[i..i + 2])).collect())
-            })
-            .collect::<Result<_, Cancelled>>()?;
-        Ok(groups.concat())
+        let ranges = ranges(offsets);
+        let groups = ranges.par_chunks(GROUP).map(|group| {
+            cancel.check()?;
+            self.group_totals(group, |position| self.vocabulary.inner(ids[position]), ends, cancel)
+        });
+        Ok(groups.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    fn group_totals(
+        &self,
+        group: &[Range<usize>],
+        word_at: impl Fn(usize) -> u32,
+        ends: Ends,
+        cancel: &Cancel,
+    ) -> Result<Vec<Total>, Cancelled> {
+        let mut totals = vec![Total::default(); group.len()];
+        let unknown = self.vocabulary.inner_unk();
+        lanes::run(self, group, word_at, ends, cancel, |sequence, _, word, score| {
+            let (total, log10) = (&mut totals[sequence], f64::from(score.log10));
+            total.log10 += log10;
+            total.tokens += 1;
+            if word == unknown {
+                total.log10_unknown += log10;
+                total.unknown += 1;
+            }
+        })?;
+        Ok(totals)
     }
 
     /// log10 of each id of each sequence, in the place of the id; with `ends.end`, the end marker's follows its sequence.
@@ -133,21 +142,21 @@ impl Model {
         ends: Ends,
         cancel: &Cancel,
     ) -> Result<Vec<f32>, Cancelled> {
-        let sequences: Vec<&[u32]> =
-            offsets.windows(2).map(|pair| &ids[pair[0] as usize..pair[1] as usize]).collect();
-        let groups: Vec<Vec<f32>> = sequences
-            .par_chunks(GROUP)
-            .map(|group| {
-                cancel.check()?;
-                let mut scores = Vec::with_capacity(group.iter().map(|sequence| sequence.len() + 1).sum());
-                for sequence in group {
-                    let words = sequence.iter().map(|&id| self.vocabulary.inner(id));
-                    self.walk(words, ends, |_, score| scores.push(score.log10));
-                }
-                Ok(scores)
-            })
-            .collect::<Result<_, Cancelled>>()?;
-        Ok(groups.concat())
+        let ranges = ranges(offsets);
+        let groups = ranges.par_chunks(GROUP).map(|group| {
+            cancel.check()?;
+            let lengths = group.iter().map(|range| range.len() + usize::from(ends.end));
+            let starts: Vec<usize> =
+                lengths.scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
+            let last = group.last().map_or(0, |range| range.len() + usize::from(ends.end));
+            let mut scores = vec![0.0; starts.last().map_or(0, |start| start + last)];
+            let word_at = |position: usize| self.vocabulary.inner(ids[position]);
+            lanes::run(self, group, word_at, ends, cancel, |sequence, place, _, score| {
+                scores[starts[sequence] + place] = score.log10;
+            })?;
+            Ok(scores)
+        });
+        Ok(groups.collect::<Result<Vec<_>, Cancelled>>()?.concat())
     }
 
     /// Natural logarithms of the probabilities of every word after `state`, by the users' numbers, in one pass: each
@@ -180,5 +189,45 @@ impl Model {
             }
         }
         logprobs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ferrolm_base::cancel::NEVER;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kneser_ney::Options;
+    use crate::train::from_ids;
+
+    proptest! {
+        #[test]
+        fn batches_score_as_single_steps_do(
+            train in prop::collection::vec(prop::collection::vec(0u32..9, 0..12), 1..30),
+            test in prop::collection::vec(prop::collection::vec(0u32..12, 0..12), 0..40),
+            (order, prune) in (1usize..6, 0u32..2),
+            (begin, end) in any::<(bool, bool)>(),
+        ) {
+            let flat = |sequences: &[Vec<u32>]| {
+                let mut offsets = vec![0i64];
+                offsets.extend(sequences.iter().scan(0, |sum, s| { *sum += s.len() as i64; Some(*sum) }));
+                (sequences.concat(), offsets)
+            };
+            let (ids, offsets) = flat(&train);
+            let options = Options { order, prune: vec![0, prune][..order.min(2)].to_vec(), ..Options::default() };
+            let (model, _) = from_ids(&ids, &offsets, 9, &options, &NEVER).unwrap();
+            let (ids, offsets) = flat(&test);
+            let ends = Ends { begin, end };
+            let mut scores = Vec::new();
+            for sequence in &test {
+                model.walk(sequence.iter().map(|&id| model.vocabulary().inner(id)), ends, |_, s| scores.push(s.log10));
+            }
+            prop_assert_eq!(model.token_scores(&ids, &offsets, ends, &NEVER).unwrap(), scores.clone());
+            let totals = model.totals(&ids, &offsets, ends, &NEVER).unwrap();
+            let sum: f64 = totals.iter().map(|total| total.log10).sum();
+            prop_assert!((sum - scores.iter().map(|&s| f64::from(s)).sum::<f64>()).abs() < 1e-3);
+            prop_assert_eq!(totals.iter().map(|total| total.tokens).sum::<u64>(), scores.len() as u64);
+        }
     }
 }

@@ -14,6 +14,8 @@ use rayon::prelude::*;
 
 use crate::corpus::Corpus;
 use crate::error::Result;
+use crate::levels::{atomics, split};
+use crate::unsafe_memory::zeroed;
 
 /// Positions of a corpus in the order of the `order` words that start there (fewer at the end of a sentence;
 /// a shorter sequence comes before its continuations).
@@ -38,18 +40,14 @@ pub fn sort(corpus: &Corpus, order: u8, cancel: &Cancel) -> Result<Sorted> {
     let keys =
         Keys { tokens: &corpus.tokens, remaining: corpus.remaining(order), bits: width(corpus.bound), order };
     let (mut positions, ends) = deal(&keys, cancel)?;
-    let mut shared = vec![0; positions.len()];
-    let mut lengths = vec![0; positions.len()];
-    let mut buckets = Vec::with_capacity(ends.len());
-    let (mut p, mut s, mut l) = (positions.as_mut_slice(), shared.as_mut_slice(), lengths.as_mut_slice());
-    let mut start = 0;
-    for &end in &ends {
-        let (bucket, rest) =
-            (p.split_at_mut(end - start), (s.split_at_mut(end - start), l.split_at_mut(end - start)));
-        buckets.push((bucket.0, rest.0.0, rest.1.0));
-        (p, s, l, start) = (bucket.1, rest.0.1, rest.1.1, end);
-    }
-    buckets.into_par_iter().try_for_each(|(positions, shared, lengths)| -> Result<()> {
+    let mut shared: Vec<u8> = zeroed(positions.len());
+    let mut lengths: Vec<u8> = zeroed(positions.len());
+    let sizes: Vec<usize> = [0].iter().chain(&ends).zip(&ends).map(|(start, end)| end - start).collect();
+    let buckets = split(&mut positions, &sizes)
+        .into_par_iter()
+        .zip(split(&mut shared, &sizes))
+        .zip(split(&mut lengths, &sizes));
+    buckets.try_for_each(|((positions, shared), lengths)| -> Result<()> {
         keys.sort(positions, shared, 0, cancel)?;
         for (length, &position) in lengths.iter_mut().zip(&*positions) {
             *length = keys.remaining[position as usize];
@@ -198,7 +196,7 @@ fn deal(keys: &Keys<'_>, cancel: &Cancel) -> Result<(Vec<u32>, Vec<usize>)> {
         ends.push(next as usize);
     }
     cancel.check()?;
-    let dealt: Vec<AtomicU32> = (0..total).map(|_| AtomicU32::new(0)).collect();
+    let dealt = atomics(total);
     slices.into_par_iter().zip(heads).for_each(|(slice, mut heads)| {
         for position in slice {
             let head = &mut heads[usize::from(bucket_of[prefix(position)])];

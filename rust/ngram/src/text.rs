@@ -37,12 +37,32 @@ const POLL: usize = 256;
 /// Words are separated by these ASCII characters (those of `lmplz`, and vertical tab and form feed).
 #[inline]
 pub fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0 | 0x0B | 0x0C)
+    byte <= b' ' && matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0 | 0x0B | 0x0C)
 }
 
 /// The words of one sentence.
-pub fn split(sentence: &str) -> impl Iterator<Item = &str> {
-    sentence.split(|c: char| c.is_ascii() && is_space(c as u8)).filter(|word| !word.is_empty())
+pub fn split(sentence: &str) -> Words<'_> {
+    Words { rest: sentence }
+}
+
+/// Iterator over the words of a sentence, made by [`split`].
+pub struct Words<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        let bytes = self.rest.as_bytes();
+        let start = bytes.iter().position(|&byte| !is_space(byte))?;
+        let length = bytes[start..].iter().position(|&byte| is_space(byte)).unwrap_or(bytes.len() - start);
+        // Separators are ASCII, so both cuts are between characters.
+        let word = &self.rest[start..start + length];
+        self.rest = &self.rest[start + length..];
+        Some(word)
+    }
 }
 
 /// Number the words of `text`; those of `words` keep their numbers, new ones follow.
@@ -136,21 +156,10 @@ fn number(piece: Text<'_>, reserved: Reserved, cancel: &Cancel) -> Result<Part> 
 impl Part {
     fn push(&mut self, sentence: &str, reserved: Reserved) -> Result<()> {
         let before = self.tokens.len();
-        let bytes = sentence.as_bytes();
-        let mut at = 0;
-        loop {
-            while at < bytes.len() && is_space(bytes[at]) {
-                at += 1;
-            }
-            if at == bytes.len() {
-                break;
-            }
-            let start = at;
-            while at < bytes.len() && !is_space(bytes[at]) {
-                at += 1;
-            }
-            let word = &sentence[start..at];
-            if reserved != Reserved::Plain && bytes[start] == b'<' && matches!(word, "<s>" | "</s>" | "<unk>")
+        for word in split(sentence) {
+            if reserved != Reserved::Plain
+                && word.starts_with('<')
+                && matches!(word, "<s>" | "</s>" | "<unk>")
             {
                 if reserved == Reserved::Skip {
                     continue;

@@ -141,3 +141,76 @@ fn sample_row(
     };
     Ok(Drawn { token, logprob })
 }
+
+#[cfg(test)]
+mod tests {
+    use ferrolm_base::cancel::NEVER;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::params::LogitBias;
+
+    fn params() -> impl Strategy<Value = Params> {
+        let filters = (prop_oneof![Just(0.0), 0.1f64..3.0], 0usize..800, 0.0f64..=1.0, 0.0f64..0.5);
+        (filters, 0.5f64..2.0, -1.0f64..1.0, any::<u64>()).prop_map(
+            |(filters, repetition, frequency, seed)| {
+                let (temperature, top_k, top_p, min_p) = filters;
+                Params {
+                    temperature,
+                    top_k,
+                    top_p,
+                    min_p,
+                    repetition_penalty: repetition,
+                    presence_penalty: 0.1,
+                    frequency_penalty: frequency,
+                    logit_bias: LogitBias::new(vec![(0, 1.5)]).unwrap(),
+                    seed: Some(seed),
+                }
+            },
+        )
+    }
+
+    /// A row in each format; the narrow ones by cutting bits off.
+    fn formats(row: &[f32]) -> [Vec<u16>; 2] {
+        let brain = row.iter().map(|x| (x.to_bits() >> 16) as u16);
+        // Numbers of float16 between 2^-14 and 2^16, made from the exponent and ten bits of the mantissa.
+        let half = row.iter().map(|x| {
+            let bits = x.clamp(-60000.0, 60000.0).to_bits();
+            let magnitude = (bits & 0x7fff_ffff).saturating_sub(112 << 23) >> 13;
+            (bits >> 16 & 0x8000) as u16 | magnitude as u16
+        });
+        [half.collect(), brain.collect()]
+    }
+
+    proptest! {
+        #[test]
+        fn every_level_draws_the_same_tokens(
+            row in prop::collection::vec(-30.0f32..30.0, 1..1500), params in params(), seen in prop::collection::vec(0u32..1500, 0..60),
+        ) {
+            let seen: Vec<u32> = seen.iter().map(|token| token % row.len() as u32).collect();
+            let history = History::from_tokens(&seen[..seen.len() / 2], &seen[seen.len() / 2..]);
+            let [half, brain] = formats(&row);
+            let rows = vec![Values::Float32(&row), Values::Float16(&half), Values::BFloat16(&brain)];
+            let logits = Logits::new(rows, row.len()).unwrap();
+            let input = RowInput { params: &params, history: &history, seed: params.seed.unwrap_or(0), step: 3 };
+            let at = |level| sample_at(level, &logits, &[input; 3], LogProbs::Processed, &NEVER).unwrap();
+            let expected = at(Level::Portable);
+            for level in crate::arch::available() {
+                prop_assert_eq!(&at(level), &expected, "{:?}", level);
+            }
+        }
+    }
+
+    #[test]
+    fn a_raised_flag_stops_the_batch() {
+        let row = [0.0; 10];
+        let logits = Logits::new(vec![Values::Float32(&row)], 10).unwrap();
+        let (params, history, cancel) = (Params::default(), History::new(), Cancel::new());
+        cancel.cancel();
+        let input = RowInput { params: &params, history: &history, seed: 0, step: 0 };
+        assert!(matches!(
+            sample(&logits, &[input], LogProbs::None, &cancel),
+            Err(SamplingError::Cancelled(_))
+        ));
+    }
+}

@@ -90,6 +90,13 @@ pub(crate) fn patch(
     if let Some(token) = history.largest().filter(outside) {
         return Err(SamplingError::TokenOutOfRange { what: "history", row, token, vocab });
     }
+    if params.logit_bias.as_slice().is_empty() {
+        patches.extend(seen.iter().map(|entry| {
+            let value = penalized(values.get(entry.token as usize), params, entry.generated);
+            Patch { token: entry.token, value }
+        }));
+        return Ok(());
+    }
     let (mut bias, mut seen) = (params.logit_bias.as_slice().iter().peekable(), seen.iter().peekable());
     loop {
         let token = match (bias.peek(), seen.peek()) {

@@ -170,7 +170,7 @@ impl Work {
     }
 
     fn keep_nucleus(&mut self, kernels: &Kernels, target: f64, range: (f32, f32)) {
-        let cut = nucleus(&self.values, &self.weights, target, range, &mut self.nucleus);
+        let cut = nucleus(kernels, &self.values, &self.weights, target, range, &mut self.nucleus);
         self.keep(kernels, cut);
     }
 

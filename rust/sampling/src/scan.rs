@@ -5,7 +5,7 @@ use crate::history::Patch;
 use crate::kernels::{BLOCK, Kernels, LANES};
 use crate::logits::Values;
 
-/// 16-bit logits are widened this many at a time: 16 KB of float32, which stay in the first-level cache.
+/// 16-bit logits are widened, and patched ones copied, this many at a time: 16 KB of float32, which stay in the first-level cache.
 const STRETCH: usize = 16 * BLOCK;
 
 /// A row as the filters see it: float32, with the patched logits in place of those in memory.
@@ -68,12 +68,11 @@ impl Row<'_> {
         let (end, mut start) = (self.values.len(), 0);
         let mut patches = self.patches;
         while start < end {
-            let next_patch = patches.first().map_or(end, |patch| patch.token as usize / BLOCK * BLOCK);
             let stop = match self.values {
-                Values::Float32(_) if next_patch > start => next_patch,
-                Values::Float32(_) => (start + BLOCK).min(end),
-                _ => (start + STRETCH).min(end),
+                Values::Float32(_) => float32_stop(start, patches),
+                _ => start + STRETCH,
             };
+            let stop = stop.min(end);
             visit(start / BLOCK, self.part(start, stop, patches, buffer));
             patches = from(patches, stop);
             start = stop;
@@ -83,11 +82,19 @@ impl Row<'_> {
     /// Block maxima; returns the maximum of the row. Errors on NaN, +inf, and when nothing is above -inf.
     pub fn scan_maxima(&self, maxima: &mut Vec<f32>, buffer: &mut Vec<f32>) -> Result<f32, SamplingError> {
         maxima.resize(self.blocks(), 0.0);
-        let mut bits = 0;
-        self.for_each_stretch(buffer, |block, values| {
-            bits = bits.max((self.kernels.maxima)(values, &mut maxima[block..]));
-        });
-        self.checked_maximum(maxima, bits, buffer)
+        let mut nan = false;
+        match self.values {
+            Values::Float16(bits) if self.patches.is_empty() => {
+                nan = (self.kernels.maxima_float16)(bits, maxima);
+            }
+            Values::BFloat16(bits) if self.patches.is_empty() => {
+                nan = (self.kernels.maxima_bfloat16)(bits, maxima);
+            }
+            _ => self.for_each_stretch(buffer, |block, values| {
+                nan |= (self.kernels.maxima)(values, &mut maxima[block..]);
+            }),
+        }
+        self.checked_maximum(maxima, nan, buffer)
     }
 
     /// The same, and for each block the sum of 2^((x - its maximum) · scale).
@@ -100,35 +107,30 @@ impl Row<'_> {
     ) -> Result<f32, SamplingError> {
         maxima.resize(self.blocks(), 0.0);
         sums.resize(self.blocks(), 0.0);
-        let mut bits = 0;
+        let mut nan = false;
         self.for_each_stretch(buffer, |block, values| {
-            bits = bits.max((self.kernels.maxima_and_sums)(
-                values,
-                scale,
-                &mut maxima[block..],
-                &mut sums[block..],
-            ));
+            nan |= (self.kernels.maxima_and_sums)(values, scale, &mut maxima[block..], &mut sums[block..]);
         });
-        self.checked_maximum(maxima, bits, buffer)
+        self.checked_maximum(maxima, nan, buffer)
     }
 
     /// Maxima of the lanes of each block, sixteen a block: a finer net than block maxima.
     pub fn scan_lanes(&self, maxima: &mut Vec<[f32; LANES]>, buffer: &mut Vec<f32>) {
         maxima.resize(self.blocks(), [0.0; LANES]);
         self.for_each_stretch(buffer, |block, values| {
-            (self.kernels.lane_maxima)(values, &mut maxima[block..])
+            (self.kernels.lane_maxima)(values, &mut maxima[block..]);
         });
     }
 
     fn checked_maximum(
         &self,
         maxima: &[f32],
-        bits: u32,
+        nan: bool,
         buffer: &mut Vec<f32>,
     ) -> Result<f32, SamplingError> {
-        let maximum = maxima.iter().fold(f32::NEG_INFINITY, |top, block| top.max(*block));
+        let maximum = largest(maxima);
         let row = self.index;
-        if bits <= f32::INFINITY.to_bits() && maximum.is_finite() {
+        if !nan && maximum.is_finite() {
             return Ok(maximum);
         }
         let all = self.part(0, self.values.len(), self.patches, buffer);
@@ -167,6 +169,36 @@ impl Row<'_> {
             (self.kernels.gather)(logits, start as u32, bound, values, tokens);
         }
     }
+}
+
+/// How far float32 logits are read at once: in place up to the block of the first patch, or a copy of the blocks in
+/// a row that have patches.
+fn float32_stop(start: usize, patches: &[Patch]) -> usize {
+    let mut stop = start;
+    for patch in patches {
+        let block = patch.token as usize / BLOCK * BLOCK;
+        if stop == start && block > start {
+            return block;
+        }
+        if block > stop || stop - start >= STRETCH {
+            return stop;
+        }
+        stop = block + BLOCK;
+    }
+    if stop == start { usize::MAX } else { stop }
+}
+
+/// Eight lanes, because a single one would wait for each comparison before the next.
+fn largest(maxima: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let (full, rest) = maxima.as_chunks::<8>();
+    let mut lanes = [f32::NEG_INFINITY; 8];
+    for chunk in full {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, *value);
+        }
+    }
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |top, value| larger(top, *value))
 }
 
 /// The patches of tokens from `start` on. They are few, and asked for in order, so that a step or two finds them.

@@ -1,7 +1,8 @@
 //! Finding thresholds without sorting the vocabulary.
 
-/// Buckets of the histogram of mass, and the number of candidates from which it is used instead of a sort.
-const BUCKETS: usize = 1024;
+use crate::kernels::{BUCKETS, FIRST_BUCKET, Kernels};
+
+/// Candidates from which a histogram is used instead of a sort.
 const SORT_UP_TO: usize = 96;
 /// Halvings of the interval in which the bound of the nucleus is sought; each costs one look at the block sums.
 const BOUND_STEPS: usize = 9;
@@ -60,6 +61,7 @@ pub struct Cut {
 /// Memory that [`nucleus`] uses again.
 #[derive(Default)]
 pub struct NucleusScratch {
+    numbers: Vec<f32>,
     masses: Vec<[f64; 2]>,
     bucket: Vec<(f32, u32)>,
 }
@@ -67,6 +69,7 @@ pub struct NucleusScratch {
 /// The smallest set of largest values whose weights sum to `target` at least; of equal values the first ones.
 /// At least one value is kept. `low <= values <= high`.
 pub fn nucleus(
+    kernels: &Kernels,
     values: &[f32],
     weights: &[f32],
     target: f64,
@@ -78,20 +81,21 @@ pub fn nucleus(
         scratch.bucket.extend(values.iter().zip(0..).map(|(value, at)| (*value, at)));
         return walk(&mut scratch.bucket, weights, 0.0, target);
     }
-    let per_unit = BUCKETS as f32 / (high - low);
-    // Rounding is monotonic: a larger value never falls into a later bucket.
-    let bucket_of = |value: f32| (((high - value) * per_unit) as usize).min(BUCKETS - 1);
+    // Rounding is monotonic: a larger value never has a later bucket.
+    scratch.numbers.resize(values.len(), 0.0);
+    (kernels.buckets)(values, high, (BUCKETS - 1) as f32 / (high - low), &mut scratch.numbers);
+    let bucket_of = |number: f32| FIRST_BUCKET.wrapping_sub(number.to_bits()) as usize % BUCKETS;
     scratch.masses.clear();
     scratch.masses.resize(BUCKETS, [0.0; 2]);
     // Neighbours often share a bucket; two sums each spare the second from waiting for the first.
-    let (pairs, last) = values.as_chunks::<2>();
+    let (pairs, last) = scratch.numbers.as_chunks::<2>();
     let (pair_weights, last_weight) = weights.as_chunks::<2>();
-    for (value, weight) in pairs.iter().zip(pair_weights) {
-        scratch.masses[bucket_of(value[0])][0] += f64::from(weight[0]);
-        scratch.masses[bucket_of(value[1])][1] += f64::from(weight[1]);
+    for (number, weight) in pairs.iter().zip(pair_weights) {
+        scratch.masses[bucket_of(number[0])][0] += f64::from(weight[0]);
+        scratch.masses[bucket_of(number[1])][1] += f64::from(weight[1]);
     }
-    for (value, weight) in last.iter().zip(last_weight) {
-        scratch.masses[bucket_of(*value)][0] += f64::from(*weight);
+    for (number, weight) in last.iter().zip(last_weight) {
+        scratch.masses[bucket_of(*number)][0] += f64::from(*weight);
     }
     let (mut above, mut cut) = (0.0, BUCKETS - 1);
     for (bucket, mass) in scratch.masses.iter().map(|[a, b]| a + b).enumerate() {
@@ -101,8 +105,11 @@ pub fn nucleus(
         }
         above += mass;
     }
-    let in_cut = values.iter().zip(0..).filter(|(value, _)| bucket_of(**value) == cut);
-    scratch.bucket.extend(in_cut.map(|(value, at)| (*value, at)));
+    for (at, number) in scratch.numbers.iter().enumerate() {
+        if bucket_of(*number) == cut {
+            scratch.bucket.push((values[at], at as u32));
+        }
+    }
     walk(&mut scratch.bucket, weights, above, target)
 }
 
@@ -135,9 +142,10 @@ mod tests {
         ) {
             let weights: Vec<f32> = values.iter().map(|x| x.exp()).collect();
             let target = p * weights.iter().map(|w| f64::from(*w)).sum::<f64>();
+            let portable = crate::arch::kernels(ferrolm_base::simd::Level::Portable);
             let mut order: Vec<(f32, u32)> = values.iter().zip(0..).map(|(value, at)| (*value, at)).collect();
             let expected = walk(&mut order, &weights, 0.0, target);
-            let found = nucleus(&values, &weights, target, (-7.5, 0.0), &mut NucleusScratch::default());
+            let found = nucleus(&portable, &values, &weights, target, (-7.5, 0.0), &mut NucleusScratch::default());
             // Sums in another order may put a set with mass p exactly on either side.
             prop_assert!(found == expected || (found.value - expected.value).abs() <= 0.125);
             let kept = |cut: Cut| {

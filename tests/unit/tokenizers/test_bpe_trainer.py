@@ -138,8 +138,11 @@ def test_ctrl_c_stops_the_training() -> None:
         for start in range(0, 1_200_000, 40_000)
     ]
     timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGINT])
-    timer.start()
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        train(texts, vocab_size=2_000_000)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(texts, vocab_size=2_000_000)
+    finally:
+        timer.cancel()
     assert time.monotonic() - started < 3.0

@@ -1,6 +1,6 @@
 //! Eight lanes with AVX2, FMA and F16C.
 
-#[expect(clippy::wildcard_imports, reason = "the intrinsics below, under their own names")]
+#[allow(clippy::wildcard_imports, reason = "the intrinsics below, under their own names")]
 use std::arch::x86_64::*;
 
 use super::vector::Vector;
@@ -86,6 +86,26 @@ impl Vector for F32x8 {
     operation!(bits_to_exponent(self) => {
         _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(self.0)))
     });
+
+    #[inline(always)]
+    unsafe fn sums(a: Self, b: Self, c: Self, d: Self) -> [f32; 4] {
+        // SAFETY: the caller vouches for AVX2; the array has room for four values.
+        unsafe {
+            let ab = _mm256_add_ps(_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0));
+            let cd = _mm256_add_ps(_mm256_unpacklo_ps(c.0, d.0), _mm256_unpackhi_ps(c.0, d.0));
+            let abcd = _mm256_add_ps(_mm256_shuffle_ps::<0x44>(ab, cd), _mm256_shuffle_ps::<0xEE>(ab, cd));
+            let sums = _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps::<1>(abcd));
+            let mut out = [0.0; 4];
+            _mm_storeu_ps(out.as_mut_ptr(), sums);
+            out
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const u8) {
+        // SAFETY: prefetching any address is harmless.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+    }
 
     #[inline(always)]
     unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {

@@ -1,6 +1,6 @@
 //! Sixteen lanes with AVX-512 F and DQ.
 
-#[expect(clippy::wildcard_imports, reason = "the intrinsics below, under their own names")]
+#[allow(clippy::wildcard_imports, reason = "the intrinsics below, under their own names")]
 use std::arch::x86_64::*;
 
 use super::vector::Vector;
@@ -83,6 +83,28 @@ impl Vector for F32x16 {
     unsafe fn sum(self) -> f32 {
         // SAFETY: the caller vouches for AVX-512.
         unsafe { _mm512_reduce_add_ps(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn sums(a: Self, b: Self, c: Self, d: Self) -> [f32; 4] {
+        // SAFETY: the caller vouches for AVX-512; the array has room for four values.
+        unsafe {
+            let ab = _mm512_add_ps(_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
+            let cd = _mm512_add_ps(_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));
+            // In each 128-bit lane: a part of each of the four sums.
+            let abcd = _mm512_add_ps(_mm512_shuffle_ps::<0x44>(ab, cd), _mm512_shuffle_ps::<0xEE>(ab, cd));
+            let half = _mm256_add_ps(_mm512_castps512_ps256(abcd), _mm512_extractf32x8_ps::<1>(abcd));
+            let sums = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half));
+            let mut out = [0.0; 4];
+            _mm_storeu_ps(out.as_mut_ptr(), sums);
+            out
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const u8) {
+        // SAFETY: prefetching any address is harmless.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]

@@ -8,7 +8,7 @@ use std::ops::Range;
 use half::{bf16, f16};
 use ndarray::ArrayView2;
 
-use super::mask_tile::{RowIndex, fill};
+use super::mask_tile::{BLOCK, RowIndex, fill};
 use super::scratch::KernelScratch;
 use super::stream::{Scoring, padded};
 use super::vector::{Vector, exp2, tanh};
@@ -18,8 +18,6 @@ use crate::span::Span;
 
 /// Most rows that one pass over the keys serves.
 pub(crate) const MAX_ROWS: usize = 8;
-/// Keys per step: their scores stay in the first-level cache.
-const BLOCK: usize = 128;
 
 /// Unnormalized attention of a few rows to a range of the keys.
 pub(crate) struct Job<'a> {
@@ -128,7 +126,8 @@ pub(super) unsafe fn decode<V: Vector>(job: &Job, scratch: &mut KernelScratch, p
     }
 }
 
-/// The second number is of keys (or vectors of a value) taken together, so that enough sums are in flight.
+/// The second number is of keys (or vectors of a value) taken together, so that enough sums are in flight; one of
+/// the two is a multiple of four, for [`Vector::sums`].
 #[inline(always)]
 unsafe fn rows<V: Vector, S: Source>(
     job: &Job,
@@ -168,14 +167,14 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     while start < end {
         let block = start..(start + BLOCK).min(end);
         start = block.end;
-        let effect = fill(&job.mask, job.index, 0..job.rows, block.clone(), bias, BLOCK);
+        let (effect, _) = fill(&job.mask, job.index, 0..job.rows, &block, 1.0, bias);
         if effect == Effect::Hides {
             continue;
         }
         let bias = (effect == Effect::Changes).then_some(bias.as_ptr());
         // SAFETY: scores and bias have `R` rows of `BLOCK`, the context `R` of `width`; the block lies in the keys.
         unsafe {
-            dots::<V, S, R, N>(job, keys, block.clone(), scores.as_mut_ptr());
+            dots::<V, S, R, N>(job, keys, values, block.clone(), scores.as_mut_ptr());
             let decay = weights::<V, R>(job, &block, bias, scores.as_mut_ptr(), &mut maximum, &mut sum);
             gather::<V, S, R, N>(job, values, block, scores.as_ptr(), context.as_mut_ptr(), decay);
         }
@@ -192,6 +191,7 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
 unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
     keys: Matrix<S>,
+    values: Matrix<S>,
     block: Range<usize>,
     scores: *mut f32,
 ) {
@@ -203,6 +203,15 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
         unsafe {
             let mut sums = [[V::splat(0.0); R]; N];
             let key = |n: usize| keys.row(block.start + (first + n).min(count - 1));
+            if job.width > N * V::LANES {
+                // `gather` goes through these values in several passes, in pieces that the hardware does not foresee.
+                for n in 0..N {
+                    let value = values.row(block.start + first + n).cast::<u8>();
+                    for line in (0..job.width * size_of::<S>()).step_by(64) {
+                        V::prefetch(value.wrapping_add(line));
+                    }
+                }
+            }
             let mut column = 0;
             while column < whole {
                 for (n, sums) in sums.iter_mut().enumerate() {
@@ -221,9 +230,15 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
                     }
                 }
             }
-            for (n, sums) in sums.iter().enumerate() {
-                for (row, sum) in sums.iter().enumerate() {
-                    *scores.add(row * BLOCK + (first + n).min(count - 1)) = sum.sum();
+            for row in (0..R).step_by(if N == 4 { 1 } else { 4 }) {
+                for n in (0..N).step_by(if N == 4 { 4 } else { 1 }) {
+                    // Four sums at once, of as many keys or rows.
+                    let at = |i: usize| if N == 4 { (n + i, row) } else { (n, row + i) };
+                    let [a, b, c, d] = [at(0), at(1), at(2), at(3)].map(|(n, row)| sums[n][row]);
+                    for (i, sum) in V::sums(a, b, c, d).into_iter().enumerate() {
+                        let (n, row) = at(i);
+                        *scores.add(row * BLOCK + (first + n).min(count - 1)) = sum;
+                    }
                 }
             }
         }

@@ -7,6 +7,9 @@ use ndarray::ArrayView3;
 use super::vector::Vector;
 use crate::mask::{Effect, GroupMask};
 
+/// Keys per block of scores.
+pub(super) const BLOCK: usize = 128;
+
 /// Which (head of the group, query) a row of the flattened queries is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowIndex {
@@ -31,39 +34,75 @@ pub(super) fn shared(mask: &GroupMask) -> bool {
     }
 }
 
-/// What the mask does to `rows` × `keys`; where it changes some, their biases are left in `bias`, one row of
-/// `stride` values per query.
+/// What the mask does to `rows` × `keys`, and which of the keys any row sees.
+///
+/// Where it changes some, their biases times `factor` are left in `bias`, one row of `BLOCK` values per query.
+#[inline(always)]
 pub(super) fn fill(
     mask: &GroupMask,
     index: RowIndex,
     rows: Range<usize>,
-    keys: Range<usize>,
+    keys: &Range<usize>,
+    factor: f32,
     bias: &mut [f32],
-    stride: usize,
-) -> Effect {
-    match mask {
+) -> (Effect, Range<usize>) {
+    let effect = match mask {
         GroupMask::None => Effect::Nothing,
         GroupMask::Boolean(view) => {
-            let row = |row| mask_row(view, index.of(row), &keys);
-            let effect = rows.clone().map(|r| row(r).effect(Effect::of_flags)).reduce(Effect::and);
-            if effect == Some(Effect::Changes) {
-                for (r, bias) in rows.zip(bias.chunks_mut(stride)) {
-                    row(r).write(bias, |flag| if flag { 0.0 } else { f32::NEG_INFINITY });
-                }
-            }
-            effect.unwrap_or(Effect::Hides)
+            let row = |row| mask_row(view, index.of(row), keys);
+            let hidden = |flag| if flag { 0.0 } else { f32::NEG_INFINITY };
+            fill_rows(rows.clone(), bias, row, Effect::of_flags, hidden)
         }
         GroupMask::Additive(view) => {
-            let row = |row| mask_row(view, index.of(row), &keys);
-            let effect = rows.clone().map(|r| row(r).effect(Effect::of_biases)).reduce(Effect::and);
-            if effect == Some(Effect::Changes) {
-                for (r, bias) in rows.zip(bias.chunks_mut(stride)) {
-                    row(r).write(bias, |value| value);
-                }
+            let row = |row| mask_row(view, index.of(row), keys);
+            // A finite bias stays finite: a row of the least float is not a masked row.
+            let scaled = |bias: f32| {
+                if bias == f32::NEG_INFINITY { bias } else { (bias * factor).clamp(f32::MIN, f32::MAX) }
+            };
+            fill_rows(rows.clone(), bias, row, Effect::of_biases, scaled)
+        }
+    };
+    match effect {
+        Effect::Changes => (effect, seen(&bias[..rows.len() * BLOCK], keys)),
+        _ => (effect, keys.clone()),
+    }
+}
+
+#[inline(always)]
+fn fill_rows<'a, T: Copy + 'a>(
+    rows: Range<usize>,
+    bias: &mut [f32],
+    row: impl Fn(usize) -> MaskRow<'a, T>,
+    of: impl Fn(&[T]) -> Effect,
+    value: impl Fn(T) -> f32,
+) -> Effect {
+    let mut whole = None;
+    for r in rows.clone() {
+        let effect = row(r).effect(&of);
+        whole = Some(whole.map_or(effect, |whole: Effect| whole.and(effect)));
+        if whole == Some(Effect::Changes) {
+            for (r, bias) in rows.zip(bias.chunks_exact_mut(BLOCK)) {
+                row(r).write(bias, &value);
             }
-            effect.unwrap_or(Effect::Hides)
+            return Effect::Changes;
         }
     }
+    whole.unwrap_or(Effect::Hides)
+}
+
+/// The keys from the first to the last that some row sees.
+#[inline(always)]
+fn seen(bias: &[f32], keys: &Range<usize>) -> Range<usize> {
+    let mut any = [false; BLOCK];
+    for row in bias.chunks_exact(BLOCK) {
+        for (any, &bias) in any.iter_mut().zip(row) {
+            *any |= bias != f32::NEG_INFINITY;
+        }
+    }
+    let any = &any[..keys.len()];
+    let first = any.iter().position(|any| *any).unwrap_or(0);
+    let last = any.iter().rposition(|any| *any).unwrap_or(0);
+    keys.start + first..keys.start + last + 1
 }
 
 /// Part of a row of a mask, in memory as the caller has it.
@@ -93,6 +132,7 @@ fn mask_row<'a, T>(
 }
 
 impl<T: Copy> MaskRow<'_, T> {
+    #[inline(always)]
     fn effect(&self, of: impl Fn(&[T]) -> Effect) -> Effect {
         match self {
             Self::Contiguous(row) => of(row),
@@ -102,6 +142,7 @@ impl<T: Copy> MaskRow<'_, T> {
         }
     }
 
+    #[inline(always)]
     fn write(&self, to: &mut [f32], bias: impl Fn(T) -> f32) {
         match self {
             Self::Contiguous(row) => to.iter_mut().zip(*row).for_each(|(to, value)| *to = bias(*value)),

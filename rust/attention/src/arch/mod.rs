@@ -9,7 +9,6 @@ use ferrolm_base::simd::Level;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-pub(crate) mod bits;
 pub(crate) mod decode;
 mod mask_tile;
 mod portable;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ferrolm_base::Cancel;
 
-use super::mask_tile::{RowIndex, fill, shared, transpose};
+use super::mask_tile::{BLOCK, RowIndex, fill, shared, transpose};
 use super::scratch::KernelScratch;
 use super::tile::{Rows, accumulate, scores};
 use super::vector::{Vector, exp2, tanh};
@@ -12,8 +12,6 @@ use crate::element::{AnyRows, Element};
 use crate::mask::{Effect, GroupMask};
 use crate::span::Span;
 
-/// Keys per block: scores of a tile, its queries and context then share the first-level cache.
-const BLOCK: usize = 128;
 /// Tiles per task: each block of keys and values is read from the outer caches once for all of them.
 pub(crate) const TILES: usize = 4;
 
@@ -22,11 +20,17 @@ pub(crate) const TILES: usize = 4;
 pub(crate) struct Scoring {
     pub scale: f32,
     pub softcap: Option<f32>,
-    /// Scores are scaled before masks are applied (additive masks, soft caps), and not only inside the exponential.
+    /// Scores are scaled before biases are added, and not only inside the exponential.
     pub scale_first: bool,
 }
 
 impl Scoring {
+    /// The factor of biases that are added to the scores.
+    #[inline(always)]
+    fn of_bias(self) -> f32 {
+        if self.scale_first { 1.0 } else { 1.0 / self.scale }
+    }
+
     /// What takes a score, as it leaves the transformations, to an exponent of two.
     #[inline(always)]
     fn to_exponent(self) -> f32 {
@@ -36,7 +40,7 @@ impl Scoring {
 
 /// Attention of some rows of the queries that share a key/value head.
 pub(crate) struct Job<'a> {
-    /// Row-major, `rows.len()` rows of `depth` padded to [`padded`].
+    /// Row-major, rows of `depth` [`padded`] with zeros; zero rows up to whole tiles.
     pub queries: &'a [f32],
     /// Of the flattened (head of the group, query).
     pub rows: Range<usize>,
@@ -104,7 +108,7 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
             sum: state.add((t * 2 + 1) * full),
         };
         for t in 0..tiles {
-            start_tile::<V>(job, tile_at(t), depth, &mut scratch.rows);
+            start_tile::<V>(job, tile_at(t), depth);
         }
         let visible = job.visible(job.rows.clone());
         let mut block = visible.start - visible.start % BLOCK;
@@ -120,7 +124,9 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
                     continue;
                 }
                 let rows = &mut scratch.rows;
-                let Some(bias) = bias::<V>(job, tile, &seen, rows, &mut scratch.bias) else { continue };
+                let Some((bias, seen)) = bias::<V>(job, tile, seen, rows, &mut scratch.bias) else {
+                    continue;
+                };
                 let part = Part {
                     bias,
                     start: seen.start,
@@ -150,15 +156,12 @@ fn stride<V: Vector>(tile: Tile) -> usize {
 }
 
 #[inline(always)]
-unsafe fn start_tile<V: Vector>(job: &Job, tile: Tile, depth: usize, rows: &mut super::scratch::Buffer) {
-    // SAFETY: `rows` holds the tile's queries padded to whole vectors; the tile's parts have room for as many.
+unsafe fn start_tile<V: Vector>(job: &Job, tile: Tile, depth: usize) {
+    // SAFETY: `rows` are the tile's queries padded to whole vectors; the tile's parts have room for as many.
     unsafe {
-        let count = tile.rows.1 - tile.rows.0;
         let stride = stride::<V>(tile);
         let start = (tile.rows.0 - job.rows.start) * depth;
-        let rows = rows.take(stride * depth);
-        rows[..count * depth].copy_from_slice(&job.queries[start..start + count * depth]);
-        rows[count * depth..].fill(0.0);
+        let rows = &job.queries[start..start + stride * depth];
         transpose::<V>(rows.as_ptr(), depth, tile.queries, stride, stride, depth);
         for lane in 0..stride {
             *tile.maximum.add(lane) = f32::NEG_INFINITY;
@@ -220,33 +223,35 @@ enum Bias {
     PerQuery(*const f32),
 }
 
-/// The bias of a tile's block, or `None` if the mask hides all of it.
+/// The bias of a tile's block and the keys that it leaves, or `None` if the mask hides all of them.
 #[inline(always)]
 unsafe fn bias<V: Vector>(
     job: &Job,
     tile: Tile,
-    keys: &Range<usize>,
+    keys: Range<usize>,
     rows: &mut super::scratch::Buffer,
     bias: &mut super::scratch::Buffer,
-) -> Option<Bias> {
+) -> Option<(Bias, Range<usize>)> {
     if matches!(job.mask, GroupMask::None) {
-        return Some(Bias::None);
+        return Some((Bias::None, keys));
     }
     let stride = stride::<V>(tile);
     let rows = rows.take(stride * BLOCK);
     let common = shared(&job.mask);
     let range = if common { tile.rows.0..tile.rows.0 + 1 } else { tile.rows.0..tile.rows.1 };
     let count = range.len();
-    match fill(&job.mask, job.index, range, keys.clone(), rows, BLOCK) {
+    let (effect, seen) = fill(&job.mask, job.index, range, &keys, job.scoring.of_bias(), rows);
+    let skipped = seen.start - keys.start;
+    match effect {
         Effect::Hides => None,
-        Effect::Nothing => Some(Bias::None),
-        Effect::Changes if common => Some(Bias::PerKey(rows.as_ptr())),
+        Effect::Nothing => Some((Bias::None, keys)),
+        Effect::Changes if common => Some((Bias::PerKey(rows[skipped..].as_ptr()), seen)),
         Effect::Changes => {
             rows[count * BLOCK..].fill(0.0);
-            let bias = bias.take(stride * BLOCK).as_mut_ptr();
+            let bias = bias.take(stride * BLOCK);
             // SAFETY: both buffers hold `BLOCK` times `stride` values.
-            unsafe { transpose::<V>(rows.as_ptr(), BLOCK, bias, stride, stride, keys.len()) };
-            Some(Bias::PerQuery(bias))
+            unsafe { transpose::<V>(rows.as_ptr(), BLOCK, bias.as_mut_ptr(), stride, stride, keys.len()) };
+            Some((Bias::PerQuery(bias[skipped * stride..].as_ptr()), seen))
         }
     }
 }

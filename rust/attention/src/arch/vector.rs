@@ -45,6 +45,17 @@ pub(super) trait Vector: Copy {
         unsafe { lanes(self) }.iter().take(Self::LANES).sum()
     }
 
+    /// The sums of four vectors.
+    #[inline(always)]
+    unsafe fn sums(a: Self, b: Self, c: Self, d: Self) -> [f32; 4] {
+        // SAFETY: as for `sum`.
+        unsafe { [a.sum(), b.sum(), c.sum(), d.sum()] }
+    }
+
+    /// Ask for the cache line at `from`, which may be any address, to be brought nearer.
+    #[inline(always)]
+    unsafe fn prefetch(_from: *const u8) {}
+
     /// The largest lane, NaN ignored.
     #[inline(always)]
     unsafe fn max_lane(self) -> f32 {

@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::kernels::{self, Kernels, LANES, Lanes};
+use crate::kernels::{self, BFloat16, Float16, Float32, Kernels, LANES, Lanes, ROUND};
 use crate::logits::bfloat16;
 
 #[derive(Clone, Copy)]
@@ -16,16 +16,41 @@ struct Avx2(__m256, __m256);
 #[derive(Clone, Copy)]
 struct Avx512(__m512);
 
-/// Every intrinsic here takes and gives registers, or reads and writes exactly sixteen floats behind a reference.
+/// Every intrinsic here takes and gives registers, or reads and writes the sixteen numbers behind a reference.
 macro_rules! simd {
     ($($code:tt)*) => {
         // SAFETY: only reached from functions whose target features include the intrinsic's (see the module's
-        // header); loads and stores stay within the sixteen floats of the array that is borrowed.
+        // header); loads and stores stay within the sixteen numbers of the array that is borrowed.
         unsafe { $($code)* }
     };
 }
 
+/// Lanes i and i + 4, then i and i + 2, then the last two.
+#[inline(always)]
+unsafe fn add_lanes(lanes: __m256) -> f32 {
+    simd! {
+        let four = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps::<1>(lanes));
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+    }
+}
+
+/// As [`add_lanes`].
+#[inline(always)]
+unsafe fn largest_lane(lanes: __m256) -> f32 {
+    simd! {
+        let four = _mm_max_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps::<1>(lanes));
+        let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+    }
+}
+
 impl Lanes for Avx2 {
+    /// All bits of a lane are set where a NaN was met.
+    type Flags = Self;
+    // SAFETY: eight float32 zeros are a valid register.
+    const CLEAR: Self = unsafe { std::mem::zeroed() };
+
     #[inline(always)]
     fn splat(value: f32) -> Self {
         simd! { Self(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
@@ -35,6 +60,25 @@ impl Lanes for Avx2 {
     fn load(values: &[f32; LANES]) -> Self {
         let start = values.as_ptr();
         simd! { Self(_mm256_loadu_ps(start), _mm256_loadu_ps(start.add(8))) }
+    }
+
+    #[inline(always)]
+    fn load_float16(bits: &[u16; LANES]) -> Self {
+        let (low, high) = bits.split_at(8);
+        simd! {
+            let half = |bits: &[u16]| _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast()));
+            Self(half(low), half(high))
+        }
+    }
+
+    #[inline(always)]
+    fn load_bfloat16(bits: &[u16; LANES]) -> Self {
+        let (low, high) = bits.split_at(8);
+        simd! {
+            let wide = |bits: &[u16]| _mm256_cvtepu16_epi32(_mm_loadu_si128(bits.as_ptr().cast()));
+            let half = |bits| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide(bits)));
+            Self(half(low), half(high))
+        }
     }
 
     #[inline(always)]
@@ -64,14 +108,26 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn magnitude_max(self, x: Self) -> Self {
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        simd! { Self(_mm256_fmadd_ps(self.0, factor.0, term.0), _mm256_fmadd_ps(self.1, factor.1, term.1)) }
+    }
+
+    #[inline(always)]
+    fn flag_nan(self, other: Self, flags: Self) -> Self {
         simd! {
-            let half = |a, x| {
-                let bits = _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7fff_ffff));
-                _mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(a), bits))
-            };
-            Self(half(self.0, x.0), half(self.1, x.1))
+            let half = |a, b, flags| _mm256_or_ps(flags, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, b));
+            Self(half(self.0, other.0, flags.0), half(self.1, other.1, flags.1))
         }
+    }
+
+    #[inline(always)]
+    fn any(flags: Self) -> bool {
+        simd! { _mm256_movemask_ps(_mm256_or_ps(flags.0, flags.1)) != 0 }
+    }
+
+    #[inline(always)]
+    fn fraction(self, rounded: Self) -> Self {
+        self.sub(rounded.sub(Self::splat(ROUND)))
     }
 
     #[inline(always)]
@@ -86,23 +142,28 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn zero_unless_ge(self, t: Self, bound: Self) -> Self {
-        simd! {
-            let half = |a, t, bound| _mm256_and_ps(a, _mm256_cmp_ps::<_CMP_GE_OQ>(t, bound));
-            Self(half(self.0, t.0, bound.0), half(self.1, t.1, bound.1))
-        }
-    }
-
-    #[inline(always)]
     fn ge_mask(self, bound: Self) -> u16 {
         simd! {
             let half = |a, bound| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a, bound)) as u16;
             half(self.0, bound.0) | half(self.1, bound.1) << 8
         }
     }
+
+    #[inline(always)]
+    fn reduce_add(self) -> f32 {
+        simd! { add_lanes(_mm256_add_ps(self.0, self.1)) }
+    }
+
+    #[inline(always)]
+    fn reduce_max(self) -> f32 {
+        simd! { largest_lane(_mm256_max_ps(self.0, self.1)) }
+    }
 }
 
 impl Lanes for Avx512 {
+    type Flags = __mmask16;
+    const CLEAR: __mmask16 = 0;
+
     #[inline(always)]
     fn splat(value: f32) -> Self {
         simd! { Self(_mm512_set1_ps(value)) }
@@ -111,6 +172,19 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn load(values: &[f32; LANES]) -> Self {
         simd! { Self(_mm512_loadu_ps(values.as_ptr())) }
+    }
+
+    #[inline(always)]
+    fn load_float16(bits: &[u16; LANES]) -> Self {
+        simd! { Self(_mm512_cvtph_ps(_mm256_loadu_si256(bits.as_ptr().cast()))) }
+    }
+
+    #[inline(always)]
+    fn load_bfloat16(bits: &[u16; LANES]) -> Self {
+        simd! {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(bits.as_ptr().cast()));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+        }
     }
 
     #[inline(always)]
@@ -139,11 +213,23 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn magnitude_max(self, x: Self) -> Self {
-        simd! {
-            let bits = _mm512_and_si512(_mm512_castps_si512(x.0), _mm512_set1_epi32(0x7fff_ffff));
-            Self(_mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(self.0), bits)))
-        }
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        simd! { Self(_mm512_fmadd_ps(self.0, factor.0, term.0)) }
+    }
+
+    #[inline(always)]
+    fn flag_nan(self, other: Self, flags: __mmask16) -> __mmask16 {
+        simd! { _kor_mask16(flags, _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    fn any(flags: __mmask16) -> bool {
+        flags != 0
+    }
+
+    #[inline(always)]
+    fn fraction(self, _rounded: Self) -> Self {
+        simd! { Self(_mm512_reduce_ps::<0>(self.0)) } // 0: to the nearest integer, ties to even
     }
 
     #[inline(always)]
@@ -155,13 +241,18 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn zero_unless_ge(self, t: Self, bound: Self) -> Self {
-        simd! { Self(_mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(t.0, bound.0), self.0)) }
+    fn ge_mask(self, bound: Self) -> u16 {
+        simd! { _mm512_cmp_ps_mask::<_CMP_GE_OQ>(self.0, bound.0) }
     }
 
     #[inline(always)]
-    fn ge_mask(self, bound: Self) -> u16 {
-        simd! { _mm512_cmp_ps_mask::<_CMP_GE_OQ>(self.0, bound.0) }
+    fn reduce_add(self) -> f32 {
+        simd! { add_lanes(_mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0))) }
+    }
+
+    #[inline(always)]
+    fn reduce_max(self) -> f32 {
+        simd! { largest_lane(_mm256_max_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0))) }
     }
 
     #[inline(always)]
@@ -190,11 +281,19 @@ macro_rules! table {
     ($name:ident, $lanes:ty, $features:literal) => {
         pub fn $name() -> Kernels {
             #[target_feature(enable = $features)]
-            fn maxima(values: &[f32], maxima: &mut [f32]) -> u32 {
-                kernels::maxima::<$lanes>(values, maxima)
+            fn maxima(values: &[f32], maxima: &mut [f32]) -> bool {
+                kernels::maxima::<Float32, $lanes>(values, maxima)
             }
             #[target_feature(enable = $features)]
-            fn maxima_and_sums(values: &[f32], scale: f32, maxima: &mut [f32], sums: &mut [f32]) -> u32 {
+            fn maxima_float16(bits: &[u16], maxima: &mut [f32]) -> bool {
+                kernels::maxima::<Float16, $lanes>(bits, maxima)
+            }
+            #[target_feature(enable = $features)]
+            fn maxima_bfloat16(bits: &[u16], maxima: &mut [f32]) -> bool {
+                kernels::maxima::<BFloat16, $lanes>(bits, maxima)
+            }
+            #[target_feature(enable = $features)]
+            fn maxima_and_sums(values: &[f32], scale: f32, maxima: &mut [f32], sums: &mut [f32]) -> bool {
                 kernels::maxima_and_sums::<$lanes>(values, scale, maxima, sums)
             }
             #[target_feature(enable = $features)]
@@ -214,12 +313,20 @@ macro_rules! table {
                 kernels::gather::<$lanes>(values, token, bound, out, tokens);
             }
             #[target_feature(enable = $features)]
+            fn buckets(values: &[f32], high: f32, per_unit: f32, out: &mut [f32]) {
+                kernels::buckets::<$lanes>(values, high, per_unit, out);
+            }
+            #[target_feature(enable = $features)]
             fn widen_bfloat16(bits: &[u16], out: &mut [f32]) {
                 kernels::widen(bits, out, bfloat16);
             }
             Kernels {
                 // SAFETY: this table is made only on a machine that has the features.
                 maxima: |values, out| unsafe { maxima(values, out) },
+                // SAFETY: as above; both levels include F16C.
+                maxima_float16: |bits, out| unsafe { maxima_float16(bits, out) },
+                // SAFETY: as above.
+                maxima_bfloat16: |bits, out| unsafe { maxima_bfloat16(bits, out) },
                 // SAFETY: as above.
                 maxima_and_sums: |values, scale, out, sums| unsafe {
                     maxima_and_sums(values, scale, out, sums)
@@ -236,6 +343,8 @@ macro_rules! table {
                 gather: |values, token, bound, out, tokens| unsafe {
                     gather(values, token, bound, out, tokens)
                 },
+                // SAFETY: as above.
+                buckets: |values, high, per_unit, out| unsafe { buckets(values, high, per_unit, out) },
                 // SAFETY: as above; both levels include F16C.
                 widen_float16: |bits, out| unsafe { widen_float16(bits, out) },
                 // SAFETY: as above.

@@ -1,103 +1,259 @@
-//! What pieces seen before became: a bounded, direct-addressed table of short pieces, and a map of longer ones.
-
-use std::collections::HashMap;
+//! What pieces seen before became: two bounded tables that a worker owns.
+//!
+//! Pieces of up to 15 bytes are their own key, 16 bytes wide, in a two-way table whose entries hold up to four ids
+//! in place: one cache line per lookup. Longer pieces are found by hash and compared. Ids and bytes that do not fit
+//! into an entry go to arenas; when one is full, everything is forgotten and the table starts from its seed again.
+//! A worker's cache never takes more than some 9 MB.
 
 /// Pieces up to this many bytes are their own key.
 pub(super) const SHORT: usize = 15;
 /// Ids that fit into an entry.
 pub(super) const INLINE: usize = 4;
 /// Pieces beyond this are merged anew each time: they hardly ever repeat.
-const LONG: usize = 128;
-/// Ids that the map of long pieces holds before it is emptied (some 4 MB with the keys).
-const LONG_IDS: usize = 1 << 19;
-const BUCKETS_LOG2: u32 = 16;
-const COUNT_SHIFT: u32 = 28;
+const LONGEST: usize = 256;
 
-/// Ids must stay below this for their count to fit beside the first one.
+const BUCKETS_LOG2: u32 = 16;
+const LONG_LOG2: u32 = 15;
+/// Ids and bytes that the arenas hold.
+const ARENA_IDS: usize = 1 << 18;
+const ARENA_BYTES: usize = 1 << 20;
+
+/// The upper bits of the first id are the number of ids; this number means that they are in the arena.
+const COUNT_SHIFT: u32 = 28;
+const SPILLED: u32 = 15;
+/// Ids must stay below this for their number to fit beside the first one.
 pub(super) const MAX_ID_BOUND: usize = 1 << COUNT_SHIFT;
 
 #[derive(Clone, Copy)]
 #[repr(C, align(32))]
 struct Entry {
     key: u128,
-    /// The first id has the number of ids in its upper bits.
     ids: [u32; INLINE],
 }
-
-const VACANT: Entry = Entry { key: 0, ids: [0; INLINE] };
 
 /// Two entries share a cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Bucket([Entry; 2]);
 
-pub(super) struct Cache {
-    buckets: Box<[Bucket]>,
-    long: HashMap<Box<[u8]>, Box<[u32]>>,
-    long_ids: usize,
+const VACANT: Bucket = Bucket([Entry { key: 0, ids: [0; INLINE] }; 2]);
+
+#[derive(Clone, Copy, Default)]
+struct Long {
+    hash: u64,
+    bytes: u32,
+    ids: u32,
+    length: u16,
+    count: u16,
 }
 
-/// The key of a short piece: its bytes, and their number in the last one.
-#[inline]
-pub(super) fn key_of(bytes: &[u8]) -> u128 {
-    let mut key = [0; 16];
-    key[..bytes.len()].copy_from_slice(bytes);
-    key[SHORT] = bytes.len() as u8;
-    u128::from_le_bytes(key)
+/// The state of a new cache: the vocabulary's own words.
+#[derive(Clone)]
+pub(super) struct Seed(Box<[Bucket]>);
+
+pub(super) struct Cache {
+    buckets: Box<[Bucket]>,
+    long: Box<[Long]>,
+    ids: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+/// What a short piece became.
+pub(super) enum Found<'a> {
+    /// So many of these ids.
+    Inline([u32; INLINE], usize),
+    Spilled(&'a [u32]),
+}
+
+/// For each length, the bytes of a key that count; the length itself goes to the last byte.
+const MASKS: [u128; 16] = {
+    let mut masks = [0; 16];
+    let mut length = 1;
+    while length < 16 {
+        masks[length] = (1 << (8 * length)) - 1;
+        length += 1;
+    }
+    masks
+};
+
+/// The key of the piece of `length` bytes, 1 to 15, at `start` of `text`.
+#[inline(always)]
+pub(super) fn key_at(text: &[u8], start: usize, length: usize) -> u128 {
+    let wide = match text.get(start..start + 16).and_then(|bytes| bytes.try_into().ok()) {
+        Some(bytes) => u128::from_le_bytes(bytes),
+        None => near_the_end(text, start),
+    };
+    wide & MASKS[length & 15] | (length as u128) << 120
+}
+
+#[cold]
+fn near_the_end(text: &[u8], start: usize) -> u128 {
+    let mut bytes = [0; 16];
+    let rest = text.get(start..).unwrap_or_default();
+    let length = rest.len().min(16);
+    bytes[..length].copy_from_slice(&rest[..length]);
+    u128::from_le_bytes(bytes)
+}
+
+/// The bucket of a key.
+#[inline(always)]
+pub(super) fn bucket_of(key: u128) -> u32 {
+    let (low, high) = (key as u64, (key >> 64) as u64);
+    let hash = low.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ high.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    (hash >> (64 - BUCKETS_LOG2)) as u32
+}
+
+impl Seed {
+    /// Words and the one id that each becomes, the most frequent first.
+    pub(super) fn new<'a>(words: impl Iterator<Item = (&'a [u8], u32)>) -> Self {
+        let mut buckets = vec![VACANT; 1 << BUCKETS_LOG2].into_boxed_slice();
+        for (word, id) in words.filter(|(word, _)| (1..=SHORT).contains(&word.len())) {
+            let key = key_at(word, 0, word.len());
+            let bucket = &mut buckets[bucket_of(key) as usize].0;
+            if let Some(entry) = bucket.iter_mut().find(|entry| entry.key == 0) {
+                *entry = Entry { key, ids: [id | 1 << COUNT_SHIFT, 0, 0, 0] };
+            }
+        }
+        Self(buckets)
+    }
 }
 
 impl Cache {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(seed: &Seed) -> Self {
         Self {
-            buckets: vec![Bucket([VACANT; 2]); 1 << BUCKETS_LOG2].into_boxed_slice(),
-            long: HashMap::new(),
-            long_ids: 0,
+            buckets: seed.0.clone(),
+            long: vec![Long::default(); 1 << LONG_LOG2].into_boxed_slice(),
+            ids: Vec::new(),
+            bytes: Vec::new(),
         }
     }
 
-    #[inline]
-    fn index(key: u128) -> usize {
-        let (low, high) = (key as u64, (key >> 64) as u64);
-        let hash = low.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ high.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        (hash >> (64 - BUCKETS_LOG2)) as usize
+    /// Forget everything when the arenas cannot take so much more.
+    fn make_room(&mut self, ids: usize, bytes: usize, seed: &Seed) {
+        if self.ids.len() + ids > ARENA_IDS || self.bytes.len() + bytes > ARENA_BYTES {
+            self.buckets.copy_from_slice(&seed.0);
+            self.long.fill(Long::default());
+            self.ids.clear();
+            self.bytes.clear();
+        }
     }
 
-    /// The ids of the piece with this key, and how many they are.
-    #[inline]
-    pub(super) fn get(&self, key: u128) -> Option<([u32; INLINE], usize)> {
-        let [first, second] = &self.buckets[Self::index(key)].0;
+    /// The ids of the piece with this key.
+    #[inline(always)]
+    pub(super) fn get(&self, key: u128, bucket: u32) -> Option<Found<'_>> {
+        let [first, second] = &self.buckets[bucket as usize].0;
         let entry = if first.key == key { first } else { second };
         if entry.key != key {
             return None;
         }
         let mut ids = entry.ids;
-        let count = (ids[0] >> COUNT_SHIFT) as usize;
+        let count = ids[0] >> COUNT_SHIFT;
+        if count == SPILLED {
+            return Some(Found::Spilled(self.ids.get(ids[1] as usize..ids[2] as usize)?));
+        }
         ids[0] &= (1 << COUNT_SHIFT) - 1;
-        Some((ids, count))
+        Some(Found::Inline(ids, count as usize))
     }
 
-    pub(super) fn insert(&mut self, key: u128, ids: &[u32]) {
+    pub(super) fn insert(&mut self, key: u128, bucket: u32, ids: &[u32], seed: &Seed) {
         let mut entry = Entry { key, ids: [0; INLINE] };
-        entry.ids[..ids.len()].copy_from_slice(ids);
-        entry.ids[0] |= (ids.len() as u32) << COUNT_SHIFT;
-        let [first, second] = &mut self.buckets[Self::index(key)].0;
+        if ids.len() <= INLINE {
+            entry.ids[..ids.len()].copy_from_slice(ids);
+            entry.ids[0] |= (ids.len() as u32) << COUNT_SHIFT;
+        } else {
+            self.make_room(ids.len(), 0, seed);
+            let start = self.ids.len() as u32;
+            self.ids.extend_from_slice(ids);
+            entry.ids = [SPILLED << COUNT_SHIFT, start, self.ids.len() as u32, 0];
+        }
+        let [first, second] = &mut self.buckets[bucket as usize].0;
         // The first entry stays as long as it can: what comes early is what is frequent.
         *(if first.key == 0 { first } else { second }) = entry;
     }
 
+    /// The ids of a piece of more than [`SHORT`] bytes.
+    #[inline]
     pub(super) fn get_long(&self, piece: &[u8]) -> Option<&[u32]> {
-        self.long.get(piece).map(|ids| &**ids)
+        let hash = hash_long(piece);
+        let entry = &self.long[(hash >> (64 - LONG_LOG2)) as usize];
+        if entry.hash != hash || usize::from(entry.length) != piece.len() {
+            return None;
+        }
+        let bytes = self.bytes.get(entry.bytes as usize..entry.bytes as usize + piece.len())?;
+        let ids = self.ids.get(entry.ids as usize..entry.ids as usize + usize::from(entry.count))?;
+        (bytes == piece).then_some(ids)
     }
 
-    pub(super) fn insert_long(&mut self, piece: &[u8], ids: &[u32]) {
-        if piece.len() > LONG {
+    pub(super) fn insert_long(&mut self, piece: &[u8], ids: &[u32], seed: &Seed) {
+        if piece.len() > LONGEST {
             return;
         }
-        self.long_ids += ids.len() + piece.len() / 4 + 8;
-        if self.long_ids > LONG_IDS {
-            self.long.clear();
-            self.long_ids = 0;
+        self.make_room(ids.len(), piece.len(), seed);
+        let hash = hash_long(piece);
+        self.long[(hash >> (64 - LONG_LOG2)) as usize] = Long {
+            hash,
+            bytes: self.bytes.len() as u32,
+            ids: self.ids.len() as u32,
+            length: piece.len() as u16,
+            count: ids.len() as u16,
+        };
+        self.bytes.extend_from_slice(piece);
+        self.ids.extend_from_slice(ids);
+    }
+}
+
+/// Eight bytes at a time; the last eight may overlap the ones before.
+#[inline]
+fn hash_long(piece: &[u8]) -> u64 {
+    let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk));
+    let mut hash = piece.len() as u64;
+    let mut mix = |word: u64| {
+        hash = (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash ^= hash >> 32;
+    };
+    piece.chunks_exact(8).for_each(|chunk| mix(word(chunk)));
+    mix(piece.last_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk)));
+    hash.wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(cache: &Cache, word: &[u8]) -> Option<Vec<u32>> {
+        let key = key_at(word, 0, word.len());
+        cache.get(key, bucket_of(key)).map(|found| match found {
+            Found::Inline(ids, count) => ids[..count].to_vec(),
+            Found::Spilled(ids) => ids.to_vec(),
+        })
+    }
+
+    #[test]
+    fn what_is_found_is_what_was_put_in_whatever_was_forgotten() {
+        let seed = Seed::new([(b"the".as_slice(), 7)].into_iter());
+        let mut cache = Cache::new(&seed);
+        assert_eq!(ids(&cache, b"the"), Some(vec![7]));
+        for number in 0..200_000u32 {
+            let word = format!("{number:x}");
+            let expected: Vec<u32> = (0..=number % 7).map(|index| number + index).collect();
+            let key = key_at(word.as_bytes(), 0, word.len());
+            cache.insert(key, bucket_of(key), &expected, &seed);
+            assert_eq!(ids(&cache, word.as_bytes()), Some(expected.clone()));
+            let long = word.repeat(16);
+            cache.insert_long(long.as_bytes(), &expected, &seed);
+            assert_eq!(cache.get_long(long.as_bytes()), Some(&*expected));
+            if let Some(found) = ids(&cache, format!("{:x}", number / 2).as_bytes()) {
+                assert_eq!(found[0], number / 2);
+            }
         }
-        self.long.insert(piece.into(), ids.into());
+        assert!(cache.ids.len() <= ARENA_IDS && cache.bytes.len() <= ARENA_BYTES);
+    }
+
+    #[test]
+    fn keys_tell_length_and_bytes_apart() {
+        let text = b"abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(key_at(text, 0, 3), key_at(b"abc", 0, 3));
+        assert_ne!(key_at(b"a\0", 0, 2), key_at(b"a", 0, 1));
+        assert_eq!(key_at(text, 20, 6), key_at(b"uvwxyz", 0, 6));
     }
 }

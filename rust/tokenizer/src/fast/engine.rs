@@ -1,20 +1,22 @@
-//! Pieces of text to ids: cache first, merges otherwise.
+//! Text to ids: boundaries by the batch, pieces from the cache, merges for the rest.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::cache::{Cache, INLINE, MAX_ID_BOUND, SHORT, key_of};
+use super::cache::{Cache, Found, INLINE, MAX_ID_BOUND, SHORT, Seed, bucket_of, key_at};
 use super::caches::Caches;
-use crate::byte_level::BYTE_TO_CHAR;
+use super::reach::Reached;
+use super::scan::{BATCH, Scanner};
+use crate::byte_level::{BYTE_TO_CHAR, bytes_of, spell};
 use crate::model::Bpe;
 use crate::model::bpe::{Symbol, merge_all};
-use crate::split::gpt2;
 
 /// Byte-level BPE whose vocabulary has all 256 bytes, so that no text is unknown.
 pub(crate) struct ByteEngine {
     bpe: Arc<Bpe>,
     /// The token of each byte.
     bytes: [u32; 256],
+    seed: OnceLock<Seed>,
     caches: Caches,
 }
 
@@ -22,6 +24,18 @@ impl fmt::Debug for ByteEngine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("ByteEngine").finish_non_exhaustive()
     }
+}
+
+/// Stands for pieces that are too long for a key; no key has such a length in its last byte, and vacant entries are
+/// all zeros.
+const NO_KEY: u128 = u128::MAX;
+
+/// A worker's state during a call.
+struct Worker<'a> {
+    engine: &'a ByteEngine,
+    seed: &'a Seed,
+    cache: &'a mut Cache,
+    symbols: Vec<Symbol>,
 }
 
 impl ByteEngine {
@@ -40,52 +54,110 @@ impl ByteEngine {
         for (id, character) in bytes.iter_mut().zip(BYTE_TO_CHAR) {
             *id = bpe.vocabulary().id(character.encode_utf8(&mut buffer))?;
         }
-        Some(Self { bpe: bpe.clone(), bytes, caches: Caches::new() })
+        Some(Self { bpe: bpe.clone(), bytes, seed: OnceLock::new(), caches: Caches::new() })
     }
 
-    /// Append the ids of `text`, one stretch between added tokens.
+    /// The vocabulary's own words, those that merging reaches.
+    fn seed(&self) -> &Seed {
+        self.seed.get_or_init(|| {
+            let reached = Reached::new(&self.bpe, &self.bytes);
+            let ignore_merges = self.bpe.options().ignore_merges;
+            let is_reached = |id| ignore_merges || reached.as_ref().is_some_and(|reached| reached.get(id));
+            let words: Vec<(Vec<u8>, u32)> = self
+                .bpe
+                .vocabulary()
+                .iter()
+                .filter(|&(id, _)| is_reached(id))
+                .filter_map(|(id, token)| Some((bytes_of(token)?, id)))
+                .collect();
+            Seed::new(words.iter().map(|(word, id)| (word.as_slice(), *id)))
+        })
+    }
+
+    /// Append the ids of `text`, one stretch between added tokens, shorter than 4 GiB.
     pub(crate) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
-        self.caches.with(Cache::new, |cache| self.encode_with(text, cache, ids));
+        let seed = self.seed();
+        self.caches.with(
+            || Cache::new(seed),
+            |cache| Worker { engine: self, seed, cache, symbols: Vec::new() }.encode(text, ids),
+        );
     }
+}
 
-    fn encode_with(&self, text: &str, cache: &mut Cache, ids: &mut Vec<u32>) {
+impl Worker<'_> {
+    fn encode(&mut self, text: &str, ids: &mut Vec<u32>) {
         let bytes = text.as_bytes();
-        gpt2::split(text, |range| self.piece(&bytes[range], cache, ids));
+        let mut scanner = Scanner::with_best(text);
+        // One more than a batch: the start of the last piece waits for its end.
+        let mut starts = [0; BATCH];
+        let mut bounds = [0; BATCH + 1];
+        let mut waiting = scanner.fill(&mut starts);
+        bounds[..waiting].copy_from_slice(&starts[..waiting]);
+        while waiting > 0 {
+            let count = scanner.fill(&mut starts);
+            let (end, next) = if count > 0 { (starts[0], count) } else { (bytes.len() as u32, 0) };
+            bounds[waiting] = end;
+            self.pieces(bytes, &bounds[..=waiting], ids);
+            bounds[..next].copy_from_slice(&starts[..next]);
+            waiting = next;
+        }
     }
 
-    fn piece(&self, piece: &[u8], cache: &mut Cache, ids: &mut Vec<u32>) {
+    /// Append the ids of the pieces between `bounds`.
+    fn pieces(&mut self, text: &[u8], bounds: &[u32], ids: &mut Vec<u32>) {
+        let mut keys = [(0u128, 0u32); BATCH];
+        for (key, bound) in keys.iter_mut().zip(bounds.windows(2)) {
+            let (start, length) = (bound[0] as usize, (bound[1] - bound[0]) as usize);
+            let wide = if length <= SHORT { key_at(text, start, length) } else { NO_KEY };
+            *key = (wide, bucket_of(wide));
+        }
+        let mut buffer = [0; BATCH * INLINE];
+        let mut count = 0;
+        for (&(key, bucket), bound) in keys.iter().zip(bounds.windows(2)) {
+            if let Some(Found::Inline(found, length)) = self.cache.get(key, bucket)
+                && let Some(target) = buffer.get_mut(count..count + INLINE)
+            {
+                target.copy_from_slice(&found);
+                count += length;
+            } else {
+                ids.extend_from_slice(&buffer[..count]);
+                count = 0;
+                self.piece(&text[bound[0] as usize..bound[1] as usize], key, bucket, ids);
+            }
+        }
+        ids.extend_from_slice(&buffer[..count]);
+    }
+
+    /// A piece that is not simply found.
+    #[inline(never)]
+    fn piece(&mut self, piece: &[u8], key: u128, bucket: u32, ids: &mut Vec<u32>) {
+        let start = ids.len();
         if piece.len() > SHORT {
-            if let Some(found) = cache.get_long(piece) {
+            if let Some(found) = self.cache.get_long(piece) {
                 ids.extend_from_slice(found);
             } else {
-                let start = ids.len();
                 self.merge(piece, ids);
-                cache.insert_long(piece, &ids[start..]);
+                self.cache.insert_long(piece, &ids[start..], self.seed);
             }
-            return;
-        }
-        let key = key_of(piece);
-        if let Some((found, count)) = cache.get(key) {
-            ids.extend_from_slice(&found[..count]);
-            return;
-        }
-        let start = ids.len();
-        self.merge(piece, ids);
-        if ids.len() - start <= INLINE {
-            cache.insert(key, &ids[start..]);
+        } else if let Some(Found::Spilled(found)) = self.cache.get(key, bucket) {
+            ids.extend_from_slice(found);
+        } else {
+            self.merge(piece, ids);
+            self.cache.insert(key, bucket, &ids[start..], self.seed);
         }
     }
 
-    fn merge(&self, piece: &[u8], ids: &mut Vec<u32>) {
-        if self.bpe.options().ignore_merges {
-            if let Some(id) = self.bpe.vocabulary().id(&crate::byte_level::spell(piece)) {
-                ids.push(id);
-                return;
-            }
+    fn merge(&mut self, piece: &[u8], ids: &mut Vec<u32>) {
+        let ByteEngine { bpe, bytes, .. } = self.engine;
+        if bpe.options().ignore_merges
+            && let Some(id) = bpe.vocabulary().id(&spell(piece))
+        {
+            ids.push(id);
+            return;
         }
-        let mut symbols: Vec<Symbol> =
-            piece.iter().map(|&byte| Symbol { id: self.bytes[usize::from(byte)], len: 1 }).collect();
-        merge_all(&mut symbols, self.bpe.merges());
-        ids.extend(symbols.iter().map(|symbol| symbol.id));
+        self.symbols.clear();
+        self.symbols.extend(piece.iter().map(|&byte| Symbol { id: bytes[usize::from(byte)], len: 1 }));
+        merge_all(&mut self.symbols, bpe.merges());
+        ids.extend(self.symbols.iter().map(|symbol| symbol.id));
     }
 }

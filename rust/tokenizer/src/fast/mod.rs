@@ -3,8 +3,11 @@
 //! Equal to the general path (pre-tokenizer, spelling in byte characters, [`Bpe`](crate::model::Bpe)) by
 //! construction of the byte alphabet, and by test.
 
+mod arch;
 mod cache;
 mod caches;
 mod engine;
+mod reach;
+mod scan;
 
 pub(crate) use engine::ByteEngine;

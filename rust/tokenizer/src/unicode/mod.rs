@@ -18,7 +18,14 @@ pub enum Class {
 
 impl Class {
     pub const fn of(character: char) -> Self {
-        let code = character as usize;
+        Self::of_code(character as u32)
+    }
+
+    /// Of a code point; beyond the last one, of some character.
+    #[inline]
+    pub(crate) const fn of_code(code: u32) -> Self {
+        let code = code as usize & 0x1F_FFFF;
+        let code = if code < 0x11_0000 { code } else { 0x10_FFFF };
         let block = &table::BLOCKS[table::INDEX[code >> 6] as usize];
         match (block[(code >> 5) & 1] >> ((code & 31) * 2)) & 3 {
             0 => Self::Other,
