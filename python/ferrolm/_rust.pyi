@@ -280,7 +280,6 @@ class NgramState:
     def __len__(self) -> int: ...
     def words(self) -> list[int]: ...
 
-
 # sampling
 _Ragged: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.int64]]
 _Tokens: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float32] | None]

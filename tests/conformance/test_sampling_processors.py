@@ -12,7 +12,7 @@ from ferrolm.sampling import SamplingParams, filtered_probabilities
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from transformers.generation.logits_process import (  # noqa: E402
+from transformers.generation.logits_process import (
     MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
     SequenceBiasLogitsProcessor,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
 from shared_data import all_texts, read_text, shared
 
-from ferrolm.tokenizers import AddedToken, Tokenizer
+from ferrolm.tokenizers import Tokenizer
 
 reference = pytest.importorskip("tokenizers")
 

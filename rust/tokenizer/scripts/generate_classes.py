@@ -14,7 +14,9 @@ from pathlib import Path
 import regex
 
 TARGET = Path(__file__).resolve().parent.parent / "src" / "unicode" / "table.rs"
-CLASSES = [regex.compile(pattern) for pattern in (r"\p{L}", r"\p{N}", r"\p{White_Space}")]  # 1, 2, 3; 0 is the rest
+CLASSES = [
+    regex.compile(pattern) for pattern in (r"\p{L}", r"\p{N}", r"\p{White_Space}")
+]  # 1, 2, 3; 0 is the rest
 WORD = regex.compile(r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]")  # UTS 18, as Rust's regex has it
 BLOCK = 64  # one block is what a lead of UTF-8 bytes shares: the last continuation byte selects within it
 
@@ -51,7 +53,9 @@ def main() -> None:
     assert not regex.match(r"\p{L}", "\U000323b0"), "a letter of Unicode 17"
     classes = [class_of(code) for code in range(0x110000)]
     blocks: dict[tuple[int, int], int] = {}
-    index = [blocks.setdefault(packed(classes[at : at + BLOCK]), len(blocks)) for at in range(0, 0x110000, BLOCK)]
+    index = [
+        blocks.setdefault(packed(classes[at : at + BLOCK]), len(blocks)) for at in range(0, 0x110000, BLOCK)
+    ]
     lines = [
         "//! Made by `scripts/generate_classes.py` from Unicode 16.0.0; do not edit.",
         "",

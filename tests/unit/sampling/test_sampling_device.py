@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ferrolm._rust import uniforms as rust_uniforms  # noqa: E402
-from ferrolm.errors import InvalidArgumentError, ShapeError  # noqa: E402
-from ferrolm.sampling import Sampler, SamplingParams, device, filtered_probabilities, sample  # noqa: E402
-from ferrolm.sampling.arrays import ragged  # noqa: E402
+from ferrolm._rust import uniforms as rust_uniforms
+from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.sampling import Sampler, SamplingParams, device, filtered_probabilities, sample
+from ferrolm.sampling.arrays import ragged
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 BATCH, VOCAB = 64, 3000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip("torch")
-import torch.nn.functional as F  # noqa: E402
+import torch.nn.functional as F
 
-from ferrolm.errors import ShapeError  # noqa: E402
-from ferrolm.training import next_token_loss  # noqa: E402
+from ferrolm.errors import ShapeError
+from ferrolm.training import next_token_loss
 
 
 @pytest.mark.parametrize("rows", [1, 127, 128, 300])

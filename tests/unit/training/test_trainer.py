@@ -17,12 +17,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ferrolm.data import TokenFile, TokenFileWriter  # noqa: E402
-from ferrolm.errors import InvalidArgumentError, UnknownNameError  # noqa: E402
-from ferrolm.models import GPT2LMHeadModel  # noqa: E402
-from ferrolm.training import DivergedError, RunConfig, Trainer, TrainingResult, evaluate, pretrain  # noqa: E402
-from ferrolm.training.checkpoint import latest_checkpoint  # noqa: E402
-from ferrolm.training.trainer import Trainer as TrainerModule  # noqa: E402
+from ferrolm.data import TokenFile, TokenFileWriter
+from ferrolm.errors import InvalidArgumentError, UnknownNameError
+from ferrolm.models import GPT2LMHeadModel
+from ferrolm.training import DivergedError, RunConfig, Trainer, TrainingResult, evaluate, pretrain
+from ferrolm.training.checkpoint import latest_checkpoint
+from ferrolm.training.trainer import Trainer as TrainerModule
 
 PATTERN = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
 
