@@ -4,10 +4,13 @@ import os
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, TypeAlias, TypedDict, final
+from typing import Any, Self, TypeAlias, TypedDict, final, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
+
+__all__: list[str]
 
 # base
 __version__: str
@@ -18,6 +21,7 @@ def simd_level() -> str: ...
 
 # tokenizer
 
+@type_check_only
 class BpeOptions(TypedDict):
     dropout: float | None
     unk_token: str | None
@@ -30,6 +34,7 @@ class BpeOptions(TypedDict):
 def byte_level_alphabet() -> list[str]: ...
 def read_vocab_and_merges(vocab: Path, merges: Path) -> tuple[dict[str, int], list[tuple[str, str]]]: ...
 
+@disjoint_base
 class TokenizerModel:
     def __new__(
         cls, vocab: dict[str, int], merges: Sequence[tuple[str, str]], options: BpeOptions
@@ -44,12 +49,14 @@ class TokenizerModel:
     def token_tuples(self, sequence: str | bytes) -> list[tuple[int, str, tuple[int, int]]]: ...
     def save_files(self, folder: Path, prefix: str | None = None) -> list[Path]: ...
 
+@disjoint_base
 class PreTokenizer:
     def __new__(cls, json: str) -> Self: ...
     def to_json(self) -> str: ...
     def set_json(self, json: str) -> None: ...
     def pre_tokenize_str(self, s: str | bytes) -> list[tuple[str, tuple[int, int]]]: ...
 
+@disjoint_base
 class PostProcessor:
     def __new__(cls, json: str) -> Self: ...
     def to_json(self) -> str: ...
@@ -59,6 +66,7 @@ class PostProcessor:
         self, encoding: Encoding, pair: Encoding | None = None, add_special_tokens: bool = True
     ) -> Encoding: ...
 
+@disjoint_base
 class TokenDecoder:
     def __new__(cls, json: str) -> Self: ...
     def to_json(self) -> str: ...
@@ -121,6 +129,7 @@ class Encoding:
     @staticmethod
     def merge(encodings: Sequence[Encoding], growing_offsets: bool = True) -> Encoding: ...
 
+@disjoint_base
 class Tokenizer:
     def __new__(cls, model: TokenizerModel) -> Self: ...
     def load_json(self, json: bytes, name: str) -> None: ...
@@ -353,3 +362,33 @@ def scaled_dot_product_attention(
 ) -> NDArray[Any]: ...
 
 # embedding
+@final
+class WordCorpus:
+    def __new__(cls, sentences: Iterable[str | Iterable[str]], min_count: int) -> WordCorpus: ...
+    @property
+    def words(self) -> list[str]: ...
+    @property
+    def counts(self) -> NDArray[np.uint64]: ...
+    def __len__(self) -> int: ...
+    def word2vec(
+        self,
+        *,
+        skip_gram: bool,
+        vector_size: int,
+        window: int,
+        negative: int,
+        ns_exponent: float,
+        sample: float,
+        alpha: float,
+        min_alpha: float,
+        epochs: int,
+        workers: int,
+        seed: int,
+    ) -> NDArray[np.float32]: ...
+
+def load_word_vectors(
+    path: str | PathLike[str], binary: bool, no_header: bool, limit: int | None
+) -> tuple[list[str], NDArray[np.float32]]: ...
+def save_word_vectors(
+    path: str | PathLike[str], words: list[str], vectors: NDArray[np.float32], binary: bool
+) -> None: ...

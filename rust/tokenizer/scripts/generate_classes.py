@@ -1,6 +1,6 @@
-"""Write src/unicode/table.rs: the character classes of the reference engines, pinned to Unicode 16.
+r"""Write src/unicode/table.rs: the character classes of the reference engines, pinned to Unicode 16.
 
-The regex engines of `tokenizers` (Oniguruma for the GPT-2 pattern, Rust's regex for `\\w`) know Unicode 16, so a
+The regex engines of `tokenizers` (Oniguruma for the GPT-2 pattern, Rust's regex for `\w`) know Unicode 16, so a
 newer database would split newer letters differently. Run with:
 
     pip install regex==2024.11.6      # its database is Unicode 16

@@ -17,6 +17,7 @@ use crate::truncation::Truncation;
 ///
 /// Changing a part makes the plan anew at the next use, which loses the caches.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the names of the format")]
 pub struct Tokenizer {
     model: Model,
     pre_tokenizer: Option<PreTokenizer>,

@@ -6,6 +6,7 @@ pub use vocabulary::{AddedVocabulary, Segment};
 
 /// A token that is matched in text before the model sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
 pub struct AddedToken {
     pub content: String,
     /// Match only where no word character (`\w`) touches the token.

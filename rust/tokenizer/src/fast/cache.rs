@@ -5,6 +5,8 @@
 //! into an entry go to arenas; when one is full, everything is forgotten and the table starts from its seed again.
 //! A worker's cache never takes more than some 9 MB.
 
+use crate::byte_level::byte_of;
+
 /// Pieces up to this many bytes are their own key.
 pub(super) const SHORT: usize = 15;
 /// Ids that fit into an entry.
@@ -47,9 +49,8 @@ struct Long {
     count: u16,
 }
 
-/// The state of a new cache: the vocabulary's own words.
-#[derive(Clone)]
-pub(super) struct Seed(Box<[Bucket]>);
+/// What a new cache knows: the vocabulary's own words, as keys and ids.
+pub(super) struct Seed(Vec<(u128, u32)>);
 
 pub(super) struct Cache {
     buckets: Box<[Bucket]>,
@@ -104,34 +105,47 @@ pub(super) fn bucket_of(key: u128) -> u32 {
 }
 
 impl Seed {
-    /// Words and the one id that each becomes, the most frequent first.
-    pub(super) fn new<'a>(words: impl Iterator<Item = (&'a [u8], u32)>) -> Self {
-        let mut buckets = vec![VACANT; 1 << BUCKETS_LOG2].into_boxed_slice();
-        for (word, id) in words.filter(|(word, _)| (1..=SHORT).contains(&word.len())) {
-            let key = key_at(word, 0, word.len());
-            let bucket = &mut buckets[bucket_of(key) as usize].0;
-            if let Some(entry) = bucket.iter_mut().find(|entry| entry.key == 0) {
-                *entry = Entry { key, ids: [id | 1 << COUNT_SHIFT, 0, 0, 0] };
+    /// Tokens that merging makes of their own bytes, the most frequent first.
+    pub(super) fn new<'a>(tokens: impl Iterator<Item = (u32, &'a str)>) -> Self {
+        let mut word = Vec::new();
+        let mut keys = Vec::new();
+        for (id, token) in tokens.filter(|(_, token)| !token.is_empty() && token.len() <= 2 * SHORT) {
+            word.clear();
+            word.extend(token.chars().map_while(byte_of));
+            if word.len() <= SHORT && word.len() == token.chars().count() {
+                keys.push((key_at(&word, 0, word.len()), id));
             }
         }
-        Self(buckets)
+        Self(keys)
     }
 }
 
 impl Cache {
     pub(super) fn new(seed: &Seed) -> Self {
-        Self {
-            buckets: seed.0.clone(),
+        let mut cache = Self {
+            buckets: vec![VACANT; 1 << BUCKETS_LOG2].into_boxed_slice(),
             long: vec![Long::default(); 1 << LONG_LOG2].into_boxed_slice(),
             ids: Vec::new(),
             bytes: Vec::new(),
+        };
+        cache.plant(seed);
+        cache
+    }
+
+    fn plant(&mut self, seed: &Seed) {
+        for &(key, id) in &seed.0 {
+            let bucket = &mut self.buckets[bucket_of(key) as usize].0;
+            if let Some(entry) = bucket.iter_mut().find(|entry| entry.key == 0) {
+                *entry = Entry { key, ids: [id | 1 << COUNT_SHIFT, 0, 0, 0] };
+            }
         }
     }
 
     /// Forget everything when the arenas cannot take so much more.
     fn make_room(&mut self, ids: usize, bytes: usize, seed: &Seed) {
         if self.ids.len() + ids > ARENA_IDS || self.bytes.len() + bytes > ARENA_BYTES {
-            self.buckets.copy_from_slice(&seed.0);
+            self.buckets.fill(VACANT);
+            self.plant(seed);
             self.long.fill(Long::default());
             self.ids.clear();
             self.bytes.clear();
@@ -230,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_is_found_is_what_was_put_in_whatever_was_forgotten() {
-        let seed = Seed::new([(b"the".as_slice(), 7)].into_iter());
+        let seed = Seed::new([(7, "the")].into_iter());
         let mut cache = Cache::new(&seed);
         assert_eq!(ids(&cache, b"the"), Some(vec![7]));
         for number in 0..200_000u32 {

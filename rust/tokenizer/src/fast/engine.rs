@@ -5,18 +5,18 @@ use std::sync::{Arc, OnceLock};
 
 use super::cache::{Cache, Found, INLINE, MAX_ID_BOUND, SHORT, Seed, bucket_of, key_at};
 use super::caches::Caches;
+use super::merge::ByteMerges;
 use super::reach::Reached;
 use super::scan::{BATCH, Scanner};
-use crate::byte_level::{BYTE_TO_CHAR, bytes_of, spell};
+use crate::byte_level::{BYTE_TO_CHAR, spell};
 use crate::model::Bpe;
-use crate::model::bpe::{Symbol, merge_all};
 
 /// Byte-level BPE whose vocabulary has all 256 bytes, so that no text is unknown.
 pub(crate) struct ByteEngine {
     bpe: Arc<Bpe>,
     /// The token of each byte.
     bytes: [u32; 256],
-    seed: OnceLock<Seed>,
+    words: OnceLock<Words>,
     caches: Caches,
 }
 
@@ -26,6 +26,13 @@ impl fmt::Debug for ByteEngine {
     }
 }
 
+/// What is worked out from the model at the first use.
+struct Words {
+    merges: ByteMerges,
+    /// The vocabulary's own words, those that merging reaches.
+    seed: Seed,
+}
+
 /// Stands for pieces that are too long for a key; no key has such a length in its last byte, and vacant entries are
 /// all zeros.
 const NO_KEY: u128 = u128::MAX;
@@ -33,9 +40,8 @@ const NO_KEY: u128 = u128::MAX;
 /// A worker's state during a call.
 struct Worker<'a> {
     engine: &'a ByteEngine,
-    seed: &'a Seed,
+    words: &'a Words,
     cache: &'a mut Cache,
-    symbols: Vec<Symbol>,
 }
 
 impl ByteEngine {
@@ -54,33 +60,25 @@ impl ByteEngine {
         for (id, character) in bytes.iter_mut().zip(BYTE_TO_CHAR) {
             *id = bpe.vocabulary().id(character.encode_utf8(&mut buffer))?;
         }
-        Some(Self { bpe: bpe.clone(), bytes, seed: OnceLock::new(), caches: Caches::new() })
+        Some(Self { bpe: bpe.clone(), bytes, words: OnceLock::new(), caches: Caches::new() })
     }
 
-    /// The vocabulary's own words, those that merging reaches.
-    fn seed(&self) -> &Seed {
-        self.seed.get_or_init(|| {
+    fn words(&self) -> &Words {
+        self.words.get_or_init(|| {
+            let merges = ByteMerges::new(self.bpe.merges(), &self.bytes);
             let reached = Reached::new(&self.bpe, &self.bytes);
             let ignore_merges = self.bpe.options().ignore_merges;
             let is_reached = |id| ignore_merges || reached.as_ref().is_some_and(|reached| reached.get(id));
-            let words: Vec<(Vec<u8>, u32)> = self
-                .bpe
-                .vocabulary()
-                .iter()
-                .filter(|&(id, _)| is_reached(id))
-                .filter_map(|(id, token)| Some((bytes_of(token)?, id)))
-                .collect();
-            Seed::new(words.iter().map(|(word, id)| (word.as_slice(), *id)))
+            let words = self.bpe.vocabulary().iter().filter(|&(id, _)| is_reached(id));
+            Words { merges, seed: Seed::new(words) }
         })
     }
 
     /// Append the ids of `text`, one stretch between added tokens, shorter than 4 GiB.
     pub(crate) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
-        let seed = self.seed();
-        self.caches.with(
-            || Cache::new(seed),
-            |cache| Worker { engine: self, seed, cache, symbols: Vec::new() }.encode(text, ids),
-        );
+        let words = self.words();
+        let cache = || Cache::new(&words.seed);
+        self.caches.with(cache, |cache| Worker { engine: self, words, cache }.encode(text, ids));
     }
 }
 
@@ -137,27 +135,24 @@ impl Worker<'_> {
                 ids.extend_from_slice(found);
             } else {
                 self.merge(piece, ids);
-                self.cache.insert_long(piece, &ids[start..], self.seed);
+                self.cache.insert_long(piece, &ids[start..], &self.words.seed);
             }
         } else if let Some(Found::Spilled(found)) = self.cache.get(key, bucket) {
             ids.extend_from_slice(found);
         } else {
             self.merge(piece, ids);
-            self.cache.insert(key, bucket, &ids[start..], self.seed);
+            self.cache.insert(key, bucket, &ids[start..], &self.words.seed);
         }
     }
 
     fn merge(&mut self, piece: &[u8], ids: &mut Vec<u32>) {
-        let ByteEngine { bpe, bytes, .. } = self.engine;
+        let bpe = &self.engine.bpe;
         if bpe.options().ignore_merges
             && let Some(id) = bpe.vocabulary().id(&spell(piece))
         {
             ids.push(id);
             return;
         }
-        self.symbols.clear();
-        self.symbols.extend(piece.iter().map(|&byte| Symbol { id: bytes[usize::from(byte)], len: 1 }));
-        merge_all(&mut self.symbols, bpe.merges());
-        ids.extend(self.symbols.iter().map(|symbol| symbol.id));
+        self.words.merges.merge(bpe.merges(), piece, ids);
     }
 }

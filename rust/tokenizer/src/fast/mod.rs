@@ -7,6 +7,7 @@ mod arch;
 mod cache;
 mod caches;
 mod engine;
+mod merge;
 mod reach;
 mod scan;
 

@@ -22,6 +22,7 @@ fn read_one(json: &Json<'_>) -> Result<AddedToken> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format")]
 pub(super) struct AddedTokenWrite<'a> {
     id: u32,
     content: &'a str,

@@ -60,9 +60,6 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
     }
     let model = document.model.ok_or_else(|| TokenizerError::at("model", "is missing"))?;
     let mut tokenizer = Tokenizer::new(model.into_model()?);
-    fn some<'a>(value: Option<&'a Value>, path: &str) -> Option<Json<'a>> {
-        value.filter(|value| !value.is_null()).map(|value| Json::new(value, path))
-    }
     if let Some(json) = some(document.normalizer.as_ref(), "normalizer") {
         return Err(TokenizerError::unsupported("normalizer", json.type_name()?, "null"));
     }
@@ -87,6 +84,11 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
         tokenizer.add_tokens(added::read(&json)?)?;
     }
     Ok(tokenizer)
+}
+
+/// A section that is there and not null.
+fn some<'a>(value: Option<&'a Value>, path: &str) -> Option<Json<'a>> {
+    value.filter(|value| !value.is_null()).map(|value| Json::new(value, path))
 }
 
 /// The top level, in the order of the reference.
@@ -122,13 +124,20 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
 
 /// One part alone, for its Python object: its JSON, and from its JSON.
 pub mod part {
-    use super::{Json, Result, TokenizerError, Value, path, pre_tokenizer, processor};
+    use super::{Json, Result, TokenizerError, Value, pre_tokenizer, processor};
     use crate::decoder::Decoder;
     use crate::post_processor::PostProcessor;
     use crate::pre_tokenizer::PreTokenizer;
 
-    fn value(text: &str) -> Result<Value> {
-        serde_json::from_str(text).map_err(|error| path::syntax(&error))
+    /// Settings come from arguments, not from a file.
+    fn read<T>(text: &str, path: &str, read: impl FnOnce(&Json<'_>) -> Result<T>) -> Result<T> {
+        let value: Value = serde_json::from_str(text).map_err(|error| super::path::syntax(&error))?;
+        read(&Json::new(&value, path)).map_err(|error| match error {
+            TokenizerError::InvalidFile { place, message, .. } => {
+                TokenizerError::argument("settings", format!("{place}: {message}"))
+            }
+            other => other,
+        })
     }
 
     fn text(written: &impl serde::Serialize) -> Result<String> {
@@ -136,7 +145,7 @@ pub mod part {
     }
 
     pub fn pre_tokenizer_from_json(json: &str) -> Result<PreTokenizer> {
-        pre_tokenizer::read(&Json::new(&value(json)?, "pre_tokenizer"))
+        read(json, "pre_tokenizer", pre_tokenizer::read)
     }
 
     pub fn pre_tokenizer_to_json(part: &PreTokenizer) -> Result<String> {
@@ -144,7 +153,7 @@ pub mod part {
     }
 
     pub fn post_processor_from_json(json: &str) -> Result<PostProcessor> {
-        processor::read(&Json::new(&value(json)?, "post_processor"))
+        read(json, "post_processor", processor::read)
     }
 
     pub fn post_processor_to_json(part: &PostProcessor) -> Result<String> {
@@ -152,7 +161,7 @@ pub mod part {
     }
 
     pub fn decoder_from_json(json: &str) -> Result<Decoder> {
-        pre_tokenizer::read_decoder(&Json::new(&value(json)?, "decoder"))
+        read(json, "decoder", pre_tokenizer::read_decoder)
     }
 
     pub fn decoder_to_json(part: &Decoder) -> Result<String> {

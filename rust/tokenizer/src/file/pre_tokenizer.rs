@@ -1,4 +1,4 @@
-//! The pre_tokenizer and decoder sections.
+//! The `pre_tokenizer` and `decoder` sections.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! The post_processor section.
+//! The `post_processor` section.
 
 use std::collections::BTreeMap;
 

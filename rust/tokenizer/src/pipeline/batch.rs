@@ -1,9 +1,11 @@
-//! Many texts to one flat array of ids.
+//! Many texts, or one that is large, to one flat array of ids.
 
 use ferrolm_base::Cancel;
 use rayon::prelude::*;
 
-use crate::error::Result;
+use super::cut::cut;
+use crate::error::{Result, TokenizerError};
+use crate::post_processor::Slot;
 use crate::tokenizer::Tokenizer;
 
 /// Ids of many texts, one after the other; text `i` has `ids[offsets[i]..offsets[i + 1]]`.
@@ -13,54 +15,149 @@ pub struct Ragged {
     pub offsets: Vec<i64>,
 }
 
-/// Bytes of text that one task takes: some milliseconds at most, between polls of the flag.
+/// Bytes of text that one task takes: a few milliseconds at most, between polls of the flag.
 const TASK_BYTES: usize = 1 << 17;
+
+/// What a task does, in order.
+#[derive(Debug, Clone, Copy)]
+enum Unit<'a> {
+    /// A small text, with special tokens around it.
+    Whole(&'a str),
+    /// An added or special token.
+    Id(u32),
+    /// A part of a large text between added tokens, perhaps with a space in front.
+    Stretch(&'a str, bool),
+    /// A large text ends here.
+    End,
+}
+
+impl Unit<'_> {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(text) | Self::Stretch(text, _) => text.len(),
+            Self::Id(_) | Self::End => 0,
+        }
+    }
+}
 
 impl Tokenizer {
     /// Ids of every text, special tokens around each if asked; runs on the current pool.
+    ///
+    /// Takes some two bytes of memory per byte of text besides the result. Texts are neither truncated nor padded.
     pub fn encode_ids_batch(
         &self,
         texts: &[&str],
         add_special_tokens: bool,
         cancel: &Cancel,
     ) -> Result<Ragged> {
-        let tasks = tasks(texts);
-        let work = |task: &&[&str]| {
+        let units = self.units(texts, add_special_tokens)?;
+        let tasks = tasks(&units);
+        let work = |task: &&[Unit<'_>]| self.run(task, add_special_tokens, cancel);
+        let parts: Vec<(Vec<u32>, Vec<usize>)> = match tasks.as_slice() {
+            [one] => vec![work(one)?],
+            many => many.par_iter().map(work).collect::<Result<_>>()?,
+        };
+        Ok(join(parts, texts.len()))
+    }
+
+    fn units<'a>(&self, texts: &[&'a str], add_special_tokens: bool) -> Result<Vec<Unit<'a>>> {
+        let mut units = Vec::with_capacity(texts.len());
+        for text in texts {
+            if text.len() < 2 * TASK_BYTES || self.plan().engine.is_none() {
+                units.push(Unit::Whole(text));
+                continue;
+            }
+            for slot in self.single_layout(add_special_tokens)? {
+                match slot {
+                    Slot::Special(id, _) => units.push(Unit::Id(id)),
+                    Slot::Sequence(..) => self.push_units(text, &mut units),
+                }
+            }
+            units.push(Unit::End);
+        }
+        Ok(units)
+    }
+
+    /// The added tokens of a large text, and what is between them cut into stretches.
+    fn push_units<'a>(&self, text: &'a str, units: &mut Vec<Unit<'a>>) {
+        self.added_vocabulary().segments(text, |segment| {
+            if let Some(id) = segment.added {
+                units.push(Unit::Id(id));
+                return;
+            }
+            let segment = &text[segment.range];
+            let mut space = self.adds_space(segment);
+            for stretch in cut(segment, TASK_BYTES) {
+                units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
+            }
+        });
+    }
+
+    /// Ids of the units of a task, and how many there are at the end of each text.
+    fn run(
+        &self,
+        task: &[Unit<'_>],
+        add_special_tokens: bool,
+        cancel: &Cancel,
+    ) -> Result<(Vec<u32>, Vec<usize>)> {
+        let bytes: usize = task.iter().map(Unit::bytes).sum();
+        let (mut ids, mut ends) = (Vec::with_capacity(bytes / 4 + 8), Vec::new());
+        for unit in task {
             cancel.check()?;
-            let mut ids = Vec::with_capacity(task.iter().map(|text| text.len()).sum::<usize>() / 4 + 8);
-            let mut ends = Vec::with_capacity(task.len());
-            for text in *task {
-                self.push_ids_special(text, add_special_tokens, &mut ids)?;
+            match unit {
+                Unit::Whole(text) => self.push_ids_special(text, add_special_tokens, &mut ids)?,
+                Unit::Id(id) => ids.push(*id),
+                Unit::Stretch(stretch, space) => self.push_stretch_ids(stretch, *space, &mut ids)?,
+                Unit::End => {}
+            }
+            if matches!(unit, Unit::Whole(_) | Unit::End) {
                 ends.push(ids.len());
             }
-            Ok((ids, ends))
-        };
-        let parts: Vec<(Vec<u32>, Vec<usize>)> = tasks.par_iter().map(work).collect::<Result<_>>()?;
-        let mut ragged = Ragged { ids: Vec::new(), offsets: Vec::with_capacity(texts.len() + 1) };
-        ragged.offsets.push(0);
-        ragged.ids.reserve_exact(parts.iter().map(|(ids, _)| ids.len()).sum());
-        for (ids, ends) in parts {
-            let base = ragged.ids.len();
-            ragged.offsets.extend(ends.iter().map(|end| (base + end) as i64));
-            ragged.ids.extend_from_slice(&ids);
         }
-        Ok(ragged)
+        Ok((ids, ends))
+    }
+
+    /// Where special tokens go around one text.
+    pub(super) fn single_layout(&self, add_special_tokens: bool) -> Result<Vec<Slot>> {
+        self.layout(false, add_special_tokens).ok_or_else(|| {
+            let message = "this sequence of post-processors needs encode(); pass False";
+            TokenizerError::argument("add_special_tokens", message)
+        })
     }
 }
 
-/// Runs of texts of about [`TASK_BYTES`] together.
-fn tasks<'a, 'b>(texts: &'b [&'a str]) -> Vec<&'b [&'a str]> {
+/// Runs of units of about [`TASK_BYTES`] together.
+fn tasks<'a, 'b>(units: &'b [Unit<'a>]) -> Vec<&'b [Unit<'a>]> {
     let mut tasks = Vec::new();
     let (mut start, mut bytes) = (0, 0);
-    for (index, text) in texts.iter().enumerate() {
-        bytes += text.len();
+    for (index, unit) in units.iter().enumerate() {
+        bytes += unit.bytes();
         if bytes >= TASK_BYTES {
-            tasks.push(&texts[start..=index]);
+            tasks.push(&units[start..=index]);
             (start, bytes) = (index + 1, 0);
         }
     }
-    if start < texts.len() {
-        tasks.push(&texts[start..]);
+    if start < units.len() {
+        tasks.push(&units[start..]);
     }
     tasks
+}
+
+fn join(mut parts: Vec<(Vec<u32>, Vec<usize>)>, texts: usize) -> Ragged {
+    let mut offsets = Vec::with_capacity(texts + 1);
+    offsets.push(0);
+    let mut base = 0;
+    for (ids, ends) in &parts {
+        offsets.extend(ends.iter().map(|end| (base + end) as i64));
+        base += ids.len();
+    }
+    if parts.len() == 1 {
+        let (ids, _) = parts.swap_remove(0);
+        return Ragged { ids, offsets };
+    }
+    let mut ids = Vec::with_capacity(base);
+    for (part, _) in parts {
+        ids.extend_from_slice(&part);
+    }
+    Ragged { ids, offsets }
 }

@@ -63,7 +63,7 @@ impl Tokenizer {
 
     /// The bytes that `ids` stand for, which need not be whole characters.
     pub fn decode_bytes(&self, ids: &[u32], skip_special_tokens: bool) -> Vec<u8> {
-        let table = &self.plan().decode;
+        let table = self.plan().decode.get_or_init(|| DecodeTable::new(self));
         let skip = if skip_special_tokens { SPECIAL } else { 0 };
         let mut bytes = Vec::with_capacity(ids.len() * 5);
         let mut tokens = ids.iter().filter_map(|&id| table.get(id, skip));

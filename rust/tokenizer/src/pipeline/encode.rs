@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::added::Segment;
 use crate::encoding::TokenText;
 use crate::error::{Result, TokenizerError};
-use crate::post_processor::{Slot, plain_layout};
+use crate::post_processor::{PostProcessor, Slot, plain_layout};
 use crate::pre_tokenizer::PreTokenizer;
 use crate::split::gpt2;
 use crate::tokenizer::Tokenizer;
@@ -38,17 +38,24 @@ impl Tokenizer {
 
     /// Append the ids of `text[range]`, a stretch without added tokens.
     pub(super) fn push_segment_ids(&self, text: &str, range: Range<usize>, ids: &mut Vec<u32>) -> Result<()> {
-        if let Some(engine) = &self.plan().engine {
+        if self.plan().engine.is_some() {
             let stretch = &text[range];
-            if self.adds_space(stretch) {
-                engine.encode(&spaced(stretch), ids);
-            } else {
-                engine.encode(stretch, ids);
-            }
-            return Ok(());
+            return self.push_stretch_ids(stretch, self.adds_space(stretch), ids);
         }
         for piece in self.pieces(text, range) {
             ids.extend(self.spans(&piece)?.iter().map(|span| span.id));
+        }
+        Ok(())
+    }
+
+    /// Append the ids of a stretch without added tokens, by the byte-level engine.
+    pub(super) fn push_stretch_ids(&self, stretch: &str, space: bool, ids: &mut Vec<u32>) -> Result<()> {
+        if stretch.len() >= MAX_STRETCH {
+            let (what, found) = ("bytes of text without white space", stretch.len());
+            return Err(TokenizerError::Limit { what, found, limit: MAX_STRETCH });
+        }
+        if let Some(engine) = &self.plan().engine {
+            if space { engine.encode(&spaced(stretch), ids) } else { engine.encode(stretch, ids) }
         }
         Ok(())
     }
@@ -71,6 +78,9 @@ impl Tokenizer {
         let space = usize::from(self.adds_space(stretch));
         let input = if space == 1 { spaced(stretch) } else { stretch.to_owned() };
         let mut ids = Vec::new();
+        if input.len() >= MAX_STRETCH {
+            return false;
+        }
         engine.encode(&input, &mut ids);
         let mut ids = ids.into_iter();
         gpt2::split(&input, |piece| {
@@ -116,20 +126,11 @@ impl Tokenizer {
 
     /// Append the ids of `text` with special tokens around them, if asked; neither truncated nor padded.
     pub fn push_ids_special(&self, text: &str, add_special_tokens: bool, ids: &mut Vec<u32>) -> Result<()> {
-        let plain = match self.post_processor() {
-            None => true,
-            Some(processor) => !add_special_tokens || processor.added_tokens(false) == 0,
-        };
-        if plain {
+        let adds = |processor: &PostProcessor| add_special_tokens && processor.added_tokens(false) > 0;
+        if !self.post_processor().is_some_and(adds) {
             return self.push_ids(text, ids);
         }
-        let Some(layout) = self.layout(false, true) else {
-            return Err(TokenizerError::argument(
-                "add_special_tokens",
-                "this sequence of post-processors needs encode(); pass False",
-            ));
-        };
-        for slot in layout {
+        for slot in self.single_layout(add_special_tokens)? {
             match slot {
                 Slot::Sequence(..) => self.push_ids(text, ids)?,
                 Slot::Special(id, _) => ids.push(id),
@@ -138,6 +139,9 @@ impl Tokenizer {
         Ok(())
     }
 }
+
+/// The engine counts bytes in 32 bits.
+const MAX_STRETCH: usize = u32::MAX as usize - 64;
 
 fn spaced(stretch: &str) -> String {
     [" ", stretch].concat()

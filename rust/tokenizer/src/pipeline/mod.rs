@@ -1,13 +1,14 @@
 //! What a tokenizer does with text: encoding and decoding, one text or many.
 
 mod batch;
+mod cut;
 mod decode;
 mod detail;
 mod encode;
 mod general;
 mod lazy;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use batch::Ragged;
 pub use encode::Input;
@@ -25,7 +26,7 @@ pub(crate) use general::Piece;
 pub(crate) struct Plan {
     /// Set when the parts are those of byte-level BPE; otherwise the general path runs.
     engine: Option<Arc<ByteEngine>>,
-    decode: Arc<DecodeTable>,
+    decode: Arc<OnceLock<DecodeTable>>,
 }
 
 impl Plan {
@@ -35,6 +36,6 @@ impl Plan {
             Some(PreTokenizer::ByteLevel(settings)) if settings.use_regex => ByteEngine::new(bpe),
             _ => None,
         };
-        Self { engine: engine.map(Arc::new), decode: Arc::new(DecodeTable::new(tokenizer)) }
+        Self { engine: engine.map(Arc::new), decode: Arc::default() }
     }
 }

@@ -11,7 +11,7 @@ pub struct Bert {
 }
 
 impl Bert {
-    pub(super) fn process(&self, parts: Vec<Encoding>) -> Vec<Encoding> {
+    pub(super) fn process(&self, parts: &[Encoding]) -> Vec<Encoding> {
         let special = |(token, id): &(String, u32), type_id| {
             Encoding::special(&[*id], std::slice::from_ref(token), type_id)
         };

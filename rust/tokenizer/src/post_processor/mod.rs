@@ -63,7 +63,7 @@ impl PostProcessor {
                 byte_level::process(&mut parts, *settings);
                 Ok(parts)
             }
-            Self::Bert(bert) => Ok(if add_special_tokens { bert.process(parts) } else { parts }),
+            Self::Bert(bert) => Ok(if add_special_tokens { bert.process(&parts) } else { parts }),
             Self::Roberta(roberta) => Ok(roberta.process(parts, add_special_tokens)),
             Self::Template(template) => template.process(parts, add_special_tokens),
             Self::Sequence(processors) => processors
@@ -75,9 +75,8 @@ impl PostProcessor {
     /// The layout of ids and type ids that [`process`](Self::process) makes; none if only processing can tell.
     pub fn layout(&self, pair: bool, add_special_tokens: bool) -> Option<Vec<Slot>> {
         match self {
-            Self::ByteLevel(_) => Some(plain_layout(pair)),
             Self::Bert(bert) if add_special_tokens => Some(bert.layout(pair)),
-            Self::Bert(_) => Some(plain_layout(pair)),
+            Self::ByteLevel(_) | Self::Bert(_) => Some(plain_layout(pair)),
             Self::Roberta(roberta) => Some(roberta.layout(pair, add_special_tokens)),
             Self::Template(template) => template.layout(pair, add_special_tokens),
             Self::Sequence(processors) => {

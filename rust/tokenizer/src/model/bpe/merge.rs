@@ -37,11 +37,7 @@ fn merge_by_scanning(symbols: &mut Vec<Symbol>, merges: &Merges) {
         *candidate = find(pair);
     }
     let mut pairs = symbols.len().saturating_sub(1);
-    loop {
-        let Some((at, best)) = candidates[..pairs].iter().enumerate().min_by_key(|(_, merge)| merge.rank)
-        else {
-            break;
-        };
+    while let Some((at, best)) = candidates[..pairs].iter().enumerate().min_by_key(|(_, merge)| merge.rank) {
         if best.rank == NO_MERGE.rank {
             break;
         }

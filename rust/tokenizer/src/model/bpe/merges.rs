@@ -10,13 +10,15 @@ pub struct Merge {
     pub id: u32,
 }
 
-/// Slots hold (left, right, rank, merged id): one lookup touches one cache line as a rule.
+/// Slots hold (left, right, rank, merged id): one lookup touches one cache line as a rule. Most pairs that are asked
+/// for do not merge; a filter of one bit a pair, small enough to stay in cache, answers for nearly all of those.
 #[derive(Debug, Clone)]
 pub struct Merges {
     slots: Vec<Slot>,
+    filter: Vec<u64>,
     /// (left, right) by rank, as in the file.
     pairs: Vec<(u32, u32)>,
-    /// 64 minus the number of bits of a slot index.
+    /// 64 minus the number of bits of a position in the filter.
     shift: u32,
     /// No token is the result of two different pairs.
     unique_results: bool,
@@ -28,6 +30,27 @@ struct Slot {
     right: u32,
     rank: u32,
     id: u32,
+}
+
+impl Slot {
+    #[inline(always)]
+    fn is(&self, left: u32, right: u32) -> bool {
+        self.left == left && self.right == right
+    }
+
+    #[inline(always)]
+    fn is_vacant(&self) -> bool {
+        self.rank == EMPTY
+    }
+}
+
+/// Bits of the filter for each pair, before rounding up: one in 16 or fewer are set.
+const FILTER_BITS: usize = 16;
+
+#[inline(always)]
+fn hash(left: u32, right: u32) -> u64 {
+    let hash = (u64::from(left) << 32 | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    hash ^ hash >> 29
 }
 
 const EMPTY: u32 = u32::MAX;
@@ -44,11 +67,12 @@ impl Merges {
         vocabulary: &Vocabulary,
         continuing_subword_prefix: &str,
     ) -> Result<Self> {
-        let slots = (pairs.len() * 2).next_power_of_two().max(4);
+        let bits = (pairs.len() * FILTER_BITS).next_power_of_two().max(64);
         let mut merges = Self {
-            slots: vec![VACANT; slots],
+            slots: vec![VACANT; pairs.len() + pairs.len() / 2 + 4],
+            filter: vec![0; bits / 64],
             pairs: Vec::with_capacity(pairs.len()),
-            shift: 64 - slots.trailing_zeros(),
+            shift: 64 - bits.trailing_zeros(),
             unique_results: true,
         };
         let mut made = vec![false; vocabulary.id_bound()];
@@ -73,29 +97,45 @@ impl Merges {
     }
 
     fn insert(&mut self, new: Slot) {
-        let index = self.index(new.left, new.right);
+        let hash = hash(new.left, new.right);
+        let bit = hash >> self.shift;
+        self.filter[(bit / 64) as usize] |= 1 << (bit % 64);
+        let mut index = self.first_slot(hash);
+        while !self.slots[index].is_vacant() && !self.slots[index].is(new.left, new.right) {
+            index = (index + 1) % self.slots.len();
+        }
         self.slots[index] = new;
     }
 
-    /// The slot of the pair, or the empty one where it would go.
-    #[inline]
-    fn index(&self, left: u32, right: u32) -> usize {
-        let mask = self.slots.len() - 1;
-        let key = u64::from(left) << 32 | u64::from(right);
-        let mut index = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
-        loop {
-            let slot = &self.slots[index & mask];
-            if (slot.left == left && slot.right == right) || slot.rank == EMPTY {
-                return index & mask;
-            }
-            index += 1;
+    /// Where the search for a pair begins.
+    #[inline(always)]
+    fn first_slot(&self, hash: u64) -> usize {
+        // The lower half, as the upper bits are those of the filter.
+        (((hash & 0xFFFF_FFFF) * self.slots.len() as u64) >> 32) as usize
+    }
+
+    #[inline(always)]
+    pub fn get(&self, left: u32, right: u32) -> Option<Merge> {
+        let hash = hash(left, right);
+        let bit = hash >> self.shift;
+        if self.filter[(bit / 64) as usize] >> (bit % 64) & 1 == 0 {
+            return None;
         }
+        self.search(hash, left, right)
     }
 
     #[inline]
-    pub fn get(&self, left: u32, right: u32) -> Option<Merge> {
-        let slot = &self.slots[self.index(left, right)];
-        (slot.rank != EMPTY).then_some(Merge { rank: slot.rank, id: slot.id })
+    fn search(&self, hash: u64, left: u32, right: u32) -> Option<Merge> {
+        let from = self.first_slot(hash);
+        for slot in self.slots[from..].iter().chain(&self.slots[..from]) {
+            if slot.is(left, right) {
+                return Some(Merge { rank: slot.rank, id: slot.id });
+            }
+            if slot.is_vacant() {
+                break;
+            }
+        }
+        None
     }
 
     /// (left, right) by rank.
