@@ -113,8 +113,8 @@ def decode(
     while True:
         chosen = None if len(rows) == len(params) else rows.tolist()
         drawn = sampler.sample(logits, rows=chosen)
-        sampler.accept(drawn, rows=chosen)
-        ids = np.asarray(drawn.cpu(), dtype=np.int64)
+        ids = drawn.cpu().numpy()  # the one wait for the device in a step
+        sampler.accept(ids, rows=chosen)
         left[rows] -= 1
         alive = active[rows]
         active[rows] &= ~ends[ids] & (left[rows] > 0)
@@ -122,9 +122,8 @@ def decode(
         alive = active[rows]
         if not alive.any():
             return
-        fed = torch.from_numpy(ids).to(logits.device)
         if 2 * alive.sum() <= len(rows):
-            kept = torch.from_numpy(np.flatnonzero(alive)).to(logits.device)
+            kept = torch.from_numpy(np.flatnonzero(alive)).to(drawn.device)
             decoder.keep(kept)
-            rows, fed = rows[alive], fed[kept]
-        logits = decoder.step(fed)
+            rows, drawn = rows[alive], drawn[kept]
+        logits = decoder.step(drawn)
