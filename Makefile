@@ -4,22 +4,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
-RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -not -path '*/target/*' -type f 2>/dev/null)
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
 .PHONY: demo test test-rust test-python lint format bench constraints clean
 .DELETE_ON_ERROR:
 
-$(BIN)/uv:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-
-# One stamp per extra: the package (release build) with that extra's dependencies.
-$(VENV)/.installed-%: $(BIN)/uv pyproject.toml constraints.txt $(RUST_SOURCES)
-	$(UV) --editable '.[$*]'
-	touch $@
-
-demo: $(VENV)/.installed-demo
+demo: $(VENV)/.package $(VENV)/.extra-demo
 	$(BIN)/ferrolm demo
 
 test: test-rust test-python
@@ -27,10 +18,10 @@ test: test-rust test-python
 test-rust:
 	cargo test --locked --quiet
 
-test-python: $(VENV)/.installed-test
+test-python: $(VENV)/.package $(VENV)/.extra-test
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.installed-lint
+lint: $(VENV)/.package $(VENV)/.extra-lint
 	cargo fmt --all --check
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check
@@ -38,20 +29,35 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest ferrolm._rust --mypy-config-file pyproject.toml
 
-format: $(VENV)/.installed-lint
+format: $(VENV)/.extra-lint
 	cargo fmt --all
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.installed-bench
+bench: $(VENV)/.package $(VENV)/.extra-bench
 	$(BIN)/python benches/run.py
-
-clean:
-	rm -rf $(VENV) target
 
 # Take the newest versions that pyproject.toml allows.
 constraints: $(BIN)/uv
 	{ echo '# Versions that CI and the Makefile use. Made by: make constraints'; \
 	  { $(BIN)/uv pip compile --quiet pyproject.toml --all-extras --python-version 3.11 --no-header --no-annotate; \
-	    $(BIN)/uv pip freeze --python $(BIN)/python | grep '^uv=='; } | sort; } > constraints.new
+	    $(BIN)/uv pip freeze --python $(BIN)/python | grep -E '^(uv|maturin)=='; } | sort; } > constraints.new
 	mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) target
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv maturin
+
+# The package itself, a release build installed in place: Python changes are live, Rust changes rebuild it.
+$(VENV)/.package: $(BIN)/uv pyproject.toml $(RUST_SOURCES)
+	$(INSTALL) --requirement pyproject.toml
+	$(BIN)/maturin develop --release --locked --quiet
+	touch $@
+
+# What an extra of pyproject.toml brings.
+$(VENV)/.extra-%: $(BIN)/uv pyproject.toml constraints.txt
+	$(INSTALL) --requirement pyproject.toml --extra $*
+	touch $@

@@ -12,7 +12,17 @@ from ferrolm.errors import FerrolmError
 
 # Command -> (module of ferrolm.cli, one line of help). A command's module has `configure(parser)` and
 # `run(arguments) -> int`, and imports what is heavy inside `run`.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "all of it in under two minutes: clean a page, tokenize, count, score, generate"),
+    "generate": ("generate", "continue a text with a language model"),
+    "clean": ("clean", "make clean text of an HTML page or a text file"),
+    "train-tokenizer": ("train_tokenizer", "learn a byte-level BPE tokenizer.json from text"),
+    "prepare": ("prepare", "tokenize text into a token file for training"),
+    "pretrain": ("pretrain", "train a language model as a TOML file says"),
+    "count-ngrams": ("count_ngrams", "count the n-grams of a text"),
+    "train-ngram": ("train_ngram", "estimate a modified Kneser-Ney n-gram model"),
+    "score": ("score", "score sentences with an n-gram model"),
+}
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:

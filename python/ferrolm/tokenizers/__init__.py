@@ -11,7 +11,7 @@ array([2, 1], dtype=uint32)
 from __future__ import annotations
 
 from ferrolm._rust import Encoding
-from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors
+from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers.added_token import AddedToken
 from ferrolm.tokenizers.batch import BatchEncoding
 from ferrolm.tokenizers.ragged import RaggedIds
@@ -27,4 +27,5 @@ __all__ = [
     "models",
     "pre_tokenizers",
     "processors",
+    "trainers",
 ]

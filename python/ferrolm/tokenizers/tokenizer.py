@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferrolm import _rust
-from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors
+from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers._part import literal
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
 from ferrolm.tokenizers.batch import BatchEncoding, Batching
@@ -212,6 +212,27 @@ class Tokenizer(Batching):
     @encode_special_tokens.setter
     def encode_special_tokens(self, value: bool) -> None:
         self.set_encode_special_tokens(value)
+
+    # Training
+
+    def train(self, files: Iterable[_Path], trainer: trainers.Trainer | None = None) -> None:
+        """Learn the vocabulary of the model from text files; every line, with its end, is a text of its own.
+
+        Ctrl-C stops it. Raises `MissingFileError`, `InvalidEncodingError`, or `InvalidArgumentError` where there is no text.
+        """
+        trainers.train_from_files(self, files, trainer)
+
+    def train_from_iterator(
+        self,
+        iterator: Iterable[str] | Iterable[Sequence[str]],
+        trainer: trainers.Trainer | None = None,
+        length: int | None = None,
+    ) -> None:
+        """Learn the vocabulary of the model from texts, or lists of texts, on all threads; see `BpeTrainer`.
+
+        ``length`` is not needed; it is there for code written for the `tokenizers` package.
+        """
+        trainers.train_from_texts(self, iterator, trainer)
 
     # Settings
 

@@ -1,1 +1,25 @@
-//! attention
+//! Attention on the CPU: softmax(scale · Q Kᵀ + mask) V without ever storing the scores.
+//!
+//! [`attend`] has the shapes and the meaning of `torch.nn.functional.scaled_dot_product_attention`. Keys are
+//! visited in blocks with a running maximum and sum per query (Milakov and Gimelshein 2018, "Online normalizer
+//! calculation for softmax"; Dao et al. 2022, "`FlashAttention`"), so memory is linear in the length, blocks that
+//! are masked whole are skipped, and arithmetic is `f32`.
+//!
+//! Two shapes of the same sum: many queries per head run register-tiled products with lanes along queries; up to
+//! eight (generation, one token at a time) stream each key and value once, with lanes along the head dimension.
+//! Work is split by shape alone, so that results do not depend on the number of threads.
+
+mod arch;
+mod attend;
+mod element;
+mod error;
+mod mask;
+mod options;
+mod span;
+
+pub use attend::{Call, attend, attend_at};
+pub use element::Element;
+pub use error::AttentionError;
+pub use half::{bf16, f16};
+pub use mask::Mask;
+pub use options::{Alignment, Options};

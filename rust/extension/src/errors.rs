@@ -73,6 +73,33 @@ impl ToPyErr for ferrolm_base::Cancelled {
     }
 }
 
+impl ToPyErr for ferrolm_sampling::SamplingError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_sampling::SamplingError as Error;
+        match self {
+            Error::EmptyVocabulary
+            | Error::VocabularyTooLarge { .. }
+            | Error::BatchMismatch { .. }
+            | Error::RaggedLogits { .. } => Kind::ShapeError.error(self.to_string()),
+            Error::State(_) => Kind::InvalidFileError.error(self.to_string()),
+            Error::Entropy(_) => Kind::FileAccessError.error(self.to_string()),
+            Error::Cancelled(cancelled) => cancelled.to_py_err(),
+            _ => Kind::InvalidArgumentError.error(self.to_string()),
+        }
+    }
+}
+
+impl ToPyErr for ferrolm_attention::AttentionError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_attention::AttentionError as Error;
+        match self {
+            Error::Cancelled(cancelled) => cancelled.to_py_err(),
+            Error::Shapes { .. } | Error::Mask { .. } => Kind::ShapeError.error(self.to_string()),
+            _ => Kind::InvalidArgumentError.error(self.to_string()),
+        }
+    }
+}
+
 impl ToPyErr for ferrolm_tokenizer::TokenizerError {
     fn to_py_err(self) -> PyErr {
         use ferrolm_tokenizer::TokenizerError as E;

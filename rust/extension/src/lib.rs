@@ -13,11 +13,14 @@ mod errors;
 mod ngram;
 mod sampling;
 mod tokenizer;
+mod train;
+mod unsafe_views;
 
 #[pymodule(gil_used = false)]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     base::register(module)?;
     tokenizer::register(module)?;
+    train::register(module)?;
     ngram::register(module)?;
     sampling::register(module)?;
     attention::register(module)?;

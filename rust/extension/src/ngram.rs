@@ -1,8 +1,407 @@
 //! Bindings of `ferrolm-ngram`.
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ferrolm_ngram::kneser_ney::{Options, OrderReport};
+use ferrolm_ngram::text::{self, Reserved, Text};
+use ferrolm_ngram::{Corpus, Counts, Ends, Model, NgramError, OrderCounts, State, Total, WordTable};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyList;
 
-#[expect(clippy::unnecessary_wraps, reason = "the room is still empty")]
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::enter::{enter, enter_brief};
+use crate::errors::{Kind, ToPyErr};
+
+impl ToPyErr for NgramError {
+    fn to_py_err(self) -> PyErr {
+        match self {
+            Self::File(error) => error.to_py_err(),
+            Self::Cancelled(error) => error.to_py_err(),
+            Self::InvalidFile { .. } => Kind::InvalidFileError.error(self.to_string()),
+            Self::InvalidEncoding(_) => Kind::InvalidEncodingError.error(self.to_string()),
+            Self::Limit(_) => Kind::LimitError.error(self.to_string()),
+            _ => Kind::InvalidArgumentError.error(self.to_string()),
+        }
+    }
+}
+
+fn raise<T>(result: Result<T, NgramError>) -> PyResult<T> {
+    result.map_err(ToPyErr::to_py_err)
+}
+
+/// Text as Python has it: one string of lines, or a list of sentences.
+enum PyText {
+    Lines(PyBackedStr),
+    Sentences(Vec<PyBackedStr>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for PyText {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let one = |object: &Bound<'py, PyAny>, name: &dyn Fn() -> String| {
+            object.extract::<PyBackedStr>().map_err(|error| {
+                if error.is_instance_of::<PyUnicodeEncodeError>(object.py()) {
+                    Kind::InvalidEncodingError.error(format!("{} is not valid Unicode: {error}", name()))
+                } else {
+                    error
+                }
+            })
+        };
+        let Ok(list) = object.cast::<PyList>() else {
+            return one(&object, &|| "the text".to_owned()).map(Self::Lines);
+        };
+        let sentences =
+            list.iter().enumerate().map(|(index, item)| one(&item, &|| format!("sentence {index}")));
+        sentences.collect::<PyResult<_>>().map(Self::Sentences)
+    }
+}
+
+impl PyText {
+    /// Call `work` with the text.
+    fn with<T>(&self, work: impl FnOnce(Text<'_>) -> T) -> T {
+        match self {
+            Self::Lines(text) => work(Text::Lines(text)),
+            Self::Sentences(sentences) => {
+                let sentences: Vec<&str> = sentences.iter().map(|sentence| &**sentence).collect();
+                work(Text::Sentences(&sentences))
+            }
+        }
+    }
+}
+
+fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>, name: &str) -> PyResult<&'a [T]> {
+    array.as_slice().map_err(|_| Kind::ShapeError.error(format!("{name} must be contiguous")))
+}
+
+fn checked<'a>(ids: &'a [u32], offsets: &'a [i64]) -> PyResult<(&'a [u32], &'a [i64])> {
+    raise(ferrolm_ngram::check_offsets(offsets, ids.len()))?;
+    Ok((ids, offsets))
+}
+
+#[pyclass(frozen, name = "NgramCounts", module = "ferrolm._rust")]
+struct PyCounts(Counts);
+
+#[pymethods]
+impl PyCounts {
+    #[staticmethod]
+    fn of_text(py: Python<'_>, text: PyText, orders: Vec<usize>) -> PyResult<Self> {
+        raise(enter(py, |cancel| {
+            let mut words = WordTable::new();
+            let corpus = text.with(|text| text::read(text, &mut words, None, Reserved::Plain, cancel))?;
+            Counts::of(&corpus, Some(words), &orders, cancel).map(Self)
+        })?)
+    }
+
+    #[staticmethod]
+    fn of_ids(
+        py: Python<'_>,
+        ids: PyReadonlyArray1<'_, u32>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        orders: Vec<usize>,
+    ) -> PyResult<Self> {
+        let (ids, offsets) = (slice(&ids, "ids")?, slice(&offsets, "offsets")?);
+        raise(enter(py, |cancel| {
+            Counts::of(&Corpus::from_all_ids(ids, offsets)?, None, &orders, cancel).map(Self)
+        })?)
+    }
+
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        raise(enter(py, |cancel| Counts::load(&path, cancel).map(Self))?)
+    }
+
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        raise(enter(py, |cancel| self.0.save(&path, cancel))?)
+    }
+
+    fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
+        raise(enter(py, |_| self.0.merge(&other.0).map(Self))?)
+    }
+
+    fn orders(&self) -> Vec<usize> {
+        self.0.orders.iter().map(|order| usize::from(order.order)).collect()
+    }
+
+    fn sizes(&self) -> Vec<usize> {
+        self.0.orders.iter().map(OrderCounts::len).collect()
+    }
+
+    fn tokens(&self) -> u64 {
+        self.0.tokens
+    }
+
+    fn words(&self) -> Option<Vec<&str>> {
+        self.0.words.as_ref().map(|words| words.iter().collect())
+    }
+
+    /// Keys, flat, and counts of an order.
+    #[expect(clippy::type_complexity, reason = "two arrays")]
+    fn arrays<'py>(
+        &self,
+        py: Python<'py>,
+        order: usize,
+    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>)> {
+        let counts = self.find(order)?;
+        Ok((PyArray1::from_slice(py, &counts.keys), PyArray1::from_slice(py, &counts.counts)))
+    }
+
+    fn get_words(&self, ngram: Vec<PyBackedStr>) -> PyResult<u64> {
+        let counts = self.find(ngram.len())?;
+        let numbers = self.0.words.as_ref().map(|words| ngram.iter().map(|word| words.get(word)).collect());
+        Ok(numbers.flatten().map_or(0, |numbers: Vec<u32>| counts.get(&numbers)))
+    }
+
+    fn get_ids(&self, ngram: Vec<u32>) -> PyResult<u64> {
+        Ok(self.find(ngram.len())?.get(&ngram))
+    }
+
+    /// Flat keys and counts of the `number` most frequent n-grams.
+    fn most_common(&self, py: Python<'_>, number: usize, order: usize) -> PyResult<(Vec<u32>, Vec<u64>)> {
+        let counts = self.find(order)?;
+        Ok(enter_brief(py, |_| {
+            let places = counts.most_common(number);
+            let keys = places.iter().flat_map(|&place| counts.key(place).iter().copied()).collect();
+            (keys, places.iter().map(|&place| counts.counts[place]).collect())
+        }))
+    }
+}
+
+impl PyCounts {
+    fn find(&self, order: usize) -> PyResult<&OrderCounts> {
+        let missing = || {
+            let message = format!("order is {order}, but the counted orders are {:?}", self.orders());
+            Kind::InvalidArgumentError.error(message)
+        };
+        self.0.order(order).ok_or_else(missing)
+    }
+}
+
+/// What training reports of an order: n-grams seen and kept, discounts, why the fallback was used.
+type PyReport = (usize, usize, [f64; 3], Option<String>);
+
+fn report(report: OrderReport) -> PyReport {
+    (report.seen, report.kept, report.discounts, report.fallback)
+}
+
+/// log10, log10 of unknown words, tokens, unknown words.
+type PyTotal = (f64, f64, u64, u64);
+
+fn total(total: Total) -> PyTotal {
+    (total.log10, total.log10_unknown, total.tokens, total.unknown)
+}
+
+#[pyclass(frozen, name = "NgramModel", module = "ferrolm._rust")]
+struct PyModel(Arc<Model>);
+
+#[pymethods]
+impl PyModel {
+    #[staticmethod]
+    fn train_text(
+        py: Python<'_>,
+        text: PyText,
+        skip_symbols: bool,
+        order: usize,
+        prune: Vec<u32>,
+        interpolate_unigrams: bool,
+        discount_fallback: Option<[f64; 3]>,
+    ) -> PyResult<(Self, Vec<PyReport>)> {
+        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let trained = enter(py, |cancel| {
+            text.with(|text| ferrolm_ngram::train::from_text(text, skip_symbols, &options, cancel))
+        })?;
+        let (model, reports) = raise(trained)?;
+        Ok((Self(Arc::new(model)), reports.into_iter().map(report).collect()))
+    }
+
+    #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "the options of training, each named in Python")]
+    fn train_ids(
+        py: Python<'_>,
+        ids: PyReadonlyArray1<'_, u32>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        vocab_size: u32,
+        order: usize,
+        prune: Vec<u32>,
+        interpolate_unigrams: bool,
+        discount_fallback: Option<[f64; 3]>,
+    ) -> PyResult<(Self, Vec<PyReport>)> {
+        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let (ids, offsets) = (slice(&ids, "ids")?, slice(&offsets, "offsets")?);
+        let trained =
+            enter(py, |cancel| ferrolm_ngram::train::from_ids(ids, offsets, vocab_size, &options, cancel))?;
+        let (model, reports) = raise(trained)?;
+        Ok((Self(Arc::new(model)), reports.into_iter().map(report).collect()))
+    }
+
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf, mmap: bool) -> PyResult<Self> {
+        let model = raise(enter(py, |cancel| ferrolm_ngram::load(&path, mmap, cancel))?)?;
+        Ok(Self(Arc::new(model)))
+    }
+
+    fn save_arpa(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        raise(enter(py, |cancel| ferrolm_ngram::arpa::save(&self.0, &path, cancel))?)
+    }
+
+    fn save_flm(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        raise(enter(py, |cancel| ferrolm_ngram::flm::save(&self.0, &path, cancel))?)
+    }
+
+    fn order(&self) -> usize {
+        self.0.order()
+    }
+
+    fn counts(&self) -> Vec<usize> {
+        self.0.counts()
+    }
+
+    fn is_ids(&self) -> bool {
+        self.0.vocabulary().is_ids()
+    }
+
+    fn vocab_size(&self) -> u32 {
+        self.0.vocabulary().size()
+    }
+
+    /// The numbers of `<unk>`, `<s>` and `</s>`.
+    fn special_ids(&self) -> (u32, u32, u32) {
+        let vocabulary = self.0.vocabulary();
+        (vocabulary.unk(), vocabulary.bos(), vocabulary.eos())
+    }
+
+    fn number(&self, word: &str) -> Option<u32> {
+        self.0.vocabulary().number(word).filter(|&number| self.0.vocabulary().is_kept(number))
+    }
+
+    fn word(&self, number: u32) -> PyResult<String> {
+        let vocabulary = self.0.vocabulary();
+        if number >= vocabulary.size() {
+            let message = format!("the id is {number}, but the vocabulary has {}", vocabulary.size());
+            return Err(Kind::InvalidArgumentError.error(message));
+        }
+        Ok(vocabulary.text(number).into_owned())
+    }
+
+    /// Numbers of the words of a sentence, split on white space; that of `<unk>` for unknown ones.
+    fn numbers(&self, sentence: &str) -> Vec<u32> {
+        let vocabulary = self.0.vocabulary();
+        text::split(sentence).map(|word| vocabulary.outer(vocabulary.inner_of(word))).collect()
+    }
+
+    /// Scoring a sentence takes a microsecond or so: the interpreter is not released.
+    fn score(&self, sentence: &str, begin: bool, end: bool) -> f32 {
+        self.0.score(sentence, Ends { begin, end })
+    }
+
+    /// (log10, length, unknown) of each word.
+    fn full_scores(&self, sentence: &str, begin: bool, end: bool) -> Vec<(f32, u32, bool)> {
+        let scores = self.0.full_scores(sentence, Ends { begin, end });
+        scores.into_iter().map(|(score, unknown)| (score.log10, score.length, unknown)).collect()
+    }
+
+    fn total_text(&self, py: Python<'_>, text: PyText, begin: bool, end: bool) -> PyResult<PyTotal> {
+        let ends = Ends { begin, end };
+        let sums = enter(py, |cancel| text.with(|text| self.0.total(&text::sentences(text), ends, cancel)))?;
+        sums.map(total).map_err(ToPyErr::to_py_err)
+    }
+
+    fn totals_ids(
+        &self,
+        py: Python<'_>,
+        ids: PyReadonlyArray1<'_, u32>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<Vec<PyTotal>> {
+        let (ids, offsets) = checked(slice(&ids, "ids")?, slice(&offsets, "offsets")?)?;
+        let sums = enter(py, |cancel| self.0.totals(ids, offsets, Ends { begin, end }, cancel))?;
+        Ok(sums.map_err(ToPyErr::to_py_err)?.into_iter().map(total).collect())
+    }
+
+    fn score_ids_batch<'py>(
+        &self,
+        py: Python<'py>,
+        ids: PyReadonlyArray1<'_, u32>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (ids, offsets) = checked(slice(&ids, "ids")?, slice(&offsets, "offsets")?)?;
+        let sums = enter(py, |cancel| self.0.totals(ids, offsets, Ends { begin, end }, cancel))?;
+        let scores: Vec<f64> = sums.map_err(ToPyErr::to_py_err)?.into_iter().map(|sum| sum.log10).collect();
+        Ok(scores.into_pyarray(py))
+    }
+
+    fn token_scores<'py>(
+        &self,
+        py: Python<'py>,
+        ids: PyReadonlyArray1<'_, u32>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let (ids, offsets) = checked(slice(&ids, "ids")?, slice(&offsets, "offsets")?)?;
+        let scores = enter(py, |cancel| self.0.token_scores(ids, offsets, Ends { begin, end }, cancel))?;
+        Ok(scores.map_err(ToPyErr::to_py_err)?.into_pyarray(py))
+    }
+
+    /// Natural logarithms for every number after the context, which begins a sentence if `begin`.
+    fn next_logprobs<'py>(
+        &self,
+        py: Python<'py>,
+        context: Vec<u32>,
+        begin: bool,
+    ) -> Bound<'py, PyArray1<f32>> {
+        enter_brief(py, |_| self.0.next_logprobs(self.0.context(&context, begin))).into_pyarray(py)
+    }
+
+    fn begin_state(&self) -> PyState {
+        PyState { model: Arc::clone(&self.0), state: self.0.begin_state() }
+    }
+
+    fn null_state(&self) -> PyState {
+        PyState { model: Arc::clone(&self.0), state: self.0.null_state() }
+    }
+
+    /// (log10, length, unknown) of a word after a state, and the state after it.
+    fn step(&self, state: &PyState, word: &str) -> PyResult<(f32, u32, bool, PyState)> {
+        if !Arc::ptr_eq(&self.0, &state.model) {
+            return Err(Kind::InvalidArgumentError.error("the state belongs to another model"));
+        }
+        let inner = self.0.vocabulary().inner_of(word);
+        let (score, next) = self.0.step(state.state, inner);
+        let unknown = inner == self.0.vocabulary().inner_unk();
+        Ok((score.log10, score.length, unknown, PyState { model: Arc::clone(&self.0), state: next }))
+    }
+}
+
+/// The context of the next word: which words of the past matter.
+#[pyclass(frozen, name = "NgramState", module = "ferrolm._rust")]
+struct PyState {
+    model: Arc<Model>,
+    state: State,
+}
+
+#[pymethods]
+impl PyState {
+    fn __len__(&self) -> usize {
+        self.state.len()
+    }
+
+    /// The numbers of the remembered words, the latest first.
+    fn words(&self) -> Vec<u32> {
+        let inner = self.model.state_words(self.state);
+        inner.iter().rev().map(|&word| self.model.vocabulary().outer(word)).collect()
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyCounts>()?;
+    module.add_class::<PyModel>()?;
+    module.add_class::<PyState>()
 }

@@ -1,8 +1,372 @@
 //! Bindings of `ferrolm-sampling`.
 
-use pyo3::prelude::*;
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
-#[expect(clippy::unnecessary_wraps, reason = "the room is still empty")]
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ferrolm_base::Cancel;
+use ferrolm_sampling::{
+    Drawn, History, LogProbs, LogitBias, Logits, Params, RowInput, SamplingError, Values, entropy, philox,
+};
+use numpy::ndarray::Axis;
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::enter::{enter, enter_brief};
+use crate::errors::{Kind, ToPyErr};
+
+/// Logits from which a call is long enough to watch for Ctrl-C: some 5 ms of work.
+const LONG_CALL: usize = 1 << 23;
+
+/// Validated parameters of one row; `ferrolm.sampling.SamplingParams` holds one.
+#[pyclass(frozen, name = "RowParams", module = "ferrolm._rust")]
+struct RowParams(Arc<Params>);
+
+#[pymethods]
+impl RowParams {
+    #[new]
+    #[pyo3(signature = (*, temperature, top_k, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty, logit_bias, seed))]
+    #[expect(clippy::too_many_arguments, reason = "keywords, one for each field")]
+    fn new(
+        temperature: f64,
+        top_k: usize,
+        top_p: f64,
+        min_p: f64,
+        repetition_penalty: f64,
+        presence_penalty: f64,
+        frequency_penalty: f64,
+        logit_bias: Vec<(u32, f32)>,
+        seed: Option<u64>,
+    ) -> PyResult<Self> {
+        let params = Params {
+            temperature,
+            top_k,
+            top_p,
+            min_p,
+            repetition_penalty,
+            presence_penalty,
+            frequency_penalty,
+            logit_bias: LogitBias::new(logit_bias).map_err(ToPyErr::to_py_err)?,
+            seed,
+        };
+        params.validate().map_err(ToPyErr::to_py_err)?;
+        Ok(Self(Arc::new(params)))
+    }
+}
+
+/// One for all rows, or one for each.
+#[derive(FromPyObject)]
+enum OneOrMany {
+    One(Py<RowParams>),
+    Many(Vec<Py<RowParams>>),
+}
+
+impl OneOrMany {
+    fn rows(&self, batch: usize) -> Vec<Arc<Params>> {
+        match self {
+            Self::One(params) => vec![Arc::clone(&params.get().0); batch],
+            Self::Many(params) => params.iter().map(|params| Arc::clone(&params.get().0)).collect(),
+        }
+    }
+}
+
+/// A batch in one of the three formats; the two of 16 bits arrive as uint16.
+enum Batch<'py> {
+    Float32(PyReadonlyArray2<'py, f32>),
+    Float16(PyReadonlyArray2<'py, u16>),
+    BFloat16(PyReadonlyArray2<'py, u16>),
+}
+
+impl<'py> Batch<'py> {
+    fn extract(array: &Bound<'py, PyAny>, dtype: &str) -> PyResult<Self> {
+        Ok(match dtype {
+            "float32" => Self::Float32(array.extract()?),
+            "float16" => Self::Float16(array.extract()?),
+            "bfloat16" => Self::BFloat16(array.extract()?),
+            _ => {
+                return Err(Kind::ShapeError
+                    .error(format!("logits must be float32, float16 or bfloat16, found {dtype}")));
+            }
+        })
+    }
+
+    fn logits(&self) -> PyResult<Logits<'_>> {
+        match self {
+            Self::Float32(array) => borrow(array, Values::Float32),
+            Self::Float16(array) => borrow(array, Values::Float16),
+            Self::BFloat16(array) => borrow(array, Values::BFloat16),
+        }
+    }
+}
+
+/// Rows in place; they may lie apart, but each must be contiguous.
+fn borrow<'a, T: numpy::Element>(
+    array: &'a PyReadonlyArray2<'_, T>,
+    values: fn(&'a [T]) -> Values<'a>,
+) -> PyResult<Logits<'a>> {
+    let view = array.as_array();
+    let row = |row| view.index_axis_move(Axis(0), row).to_slice().map(values);
+    let rows: Option<Vec<_>> = (0..array.shape()[0]).map(row).collect();
+    let strided = || {
+        let (shape, strides) = (array.shape(), array.strides());
+        Kind::ShapeError.error(format!(
+            "the last dimension of logits must be contiguous, found shape {shape:?} with strides of {strides:?} bytes"
+        ))
+    };
+    Logits::new(rows.ok_or_else(strided)?, array.shape()[1]).map_err(ToPyErr::to_py_err)
+}
+
+type Ragged<'py> = (PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
+
+/// Row `row` of ids and offsets; empty without them.
+fn part<'a>(ragged: Option<&'a Ragged<'_>>, row: usize) -> PyResult<&'a [u32]> {
+    let Some((ids, offsets)) = ragged else { return Ok(&[]) };
+    let (ids, offsets) = (ids.as_slice()?, offsets.as_slice()?);
+    let bounds = offsets.get(row).zip(offsets.get(row + 1));
+    let found =
+        bounds.and_then(|(from, to)| ids.get(usize::try_from(*from).ok()?..usize::try_from(*to).ok()?));
+    found.ok_or_else(|| Kind::ShapeError.error(format!("tokens of the past have no row {row}")))
+}
+
+fn histories(
+    batch: usize,
+    prompt: Option<&Ragged<'_>>,
+    generated: Option<&Ragged<'_>>,
+) -> PyResult<Vec<History>> {
+    (0..batch).map(|row| Ok(History::from_tokens(part(prompt, row)?, part(generated, row)?))).collect()
+}
+
+fn log_probs(name: Option<&str>) -> PyResult<LogProbs> {
+    match name {
+        None => Ok(LogProbs::None),
+        Some("raw") => Ok(LogProbs::Raw),
+        Some("processed") => Ok(LogProbs::Processed),
+        Some(other) => Err(Kind::InvalidArgumentError
+            .error(format!("logprobs must be None, 'raw' or 'processed', found {other:?}"))),
+    }
+}
+
+/// Leave the interpreter for as long as the logits take.
+fn leave<T: Send>(
+    py: Python<'_>,
+    logits: &Logits<'_>,
+    work: impl FnOnce(&Cancel) -> Result<T, SamplingError> + Send,
+) -> PyResult<T> {
+    let result = match logits.batch() * logits.vocab() {
+        0..LONG_CALL => enter_brief(py, work),
+        _ => enter(py, work)?,
+    };
+    result.map_err(ToPyErr::to_py_err)
+}
+
+type Tokens<'py> = (Bound<'py, PyArray1<u32>>, Option<Bound<'py, PyArray1<f32>>>);
+
+fn tokens<'py>(py: Python<'py>, drawn: &[Drawn], logprobs: LogProbs) -> Tokens<'py> {
+    let wanted = logprobs != LogProbs::None;
+    let ids = PyArray1::from_iter(py, drawn.iter().map(|drawn| drawn.token));
+    (ids, wanted.then(|| PyArray1::from_iter(py, drawn.iter().map(|drawn| drawn.logprob as f32))))
+}
+
+/// Ids [batch] and log-probabilities [batch] or None. `seeds` replaces the seeds of the parameters.
+#[pyfunction]
+#[pyo3(signature = (logits, dtype, params, *, prompt, history, seeds, steps, logprobs))]
+#[expect(clippy::too_many_arguments, reason = "keywords of one Python function")]
+fn sample<'py>(
+    py: Python<'py>,
+    logits: &Bound<'py, PyAny>,
+    dtype: &str,
+    params: OneOrMany,
+    prompt: Option<Ragged<'py>>,
+    history: Option<Ragged<'py>>,
+    seeds: Option<PyReadonlyArray1<'py, u64>>,
+    steps: PyReadonlyArray1<'py, u64>,
+    logprobs: Option<&str>,
+) -> PyResult<Tokens<'py>> {
+    let batch = Batch::extract(logits, dtype)?;
+    let (logits, logprobs) = (batch.logits()?, log_probs(logprobs)?);
+    let params = params.rows(logits.batch());
+    let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
+    let seeds = seeds.map(|seeds| seeds.to_vec()).transpose()?;
+    let seed = |row: usize, params: &Params| match &seeds {
+        Some(seeds) => Ok(seeds.get(row).copied().unwrap_or_default()),
+        None => params.seed.map_or_else(entropy, Ok),
+    };
+    let steps = steps.as_slice()?;
+    let rows = params.iter().zip(&histories).enumerate().map(|(row, (params, history))| {
+        Ok(RowInput {
+            params,
+            history,
+            seed: seed(row, params)?,
+            step: steps.get(row).copied().unwrap_or_default(),
+        })
+    });
+    let rows = rows.collect::<Result<Vec<_>, SamplingError>>().map_err(ToPyErr::to_py_err)?;
+    let drawn = leave(py, &logits, |cancel| ferrolm_sampling::sample(&logits, &rows, logprobs, cancel))?;
+    Ok(tokens(py, &drawn, logprobs))
+}
+
+/// float32 [batch, vocab]: what `sample` draws from.
+#[pyfunction]
+#[pyo3(signature = (logits, dtype, params, *, prompt, history))]
+fn filtered_probabilities<'py>(
+    py: Python<'py>,
+    logits: &Bound<'py, PyAny>,
+    dtype: &str,
+    params: OneOrMany,
+    prompt: Option<Ragged<'py>>,
+    history: Option<Ragged<'py>>,
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let batch = Batch::extract(logits, dtype)?;
+    let logits = batch.logits()?;
+    let params = params.rows(logits.batch());
+    let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
+    let rows: Vec<_> = params
+        .iter()
+        .zip(&histories)
+        .map(|(params, history)| RowInput { params, history, seed: 0, step: 0 })
+        .collect();
+    let mut out = vec![0.0; logits.batch() * logits.vocab()];
+    leave(py, &logits, |cancel| ferrolm_sampling::filtered_probabilities(&logits, &rows, &mut out, cancel))?;
+    PyArray1::from_vec(py, out).reshape([logits.batch(), logits.vocab()])
+}
+
+/// `count` seeds made from one.
+#[pyfunction]
+fn derived_seeds(seed: u64, count: u64) -> Vec<u64> {
+    (0..count).map(|index| philox::derived_seed(seed, index)).collect()
+}
+
+/// Numbers in [0, 1) for seeds and steps, as the draws use them.
+#[pyfunction]
+fn uniforms<'py>(
+    py: Python<'py>,
+    seeds: PyReadonlyArray1<'py, u64>,
+    steps: PyReadonlyArray1<'py, u64>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let pairs = seeds.as_slice()?.iter().zip(steps.as_slice()?);
+    Ok(PyArray1::from_iter(py, pairs.map(|(seed, step)| philox::uniform(*seed, *step))))
+}
+
+/// Drawing reads a snapshot, so that no lock is held while the pool works; accepting copies only if a draw is under
+/// way in another thread.
+#[pyclass(frozen, module = "ferrolm._rust")]
+struct Sampler(Mutex<Arc<ferrolm_sampling::Sampler>>);
+
+impl Sampler {
+    fn of(sampler: Result<ferrolm_sampling::Sampler, SamplingError>) -> PyResult<Self> {
+        sampler.map(|sampler| Self(Mutex::new(Arc::new(sampler)))).map_err(ToPyErr::to_py_err)
+    }
+
+    fn snapshot(&self) -> Arc<ferrolm_sampling::Sampler> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&mut ferrolm_sampling::Sampler) -> Result<(), SamplingError> + Send,
+    ) -> PyResult<()> {
+        let changed = py.detach(|| {
+            // The crate checks before it changes anything, so that a poisoned sampler is still whole.
+            change(Arc::make_mut(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        });
+        changed.map_err(ToPyErr::to_py_err)
+    }
+}
+
+#[pymethods]
+impl Sampler {
+    #[new]
+    fn new(params: Vec<Py<RowParams>>) -> PyResult<Self> {
+        let params = params.iter().map(|params| Arc::clone(&params.get().0));
+        Self::of(ferrolm_sampling::Sampler::new(params))
+    }
+
+    #[pyo3(signature = (logits, dtype, rows, logprobs))]
+    fn sample<'py>(
+        &self,
+        py: Python<'py>,
+        logits: &Bound<'py, PyAny>,
+        dtype: &str,
+        rows: Option<Vec<usize>>,
+        logprobs: Option<&str>,
+    ) -> PyResult<Tokens<'py>> {
+        let batch = Batch::extract(logits, dtype)?;
+        let (logits, logprobs) = (batch.logits()?, log_probs(logprobs)?);
+        let rows = rows.as_deref();
+        let sampler = self.snapshot();
+        let drawn = leave(py, &logits, |cancel| sampler.sample(&logits, rows, logprobs, cancel))?;
+        Ok(tokens(py, &drawn, logprobs))
+    }
+
+    fn accept(
+        &self,
+        py: Python<'_>,
+        tokens: PyReadonlyArray1<'_, u32>,
+        rows: Option<Vec<usize>>,
+    ) -> PyResult<()> {
+        let tokens = tokens.as_slice()?;
+        self.change(py, |sampler| sampler.accept(tokens, rows.as_deref()))
+    }
+
+    #[pyo3(signature = (row, params, prompt))]
+    fn reset(
+        &self,
+        py: Python<'_>,
+        row: usize,
+        params: Option<Py<RowParams>>,
+        prompt: PyReadonlyArray1<'_, u32>,
+    ) -> PyResult<()> {
+        let params = params.map(|params| Arc::clone(&params.get().0));
+        let prompt = prompt.as_slice()?;
+        self.change(py, |sampler| sampler.reset(row, params, prompt))
+    }
+
+    /// Seed and step of each row.
+    fn clocks(&self) -> PyResult<(Vec<u64>, Vec<u64>)> {
+        let sampler = self.snapshot();
+        let rows = (0..sampler.rows()).map(|row| sampler.row(row).map(|row| (row.seed, row.step)));
+        let pairs = rows.collect::<Result<Vec<_>, _>>().map_err(ToPyErr::to_py_err)?;
+        Ok(pairs.into_iter().unzip())
+    }
+
+    /// The history of each row: number of distinct tokens, and (tokens, times generated), rows one after the other.
+    #[expect(clippy::type_complexity, reason = "three arrays")]
+    fn histories<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Vec<usize>, Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u32>>)> {
+        let sampler = self.snapshot();
+        let (mut lengths, mut tokens, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        for row in 0..sampler.rows() {
+            let history = sampler.row(row).map_err(ToPyErr::to_py_err)?.history;
+            lengths.push(history.len());
+            tokens.extend(history.counts().map(|(token, _)| token));
+            counts.extend(history.counts().map(|(_, count)| count));
+        }
+        Ok((lengths, PyArray1::from_vec(py, tokens), PyArray1::from_vec(py, counts)))
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.snapshot().to_bytes())
+    }
+
+    #[staticmethod]
+    fn from_bytes(state: &[u8]) -> PyResult<Self> {
+        Self::of(ferrolm_sampling::Sampler::from_bytes(state))
+    }
+
+    fn __len__(&self) -> usize {
+        self.snapshot().rows()
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<RowParams>()?;
+    module.add_class::<Sampler>()?;
+    module.add_function(wrap_pyfunction!(sample, module)?)?;
+    module.add_function(wrap_pyfunction!(filtered_probabilities, module)?)?;
+    module.add_function(wrap_pyfunction!(derived_seeds, module)?)?;
+    module.add_function(wrap_pyfunction!(uniforms, module)?)
 }

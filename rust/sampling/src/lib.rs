@@ -1,1 +1,38 @@
-//! sampling
+//! From logits to the next token ids: penalties, temperature, top-k, top-p, min-p and a draw, in about one pass.
+//!
+//! A full sort of the vocabulary is never needed. One pass over a row keeps the maximum (and, when the mass of the
+//! whole row matters, the sum of exponentials) of each block of 256 logits; these bound the threshold that a filter
+//! will find, so that only the few blocks that can hold survivors are read again.
+//!
+//! - [`Params`]: what to do with a row, validated
+//! - [`Logits`]: a batch of rows in float32, float16 or bfloat16, borrowed
+//! - [`History`]: the tokens a row has seen, counted
+//! - [`sample`], [`filtered_probabilities`]: a batch, without state
+//! - [`Sampler`]: the same with parameters, history and step kept for each row
+//!
+//! A row's draw depends on its own logits, parameters, history, seed and step alone: not on the batch, not on the
+//! number of threads, and not on the instruction set (all levels compute the same bits).
+
+#![allow(clippy::float_cmp, reason = "equal logits are ties, and ties have rules here")]
+
+mod arch;
+mod batch;
+mod draw;
+mod error;
+mod history;
+mod kernels;
+mod logits;
+mod params;
+pub mod philox;
+mod row;
+mod sampler;
+mod scan;
+mod select;
+mod state;
+
+pub use batch::{Drawn, LogProbs, RowInput, filtered_probabilities, sample};
+pub use error::SamplingError;
+pub use history::History;
+pub use logits::{Logits, Values};
+pub use params::{GREEDY_BELOW, LogitBias, Params};
+pub use sampler::{Sampler, entropy};

@@ -6,6 +6,7 @@
 //! - [`model`]: pieces to tokens
 //! - [`post_processor`], [`truncation`], [`padding`]: from tokens of sequences to model inputs
 //! - [`decoder`]: tokens to text
+//! - [`train`]: learning a vocabulary from text
 //!
 //! [`pipeline`] puts them to work; for byte-level BPE it takes the fast path of `fast`, which is equal to the
 //! general one and tested to be.
@@ -24,6 +25,7 @@ pub mod post_processor;
 pub mod pre_tokenizer;
 pub mod split;
 pub mod tokenizer;
+pub mod train;
 pub mod truncation;
 pub mod unicode;
 

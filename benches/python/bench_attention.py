@@ -1,0 +1,83 @@
+"""Attention against torch's, one thread each: prefill, one token at a time, padded batches, tiny models.
+
+    pytest benches/python/bench_attention.py --benchmark-enable --benchmark-group-by=group
+
+`extra_info` has the floating-point operations (of the visible part) and the bytes of keys and values of a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import ferrolm
+from ferrolm.attention import scaled_dot_product_attention
+
+torch = pytest.importorskip("torch")
+
+LIBRARIES: dict[str, Callable[..., Any]] = {
+    "ferrolm": scaled_dot_product_attention,
+    "torch": torch.nn.functional.scaled_dot_product_attention,
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = ferrolm.num_threads(), torch.get_num_threads()
+    ferrolm.set_num_threads(1)
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        yield
+    ferrolm.set_num_threads(before[0])
+    torch.set_num_threads(before[1])
+
+
+def tensors(
+    batch: int, heads: int, kv_heads: int, q_len: int, k_len: int, depth: int, dtype: str
+) -> list[Any]:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(batch, heads, q_len, depth)] + [(batch, kv_heads, k_len, depth)] * 2
+    return [torch.randn(shape, generator=generator).to(getattr(torch, dtype)) for shape in shapes]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "depth", "length"),
+    [(12, 12, 64, 512), (12, 12, 64, 2048), (12, 12, 64, 8192), (32, 8, 128, 1024)],
+)
+@pytest.mark.benchmark(group="attention: causal prefill, float32", min_rounds=3)
+def test_prefill(benchmark: Any, library: str, heads: int, kv_heads: int, depth: int, length: int) -> None:
+    arguments = tensors(1, heads, kv_heads, length, length, depth, "float32")
+    benchmark.extra_info["flop"] = 2 * heads * length * (length + 1) * depth
+    benchmark(LIBRARIES[library], *arguments, is_causal=True, enable_gqa=heads != kv_heads)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("length", [16, 512, 4096, 32768])
+@pytest.mark.parametrize(("heads", "kv_heads", "depth"), [(12, 12, 64), (32, 8, 128)])
+@pytest.mark.benchmark(group="attention: one token")
+def test_decode(
+    benchmark: Any, library: str, heads: int, kv_heads: int, depth: int, length: int, dtype: str
+) -> None:
+    arguments = tensors(1, heads, kv_heads, 1, length, depth, dtype)
+    benchmark.extra_info["bytes"] = 2 * kv_heads * length * depth * arguments[0].element_size()
+    benchmark(LIBRARIES[library], *arguments, enable_gqa=heads != kv_heads)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("window", [None, 128])
+@pytest.mark.benchmark(group="attention: left-padded batch of 4", min_rounds=3)
+def test_padded_batch(benchmark: Any, library: str, window: int | None) -> None:
+    length = 1024
+    arguments = tensors(4, 12, 12, length, length, 64, "float32")
+    position = torch.arange(length)
+    distance = position[:, None] - position
+    seen = (distance >= 0) & (distance < (window or length))
+    padding = position >= torch.tensor([0, 256, 512, 768])[:, None]
+    # As transformers has it: padded queries see themselves.
+    mask = seen & padding[:, None, None, :] | (distance == 0)
+    benchmark.extra_info["flop"] = 4 * 12 * 64 * int(mask.sum())
+    benchmark(LIBRARIES[library], *arguments, attn_mask=mask)

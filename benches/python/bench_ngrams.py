@@ -1,0 +1,150 @@
+"""N-grams: counting, estimating and querying, beside Counter, scikit-learn and the kenlm module; one thread.
+
+Text: the books of the shared data, lower-cased, a sentence a line; 2 MB for the slow peers, 50 MB for ours alone.
+`extra_info` has bytes, words or queries of one round, so that rates can be made.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from shared_data import read_text, shared
+
+import ferrolm
+from ferrolm.ngram import NgramLM, _inputs, count
+
+WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^\sa-z0-9]")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    ferrolm.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def books() -> str:
+    text = read_text(shared("text/books/novels.jsonl.gz")) + read_text(shared("text/books/children.jsonl.gz"))
+    lines = (" ".join(WORD.findall(line)) for line in re.split(r"(?<=[.!?])\s+|\n\n+", text.lower()))
+    return "\n".join(line for line in lines if line)
+
+
+@pytest.fixture(scope="session")
+def part(books: str) -> str:
+    return books[: books.index("\n", 2_000_000)]
+
+
+def bench(benchmark: Any, call: Callable[[], Any], rounds: int = 3, **info: int) -> Any:
+    """CPU seconds of single calls: other work on the machine then counts less."""
+    benchmark._timer = time.process_time
+    benchmark.extra_info.update(info)
+    return benchmark.pedantic(call, rounds=rounds, warmup_rounds=1)
+
+
+def counted_by_counter(text: str, orders: tuple[int, ...]) -> list[Counter]:
+    lines = [line.split() for line in text.split("\n")]
+    grams = lambda k: (gram for words in lines for gram in zip(*(words[i:] for i in range(k)), strict=False))  # noqa: E731
+    return [Counter(grams(k)) for k in orders]
+
+
+@pytest.mark.benchmark(group="count orders 1-3, 2 MB")
+@pytest.mark.parametrize("library", ["ferrolm", "Counter", "scikit-learn"])
+def test_count(benchmark: Any, part: str, library: str) -> None:
+    lines = part.split("\n")
+    if library == "ferrolm":
+        counts = bench(benchmark, lambda: count(lines, (1, 2, 3)), bytes=len(part))
+        sizes = [len(counts.values(k)) for k in (1, 2, 3)]
+    elif library == "Counter":
+        counters = bench(benchmark, lambda: counted_by_counter(part, (1, 2, 3)), bytes=len(part))
+        sizes = [len(counter) for counter in counters]
+    else:
+        text = pytest.importorskip("sklearn.feature_extraction.text")
+        vectorizer = text.CountVectorizer(ngram_range=(1, 3), token_pattern=None, tokenizer=str.split)
+        matrix = bench(benchmark, lambda: vectorizer.fit_transform(lines), rounds=1, bytes=len(part))
+        sizes = [matrix.shape[1]]
+    assert sum(sizes) == len(count(lines, (1, 2, 3)))
+
+
+@pytest.mark.benchmark(group="count orders 1-5, 50 MB")
+def test_count_books(benchmark: Any, books: str) -> None:
+    bench(benchmark, lambda: count(books), rounds=2, bytes=len(books))
+
+
+@pytest.mark.benchmark(group="text to a model that answers, order 5, 50 MB")
+def test_train_books(benchmark: Any, books: str) -> None:
+    bench(
+        benchmark, lambda: NgramLM.train(books).score("it was the best of times"), rounds=2, bytes=len(books)
+    )
+
+
+@pytest.fixture(scope="session")
+def models(part: str, books: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A 5-gram model of 10 MB in both libraries, and held-out lines."""
+    ours = NgramLM.train(books[: books.index("\n", 10_000_000)])
+    path = tmp_path_factory.mktemp("models") / "books.arpa"
+    ours.save(path)
+    lines = books[-1_500_000:].split("\n")[1:]
+    return {"ours": ours, "path": path, "lines": lines, "words": sum(len(line.split()) + 1 for line in lines)}
+
+
+@pytest.fixture(scope="session")
+def kenlm_model(models: dict[str, Any]) -> Any:
+    return pytest.importorskip("kenlm").Model(str(models["path"]))
+
+
+@pytest.mark.benchmark(group="score held-out sentences one by one, 5-gram of 10 MB")
+@pytest.mark.parametrize("library", ["ferrolm", "ferrolm.compat.kenlm", "kenlm"])
+def test_score(benchmark: Any, models: dict[str, Any], library: str, request: pytest.FixtureRequest) -> None:
+    if library == "ferrolm":
+        score = models["ours"].score
+    elif library == "kenlm":
+        score = request.getfixturevalue("kenlm_model").score
+    else:
+        from ferrolm.compat import kenlm
+
+        score = kenlm.Model(str(models["path"])).score
+    lines = models["lines"]
+    bench(benchmark, lambda: [score(line) for line in lines], rounds=5, queries=models["words"])
+
+
+@pytest.mark.benchmark(group="full_scores of held-out sentences, 5-gram of 10 MB")
+@pytest.mark.parametrize("library", ["ferrolm", "kenlm"])
+def test_full_scores(
+    benchmark: Any, models: dict[str, Any], library: str, request: pytest.FixtureRequest
+) -> None:
+    model = models["ours"] if library == "ferrolm" else request.getfixturevalue("kenlm_model")
+    lines = models["lines"]
+    bench(
+        benchmark,
+        lambda: [list(model.full_scores(line)) for line in lines],
+        rounds=5,
+        queries=models["words"],
+    )
+
+
+@pytest.mark.benchmark(group="score held-out ids in a batch, 5-gram of 10 MB")
+def test_score_ids(benchmark: Any, models: dict[str, Any]) -> None:
+    model = models["ours"]
+    ids = _inputs.ids_only([np.array(model.ids(line), np.uint32) for line in models["lines"]])
+    bench(benchmark, lambda: model.score_ids_batch(ids), rounds=5, queries=models["words"])
+
+
+@pytest.mark.benchmark(group="distribution of the next word, 5-gram of 10 MB")
+def test_next_token_logprobs(benchmark: Any, models: dict[str, Any]) -> None:
+    benchmark(lambda: models["ours"].next_token_logprobs("it was the best of"))
+
+
+@pytest.mark.benchmark(group="load an ARPA file, 5-gram of 10 MB")
+@pytest.mark.parametrize("library", ["ferrolm", "kenlm"])
+def test_load_arpa(benchmark: Any, models: dict[str, Any], library: str) -> None:
+    path: Path = models["path"]
+    load = (
+        NgramLM.load if library == "ferrolm" else lambda path: pytest.importorskip("kenlm").Model(str(path))
+    )
+    bench(benchmark, lambda: load(path), rounds=1, bytes=path.stat().st_size)

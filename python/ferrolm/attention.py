@@ -1,0 +1,193 @@
+"""Scaled dot-product attention: ours on the CPU, torch's on the GPU.
+
+The scores of a call are never stored: keys are visited in blocks with a running softmax (Dao et al. 2022,
+"FlashAttention"), blocks that are masked whole are skipped, and grouped queries share one reading of their keys.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+import numpy as np
+
+from ferrolm import _rust
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["scaled_dot_product_attention"]
+
+Array = TypeVar("Array", "np.ndarray[Any, Any]", "torch.Tensor")
+_Array = Any  # an ndarray or a tensor, in functions that treat both alike
+_Options = tuple[bool, float | None, bool, bool, int | None, float | None]
+
+
+def scaled_dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    attn_mask: Array | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+    *,
+    causal_alignment: Literal["upper_left", "lower_right"] = "upper_left",
+    window: int | None = None,
+    softcap: float | None = None,
+) -> Array:
+    """``softmax(scale * query @ key.T + mask) @ value``, as ``torch.nn.functional.scaled_dot_product_attention``.
+
+    Args:
+        query: (..., heads, q_len, d), float32, or float16 (and, for tensors, bfloat16) computed in float32.
+            Any strides; a last axis that is not contiguous costs a copy. The result has the query's type.
+        key: (..., kv_heads, k_len, d), of the same type.
+        value: (..., kv_heads, k_len, dv), of the same type.
+        attn_mask: broadcasts to (..., heads, q_len, k_len). Boolean (True = attend), or added to the scores
+            (float32 or the query's type). May be given along with ``is_causal``, which torch forbids.
+        is_causal: query ``i`` sees keys ``0..=i`` (see ``causal_alignment``).
+        scale: 1/√d by default.
+        enable_gqa: let ``heads`` be a multiple of ``kv_heads``; keys and values are not expanded.
+        causal_alignment: where the diagonal lies if ``q_len`` is not ``k_len``: ``"upper_left"`` as in torch, or
+            ``"lower_right"``, where the last query sees all keys, as with a key/value cache. Windows follow it.
+        window: queries see only keys less than this many positions away: with ``is_causal`` the last ``window``
+            keys up to their own (``sliding_window`` of transformers).
+        softcap: scores become ``softcap * tanh(score / softcap)`` before masks are applied (Gemma 2).
+
+    Returns:
+        (..., heads, q_len, dv), new and contiguous. Queries that see no key get zeros, as in torch 2.5 and later.
+
+    Raises:
+        ShapeError: shapes or dtypes do not fit; the message names them.
+        InvalidArgumentError: ``scale``, ``window``, ``softcap`` or ``causal_alignment`` is out of range, or
+            a tensor would need a gradient: this is for inference.
+        InvalidTypeError: neither arrays nor tensors.
+
+    Tensors on a GPU go to torch's own kernel, where ``window`` becomes a mask and ``softcap`` is refused.
+
+    >>> query = np.zeros((1, 1, 2, 4), np.float32)
+    >>> value = np.arange(2, dtype=np.float32).reshape(1, 1, 2, 1)
+    >>> scaled_dot_product_attention(query, query, value, is_causal=True)[0, 0, :, 0]
+    array([0. , 0.5], dtype=float32)
+    """
+    if causal_alignment != "upper_left" and causal_alignment != "lower_right":
+        raise InvalidArgumentError(
+            f"causal_alignment is {causal_alignment!r}: expected 'upper_left' or 'lower_right'"
+        )
+    options = (is_causal, scale, enable_gqa, causal_alignment == "lower_right", window, softcap)
+    # A tensor cannot be at hand where torch has not been imported.
+    torch = sys.modules.get("torch")
+    result: Any
+    if isinstance(query, np.ndarray):
+        result = _on_cpu(np, query, key, value, attn_mask, options)
+        result = result if query.dtype == np.float32 else result.view(np.float16)
+    elif torch is None or not isinstance(query, torch.Tensor):
+        raise InvalidTypeError(f"query is a {type(query).__name__}: expected a numpy array or a torch tensor")
+    elif query.is_cpu:
+        if torch.is_grad_enabled():
+            _refuse_gradients(query, key, value, attn_mask)
+        result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, options))
+        result = result if query.dtype is torch.float32 else result.view(query.dtype)
+    else:
+        result = _on_device(torch, query, key, value, attn_mask, *options)
+    return cast(Array, result)
+
+
+def _on_cpu(
+    library: Any, query: _Array, key: _Array, value: _Array, mask: _Array | None, options: _Options
+) -> _Array:
+    """Attention of arrays or tensors of ``library`` as an array; 16-bit results come as their bits."""
+    kind = type(query)
+    if type(key) is not kind or type(value) is not kind or mask is not None:
+        _check_types(np.ndarray if library is np else library.Tensor, key=key, value=value, attn_mask=mask)
+    axes = query.ndim
+    if axes < 2 or key.ndim != axes or value.ndim != axes:
+        raise ShapeError(f"{_shapes(query, key, value)}: expected as many axes each, at least (length, d)")
+    if mask is not None:
+        mask = _checked_mask(library, mask, (*query.shape[:-1], key.shape[-2]))
+    if axes == 4:
+        return _rust.scaled_dot_product_attention(query, key, value, mask, *options)
+    shape = (*query.shape[:-1], value.shape[-1])
+    if axes > 4:
+        query, key, value, mask = _with_one_batch_axis(library, query, key, value, mask)
+    return _rust.scaled_dot_product_attention(query, key, value, mask, *options).reshape(shape)
+
+
+def _check_types(kind: type, **arrays: object) -> None:
+    for name, array in arrays.items():
+        if array is not None and not isinstance(array, kind):
+            raise InvalidTypeError(
+                f"{name} is a {type(array).__name__}: expected a {kind.__name__} like query"
+            )
+
+
+def _shapes(query: _Array, key: _Array, value: _Array) -> str:
+    shapes = (tuple(array.shape) for array in (query, key, value))
+    return "query, key and value have shapes {}, {} and {}".format(*shapes)
+
+
+def _checked_mask(library: Any, mask: _Array, expected: tuple[int, ...]) -> _Array:
+    if not 0 < mask.ndim <= len(expected):
+        raise ShapeError(
+            f"attn_mask has shape {tuple(mask.shape)}: expected one that broadcasts to {expected}"
+        )
+    if library is np:
+        return mask.astype(np.float32) if mask.dtype == np.float16 else mask
+    return mask.float() if mask.dtype in (library.float16, library.bfloat16) else mask
+
+
+def _with_one_batch_axis(
+    library: Any, query: _Array, key: _Array, value: _Array, mask: _Array | None
+) -> tuple[_Array, _Array, _Array, _Array | None]:
+    batch = query.shape[:-3]
+    if key.shape[:-3] != batch or value.shape[:-3] != batch:
+        raise ShapeError(f"{_shapes(query, key, value)}: expected the same batch axes")
+    size = math.prod(batch)
+    if mask is not None and mask.ndim > 3:
+        mask = library.broadcast_to(mask, (*batch, *mask.shape[-3:])).reshape(size, *mask.shape[-3:])
+    query, key, value = (array.reshape(size, *array.shape[-3:]) for array in (query, key, value))
+    return query, key, value, mask
+
+
+def _refuse_gradients(*tensors: Any) -> None:
+    if any(getattr(tensor, "requires_grad", False) for tensor in tensors):
+        raise InvalidArgumentError(
+            "an argument requires a gradient, which this function does not compute: call it under torch.no_grad(), "
+            "or use torch.nn.functional.scaled_dot_product_attention for training"
+        )
+
+
+def _on_device(
+    torch: Any,
+    query: _Array,
+    key: _Array,
+    value: _Array,
+    mask: _Array,
+    is_causal: bool,
+    scale: float | None,
+    enable_gqa: bool,
+    lower_right: bool,
+    window: int | None,
+    softcap: float | None,
+) -> Any:
+    """Torch's kernel, given a mask for what its arguments cannot say."""
+    if softcap is not None:
+        raise InvalidArgumentError(f"softcap is {softcap}: expected None for tensors on {query.device}")
+    q_len, k_len = query.shape[-2], key.shape[-2]
+    plain = window is None and not (is_causal and (mask is not None or (lower_right and q_len != k_len)))
+    if not plain:
+        shift = k_len - q_len if lower_right else 0
+        position = torch.arange(q_len, device=query.device)[:, None] + shift
+        distance = position - torch.arange(k_len, device=query.device)
+        seen = distance >= 0 if is_causal else torch.ones_like(distance, dtype=torch.bool)
+        if window is not None:
+            seen = seen & (distance.abs() < window)
+        if mask is None:
+            mask = seen
+        else:
+            mask = mask & seen if mask.dtype == torch.bool else mask.masked_fill(~seen, -math.inf)
+    return torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=is_causal and plain, scale=scale, enable_gqa=enable_gqa
+    )

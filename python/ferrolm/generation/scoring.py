@@ -1,0 +1,87 @@
+"""Log-probabilities that a model gives to a text of any length, by windows that slide over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ferrolm.errors import InvalidArgumentError
+from ferrolm.models import GPT2LMHeadModel
+
+__all__ = ["Score", "token_logprobs"]
+
+_LOGITS_AT_ONCE = 1 << 25  # 128 MiB of float32
+
+
+@dataclass(frozen=True)
+class Score:
+    """How probable a model finds a text: ``logprobs`` in nats of the tokens ``ids`` that were predicted.
+
+    >>> score = Score(np.array([5, 7]), np.log([0.5, 0.125]))
+    >>> score.num_tokens, round(score.perplexity, 6)
+    (2, 4.0)
+    """
+
+    ids: NDArray[np.int64]
+    logprobs: NDArray[np.float64]
+
+    @property
+    def logprob(self) -> float:
+        """Natural logarithm of the probability of the whole text."""
+        return float(self.logprobs.sum())
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.ids)
+
+    @property
+    def perplexity(self) -> float:
+        """Perplexity per token; 1 for no tokens."""
+        return float(np.exp(-self.logprobs.mean())) if len(self.ids) else 1.0
+
+    def __float__(self) -> float:
+        return self.logprob
+
+
+def token_logprobs(
+    model: GPT2LMHeadModel, ids: NDArray[np.int64], stride: int | None = None
+) -> NDArray[np.float64]:
+    """Natural log-probabilities of ``ids[1:]``, each given as many tokens before it as its window holds.
+
+    A window holds ``n_positions`` tokens; each begins ``stride`` tokens after the last (by default half a window)
+    and scores what the ones before it have not, so that each token is scored once, with at least
+    ``n_positions - stride`` tokens of context after the first window. The last window ends with the text, so it sees
+    a full context too. ``stride=n_positions`` is the rolling score of lm-evaluation-harness.
+    """
+    window = model.config.n_positions
+    stride = max(window // 2, 1) if stride is None else stride
+    if not 1 <= stride <= window:
+        raise InvalidArgumentError(f"stride is {stride}, expected 1 to {window} (n_positions)")
+    inputs, targets = torch.from_numpy(ids[:-1]), torch.from_numpy(ids[1:])
+    count = len(inputs)
+    window = min(window, count)
+    starts = [*range(0, count - window, stride), count - window] if count else []
+    logprobs = np.empty(count)
+    at_once = max(1, _LOGITS_AT_ONCE // max(1, window * model.config.vocab_size))
+    done = 0
+    for first in range(0, len(starts), at_once):
+        batch = starts[first : first + at_once]
+        scores = _window_logprobs(
+            model, *(torch.stack([t[s : s + window] for s in batch]) for t in (inputs, targets))
+        )
+        for start, row in zip(batch, scores, strict=True):
+            logprobs[done : start + window] = row[done - start :]
+            done = start + window
+    return logprobs
+
+
+@torch.inference_mode()
+def _window_logprobs(model: GPT2LMHeadModel, inputs: Tensor, targets: Tensor) -> NDArray[np.float64]:
+    logits = model(inputs.to(model.device)).logits.float()
+    losses = F.cross_entropy(logits.flatten(0, 1), targets.to(model.device).flatten(), reduction="none")
+    return -losses.view_as(inputs).double().cpu().numpy()  # type: ignore[no-any-return]

@@ -1,0 +1,53 @@
+"""`Stream`: a text that is being generated, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferrolm.generation.text_stream import TextStream
+
+__all__ = ["Stream"]
+
+
+class Stream(Iterator[str]):
+    """Pieces of a continuation, for `for`; made by `LanguageModel.stream`.
+
+    ids: token ids so far. finish_reason: None while there is more, then that of `Generation`.
+    """
+
+    def __init__(
+        self,
+        steps: Iterator[tuple[NDArray[np.intp], NDArray[np.int64]]],
+        text: TextStream,
+        eos: Collection[int],
+        active: NDArray[np.bool_],
+    ) -> None:
+        self.ids: list[int] = []
+        self.finish_reason: str | None = None
+        self._text = text
+        self._pieces = self._run(steps, eos, active)
+
+    def _run(
+        self,
+        steps: Iterator[tuple[NDArray[np.intp], NDArray[np.int64]]],
+        eos: Collection[int],
+        active: NDArray[np.bool_],
+    ) -> Iterator[str]:
+        ended = False
+        for _, ids in steps:
+            token = int(ids[0])
+            self.ids.append(token)
+            ended = token in eos
+            yield "" if ended else self._text.push(token)
+            active[0] &= not self._text.stopped
+        yield self._text.finish()
+        self.finish_reason = "stop" if self._text.stopped else "eos" if ended else "length"
+
+    def __next__(self) -> str:
+        for piece in self._pieces:
+            if piece:
+                return piece
+        raise StopIteration

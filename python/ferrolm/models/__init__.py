@@ -1,0 +1,53 @@
+"""Neural language models in torch, with checkpoints in the layout of the Hugging Face hub.
+
+    catalog.py      checkpoint folders by name: bundled with the package, on disk, or on the hub (needs no torch)
+    config.py       what shapes a model: `GPT2Config`, read from and written to config.json (needs no torch)
+    gpt2.py         the model: `GPT2Model`, and `GPT2LMHeadModel` with the language-model head
+    attention.py    the one place that chooses the attention kernel
+    cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
+    checkpoint.py   tensors of a checkpoint folder, checked on the way in, written atomically on the way out
+    auto.py         `load_causal_lm`: the architecture that a folder's config.json names
+
+The models need torch and safetensors: ``pip install 'ferrolm[torch]'``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ferrolm._extras import require
+from ferrolm.models.catalog import bundled, locate
+from ferrolm.models.config import GPT2Config
+
+if TYPE_CHECKING:
+    from ferrolm.models.auto import load_causal_lm
+    from ferrolm.models.cache import KeyValueCache
+    from ferrolm.models.gpt2 import CausalLMOutput, GPT2LMHeadModel, GPT2Model
+
+__all__ = [
+    "CausalLMOutput",
+    "GPT2Config",
+    "GPT2LMHeadModel",
+    "GPT2Model",
+    "KeyValueCache",
+    "bundled",
+    "load_causal_lm",
+    "locate",
+]
+
+_NEED_TORCH = {
+    "CausalLMOutput": "gpt2",
+    "GPT2LMHeadModel": "gpt2",
+    "GPT2Model": "gpt2",
+    "KeyValueCache": "cache",
+    "load_causal_lm": "auto",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEED_TORCH:
+        raise AttributeError(f"module 'ferrolm.models' has no attribute {name!r}")
+    require("torch", extra="torch", purpose="a neural language model")
+    value = globals()[name] = getattr(importlib.import_module(f"ferrolm.models.{_NEED_TORCH[name]}"), name)
+    return value

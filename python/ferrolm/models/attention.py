@@ -1,0 +1,64 @@
+"""The one place that chooses the attention kernel of the models: ours for inference on the CPU, else torch's."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ferrolm.attention import scaled_dot_product_attention
+
+__all__ = ["Visible", "attend"]
+
+_OURS = (torch.float32, torch.float16, torch.bfloat16)
+
+
+class Visible:
+    """The keys that each query sees: those up to its own position which are no padding.
+
+    The queries are the last of the keys. ``attention_mask`` [batch, keys] is nonzero for tokens, zero for padding.
+    """
+
+    def __init__(self, queries: int, keys: int, attention_mask: Tensor | None) -> None:
+        self.queries, self.keys = queries, keys
+        self.tokens = (
+            None if attention_mask is None else attention_mask[:, None, None, :].bool()
+        )  # [batch, 1, 1, keys]
+        self._mask: Tensor | None = None
+
+    def mask(self, device: torch.device) -> Tensor | None:
+        """Boolean [batch or 1, 1, queries, keys], made once for all layers; None where torch's ``is_causal`` says it.
+
+        Padding attends to itself here, because a softmax over nothing can be NaN, and would spread.
+        """
+        if self.tokens is None and self.queries in (1, self.keys):
+            return None
+        if self._mask is None:
+            key = torch.arange(self.keys, device=device)
+            position = key[self.keys - self.queries :, None]
+            seen = key <= position
+            self._mask = seen[None, None] if self.tokens is None else (seen & self.tokens) | (key == position)
+        return self._mask
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, visible: Visible, *, scale: float, dropout: float = 0.0
+) -> Tensor:
+    """Causal attention of a query [batch, heads, queries, head_dim] to keys and values [batch, heads, keys, head_dim]."""
+    causal = visible.queries > 1
+    if _ours(query, dropout):
+        return scaled_dot_product_attention(
+            query, key, value, visible.tokens, is_causal=causal, scale=scale, causal_alignment="lower_right"
+        )
+    mask = visible.mask(query.device)
+    return F.scaled_dot_product_attention(
+        query, key, value, mask, dropout, causal and mask is None, scale=scale
+    )
+
+
+def _ours(query: Tensor, dropout: float) -> bool:
+    return (
+        query.device.type == "cpu"
+        and query.dtype in _OURS
+        and not (query.requires_grad or dropout or torch.compiler.is_compiling())
+    )

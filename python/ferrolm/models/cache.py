@@ -1,0 +1,71 @@
+"""`KeyValueCache`: the keys and values of the tokens already seen, so that a new token costs one row of work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from ferrolm.models.config import GPT2Config
+
+__all__ = ["KeyValueCache"]
+
+
+class KeyValueCache:
+    """Keys and values of every layer, [batch, heads, capacity, head_dim] each, of which ``length`` are filled.
+
+    The buffers are made when the first keys arrive (which tell batch, dtype and device) and double when they are full,
+    up to ``n_positions``; a left-padded batch may need more, because padding takes room but no position.
+
+    >>> import torch
+    >>> from ferrolm.models import GPT2Config
+    >>> cache = KeyValueCache(GPT2Config(n_layer=1, n_positions=8, n_embd=4, n_head=2), capacity=2)
+    >>> keys, values = cache.update(0, torch.zeros(3, 2, 5, 2), torch.zeros(3, 2, 5, 2))
+    >>> keys.shape, cache.length, cache.capacity
+    (torch.Size([3, 2, 5, 2]), 5, 8)
+    """
+
+    def __init__(self, config: GPT2Config, capacity: int = 64) -> None:
+        self.max_length = config.n_positions
+        self.capacity = max(capacity, 1)
+        self._layers: list[tuple[Tensor, Tensor] | None] = [None] * config.n_layer
+        self._lengths = [0] * config.n_layer
+
+    @property
+    def length(self) -> int:
+        """Positions that every layer has filled."""
+        return self._lengths[-1]
+
+    def update(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Append ``keys`` and ``values``, [batch, heads, new, head_dim]; returns views of all kept so far."""
+        start = self._lengths[layer]
+        end = start + keys.shape[2]
+        buffers = self._layers[layer]
+        if buffers is None or end > buffers[0].shape[2]:
+            buffers = self._layers[layer] = self._grown(buffers, keys, start, end)
+        for buffer, new in zip(buffers, (keys, values), strict=True):
+            buffer[:, :, start:end] = new
+        self._lengths[layer] = end
+        return buffers[0][:, :, :end], buffers[1][:, :, :end]
+
+    def _grown(
+        self, old: tuple[Tensor, Tensor] | None, like: Tensor, filled: int, needed: int
+    ) -> tuple[Tensor, Tensor]:
+        while self.capacity < needed:
+            self.capacity *= 2
+        if needed <= self.max_length:
+            self.capacity = min(self.capacity, self.max_length)
+        batch, heads, _, head_dim = like.shape
+        keys, values = (like.new_empty(batch, heads, self.capacity, head_dim) for _ in range(2))
+        if old is not None:
+            keys[:, :, :filled] = old[0][:, :, :filled]
+            values[:, :, :filled] = old[1][:, :, :filled]
+        return keys, values
+
+    def select(self, rows: Tensor) -> None:
+        """Keep the batch rows ``rows`` (int64, repeats allowed), in that order."""
+        self._layers = [None if pair is None else (pair[0][rows], pair[1][rows]) for pair in self._layers]
+
+    def __repr__(self) -> str:
+        return f"KeyValueCache(layers={len(self._layers)}, length={self.length}, capacity={self.capacity})"

@@ -1,0 +1,149 @@
+"""Checkpoint folders in the layout of the Hugging Face hub: config.json, model.safetensors.
+
+Reads one safetensors file, a sharded one with its index, or pytorch_model.bin (tensors only: nothing is unpickled
+that could run code), and copies the tensors into the model, so that a file replaced later changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ferrolm._extras import require
+from ferrolm.errors import FileAccessError, InvalidFileError, MissingFileError
+
+__all__ = ["Tensors", "fill", "read_tensors", "save", "write_atomically"]
+
+_SINGLE = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+# Older checkpoints store the causal mask, which is no weight.
+_NOT_WEIGHTS = re.compile(r"(^|\.)attn\.(bias|masked_bias)$")
+_PREFIX = "transformer."
+
+
+@dataclass
+class Tensors:
+    """The tensors of a checkpoint by name, and the path that errors name."""
+
+    path: Path
+    by_name: dict[str, Tensor]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the weights: that of the first floating-point tensor."""
+        return next((t.dtype for t in self.by_name.values() if t.is_floating_point()), torch.float32)
+
+
+def read_tensors(directory: Path | str) -> Tensors:
+    """All tensors of the checkpoint in ``directory``; raises `MissingFileError` and `InvalidFileError`."""
+    folder = Path(directory)
+    path = next((folder / name for name in _SINGLE if (folder / name).is_file()), None)
+    if path is None:
+        raise MissingFileError(f"{folder} has no weights; expected one of {', '.join(_SINGLE)}")
+    by_name: dict[str, Tensor] = {}
+    for part in _shards(path) if path.suffix == ".json" else [path]:
+        by_name.update(_read_file(part))
+    return Tensors(path, by_name)
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidFileError(f"{index} is not an index of shards with a weight_map: {error!r}") from None
+    for name in names:
+        # A name from the file must not lead out of the folder.
+        if not isinstance(name, str) or Path(name).name != name:
+            raise InvalidFileError(f"{index}: weight_map names {name!r}, expected a file beside it")
+    return [index.parent / name for name in names]
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise MissingFileError(f"{path} does not exist, though the index beside it names it")
+    try:
+        if path.suffix == ".safetensors":
+            safetensors = require("safetensors.torch", extra="torch", purpose="reading a checkpoint")
+            return dict(safetensors.load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise FileAccessError(f"{path} cannot be read: {error}") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InvalidFileError(f"{path} is not a file of tensors: {error}") from None
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":  # derives from Exception alone
+            raise
+        raise InvalidFileError(f"{path} is not a safetensors file: {error}") from None
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise InvalidFileError(f"{path} holds a {type(content).__name__}, expected tensors by name")
+    return content
+
+
+def fill(model: nn.Module, source: Tensors) -> None:
+    """Copy the tensors into the parameters of ``model`` (converting the dtype), all of which must be there.
+
+    The prefix ``transformer.`` may be absent, and the head too where it is tied.
+    """
+    parameters = dict(model.named_parameters())  # lists a tied head once, under the embedding's name
+    tied = model.state_dict().keys() - parameters.keys()
+    found = {
+        _canonical(name): tensor for name, tensor in source.by_name.items() if not _NOT_WEIGHTS.search(name)
+    }
+    problems = [f"{name} is missing" for name in parameters.keys() - found.keys()]
+    problems += [f"{name} is not expected" for name in found.keys() - parameters.keys() - tied]
+    for name in parameters.keys() & found.keys():
+        have, want = list(found[name].shape), list(parameters[name].shape)
+        if have != want:
+            problems.append(f"{name} has shape {have}, expected {want}")
+    if problems:
+        shown = "; ".join(sorted(problems)[:8]) + (
+            f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
+        )
+        raise InvalidFileError(f"{source.path} does not fit its config.json: {shown}")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(found[name])
+
+
+def _canonical(name: str) -> str:
+    return name if name.startswith((_PREFIX, "lm_head.")) else _PREFIX + name
+
+
+def save(model: nn.Module, config: dict[str, Any], directory: Path | str) -> None:
+    """Write ``model``'s parameters (a tied head once) and ``config`` into ``directory``, made when absent."""
+    safetensors = require("safetensors.torch", extra="torch", purpose="writing a checkpoint")
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
+    dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
+    write_atomically(folder / "model.safetensors", safetensors.save(tensors, metadata={"format": "pt"}))
+    text = json.dumps({**config, "dtype": dtype}, indent=2, sort_keys=True) + "\n"
+    write_atomically(folder / "config.json", text.encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` so that a reader, or a crash, sees the old file or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise FileAccessError(f"{path} cannot be written: {error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,346 @@
+"""N-gram language models: interpolated modified Kneser-Ney, estimated as KenLM's ``lmplz`` does."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ferrolm import _rust
+from ferrolm.errors import InvalidArgumentError
+from ferrolm.ngram._inputs import Ids, ids_only, text_or_ids
+
+__all__ = ["DiscountFallbackWarning", "NgramLM", "OrderReport", "TextScore"]
+
+
+class DiscountFallbackWarning(UserWarning):
+    """The discounts of an order could not be estimated; the message says which order and why."""
+
+
+class OrderReport(NamedTuple):
+    """What training found at one order."""
+
+    order: int
+    seen: int
+    """Distinct n-grams in the text."""
+    kept: int
+    """Those left after pruning."""
+    discounts: tuple[float, float, float]
+    """Subtracted from counts of 1, of 2, and of 3 or more."""
+    fallback: str | None
+    """Why the discounts are those of ``discount_fallback``; None if they were estimated."""
+
+
+class TextScore(NamedTuple):
+    """The score of a text: sums over all its words and end markers."""
+
+    log10: float
+    """Sum of the log10 probabilities."""
+    log10_unknown: float
+    """The part of the sum that unknown words have."""
+    num_tokens: int
+    """Words, unknown ones included, and end markers."""
+    num_unknown: int
+
+    @property
+    def perplexity(self) -> float:
+        """10 to the mean negative log10 probability; not a number for an empty text."""
+        return _perplexity(self.log10, self.num_tokens)
+
+    @property
+    def perplexity_without_unknown(self) -> float:
+        """The perplexity over known words only (they still have unknown ones in their contexts)."""
+        return _perplexity(self.log10 - self.log10_unknown, self.num_tokens - self.num_unknown)
+
+    @property
+    def bits_per_token(self) -> float:
+        """Mean negative log2 probability."""
+        return -self.log10 * math.log2(10) / self.num_tokens if self.num_tokens else math.nan
+
+    def bits_per_byte(self, num_bytes: int) -> float:
+        """Negative log2 probability per byte, for a text of ``num_bytes`` bytes: comparable between tokenizers."""
+        return -self.log10 * math.log2(10) / num_bytes
+
+
+def _perplexity(log10: float, tokens: int) -> float:
+    try:
+        return 10.0 ** (-log10 / tokens) if tokens else math.nan
+    except OverflowError:
+        return math.inf
+
+
+class NgramLM:
+    """A back-off n-gram language model over words or over token ids.
+
+    Numbers of words ("ids" in what follows): in a model over words `<unk>` is 0, `<s>` 1, `</s>` 2, then words as they
+    first appeared; in a model over ids they are the ids, followed by ``unk_id``, ``bos_id`` and ``eos_id``.
+    """
+
+    def __init__(self, core: _rust.NgramModel, report: tuple[OrderReport, ...] = ()) -> None:
+        self._core = core
+        self._report = report
+
+    @classmethod
+    def train(
+        cls,
+        sentences_or_ids: Any,
+        order: int = 5,
+        *,
+        prune: int | Sequence[int] = 0,
+        discount_fallback: tuple[float, float, float] | None = (0.5, 1.0, 1.5),
+        interpolate_unigrams: bool = True,
+        skip_symbols: bool = False,
+        vocab_size: int | None = None,
+    ) -> NgramLM:
+        """Estimate an interpolated modified Kneser-Ney model, with the results of KenLM's ``lmplz``.
+
+        ``sentences_or_ids``: text or ids as `ferrolm.ngram.count` takes them. Each sentence (document, sequence of
+        ids) is counted with ``<s>`` before and ``</s>`` after it.
+
+        - ``order``: length of the longest n-grams, 1 to 32.
+        - ``prune``: leave out n-grams that occur at most this often; one threshold per order from 1 on, never
+          falling, the last one for all orders that follow: ``(0, 0, 1)`` drops trigrams and longer seen once.
+        - ``discount_fallback``: discounts for counts 1, 2 and 3+ at orders where they cannot be estimated because the
+          text is small or artificial; a `DiscountFallbackWarning` says which and why. None makes that an error.
+        - ``interpolate_unigrams``: unknown words share the smoothing mass with all words; False gives it to
+          ``<unk>`` alone, as SRILM does.
+        - ``skip_symbols``: skip the words ``<s>``, ``</s>`` and ``<unk>`` in the text, which are an error otherwise.
+        - ``vocab_size``: for ids only, all ids are below this (default: the largest id plus one). Ids that never
+          occur get a share of the smoothing mass.
+
+        Chen and Goodman (1998); Heafield et al. (2013), "Scalable Modified Kneser-Ney Language Model Estimation".
+
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")  # two sentences are too few to estimate discounts from
+        ...     model = NgramLM.train(["the cat sat", "the dog sat"], order=2)
+        >>> model.score("the cat sat") > model.score("sat the cat")
+        True
+        """
+        thresholds = [prune] if isinstance(prune, int) else list(prune)
+        if order < 1 or any(not isinstance(t, int) or not 0 <= t < 1 << 32 for t in thresholds):
+            raise InvalidArgumentError(
+                f"order is {order} and prune {prune}, but must be positive and not negative"
+            )
+        _check_fallback(discount_fallback)
+        options = (order, thresholds, interpolate_unigrams, discount_fallback)
+        source = text_or_ids(sentences_or_ids)
+        if isinstance(source, Ids):
+            size = _vocab_size(source, vocab_size)
+            core, reports = _rust.NgramModel.train_ids(source.ids, source.offsets, size, *options)
+        else:
+            if vocab_size is not None:
+                raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
+            core, reports = _rust.NgramModel.train_text(source, skip_symbols, *options)
+        report = tuple(
+            OrderReport(k, seen, kept, (d[0], d[1], d[2]), why)
+            for k, (seen, kept, d, why) in enumerate(reports, 1)
+        )
+        for entry in report:
+            if entry.fallback is not None:
+                message = f"discounts {discount_fallback} used for {entry.fallback}"
+                warnings.warn(message, DiscountFallbackWarning, stacklevel=2)
+        return cls(core, report)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> NgramLM:
+        """Read a model from an ARPA file (plain or gzip, of KenLM, SRILM and others) or an ``.flm`` file.
+
+        The content decides, not the name. With ``mmap`` (``.flm`` only) the file's pages are used in place: processes
+        share them and nothing is copied, but the file must not be changed or truncated while the model lives, which
+        could end the process. Raises `InvalidFileError` for damaged files.
+        """
+        return cls(_rust.NgramModel.load(Path(path), mmap))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an ARPA file (``.arpa``, ``.arpa.gz``) or a binary one (``.flm``), whole or not at all.
+
+        A model over ids has its ids as words in an ARPA file, and a comment line that `load` knows and KenLM skips.
+        """
+        path = Path(path)
+        if path.suffix == ".flm":
+            self._core.save_flm(path)
+        elif path.suffix == ".arpa" or path.name.endswith(".arpa.gz"):
+            self._core.save_arpa(path)
+        else:
+            raise InvalidArgumentError(f"path is {path}, but must end in .flm, .arpa or .arpa.gz")
+
+    @property
+    def order(self) -> int:
+        """Length of the longest n-grams."""
+        return self._core.order()
+
+    @property
+    def num_ngrams(self) -> tuple[int, ...]:
+        """The number of n-grams of each order from 1 on."""
+        return tuple(self._core.counts())
+
+    @property
+    def report(self) -> tuple[OrderReport, ...]:
+        """What training found, by order; empty for a loaded model."""
+        return self._report
+
+    @property
+    def is_over_ids(self) -> bool:
+        """Whether the model is over ids instead of words."""
+        return self._core.is_ids()
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are, with the three special ones: the length of `next_token_logprobs`."""
+        return self._core.vocab_size()
+
+    @property
+    def unk_id(self) -> int:
+        """The id of unknown words."""
+        return self._core.special_ids()[0]
+
+    @property
+    def bos_id(self) -> int:
+        """The id of ``<s>``, which is only ever context."""
+        return self._core.special_ids()[1]
+
+    @property
+    def eos_id(self) -> int:
+        """The id of ``</s>``."""
+        return self._core.special_ids()[2]
+
+    def word(self, id: int) -> str:
+        """The word with this id."""
+        if not 0 <= id < self.vocab_size:
+            raise InvalidArgumentError(f"the id is {id}, but the vocabulary has {self.vocab_size}")
+        return self._core.word(id)
+
+    def ids(self, sentence: str) -> list[int]:
+        """The ids of a sentence's words, ``unk_id`` for unknown ones; markers are not added."""
+        return self._core.numbers(sentence)
+
+    def __contains__(self, word: str | int) -> bool:
+        """Whether a word (or an id, in a model over ids) is known."""
+        number = self._core.number(str(word))
+        return number is not None and number != self.unk_id
+
+    def score(
+        self, sentence: str | Sequence[int] | NDArray[Any], bos: bool = True, eos: bool = True
+    ) -> float:
+        """The log10 probability of a sentence: words separated by white space, or ids.
+
+        ``bos`` conditions on ``<s>``, ``eos`` includes the probability of ``</s>``.
+        """
+        if isinstance(sentence, str):
+            return self._core.score(sentence, bos, eos)
+        source = ids_only(sentence)
+        return float(self._core.score_ids_batch(source.ids, source.offsets, bos, eos).sum())
+
+    def full_scores(self, sentence: str, bos: bool = True, eos: bool = True) -> list[tuple[float, int, bool]]:
+        """For each word of a sentence, and its end: log10 probability, length of the n-gram found, is it unknown."""
+        return self._core.full_scores(sentence, bos, eos)
+
+    def score_ids_batch(self, ids: Any, bos: bool = True, eos: bool = True) -> NDArray[np.float64]:
+        """The log10 probability of each sequence of ids: float64 [sequences]. Runs on all threads.
+
+        ``ids`` is anything that `ferrolm.ngram.count` takes as ids. Ids that the model does not know are unknown words.
+        """
+        source = ids_only(ids)
+        return self._core.score_ids_batch(source.ids, source.offsets, bos, eos)
+
+    def token_scores(self, ids: Any, bos: bool = True, eos: bool = True) -> NDArray[np.float32]:
+        """The log10 probability of each id of each sequence, one after the other: float32 [tokens].
+
+        With ``eos`` the score of ``</s>`` follows those of each sequence: [tokens + sequences].
+        """
+        source = ids_only(ids)
+        return self._core.token_scores(source.ids, source.offsets, bos, eos)
+
+    def score_texts(self, texts: Any, bos: bool = True, eos: bool = True) -> TextScore:
+        """The summed score of texts or ids (as `ferrolm.ngram.count` takes them), on all threads.
+
+        >>> model = NgramLM.train([[1, 2, 3]] * 2, order=1, discount_fallback=(0.5, 0.5, 0.5))
+        >>> round(model.score_texts([[1, 2]], eos=False).bits_per_token, 2)
+        2.13
+        """
+        source = text_or_ids(texts)
+        if isinstance(source, Ids):
+            parts = self._core.totals_ids(source.ids, source.offsets, bos, eos)
+            log10, unknown = math.fsum(p[0] for p in parts), math.fsum(p[1] for p in parts)
+            return TextScore(log10, unknown, sum(p[2] for p in parts), sum(p[3] for p in parts))
+        return TextScore(*self._core.total_text(source, bos, eos))
+
+    def perplexity(
+        self, texts: Any, *, include_unknown: bool = True, bos: bool = True, eos: bool = True
+    ) -> float:
+        """The perplexity per word (with end markers) of texts or ids; ``include_unknown=False`` leaves out unknown words.
+
+        A string is one sentence a line, as everywhere; KenLM's ``perplexity`` of one sentence is the same.
+        """
+        score = self.score_texts(texts, bos, eos)
+        return score.perplexity if include_unknown else score.perplexity_without_unknown
+
+    def bits_per_token(self, ids: Any, *, bos: bool = True, eos: bool = False) -> float:
+        """Mean negative log2 probability of ids; `TextScore.bits_per_byte` of `score_texts` relates it to bytes."""
+        return self.score_texts(ids_only(ids), bos, eos).bits_per_token
+
+    def next_token_logprobs(self, context: str | ArrayLike = (), bos: bool = True) -> NDArray[np.float32]:
+        """Natural logarithms of the probability of every id after ``context``: float32 [vocab_size].
+
+        ``context`` is words or ids from the beginning of the sentence on (``bos``), or from anywhere in it. The
+        probabilities sum to one; ``<s>`` has minus infinity.
+        """
+        if isinstance(context, str):
+            numbers = self.ids(context)
+        else:
+            numbers = np.asarray(context, dtype=np.int64).ravel().tolist() if np.size(context) else []
+            if any(not 0 <= number < 1 << 32 for number in numbers):
+                raise InvalidArgumentError("context: ids must not be negative and fit into 32 bits")
+        return self._core.next_logprobs(numbers, bos)
+
+    def generate(
+        self,
+        context: str | ArrayLike = (),
+        *,
+        max_tokens: int = 100,
+        params: Any = None,
+        seed: int | None = None,
+        bos: bool = True,
+    ) -> list[int]:
+        """Sample a continuation of ``context``: ids up to ``</s>`` (not included) or ``max_tokens`` of them.
+
+        ``params`` is a `ferrolm.SamplingParams` (temperature, top-k ...); without it words are drawn from the model's
+        own distribution. `word` names the ids of a model over words. The same ``seed`` gives the same ids.
+        """
+        from ferrolm.ngram._generate import generate
+
+        if max_tokens < 0:
+            raise InvalidArgumentError(f"max_tokens is {max_tokens}, but must not be negative")
+        start = (
+            self.ids(context)
+            if isinstance(context, str)
+            else np.asarray(context, dtype=np.int64).ravel().tolist()
+        )
+        return generate(self, start, max_tokens, params, seed, bos)
+
+    def __repr__(self) -> str:
+        kind = "ids" if self.is_over_ids else "words"
+        return f"NgramLM(order={self.order}, {kind}, num_ngrams={self.num_ngrams})"
+
+
+def _check_fallback(discounts: tuple[float, float, float] | None) -> None:
+    if discounts is None:
+        return
+    if len(discounts) != 3 or any(not 0 <= d <= j for j, d in enumerate(discounts, 1)):
+        message = f"discount_fallback is {discounts}, but must be three numbers in 0 to 1, 0 to 2 and 0 to 3"
+        raise InvalidArgumentError(message)
+
+
+def _vocab_size(source: Ids, vocab_size: int | None) -> int:
+    if vocab_size is None:
+        return int(source.ids.max()) + 1 if len(source.ids) else 0
+    if not 0 <= vocab_size < 1 << 32:
+        raise InvalidArgumentError(f"vocab_size is {vocab_size}, but must fit into 32 bits")
+    return vocab_size

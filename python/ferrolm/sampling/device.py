@@ -1,0 +1,252 @@
+"""The steps of `ferrolm.sampling` in plain torch, for logits that live on another device than the CPU.
+
+Nothing is copied to the host, except one flag that says whether the logits can be used at all. Ids equal those of the
+Rust core, up to rounding where a cumulative sum comes within a few float32 steps of a threshold or of the draw.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferrolm._extras import require
+from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.sampling.arrays import Ragged
+from ferrolm.sampling.params import SamplingParams
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = require("torch", extra="torch", purpose="sampling from logits on a device")
+
+__all__ = ["Counts", "draw", "filtered_probabilities", "sample", "uniforms"]
+
+_WORD = 0xFFFF_FFFF
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Distinct tokens of the past: for each its row, id, and how often it was generated (0: prompt only)."""
+
+    rows: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    generated: NDArray[np.int64]
+
+    @classmethod
+    def of_past(cls, prompt: Ragged | None, history: Ragged | None) -> Counts:
+        """Count tokens that are given row by row."""
+        empty = np.zeros(0, np.int64)
+        keys = [_keys(past) if past else empty for past in (prompt, history)]
+        distinct, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+        generated = np.bincount(inverse[len(keys[0]) :], minlength=len(distinct))
+        return cls(distinct >> 32, distinct & _WORD, generated.astype(np.int64))
+
+    @classmethod
+    def of_rows(
+        cls, lengths: list[int], tokens: NDArray[np.uint32], generated: NDArray[np.uint32], chosen: list[int]
+    ) -> Counts:
+        """Take some rows of a sampler's histories."""
+        ends = np.cumsum(lengths, dtype=np.int64)
+        where = [np.arange(ends[row] - lengths[row], ends[row]) for row in chosen]
+        rows = np.repeat(np.arange(len(chosen)), [len(part) for part in where])
+        at = np.concatenate(where) if where else np.zeros(0, np.int64)
+        return cls(rows, tokens[at].astype(np.int64), generated[at].astype(np.int64))
+
+
+def _keys(past: Ragged) -> NDArray[np.int64]:
+    ids, offsets = past
+    rows = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
+    return rows << 32 | ids.astype(np.int64)
+
+
+def sample(
+    logits: Tensor,
+    params: list[SamplingParams],
+    *,
+    prompt: Ragged | None,
+    history: Ragged | None,
+    seeds: NDArray[np.uint64] | None,
+    steps: NDArray[np.uint64],
+    logprobs: str | None,
+) -> Any:
+    """`ferrolm.sample` with its arguments already checked."""
+    if seeds is None:
+        fresh = np.random.SeedSequence().generate_state(len(params), np.uint64)
+        seeds = np.array(
+            [own if row.seed is None else row.seed for row, own in zip(params, fresh, strict=True)], np.uint64
+        )
+    return draw(logits, params, Counts.of_past(prompt, history), seeds, steps, logprobs)
+
+
+def draw(
+    logits: Tensor,
+    params: list[SamplingParams],
+    counts: Counts | None,
+    seeds: NDArray[np.uint64],
+    steps: NDArray[np.uint64],
+    logprobs: str | None,
+) -> Any:
+    """Ids int64 [batch], and float32 log-probabilities [batch] if asked for, on the device of the logits."""
+    if logprobs not in (None, "raw", "processed"):
+        raise InvalidArgumentError(f"logprobs must be None, 'raw' or 'processed', found {logprobs!r}")
+    _check_vocabulary(logits)
+    if logits.shape[0] == 0:
+        ids = torch.zeros(0, dtype=torch.int64, device=logits.device)
+        return ids if logprobs is None else (ids, torch.zeros(0, device=logits.device))
+    weights = _weights(logits, params, counts)
+    cumulative = weights.double().cumsum(-1)
+    total = cumulative[:, -1:]
+    u = uniforms(_to(seeds.view(np.int64), logits), _to(steps.view(np.int64), logits))
+    found = torch.searchsorted(cumulative, u[:, None] * total, right=True)
+    last = (cumulative < total).sum(-1, keepdim=True)  # the last token with a weight, in case of rounding
+    ids = torch.minimum(found, last)
+    if logprobs is None:
+        return ids[:, 0]
+    if logprobs == "raw":
+        logs = logits.float().log_softmax(-1).gather(1, ids)
+    else:
+        logs = (weights.gather(1, ids).double() / total).log().float()
+    return ids[:, 0], logs[:, 0]
+
+
+def filtered_probabilities(
+    logits: Tensor, params: list[SamplingParams], *, prompt: Ragged | None, history: Ragged | None
+) -> Tensor:
+    """`ferrolm.sampling.filtered_probabilities` with its arguments already checked."""
+    _check_vocabulary(logits)
+    if logits.shape[0] == 0:
+        return logits.float()
+    weights = _weights(logits, params, Counts.of_past(prompt, history)).double()
+    return (weights / weights.sum(-1, keepdim=True)).float()
+
+
+def _weights(logits: Tensor, params: list[SamplingParams], counts: Counts | None) -> Tensor:
+    """float32 [batch, vocab], 1 for the most probable token, 0 for those that are filtered out."""
+    x = _penalized(logits, params, counts)
+    top = x.amax(-1, keepdim=True)
+    _check_values(x, top)
+    tokens = torch.arange(x.shape[1], device=x.device)
+    first = torch.where(x == top, tokens, x.shape[1]).amin(-1, keepdim=True)
+    greedy = _column([row.is_greedy for row in params], x, torch.bool)
+    one_hot = (tokens == first).float()
+    if all(row.is_greedy for row in params):
+        return one_hot
+    scale = _column([1.0 if row.is_greedy else math.log2(math.e) / row.temperature for row in params], x)
+    x = _keep_top_k(x, params)
+    x = _keep_top_p(x, params, top, scale)
+    x = _keep_min_p(x, params, top, scale)
+    return torch.where(greedy, one_hot, torch.exp2((x - top) * scale))
+
+
+def _penalized(logits: Tensor, params: list[SamplingParams], counts: Counts | None) -> Tensor:
+    x = logits.detach().float().clone()
+    biased = [
+        (row, token, bias) for row, own in enumerate(params) for token, bias in (own.logit_bias or {}).items()
+    ]
+    if biased:
+        rows, tokens, bias = (np.array(column) for column in zip(*biased, strict=True))
+        _check_tokens("logit_bias", rows, tokens, x.shape[1])
+        x.index_put_((_to(rows, x), _to(tokens, x)), _to(bias.astype(np.float32), x), accumulate=True)
+    if counts is None or counts.rows.size == 0:
+        return x
+    _check_tokens("history", counts.rows, counts.tokens, x.shape[1])
+    if not any(row.uses_history for row in params):
+        return x
+    at, times = (_to(counts.rows, x), _to(counts.tokens, x)), _to(counts.generated, x)
+    names = ("repetition_penalty", "frequency_penalty", "presence_penalty")
+    repetition, frequency, presence = (
+        _column([getattr(row, name) for row in params], x)[at[0], 0] for name in names
+    )
+    value = x[at]
+    value = torch.where(value < 0, value * repetition, value / repetition)
+    x[at] = value - frequency * times - presence * (times > 0)
+    return x
+
+
+def _keep_top_k(x: Tensor, params: list[SamplingParams]) -> Tensor:
+    vocab = x.shape[1]
+    ks = [row.top_k if 0 < row.top_k < vocab and not row.is_greedy else vocab for row in params]
+    largest = max((k for k in ks if k < vocab), default=0)
+    if largest == 0:
+        return x
+    kth = x.topk(largest).values.gather(1, _column([min(k, largest) - 1 for k in ks], x, torch.int64))
+    filtered = _column([k < vocab for k in ks], x, torch.bool)
+    return x.masked_fill((x < kth) & filtered, -math.inf)
+
+
+def _keep_top_p(x: Tensor, params: list[SamplingParams], top: Tensor, scale: Tensor) -> Tensor:
+    if all(row.top_p >= 1.0 or row.is_greedy for row in params):
+        return x
+    ordered, tokens = x.sort(descending=True, stable=True)
+    weights = torch.exp2((ordered - top) * scale).double()
+    cumulative = weights.cumsum(-1)
+    # A token stays while the mass before it is short of the target; the first one always does.
+    target = _column([row.top_p for row in params], x, torch.float64) * cumulative[:, -1:]
+    dropped = (cumulative - weights >= target) & _column([row.top_p < 1.0 for row in params], x, torch.bool)
+    dropped[:, 0] = False
+    return x.masked_fill(torch.zeros_like(dropped).scatter(1, tokens, dropped), -math.inf)
+
+
+def _keep_min_p(x: Tensor, params: list[SamplingParams], top: Tensor, scale: Tensor) -> Tensor:
+    if all(row.min_p == 0.0 for row in params):
+        return x
+    exponents = _column(
+        [math.log2(row.min_p) if row.min_p else -math.inf for row in params], x, torch.float64
+    )
+    return x.masked_fill(x < (top.double() + exponents / scale.double()).float(), -math.inf)
+
+
+def uniforms(seeds: Tensor, steps: Tensor) -> Tensor:
+    """Numbers in [0, 1), float64, for int64 seeds and steps (their 64 bits): Philox4x32-10 as in the Rust core."""
+    a, b, c, d = steps & _WORD, steps >> 32 & _WORD, torch.zeros_like(steps), torch.zeros_like(steps)
+    k0, k1 = seeds & _WORD, seeds >> 32 & _WORD
+    for _ in range(10):
+        left, right = a * 0xD251_1F53, c * 0xCD9E_8D57  # wrap around, which leaves the right 64 bits
+        a, b, c, d = (
+            (right >> 32 & _WORD) ^ b ^ k0,
+            right & _WORD,
+            (left >> 32 & _WORD) ^ d ^ k1,
+            left & _WORD,
+        )
+        k0, k1 = k0 + 0x9E37_79B9 & _WORD, k1 + 0xBB67_AE85 & _WORD
+    return (b << 21 | a >> 11).double() * 2.0**-53
+
+
+def _column(values: list[Any], x: Tensor, dtype: Any = None) -> Tensor:
+    """One value for each row, [batch, 1], on the device."""
+    return torch.tensor(values, dtype=dtype or torch.float32)[:, None].to(x.device, non_blocking=True)
+
+
+def _to(array: NDArray[Any], x: Tensor) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(x.device, non_blocking=True)
+
+
+def _check_vocabulary(logits: Tensor) -> None:
+    if logits.shape[1] == 0:
+        raise ShapeError("logits have a vocabulary of size 0: there is no token to choose")
+
+
+def _check_tokens(what: str, rows: NDArray[Any], tokens: NDArray[Any], vocab: int) -> None:
+    beyond = np.flatnonzero(tokens >= vocab)
+    if beyond.size:
+        row, token = rows[beyond[0]], tokens[beyond[0]]
+        raise InvalidArgumentError(
+            f"{what} of row {row} names token {token}, but the vocabulary has {vocab} tokens"
+        )
+
+
+def _check_values(x: Tensor, top: Tensor) -> None:
+    if bool(torch.isfinite(top).all()):  # NaN and +inf propagate to the maximum; waits for the device once
+        return
+    row = int((~torch.isfinite(top[:, 0])).nonzero()[0, 0])
+    for name, found in (("NaN", x[row].isnan()), ("+inf", x[row] == math.inf)):
+        if bool(found.any()):
+            token = int(found.nonzero()[0, 0])
+            hint = "; they must be finite or -inf" if name == "+inf" else ""
+            raise InvalidArgumentError(f"logits of row {row} are {name} at token {token}{hint}")
+    raise InvalidArgumentError(f"logits of row {row} are all -inf: no token is left to choose")

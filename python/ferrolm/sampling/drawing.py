@@ -1,0 +1,125 @@
+"""Sampling without memory: everything that a draw depends on is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from ferrolm import _rust
+from ferrolm.errors import InvalidTypeError, ShapeError
+from ferrolm.sampling.arrays import Past, borrow, check_logits, like, on_device, ragged, unsigned
+from ferrolm.sampling.params import SamplingParams
+
+if TYPE_CHECKING:
+    from ferrolm.sampling.arrays import Logits
+
+__all__ = ["filtered_probabilities", "sample"]
+
+
+def sample(
+    logits: Logits,
+    params: SamplingParams | Sequence[SamplingParams] | None = None,
+    *,
+    history: Past | None = None,
+    prompt: Past | None = None,
+    step: Any = 0,
+    seeds: Any = None,
+    logprobs: Literal["raw", "processed"] | None = None,
+) -> Any:
+    """Draw one token for each row.
+
+    Args:
+        logits: (batch, vocab) float32, float16 or bfloat16, numpy or torch, on any device. Read in place on the
+            CPU; rows may lie apart, but the last dimension must be contiguous. Finite or ``-inf``.
+        params: One object for all rows, or one for each; None is plain sampling at temperature 1.
+        history: Tokens generated so far, one sequence for each row or a (batch, time) array; for the penalties.
+        prompt: Tokens of the prompt, likewise; for ``repetition_penalty``.
+        step: Number of the draw, one for all rows or one for each; count it up while a row is generated.
+        seeds: Seeds in place of those of ``params``, one for all rows or one for each.
+        logprobs: Also return the natural logarithm of the probability of the drawn tokens: ``"raw"`` under the
+            softmax of the logits as they came, ``"processed"`` under the distribution that was drawn from.
+
+    Returns:
+        Ids (batch,), uint32 for numpy and int64 for torch; with ``logprobs`` a pair of ids and float32 (batch,).
+
+    A row's token depends on its own logits, params, tokens of the past, seed and step alone; not on the batch, its
+    place in it, the number of threads, or the instruction set.
+
+    Raises:
+        ShapeError: Wrong dtype, dimensions or strides, an empty vocabulary, or a number of rows that does not fit.
+        InvalidArgumentError: NaN, ``+inf`` or nothing above ``-inf`` in a row, or a token beyond the vocabulary.
+
+    >>> import numpy as np
+    >>> logits = np.log(np.array([[0.1, 0.2, 0.7], [0.5, 0.5, 0.0]], np.float32) + 1e-9)
+    >>> sample(logits, SamplingParams(temperature=0))
+    array([2, 0], dtype=uint32)
+    >>> sample(logits, SamplingParams(top_p=0.6), seeds=[1, 2], step=3)
+    array([2, 1], dtype=uint32)
+    """
+    dtype = check_logits(logits)
+    batch = logits.shape[0]
+    rows = _rows(params, batch)
+    steps = unsigned(step, "step", batch)
+    chosen = None if seeds is None else unsigned(seeds, "seeds", batch)
+    past = {"prompt": ragged(prompt, "prompt", batch), "history": ragged(history, "history", batch)}
+    if on_device(logits):
+        from ferrolm.sampling import device
+
+        return device.sample(logits, _each(rows, batch), seeds=chosen, steps=steps, logprobs=logprobs, **past)
+    array = borrow(logits, dtype)
+    ids, logs = _rust.sample(array, dtype, _cores(rows), seeds=chosen, steps=steps, logprobs=logprobs, **past)
+    return like(logits, ids) if logs is None else (like(logits, ids), like(logits, logs))
+
+
+def filtered_probabilities(
+    logits: Logits,
+    params: SamplingParams | Sequence[SamplingParams] | None = None,
+    *,
+    history: Past | None = None,
+    prompt: Past | None = None,
+) -> Any:
+    """The distributions that `sample` draws from, float32 (batch, vocab); arguments and errors as there.
+
+    Greedy params give 1 to the token that is taken.
+
+    >>> import numpy as np
+    >>> logits = np.log(np.array([[0.1, 0.2, 0.7]], np.float32))
+    >>> filtered_probabilities(logits, SamplingParams(top_k=2)).round(3)
+    array([[0.   , 0.222, 0.778]], dtype=float32)
+    """
+    dtype = check_logits(logits)
+    batch = logits.shape[0]
+    rows = _rows(params, batch)
+    past = {"prompt": ragged(prompt, "prompt", batch), "history": ragged(history, "history", batch)}
+    if on_device(logits):
+        from ferrolm.sampling import device
+
+        return device.filtered_probabilities(logits, _each(rows, batch), **past)
+    return like(logits, _rust.filtered_probabilities(borrow(logits, dtype), dtype, _cores(rows), **past))
+
+
+def _rows(params: Any, batch: int) -> SamplingParams | list[SamplingParams]:
+    if params is None:
+        return _PLAIN
+    if isinstance(params, SamplingParams):
+        return params
+    rows = list(params) if isinstance(params, Sequence) else [params]
+    for row in rows:
+        if not isinstance(row, SamplingParams):
+            raise InvalidTypeError(
+                f"params must be SamplingParams or a list of them, found {type(row).__name__}"
+            )
+    if len(rows) != batch:
+        raise ShapeError(f"params has {len(rows)} entries for a batch of {batch} rows")
+    return rows
+
+
+def _each(rows: SamplingParams | list[SamplingParams], batch: int) -> list[SamplingParams]:
+    return rows if isinstance(rows, list) else [rows] * batch
+
+
+def _cores(rows: SamplingParams | list[SamplingParams]) -> Any:
+    return [row.core for row in rows] if isinstance(rows, list) else rows.core
+
+
+_PLAIN = SamplingParams()

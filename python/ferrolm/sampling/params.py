@@ -1,0 +1,147 @@
+"""`SamplingParams`: how the next token of a row is chosen."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ferrolm import _rust
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError
+
+__all__ = ["SamplingParams"]
+
+_FLOATS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
+_SEEDS = 2**64
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How the next token is chosen; names and meaning as in vLLM. `ferrolm.sampling` gives the order of the steps.
+
+    Args:
+        temperature: Divides the logits; at least 0, and below 1e-5 greedy.
+        top_k: Number of largest logits to keep (ties at the k-th stay); 0 or -1 keeps all.
+        top_p: Mass of the smallest set of tokens to keep, in [0, 1] (Holtzman et al., 2020); 1 keeps all.
+        min_p: Least probability relative to the most probable token, in [0, 1] (Nguyen et al., 2024); 0 keeps all.
+        repetition_penalty: Above 0; more than 1 discourages tokens of the prompt and the generated text
+            (Keskar et al., 2019), less than 1 encourages them.
+        presence_penalty: In [-2, 2], subtracted from logits of tokens that have been generated.
+        frequency_penalty: In [-2, 2], subtracted once for each time a token has been generated.
+        logit_bias: Added to the logits of single tokens; finite, or ``-inf`` to forbid one.
+        seed: In [0, 2**64). Equal seeds draw alike at equal steps: rows that share a prompt need seeds of their
+            own, see `split`. None takes a fresh seed from the operating system for each row.
+
+    Raises:
+        InvalidArgumentError: A value is out of its range; the message names the field, the range and the value.
+        InvalidTypeError: A value has the wrong type.
+
+    >>> SamplingParams(temperature=0.8, top_p=0.95)
+    SamplingParams(temperature=0.8, top_p=0.95)
+    >>> SamplingParams(top_p=1.5)
+    Traceback (most recent call last):
+    ferrolm.errors.InvalidArgumentError: top_p must be in [0, 1], found 1.5
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] | None = field(default=None, hash=False)
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in _FLOATS:
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        object.__setattr__(self, "top_k", max(_integer("top_k", self.top_k, -1, 2**63), 0))
+        if self.seed is not None:
+            object.__setattr__(self, "seed", _integer("seed", self.seed, 0, _SEEDS))
+        if self.logit_bias is not None:
+            object.__setattr__(self, "logit_bias", _bias(self.logit_bias))
+        object.__setattr__(self, "_core", self._validated())
+
+    def _validated(self) -> _rust.RowParams:
+        """What the core works with; made once, because a step should not convert eight fields a row."""
+        return _rust.RowParams(
+            **{name: getattr(self, name) for name in _FLOATS},
+            top_k=self.top_k,
+            logit_bias=list((self.logit_bias or {}).items()),
+            seed=self.seed,
+        )
+
+    @property
+    def core(self) -> _rust.RowParams:
+        """The object of the Rust core that these params stand for."""
+        core: _rust.RowParams = self.__dict__["_core"]
+        return core
+
+    @property
+    def is_greedy(self) -> bool:
+        """True when the largest logit is taken and nothing is drawn."""
+        return self.temperature < 1e-5
+
+    @property
+    def uses_history(self) -> bool:
+        """True when tokens seen before change the logits."""
+        return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1.0, 0.0, 0.0)
+
+    def replace(self, **changes: Any) -> SamplingParams:
+        """The same with some fields changed.
+
+        >>> SamplingParams(top_k=40).replace(seed=7)
+        SamplingParams(top_k=40, seed=7)
+        """
+        return dataclasses.replace(self, **changes)
+
+    def split(self, count: int) -> list[SamplingParams]:
+        """The same ``count`` times, each with its own seed made from this one's, for rows that share a prompt.
+
+        >>> a, b = SamplingParams(seed=1).split(2)
+        >>> a.seed == b.seed, SamplingParams(seed=1).split(2) == [a, b]
+        (False, True)
+        """
+        if self.seed is None:
+            return [self] * count
+        return [self.replace(seed=seed) for seed in _rust.derived_seeds(self.seed, count)]
+
+    def __repr__(self) -> str:
+        pairs = ((entry.name, entry.default, getattr(self, entry.name)) for entry in dataclasses.fields(self))
+        changed = ", ".join(f"{name}={value!r}" for name, default, value in pairs if value != default)
+        return f"SamplingParams({changed})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, ({entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)},)
+
+
+def _rebuild(fields: dict[str, Any]) -> SamplingParams:
+    return SamplingParams(**fields)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, str) or not hasattr(value, "__float__"):
+        raise InvalidTypeError(f"{name} must be a number, found {type(value).__name__}")
+    return float(value)
+
+
+def _integer(name: str, value: Any, least: int, end: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InvalidTypeError(f"{name} must be an integer, found {type(value).__name__}") from None
+    if not least <= number < end:
+        raise InvalidArgumentError(f"{name} must be in [{least}, {end - 1}], found {number}")
+    return number
+
+
+def _bias(bias: Any) -> dict[int, float]:
+    if not isinstance(bias, Mapping):
+        raise InvalidTypeError(f"logit_bias must map token ids to numbers, found {type(bias).__name__}")
+    return {
+        _integer("a token of logit_bias", token, 0, 2**32): _number("a value of logit_bias", value)
+        for token, value in bias.items()
+    }

@@ -1,0 +1,91 @@
+//! The kernels, and all `unsafe` code of this crate.
+//!
+//! Each is written once over [`vector::Vector`] and compiled for every instruction set inside a function that
+//! enables it. [`portable`] is the fallback and, with the plain definition in the tests, the oracle of the others.
+
+use ferrolm_base::simd::Level;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub(crate) mod decode;
+mod mask_tile;
+mod portable;
+pub(crate) mod scratch;
+pub(crate) mod stream;
+mod tile;
+mod vector;
+
+pub(crate) use mask_tile::RowIndex;
+use scratch::KernelScratch;
+
+/// Queries that a tile holds at `level`.
+pub(crate) fn tile_rows(level: Level) -> usize {
+    match level {
+        Level::Portable => 12,
+        Level::Avx2 => 24,
+        Level::Avx512 => 48,
+    }
+}
+
+/// Attention of many rows; see [`stream::stream`].
+pub(crate) fn stream(level: Level, job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx512 => unsafe { stream_avx512(job, scratch, results) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx2 => unsafe { stream_avx2(job, scratch, results) },
+        // SAFETY: needs no instruction set.
+        _ => unsafe { stream::stream::<portable::F32x4, 4>(job, scratch, results) },
+    }
+}
+
+/// Attention of few rows; see [`decode::decode`].
+pub(crate) fn decode(level: Level, job: &decode::Job, scratch: &mut KernelScratch, partial: &mut [f32]) {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx512 => unsafe { decode_avx512(job, scratch, partial) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx2 => unsafe { decode_avx2(job, scratch, partial) },
+        // SAFETY: needs no instruction set.
+        _ => unsafe { decode::decode::<portable::F32x4>(job, scratch, partial) },
+    }
+}
+
+/// `level`, or the highest that this machine has: what the functions above may be called with.
+pub(crate) fn usable(level: Level) -> Level {
+    level.min(ferrolm_base::simd::detected())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn stream_avx512(job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
+    // SAFETY: this function enables the instruction set, which its caller found.
+    unsafe { stream::stream::<avx512::F32x16, 8>(job, scratch, results) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn decode_avx512(job: &decode::Job, scratch: &mut KernelScratch, partial: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { decode::decode::<avx512::F32x16>(job, scratch, partial) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn stream_avx2(job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { stream::stream::<avx2::F32x8, 4>(job, scratch, results) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn decode_avx2(job: &decode::Job, scratch: &mut KernelScratch, partial: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { decode::decode::<avx2::F32x8>(job, scratch, partial) }
+}

@@ -1,0 +1,53 @@
+//! Working memory of one thread, aligned to cache lines and kept between calls.
+
+use std::cell::RefCell;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// A growing buffer of `f32` whose content is arbitrary between uses.
+#[derive(Default)]
+pub(crate) struct Buffer(Vec<Line>);
+
+impl Buffer {
+    /// The first `len` values.
+    pub(crate) fn take(&mut self, len: usize) -> &mut [f32] {
+        let lines = len.div_ceil(16);
+        if self.0.len() < lines {
+            self.0.resize(lines, Line([0.0; 16]));
+        }
+        // SAFETY: a line is sixteen `f32` without padding, and at least `len / 16` of them are initialized.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub queries: Buffer,
+    pub results: Buffer,
+    pub arch: KernelScratch,
+}
+
+#[derive(Default)]
+pub(crate) struct KernelScratch {
+    pub transposed: Buffer,
+    pub context: Buffer,
+    pub scores: Buffer,
+    pub rows: Buffer,
+    pub bias: Buffer,
+    pub state: Buffer,
+    pub keys: Buffer,
+    pub values: Buffer,
+}
+
+impl Scratch {
+    /// Lend this thread's memory to `work`, which must not call this again.
+    pub(crate) fn with<R>(work: impl FnOnce(&mut Self) -> R) -> R {
+        thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
+        SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+            Ok(mut scratch) => work(&mut scratch),
+            Err(_) => work(&mut Self::default()),
+        })
+    }
+}

@@ -1,0 +1,373 @@
+//! Many queries: a block of keys at a time for tiles of up to `3 * LANES` queries.
+
+use std::ops::Range;
+
+use ferrolm_base::Cancel;
+
+use super::mask_tile::{BLOCK, RowIndex, fill, shared, transpose};
+use super::scratch::KernelScratch;
+use super::tile::{Rows, accumulate, scores};
+use super::vector::{Vector, exp2, tanh};
+use crate::element::{AnyRows, Element};
+use crate::mask::{Effect, GroupMask};
+use crate::span::Span;
+
+/// Tiles per task: each block of keys and values is read from the outer caches once for all of them.
+pub(crate) const TILES: usize = 4;
+
+/// How scores become exponents.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scoring {
+    pub scale: f32,
+    pub softcap: Option<f32>,
+    /// Scores are scaled before biases are added, and not only inside the exponential.
+    pub scale_first: bool,
+}
+
+impl Scoring {
+    /// The factor of biases that are added to the scores.
+    #[inline(always)]
+    fn of_bias(self) -> f32 {
+        if self.scale_first { 1.0 } else { 1.0 / self.scale }
+    }
+
+    /// What takes a score, as it leaves the transformations, to an exponent of two.
+    #[inline(always)]
+    fn to_exponent(self) -> f32 {
+        if self.scale_first { std::f32::consts::LOG2_E } else { self.scale * std::f32::consts::LOG2_E }
+    }
+}
+
+/// Attention of some rows of the queries that share a key/value head.
+pub(crate) struct Job<'a> {
+    /// Row-major, rows of `depth` [`padded`] with zeros; zero rows up to whole tiles.
+    pub queries: &'a [f32],
+    /// Of the flattened (head of the group, query).
+    pub rows: Range<usize>,
+    pub index: RowIndex,
+    pub depth: usize,
+    pub width: usize,
+    pub keys: AnyRows<'a>,
+    pub values: AnyRows<'a>,
+    pub mask: GroupMask<'a>,
+    pub span: Span,
+    pub scoring: Scoring,
+    pub cancel: &'a Cancel,
+}
+
+/// `size` rounded up so that every instruction set here has whole vectors.
+pub(crate) fn padded(size: usize) -> usize {
+    size.next_multiple_of(16)
+}
+
+impl Job<'_> {
+    /// The keys that any of `rows` may see by position.
+    pub(super) fn visible(&self, rows: Range<usize>) -> Range<usize> {
+        let (first, last) = (self.index.of(rows.start), self.index.of(rows.end - 1));
+        let queries = if first.0 == last.0 { first.1..last.1 + 1 } else { 0..self.index.q_len };
+        self.span.of_any(queries)
+    }
+}
+
+/// Where a tile keeps its share of the working memory.
+#[derive(Clone, Copy)]
+struct Tile {
+    rows: (usize, usize),
+    queries: *mut f32,
+    context: *mut f32,
+    maximum: *mut f32,
+    sum: *mut f32,
+}
+
+/// Write the context of the job's rows to `results`, `rows.len()` rows padded to whole tiles of `width` padded.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
+#[inline(always)]
+pub(super) unsafe fn stream<V: Vector, const NR: usize>(
+    job: &Job,
+    scratch: &mut KernelScratch,
+    results: &mut [f32],
+) {
+    // SAFETY: the buffers are taken large enough for all tiles, and `dispatch` passes each tile its own part.
+    unsafe {
+        let full = 3 * V::LANES;
+        let tiles = job.rows.len().div_ceil(full);
+        let (depth, width) = (padded(job.depth), padded(job.width));
+        let queries = scratch.transposed.take(tiles * depth * full).as_mut_ptr();
+        let context = scratch.context.take(tiles * width * full);
+        context.fill(0.0);
+        let context = context.as_mut_ptr();
+        let state = scratch.state.take(tiles * 2 * full).as_mut_ptr();
+        let scores = scratch.scores.take(BLOCK * full).as_mut_ptr();
+        let tile_at = |t: usize| Tile {
+            rows: (job.rows.start + t * full, job.rows.end.min(job.rows.start + (t + 1) * full)),
+            queries: queries.add(t * depth * full),
+            context: context.add(t * width * full),
+            maximum: state.add(t * 2 * full),
+            sum: state.add((t * 2 + 1) * full),
+        };
+        for t in 0..tiles {
+            start_tile::<V>(job, tile_at(t), depth);
+        }
+        let visible = job.visible(job.rows.clone());
+        let mut block = visible.start - visible.start % BLOCK;
+        while block < visible.end && !job.cancel.is_cancelled() {
+            let keys = block..(block + BLOCK).min(visible.end);
+            let key_rows = widened(&job.keys, keys.clone(), &mut scratch.keys);
+            let value_rows = widened(&job.values, keys.clone(), &mut scratch.values);
+            for t in 0..tiles {
+                let tile = tile_at(t);
+                let seen = job.visible(tile.rows.0..tile.rows.1);
+                let seen = seen.start.max(keys.start)..seen.end.min(keys.end);
+                if seen.is_empty() {
+                    continue;
+                }
+                let rows = &mut scratch.rows;
+                let Some((bias, seen)) = bias::<V>(job, tile, seen, rows, &mut scratch.bias) else {
+                    continue;
+                };
+                let part = Part {
+                    bias,
+                    start: seen.start,
+                    count: seen.len(),
+                    keys: key_rows.from(seen.start - block),
+                    values: value_rows.from(seen.start - block),
+                    scores,
+                };
+                match (tile.rows.1 - tile.rows.0).div_ceil(V::LANES) {
+                    1 => update::<V, 1, NR>(job, tile, &part),
+                    2 => update::<V, 2, NR>(job, tile, &part),
+                    _ => update::<V, 3, NR>(job, tile, &part),
+                }
+            }
+            block += BLOCK;
+        }
+        for t in 0..tiles {
+            finish_tile::<V>(job, tile_at(t), &mut results[t * full * width..]);
+        }
+    }
+}
+
+/// Queries per row of a tile's transposed matrices.
+#[inline(always)]
+fn stride<V: Vector>(tile: Tile) -> usize {
+    (tile.rows.1 - tile.rows.0).next_multiple_of(V::LANES)
+}
+
+#[inline(always)]
+unsafe fn start_tile<V: Vector>(job: &Job, tile: Tile, depth: usize) {
+    // SAFETY: `rows` are the tile's queries padded to whole vectors; the tile's parts have room for as many.
+    unsafe {
+        let stride = stride::<V>(tile);
+        let start = (tile.rows.0 - job.rows.start) * depth;
+        let rows = &job.queries[start..start + stride * depth];
+        transpose::<V>(rows.as_ptr(), depth, tile.queries, stride, stride, depth);
+        for lane in 0..stride {
+            *tile.maximum.add(lane) = f32::NEG_INFINITY;
+            *tile.sum.add(lane) = 0.0;
+        }
+    }
+}
+
+/// Divide by the sums (rows that saw nothing are zero) and transpose into the result's rows.
+#[inline(always)]
+unsafe fn finish_tile<V: Vector>(job: &Job, tile: Tile, results: &mut [f32]) {
+    // SAFETY: the context has `width` padded rows of `stride`, and `results` that many columns for whole vectors of rows.
+    unsafe {
+        let (stride, width) = (stride::<V>(tile), padded(job.width));
+        assert!(results.len() >= stride * width);
+        for lane in (0..stride).step_by(V::LANES) {
+            let sum = V::load(tile.sum.add(lane));
+            let inverse = V::splat(1.0).div(sum);
+            let inverse = sum.select_less(V::splat(f32::MIN_POSITIVE), V::splat(0.0), inverse);
+            for column in 0..job.width {
+                let at = tile.context.add(column * stride + lane);
+                V::load(at).mul(inverse).store(at);
+            }
+        }
+        transpose::<V>(tile.context, stride, results.as_mut_ptr(), width, width, stride);
+    }
+}
+
+/// Rows of keys or values as `f32`: the caller's own, or widened into `buffer`.
+fn widened(rows: &AnyRows, range: Range<usize>, buffer: &mut super::scratch::Buffer) -> Rows {
+    fn widen<E: Element>(
+        rows: &ndarray::ArrayView2<E>,
+        range: Range<usize>,
+        buffer: &mut super::scratch::Buffer,
+    ) -> Rows {
+        let columns = rows.ncols();
+        let buffer = buffer.take(range.len() * columns);
+        for (row, to) in range.zip(buffer.chunks_exact_mut(columns.max(1))) {
+            if let Some(row) = rows.row(row).as_slice() {
+                E::widen(row, to);
+            }
+        }
+        Rows { start: buffer.as_ptr(), stride: columns as isize }
+    }
+    match rows {
+        AnyRows::F32(rows) => Rows { start: rows.as_ptr(), stride: rows.strides()[0] }.from(range.start),
+        AnyRows::F16(rows) => widen(rows, range, buffer),
+        AnyRows::Bf16(rows) => widen(rows, range, buffer),
+    }
+}
+
+/// How a block's scores are biased.
+#[derive(Clone, Copy)]
+enum Bias {
+    None,
+    /// One value per key.
+    PerKey(*const f32),
+    /// Transposed like the scores.
+    PerQuery(*const f32),
+}
+
+/// The bias of a tile's block and the keys that it leaves, or `None` if the mask hides all of them.
+#[inline(always)]
+unsafe fn bias<V: Vector>(
+    job: &Job,
+    tile: Tile,
+    keys: Range<usize>,
+    rows: &mut super::scratch::Buffer,
+    bias: &mut super::scratch::Buffer,
+) -> Option<(Bias, Range<usize>)> {
+    if matches!(job.mask, GroupMask::None) {
+        return Some((Bias::None, keys));
+    }
+    let stride = stride::<V>(tile);
+    let rows = rows.take(stride * BLOCK);
+    let common = shared(&job.mask);
+    let range = if common { tile.rows.0..tile.rows.0 + 1 } else { tile.rows.0..tile.rows.1 };
+    let count = range.len();
+    let (effect, seen) = fill(&job.mask, job.index, range, &keys, job.scoring.of_bias(), rows);
+    let skipped = seen.start - keys.start;
+    match effect {
+        Effect::Hides => None,
+        Effect::Nothing => Some((Bias::None, keys)),
+        Effect::Changes if common => Some((Bias::PerKey(rows[skipped..].as_ptr()), seen)),
+        Effect::Changes => {
+            rows[count * BLOCK..].fill(0.0);
+            let bias = bias.take(stride * BLOCK);
+            // SAFETY: both buffers hold `BLOCK` times `stride` values.
+            unsafe { transpose::<V>(rows.as_ptr(), BLOCK, bias.as_mut_ptr(), stride, stride, keys.len()) };
+            Some((Bias::PerQuery(bias[skipped * stride..].as_ptr()), seen))
+        }
+    }
+}
+
+/// The keys of a block that a tile sees.
+struct Part {
+    bias: Bias,
+    start: usize,
+    count: usize,
+    keys: Rows,
+    values: Rows,
+    scores: *mut f32,
+}
+
+/// One step of the running softmax: new maximum, old sums decayed, new exponentials added.
+#[inline(always)]
+unsafe fn update<V: Vector, const QV: usize, const NR: usize>(job: &Job, tile: Tile, part: &Part) {
+    // SAFETY: `stream` gave the tile `QV` vectors per row everywhere, and `part` its `count` rows.
+    unsafe {
+        let stored = part.scores;
+        let mut maxima = scores::<V, QV, NR>(tile.queries, part.keys, job.depth, part.count, stored);
+        transform::<V, QV>(job, tile, part, &mut maxima);
+        let factor = V::splat(job.scoring.to_exponent());
+        let mut shift = [V::splat(0.0); QV];
+        let mut decay = [V::splat(0.0); QV];
+        for j in 0..QV {
+            let at = tile.maximum.add(j * V::LANES);
+            let old = V::load(at);
+            let new = old.max(maxima[j]);
+            new.store(at);
+            // A query that has seen nothing yet has maximum -inf; any finite shift makes its exponentials zero.
+            shift[j] = new.select_less(V::splat(f32::MIN), V::splat(0.0), new.mul(factor));
+            decay[j] = exp2(old.mul(factor).sub(shift[j]));
+        }
+        let mut sums = [V::splat(0.0); QV];
+        for key in 0..part.count {
+            for j in 0..QV {
+                let at = stored.add((key * QV + j) * V::LANES);
+                let weight = exp2(V::load(at).mul_add(factor, V::splat(0.0).sub(shift[j])));
+                sums[j] = sums[j].add(weight);
+                weight.store(at);
+            }
+        }
+        for j in 0..QV {
+            let at = tile.sum.add(j * V::LANES);
+            V::load(at).mul_add(decay[j], sums[j]).store(at);
+        }
+        accumulate::<V, QV, NR>(stored, part.values, job.width, part.count, tile.context, &decay);
+    }
+}
+
+/// Scale, cap, bias and bound the scores where the job and the block need it, and find the maxima anew.
+#[inline(always)]
+unsafe fn transform<V: Vector, const QV: usize>(job: &Job, tile: Tile, part: &Part, maxima: &mut [V; QV]) {
+    let bounded = bounds(job, tile, part);
+    if !job.scoring.scale_first && matches!(part.bias, Bias::None) && bounded.is_none() {
+        return;
+    }
+    // SAFETY: scores and biases have `count` rows of `QV` vectors.
+    unsafe {
+        *maxima = [V::splat(f32::NEG_INFINITY); QV];
+        let (mut low, mut high) = ([V::splat(0.0); QV], [V::splat(0.0); QV]);
+        if let Some((lows, highs)) = &bounded {
+            for j in 0..QV {
+                low[j] = V::load(lows.as_ptr().add(j * V::LANES));
+                high[j] = V::load(highs.as_ptr().add(j * V::LANES));
+            }
+        }
+        for key in 0..part.count {
+            for j in 0..QV {
+                let at = (key * QV + j) * V::LANES;
+                let mut score = V::load(part.scores.add(at));
+                if job.scoring.scale_first {
+                    score = score.mul(V::splat(job.scoring.scale));
+                    if let Some(cap) = job.scoring.softcap {
+                        score = tanh(score.mul(V::splat(1.0 / cap))).mul(V::splat(cap));
+                    }
+                }
+                match part.bias {
+                    Bias::None => {}
+                    Bias::PerKey(bias) => score = score.add(V::splat(*bias.add(key))),
+                    Bias::PerQuery(bias) => score = score.add(V::load(bias.add(at))),
+                }
+                if bounded.is_some() {
+                    score = score.keep_between(V::splat(key as f32), low[j], high[j]);
+                }
+                maxima[j] = maxima[j].max(score);
+                score.store(part.scores.add(at));
+            }
+        }
+    }
+}
+
+/// At most this many queries are in a tile.
+const MAX_TILE: usize = 48;
+
+/// First and last key of each query relative to the block, or `None` if all see all of it.
+#[inline(always)]
+fn bounds(job: &Job, tile: Tile, part: &Part) -> Option<([f32; MAX_TILE], [f32; MAX_TILE])> {
+    let (start, last) = (part.start as i64, (part.start + part.count) as i64 - 1);
+    let sees_all = |row| {
+        let (low, high) = job.span.of(job.index.of(row).1);
+        low <= start && high >= last
+    };
+    // Between its first and last row a tile of one head only moves on; one of several heads is looked at whole.
+    let (first, end) = tile.rows;
+    let one_head = job.index.of(first).0 == job.index.of(end - 1).0;
+    let all = if one_head { sees_all(first) && sees_all(end - 1) } else { (first..end).all(sees_all) };
+    if all {
+        return None;
+    }
+    let (mut lows, mut highs) = ([0.0; MAX_TILE], [0.0; MAX_TILE]);
+    for (lane, row) in (first..end).enumerate() {
+        let (low, high) = job.span.of(job.index.of(row).1);
+        lows[lane] = (low - start).clamp(-1, BLOCK as i64) as f32;
+        highs[lane] = (high - start).clamp(-1, BLOCK as i64) as f32;
+    }
+    Some((lows, highs))
+}

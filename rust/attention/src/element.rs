@@ -1,0 +1,68 @@
+//! The element types of queries, keys, values and contexts; all arithmetic is in `f32`.
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use ndarray::ArrayView2;
+
+/// `f32`, or one of the 16-bit types, which are widened tile by tile.
+pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
+    #[doc(hidden)]
+    fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_>;
+
+    #[doc(hidden)]
+    fn widen(from: &[Self], to: &mut [f32]);
+
+    #[doc(hidden)]
+    fn narrow(from: &[f32], to: &mut [Self]);
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::f16 {}
+    impl Sealed for half::bf16 {}
+}
+
+/// A matrix of any element type, its last axis contiguous.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum AnyRows<'a> {
+    F32(ArrayView2<'a, f32>),
+    F16(ArrayView2<'a, f16>),
+    Bf16(ArrayView2<'a, bf16>),
+}
+
+impl Element for f32 {
+    fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_> {
+        AnyRows::F32(rows)
+    }
+
+    fn widen(from: &[Self], to: &mut [f32]) {
+        to.copy_from_slice(from);
+    }
+
+    fn narrow(from: &[f32], to: &mut [Self]) {
+        to.copy_from_slice(from);
+    }
+}
+
+macro_rules! half_element {
+    ($name:ty, $variant:ident) => {
+        impl Element for $name {
+            fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_> {
+                AnyRows::$variant(rows)
+            }
+
+            fn widen(from: &[Self], to: &mut [f32]) {
+                from.convert_to_f32_slice(to);
+            }
+
+            fn narrow(from: &[f32], to: &mut [Self]) {
+                to.convert_from_f32_slice(from);
+            }
+        }
+    };
+}
+
+half_element!(f16, F16);
+half_element!(bf16, Bf16);

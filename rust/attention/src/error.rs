@@ -1,0 +1,16 @@
+/// What can be wrong with a call.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttentionError {
+    #[error(
+        "query {query:?}, key {key:?} and value {value:?} do not fit: expected \
+         (batch, heads, q_len, d), (batch, kv_heads, k_len, d) and (batch, kv_heads, k_len, dv); {reason}"
+    )]
+    Shapes { query: Vec<usize>, key: Vec<usize>, value: Vec<usize>, reason: &'static str },
+    #[error("attn_mask of shape {mask:?} does not broadcast to (batch, heads, q_len, k_len) = {expected:?}")]
+    Mask { mask: Vec<usize>, expected: [usize; 4] },
+    #[error("{argument} is {value}: expected {expected}")]
+    Argument { argument: &'static str, value: String, expected: &'static str },
+    #[error(transparent)]
+    Cancelled(#[from] ferrolm_base::Cancelled),
+}

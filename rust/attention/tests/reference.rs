@@ -1,0 +1,286 @@
+//! Every kernel against the definition in plain `f64`, over shapes, masks, strides and instruction sets.
+
+use ferrolm_attention::{Alignment, AttentionError, Call, Mask, Options, attend, attend_at, bf16};
+use ferrolm_base::cancel::NEVER;
+use ferrolm_base::simd::{Level, detected};
+use ferrolm_base::{Cancel, pool};
+use ndarray::{Array4, ArrayView4, s};
+use proptest::prelude::*;
+
+/// The definition: softmax(cap(scale · q · k) + mask) · v, zeros where nothing is seen.
+fn reference(
+    query: ArrayView4<f32>,
+    key: ArrayView4<f32>,
+    value: ArrayView4<f32>,
+    mask: &Mask,
+    options: &Options,
+) -> Array4<f64> {
+    let (batch, heads, q_len, depth) = query.dim();
+    let (_, kv_heads, k_len, width) = value.dim();
+    let scale = options.scale.map_or(1.0 / (depth as f64).sqrt(), f64::from);
+    let shift = if options.alignment == Alignment::LowerRight { k_len as i64 - q_len as i64 } else { 0 };
+    let mut out = Array4::zeros((batch, heads, q_len, width));
+    for b in 0..batch {
+        for h in 0..heads {
+            let kv = h * kv_heads / heads;
+            for i in 0..q_len {
+                let score = |j: usize| {
+                    let distance = i as i64 + shift - j as i64;
+                    let reach = options.window.unwrap_or(i64::MAX);
+                    if (options.causal && distance < 0) || distance.abs() >= reach {
+                        return f64::NEG_INFINITY;
+                    }
+                    let dot: f64 = (0..depth)
+                        .map(|d| f64::from(query[[b, h, i, d]]) * f64::from(key[[b, kv, j, d]]))
+                        .sum();
+                    let score = dot * scale;
+                    let score = options.softcap.map_or(score, |cap| {
+                        let cap = f64::from(cap);
+                        cap * (score / cap).tanh()
+                    });
+                    let at = |shape: &[usize]| {
+                        let pick = |axis: usize, index: usize| if shape[axis] == 1 { 0 } else { index };
+                        [pick(0, b), pick(1, h), pick(2, i), pick(3, j)]
+                    };
+                    match mask {
+                        Mask::None => score,
+                        Mask::Boolean(m) if m[at(m.shape())] => score,
+                        Mask::Boolean(_) => f64::NEG_INFINITY,
+                        Mask::Additive(m) => score + f64::from(m[at(m.shape())]),
+                    }
+                };
+                let scores: Vec<f64> = (0..k_len).map(score).collect();
+                let maximum = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                if maximum == f64::NEG_INFINITY {
+                    continue;
+                }
+                let weights: Vec<f64> = scores.iter().map(|score| (score - maximum).exp()).collect();
+                let sum: f64 = weights.iter().sum();
+                for d in 0..width {
+                    let dot: f64 =
+                        weights.iter().enumerate().map(|(j, w)| w * f64::from(value[[b, kv, j, d]])).sum();
+                    out[[b, h, i, d]] = dot / sum;
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Reproducible values in ±`size`.
+fn array(shape: (usize, usize, usize, usize), seed: u64, size: f32) -> Array4<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    Array4::from_shape_simple_fn(shape, || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        ((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * size
+    })
+}
+
+fn levels() -> impl Iterator<Item = Level> {
+    [Level::Portable, Level::Avx2, Level::Avx512].into_iter().filter(|level| *level <= detected())
+}
+
+/// Run at every level and compare with the definition.
+fn check<'a>(
+    query: ArrayView4<'a, f32>,
+    key: ArrayView4<'a, f32>,
+    value: ArrayView4<'a, f32>,
+    mask: Mask<'a>,
+    options: Options,
+    tolerance: f64,
+) {
+    let expected = reference(query, key, value, &mask, &options);
+    let call = Call::new(query, key, value, mask, options).unwrap();
+    for level in levels() {
+        let mut out = vec![f32::NAN; expected.len()];
+        attend_at(level, &call, &mut out, &NEVER).unwrap();
+        for (index, (ours, theirs)) in out.iter().zip(&expected).enumerate() {
+            assert!(
+                (f64::from(*ours) - theirs).abs() <= tolerance,
+                "{level:?} {:?} {:?} {options:?} at {index}: {ours} instead of {theirs}",
+                query.dim(),
+                key.dim()
+            );
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    batch: usize,
+    kv_heads: usize,
+    group: usize,
+    q_len: usize,
+    k_len: usize,
+    depth: usize,
+    width: usize,
+    options: Options,
+    /// 0 none, 1 boolean, 2 boolean per key, 3 additive.
+    mask: u8,
+    transposed: bool,
+    seed: u64,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let sizes = (1usize..3, 1usize..3, 1usize..4, 0usize..130, 0usize..300, 1usize..72, 0usize..72);
+    let options = (
+        any::<bool>(),
+        any::<bool>(),
+        proptest::option::of(1i64..200),
+        proptest::option::of(0.5f32..60.0),
+        proptest::option::of(-1f32..1.0),
+    );
+    (sizes, options, 0u8..4, any::<bool>(), any::<u64>()).prop_map(
+        |((batch, kv_heads, group, q_len, k_len, depth, width), options, mask, transposed, seed)| {
+            let (causal, lower_right, window, softcap, scale) = options;
+            let alignment = if lower_right { Alignment::LowerRight } else { Alignment::UpperLeft };
+            let options = Options { causal, alignment, scale, grouped: true, window, softcap };
+            // Every third case is one of few queries.
+            let q_len = if seed % 3 == 0 { q_len % 5 } else { q_len };
+            Case { batch, kv_heads, group, q_len, k_len, depth, width, options, mask, transposed, seed }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+    #[test]
+    fn any_call_agrees_with_the_definition(case in cases()) {
+        let Case { batch, kv_heads, group, q_len, k_len, depth, width, options, seed, .. } = case;
+        let heads = kv_heads * group;
+        let query = array((batch, heads, q_len, depth), seed, 2.0);
+        let key = array((batch, kv_heads, k_len, depth), seed ^ 1, 2.0);
+        // As transformers has it: (batch, time, heads, d) seen through a transposition.
+        let value = array((batch, k_len, kv_heads, width), seed ^ 2, 1.0);
+        let value = value.view().permuted_axes([0, 2, 1, 3]);
+        let bias = array((batch, 1, q_len, k_len), seed ^ 3, 3.0);
+        let flags = bias.mapv(|value| value > -1.0);
+        let padding = Array4::from_shape_fn((batch, 1, 1, k_len), |(b, _, _, j)| j >= b * 140 % (k_len + 1));
+        let mask = match case.mask {
+            0 => Mask::None,
+            1 => Mask::Boolean(flags.view()),
+            2 => Mask::Boolean(padding.view()),
+            _ => Mask::Additive(bias.view()),
+        };
+        let columns = key.view().permuted_axes([0, 1, 3, 2]).as_standard_layout().into_owned();
+        let key = if case.transposed { columns.view().permuted_axes([0, 1, 3, 2]) } else { key.view() };
+        check(query.view(), key, value, mask, options, 1e-5);
+    }
+}
+
+#[test]
+fn long_sequences_and_every_head_dimension_agree() {
+    for depth in [1, 3, 7, 8, 15, 16, 17, 31, 64, 80, 96, 127, 128, 255, 256] {
+        for q_len in [1, 7, 8, 65] {
+            let query = array((1, 2, q_len, depth), 5, 1.0);
+            let (key, value) = (array((1, 1, 260, depth), 6, 1.0), array((1, 1, 260, depth), 7, 1.0));
+            let options = Options {
+                causal: true,
+                alignment: Alignment::LowerRight,
+                grouped: true,
+                ..Options::default()
+            };
+            check(query.view(), key.view(), value.view(), Mask::None, options, 1e-5);
+        }
+    }
+    let query = array((1, 1, 2, 64), 5, 1.0);
+    let (key, value) = (array((1, 1, 9000, 64), 6, 1.0), array((1, 1, 9000, 64), 7, 1.0));
+    check(query.view(), key.view(), value.view(), Mask::None, Options::default(), 1e-5);
+}
+
+#[test]
+fn extreme_scores_neither_overflow_nor_vanish() {
+    for q_len in [3, 40] {
+        let mut query = Array4::<f32>::zeros((1, 1, q_len, 16));
+        let mut key = Array4::<f32>::zeros((1, 1, 200, 16));
+        query.slice_mut(s![.., .., .., 0]).fill(1.0);
+        for j in 0..200 {
+            key[[0, 0, j, 0]] = if j % 2 == 0 { 1e4 } else { -1e4 };
+        }
+        let value = array((1, 1, 200, 16), 9, 1.0);
+        let options = Options { scale: Some(1.0), ..Options::default() };
+        check(query.view(), key.view(), value.view(), Mask::None, options, 1e-5);
+        check(
+            query.view(),
+            key.view(),
+            value.view(),
+            Mask::None,
+            Options { scale: Some(-1.0), ..Options::default() },
+            1e-5,
+        );
+    }
+}
+
+#[test]
+fn masked_rows_are_zero_and_nan_is_not_hidden() {
+    for q_len in [2, 20] {
+        let query = array((1, 1, q_len, 32), 1, 1.0);
+        let (mut key, value) = (array((1, 1, 150, 32), 2, 1.0), array((1, 1, 150, 32), 3, 1.0));
+        let mask = Array4::from_shape_fn((1, 1, q_len, 150), |(_, _, i, j)| i != 1 && j > 3);
+        check(query.view(), key.view(), value.view(), Mask::Boolean(mask.view()), Options::default(), 1e-5);
+        key[[0, 0, 149, 5]] = f32::NAN;
+        let call = Call::new(query.view(), key.view(), value.view(), Mask::None, Options::default()).unwrap();
+        for level in levels() {
+            let mut out = vec![0.0; q_len * 32];
+            attend_at(level, &call, &mut out, &NEVER).unwrap();
+            assert!(out.iter().all(|value| value.is_nan()), "{level:?}");
+        }
+    }
+}
+
+#[test]
+fn sixteen_bit_elements_are_those_of_their_widened_values() {
+    for (q_len, depth) in [(1, 64), (2, 20), (70, 33)] {
+        let narrow = |seed| array((2, 2, 150, depth), seed, 1.0).mapv(bf16::from_f32);
+        let (query, key, value) = (narrow(1), narrow(2), narrow(3));
+        let query = query.slice(s![.., .., ..q_len, ..]);
+        let call = Call::new(query, key.view(), value.view(), Mask::None, Options::default()).unwrap();
+        let wide = |view: ArrayView4<bf16>| view.mapv(bf16::to_f32);
+        let (query, key, value) = (wide(query), wide(key.view()), wide(value.view()));
+        let expected = reference(query.view(), key.view(), value.view(), &Mask::None, &Options::default());
+        for level in levels() {
+            let mut out = vec![bf16::ZERO; expected.len()];
+            attend_at(level, &call, &mut out, &NEVER).unwrap();
+            for (ours, theirs) in out.iter().zip(&expected) {
+                assert!((ours.to_f64() - theirs).abs() <= 0.004 * theirs.abs() + 1e-5, "{ours} {theirs}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    let query = array((2, 6, 400, 64), 1, 1.0);
+    let (key, value) = (array((2, 3, 5000, 64), 2, 1.0), array((2, 3, 5000, 64), 3, 1.0));
+    for q_len in [1, 400] {
+        let options =
+            Options { causal: true, alignment: Alignment::LowerRight, grouped: true, ..Options::default() };
+        let query = query.slice(s![.., .., ..q_len, ..]);
+        let call = Call::new(query, key.view(), value.view(), Mask::None, options).unwrap();
+        let results: Vec<Vec<u32>> = (1..=3)
+            .map(|threads| {
+                pool::set_num_threads(threads);
+                let mut out = vec![0.0; call.output_shape().iter().product()];
+                attend(&call, &mut out, &NEVER).unwrap();
+                out.into_iter().map(f32::to_bits).collect()
+            })
+            .collect();
+        assert!(results.iter().all(|result| *result == results[0]));
+    }
+}
+
+#[test]
+fn a_raised_flag_stops_the_call_and_bad_shapes_are_named() {
+    let query = array((1, 2, 64, 16), 1, 1.0);
+    let call = Call::new(query.view(), query.view(), query.view(), Mask::None, Options::default()).unwrap();
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let result = attend(&call, &mut vec![0.0; query.len()], &cancel);
+    assert!(matches!(result, Err(AttentionError::Cancelled(_))));
+
+    let key = array((1, 2, 64, 8), 1, 1.0);
+    let error = Call::new(query.view(), key.view(), key.view(), Mask::None, Options::default()).unwrap_err();
+    assert!(error.to_string().contains("[1, 2, 64, 8]"), "{error}");
+}

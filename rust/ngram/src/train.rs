@@ -1,0 +1,49 @@
+//! From text or ids to a model.
+
+use ferrolm_base::Cancel;
+use rayon::prelude::*;
+
+use crate::corpus::{Corpus, Markers};
+use crate::error::Result;
+use crate::kneser_ney::{self, Options, OrderReport};
+use crate::model::Model;
+use crate::text::{self, Reserved, Text};
+use crate::vocabulary::Vocabulary;
+
+/// A model over the words of `text`; `skip_symbols` skips `<s>`, `</s>` and `<unk>` in it, which are refused otherwise.
+pub fn from_text(
+    text: Text<'_>,
+    skip_symbols: bool,
+    options: &Options,
+    cancel: &Cancel,
+) -> Result<(Model, Vec<OrderReport>)> {
+    let mut words = Vocabulary::special_words();
+    let reserved = if skip_symbols { Reserved::Skip } else { Reserved::Refuse };
+    let corpus = text::read(text, &mut words, Some(Markers { begin: 1, end: 2 }), reserved, cancel)?;
+    estimate(corpus, Vocabulary::of_words(words)?, options, cancel)
+}
+
+/// A model over ids below `vocab_size`; sequence `i` is `ids[offsets[i]..offsets[i + 1]]`.
+pub fn from_ids(
+    ids: &[u32],
+    offsets: &[i64],
+    vocab_size: u32,
+    options: &Options,
+    cancel: &Cancel,
+) -> Result<(Model, Vec<OrderReport>)> {
+    let vocabulary = Vocabulary::of_ids(vocab_size)?;
+    let markers = Markers { begin: vocabulary.bos(), end: vocabulary.eos() };
+    let corpus = Corpus::from_ids(ids, offsets, vocab_size, Some(markers))?;
+    estimate(corpus, vocabulary, options, cancel)
+}
+
+fn estimate(
+    mut corpus: Corpus,
+    vocabulary: Vocabulary,
+    options: &Options,
+    cancel: &Cancel,
+) -> Result<(Model, Vec<OrderReport>)> {
+    corpus.bound = vocabulary.size();
+    corpus.tokens.par_iter_mut().for_each(|token| *token = vocabulary.inner(*token));
+    kneser_ney::train(&corpus, vocabulary, options, cancel)
+}

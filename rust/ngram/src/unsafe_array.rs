@@ -1,0 +1,125 @@
+//! Arrays of plain data that are owned or lie inside a file's bytes: the one place of this crate with `unsafe` code.
+
+use std::fs::File;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use crate::model::{Gram, Node};
+
+/// Types without padding, pointers or forbidden bit patterns, made of 4-byte little-endian numbers.
+///
+/// # Safety
+/// Implementors are `repr(C)`, aligned to 4 bytes, and every bit pattern of theirs is valid.
+pub(crate) unsafe trait Plain: Copy + Send + Sync + 'static {}
+
+// SAFETY: a number; all bit patterns are valid.
+unsafe impl Plain for u32 {}
+// SAFETY: `repr(C)`, two 4-byte numbers, no padding.
+unsafe impl Plain for Gram {}
+// SAFETY: `repr(C)`, three 4-byte numbers, no padding.
+unsafe impl Plain for Node {}
+
+/// The bytes of a file.
+pub(crate) enum Buffer {
+    /// Read into memory, as 8-byte units so that any [`Plain`] type is aligned; the file's length in bytes.
+    Read(Vec<u64>, usize),
+    Mapped(memmap2::Mmap),
+}
+
+impl Buffer {
+    /// Map `file` into memory.
+    ///
+    /// The mapped bytes are trusted not to change: a file that is truncated by another process while mapped ends this
+    /// process with a signal, which is why mapping is only done when the user asks for it.
+    pub fn map(file: &File) -> std::io::Result<Self> {
+        // SAFETY: the documentation of the public option says that the file must not be changed while it is in use.
+        unsafe { memmap2::Mmap::map(file) }.map(Self::Mapped)
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Read(units, length) => &as_bytes(units)[..*length],
+            Self::Mapped(map) => map,
+        }
+    }
+}
+
+/// A slice that keeps its memory alive.
+pub(crate) struct Array<T: Plain> {
+    start: *const T,
+    length: usize,
+    _owner: Owner<T>,
+}
+
+enum Owner<T> {
+    Vector(#[expect(dead_code, reason = "only kept alive")] Vec<T>),
+    Buffer(#[expect(dead_code, reason = "only kept alive")] Arc<Buffer>),
+}
+
+// SAFETY: the memory behind `start` is owned by `_owner` and never written: sharing it is sharing a `&[T]`.
+unsafe impl<T: Plain> Send for Array<T> {}
+// SAFETY: as above.
+unsafe impl<T: Plain> Sync for Array<T> {}
+
+impl<T: Plain> From<Vec<T>> for Array<T> {
+    fn from(vector: Vec<T>) -> Self {
+        // Moving a vector does not move its elements.
+        Self { start: vector.as_ptr(), length: vector.len(), _owner: Owner::Vector(vector) }
+    }
+}
+
+impl<T: Plain> Array<T> {
+    /// The elements in the bytes `range` of `buffer`; `None` if the range is outside, misaligned or not a whole number.
+    pub fn inside(buffer: &Arc<Buffer>, range: Range<usize>) -> Option<Self> {
+        let bytes = buffer.bytes().get(range)?;
+        let start = bytes.as_ptr().cast::<T>();
+        let whole = bytes.len().is_multiple_of(size_of::<T>()) && start.is_aligned();
+        let length = bytes.len() / size_of::<T>();
+        whole.then(|| Self { start, length, _owner: Owner::Buffer(Arc::clone(buffer)) })
+    }
+}
+
+impl<T: Plain> Deref for Array<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: `start` points at `length` elements, aligned, alive as long as the owner in `self` and never written;
+        // every bit pattern is a valid `T`.
+        unsafe { std::slice::from_raw_parts(self.start, self.length) }
+    }
+}
+
+/// The memory of plain numbers as bytes.
+pub(crate) fn as_bytes<T: PlainOrUnit>(items: &[T]) -> &[u8] {
+    // SAFETY: the types have no padding, so every byte is initialized; `u8` needs no alignment.
+    unsafe { std::slice::from_raw_parts(items.as_ptr().cast::<u8>(), size_of_val(items)) }
+}
+
+/// The memory of 8-byte units, to be filled with bytes.
+pub(crate) fn as_bytes_mut(units: &mut [u64]) -> &mut [u8] {
+    // SAFETY: any bytes make valid `u64`s.
+    unsafe { std::slice::from_raw_parts_mut(units.as_mut_ptr().cast::<u8>(), size_of_val(units)) }
+}
+
+/// What [`as_bytes`] accepts: [`Plain`] types and the units of a buffer.
+pub(crate) trait PlainOrUnit: Copy {}
+impl<T: Plain> PlainOrUnit for T {}
+impl PlainOrUnit for u64 {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_inside_a_buffer_is_checked_and_outlives_it() {
+        let buffer = Arc::new(Buffer::Read(vec![0x0000_0002_0000_0001, 3], 12));
+        let array = Array::<u32>::inside(&buffer, 0..12).unwrap();
+        assert!(Array::<u32>::inside(&buffer, 0..16).is_none(), "past the file");
+        assert!(Array::<u32>::inside(&buffer, 1..9).is_none(), "misaligned");
+        assert!(Array::<Gram>::inside(&buffer, 0..12).is_none(), "not whole");
+        drop(buffer);
+        assert_eq!(*array, [1, 2, 3]);
+        assert_eq!(as_bytes(&array)[4], 2);
+    }
+}

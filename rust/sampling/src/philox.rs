@@ -1,0 +1,68 @@
+//! Philox4x32-10, a counter-based random generator: any draw can be computed on its own, without the ones before it.
+//!
+//! Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, and the test vectors
+//! of its Random123 library.
+
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+const ROUNDS: usize = 10;
+
+/// Four random words for a counter and a key.
+pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let ([mut a, mut b, mut c, mut d], [mut k0, mut k1]) = (counter, key);
+    for _ in 0..ROUNDS {
+        let left = u64::from(MULTIPLIERS[0]) * u64::from(a);
+        let right = u64::from(MULTIPLIERS[1]) * u64::from(c);
+        (a, b, c, d) =
+            ((right >> 32) as u32 ^ b ^ k0, right as u32, (left >> 32) as u32 ^ d ^ k1, left as u32);
+        k0 = k0.wrapping_add(KEY_STEPS[0]);
+        k1 = k1.wrapping_add(KEY_STEPS[1]);
+    }
+    [a, b, c, d]
+}
+
+/// A number in [0, 1) with 53 random bits for a seed (the key) and a step (the counter).
+pub fn uniform(seed: u64, step: u64) -> f64 {
+    let [low, high, ..] =
+        philox4x32([step as u32, (step >> 32) as u32, 0, 0], [seed as u32, (seed >> 32) as u32]);
+    let bits = (u64::from(high) << 32 | u64::from(low)) >> 11;
+    bits as f64 * (1.0 / (1u64 << 53) as f64)
+}
+
+/// The seed of the `index`-th of several rows that share one seed; a counter that [`uniform`] never uses.
+pub fn derived_seed(seed: u64, index: u64) -> u64 {
+    let counter = [index as u32, (index >> 32) as u32, 1, 0];
+    let [low, high, ..] = philox4x32(counter, [seed as u32, (seed >> 32) as u32]);
+    u64::from(high) << 32 | u64::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `kat_vectors` of Random123, lines `philox4x32 10`.
+    #[test]
+    fn known_answers() {
+        let cases = [
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (
+                [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+                [0xa409_3822, 0x299f_31d0],
+                [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
+            ),
+        ];
+        for (counter, key, expected) in cases {
+            assert_eq!(philox4x32(counter, key), expected);
+        }
+    }
+
+    #[test]
+    fn uniforms_are_below_one_and_even() {
+        let mean = (0..10_000)
+            .map(|step| uniform(7, step))
+            .inspect(|u| assert!((0.0..1.0).contains(u)))
+            .sum::<f64>();
+        assert!((mean / 1e4 - 0.5).abs() < 0.01);
+    }
+}

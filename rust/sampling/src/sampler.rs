@@ -1,0 +1,99 @@
+//! Sampling with memory: parameters, counted history, seed and step for each row of a running batch.
+
+use std::sync::Arc;
+
+use ferrolm_base::Cancel;
+
+use crate::batch::{Drawn, LogProbs, RowInput, check_batch, sample};
+use crate::error::SamplingError;
+use crate::history::History;
+use crate::logits::Logits;
+use crate::params::Params;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Slot {
+    pub params: Arc<Params>,
+    pub history: History,
+    pub seed: u64,
+    /// Tokens accepted so far.
+    pub step: u64,
+}
+
+/// One slot for each row. Drawing changes nothing: a token counts once it is [accepted](Sampler::accept).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampler {
+    pub(crate) slots: Vec<Slot>,
+}
+
+impl Sampler {
+    /// A row for each params, with no history.
+    pub fn new(params: impl IntoIterator<Item = Arc<Params>>) -> Result<Self, SamplingError> {
+        let slot = |params: Arc<Params>| {
+            let seed = params.seed.map_or_else(entropy, Ok)?;
+            Ok(Slot { params, history: History::new(), seed, step: 0 })
+        };
+        Ok(Self { slots: params.into_iter().map(slot).collect::<Result<_, SamplingError>>()? })
+    }
+
+    pub fn rows(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// What row `row` draws with.
+    pub fn row(&self, row: usize) -> Result<RowInput<'_>, SamplingError> {
+        let slot = self.slots.get(row).ok_or(SamplingError::NoSuchRow { row, rows: self.slots.len() })?;
+        Ok(RowInput { params: &slot.params, history: &slot.history, seed: slot.seed, step: slot.step })
+    }
+
+    /// Draw a token for each of `rows` (all rows if None), without accepting it.
+    pub fn sample(
+        &self,
+        logits: &Logits<'_>,
+        rows: Option<&[usize]>,
+        logprobs: LogProbs,
+        cancel: &Cancel,
+    ) -> Result<Vec<Drawn>, SamplingError> {
+        let inputs: Vec<_> = match rows {
+            Some(rows) => rows.iter().map(|row| self.row(*row)).collect::<Result<_, _>>()?,
+            None => (0..self.rows()).map(|row| self.row(row)).collect::<Result<_, _>>()?,
+        };
+        check_batch("the sampler", inputs.len(), logits.batch())?;
+        sample(logits, &inputs, logprobs, cancel)
+    }
+
+    /// Count one token for each of `rows` (all rows if None) and step on.
+    pub fn accept(&mut self, tokens: &[u32], rows: Option<&[usize]>) -> Result<(), SamplingError> {
+        let count = self.rows();
+        check_batch("tokens", tokens.len(), rows.map_or(count, <[usize]>::len))?;
+        if let Some(row) = rows.into_iter().flatten().copied().find(|row| *row >= count) {
+            return Err(SamplingError::NoSuchRow { row, rows: count });
+        }
+        for (at, token) in tokens.iter().enumerate() {
+            let slot = &mut self.slots[rows.map_or(at, |rows| rows[at])];
+            slot.history.push(*token);
+            slot.step += 1;
+        }
+        Ok(())
+    }
+
+    /// Start row `row` anew, with other parameters if given: no history but `prompt`, step 0, and the seed of the
+    /// parameters (a new one from the operating system if they have none).
+    pub fn reset(
+        &mut self,
+        row: usize,
+        params: Option<Arc<Params>>,
+        prompt: &[u32],
+    ) -> Result<(), SamplingError> {
+        let rows = self.rows();
+        let slot = self.slots.get_mut(row).ok_or(SamplingError::NoSuchRow { row, rows })?;
+        let params = params.unwrap_or_else(|| Arc::clone(&slot.params));
+        let seed = params.seed.map_or_else(entropy, Ok)?;
+        *slot = Slot { params, history: History::from_tokens(prompt, &[]), seed, step: 0 };
+        Ok(())
+    }
+}
+
+/// A seed from the operating system.
+pub fn entropy() -> Result<u64, SamplingError> {
+    getrandom::u64().map_err(|error| SamplingError::Entropy(error.to_string()))
+}

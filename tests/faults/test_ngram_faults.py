@@ -1,0 +1,220 @@
+"""Damaged files, odd text and Ctrl-C: every fault is one of our errors, and names the place."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ferrolm.errors import (
+    FileAccessError,
+    InvalidArgumentError,
+    InvalidEncodingError,
+    InvalidFileError,
+    MissingFileError,
+)
+from ferrolm.ngram import NgramCounts, NgramLM, count
+
+pytestmark = pytest.mark.filterwarnings("ignore::ferrolm.ngram.DiscountFallbackWarning")
+ARPA = """\\data\\
+ngram 1=4
+ngram 2=2
+
+\\1-grams:
+-1\t<unk>\t0
+0\t<s>\t-0.3
+-0.5\t</s>\t0
+-0.4\ta\t-0.3
+
+\\2-grams:
+-0.2\t<s> a
+-0.3\ta </s>
+
+\\end\\
+"""
+
+
+def write(tmp_path: Path, text: str | bytes, name: str = "model.arpa") -> Path:
+    path = tmp_path / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("\\data\\", "This is SRILM's greeting.\n\n\\data\\"),
+        ("ngram 1=4", "ngram  1=    4"),
+        ("\t", " "),
+        ("\n", "\r\n"),
+        ("-0.4\ta", "-4e-1\ta"),
+        ("0\t<s>", "-99\t<s>"),
+        ("-1\t<unk>\t0", "-1\t<UNK>"),
+        ("-0.2\t<s> a", "-inf\t<s> a"),
+    ],
+)
+def test_dialects_are_read(tmp_path: Path, old: str, new: str) -> None:
+    model = NgramLM.load(write(tmp_path, ARPA.replace(old, new)))
+    assert model.num_ngrams == (4, 2)
+    assert model.full_scores("a")[1] == (pytest.approx(-0.3), 2, False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (ARPA, "", "not an ARPA file"),
+        (ARPA, "hello\nworld", "not an ARPA file"),
+        ("\\end\\\n", "", r"ends without \\end\\"),
+        ("\\end\\\n", "\\end\\\nmore", r"text after \\end\\"),
+        ("ngram 2=2", "ngram 2=3", "line 15: expected a log10 probability"),
+        ("ngram 2=2", "ngram 2=1", r"expected \\end\\"),
+        ("ngram 2=2", "ngram 3=2", 'line 3: expected "ngram 2=COUNT"'),
+        ("ngram 1=4", "ngram 1=99999999999", "expected"),
+        ("ngram 1=4", "ngram 1=-4", "line 2"),
+        ("-0.3\ta </s>", "-0.3\ta", "expected 2 words, found 1"),
+        ("-0.3\ta </s>", "-0.3\ta b", '"b" is not among the unigrams'),
+        ("-0.3\ta </s>", "-0.3\ta </s> a", "back-off"),
+        ("-0.3\ta </s>", "-0.3\t<s> a", "listed twice"),
+        ("-0.4\ta\t-0.3", "-0.4\t</s>\t-0.3", "listed twice"),
+        ("-0.3\ta </s>", "0.3\ta </s>", "must not be positive"),
+        ("-0.3\ta </s>", "nan\ta </s>", "log10 probability"),
+        ("-0.4\ta\t-0.3", "-0.4\ta\tinf", "finite"),
+        ("-0.2\t<s> a", "-0.2\t<s> a\t-1", "0 at the highest order"),
+        ("0\t<s>\t-0.3", "0\tb\t-0.3", "lack <s>"),
+        ("-0.4\ta", "x\ta", 'line 9: expected a log10 probability, found "x"'),
+    ],
+)
+def test_bad_arpa_files_name_the_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(InvalidFileError, match=message) as caught:
+        NgramLM.load(write(tmp_path, ARPA.replace(old, new)))
+    assert "model.arpa" in str(caught.value)
+
+
+def test_a_missing_context_is_an_error_and_a_missing_suffix_is_filled(tmp_path: Path) -> None:
+    third = ARPA.replace("ngram 2=2", "ngram 2=2\nngram 3=1").replace(
+        "\n\\end", "\n\\3-grams:\n-0.1\tX\n\n\\end"
+    )
+    with pytest.raises(InvalidFileError, match='its context "a <s>" is not'):
+        NgramLM.load(write(tmp_path, third.replace("X", "a <s> a")))
+    model = NgramLM.load(write(tmp_path, third.replace("X", "<s> a a")))
+    assert model.full_scores("a a")[1][:2] == (pytest.approx(-0.1), 3)
+    assert model.num_ngrams == (4, 3, 1)
+
+
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+    with pytest.raises(InvalidFileError, match="line 9: not UTF-8 at byte 5"):
+        NgramLM.load(write(tmp_path, ARPA.replace("\ta\t", "\tÿ\t").encode("latin-1")))
+    for call in (count, NgramLM.train):
+        with pytest.raises(InvalidEncodingError, match=r"line 2"):
+            call(b"a\n\xff")
+        with pytest.raises(InvalidEncodingError, match=r"text.txt is not UTF-8"):
+            call(write(tmp_path, b"a\n\xff", "text.txt"))
+        with pytest.raises(InvalidEncodingError, match="sentence 1 is not valid Unicode"):
+            call(["a", "a \ud800"])
+
+
+def test_damaged_gzip_and_missing_files(tmp_path: Path) -> None:
+    packed = gzip.compress(ARPA.encode())
+    for damaged in (packed[:-12], packed[:40] + b"\0\0\0\0" + packed[44:]):
+        with pytest.raises(InvalidFileError):
+            NgramLM.load(write(tmp_path, damaged, "m.arpa.gz"))
+        with pytest.raises((InvalidFileError, FileAccessError)):
+            count(write(tmp_path, damaged, "text.gz"))
+    for call in (NgramLM.load, NgramCounts.load, count):
+        with pytest.raises(MissingFileError):
+            call(tmp_path / "missing.flm")
+        with pytest.raises(FileAccessError):
+            call(tmp_path)
+    with pytest.raises(MissingFileError):
+        NgramLM.train([[1, 2]], 1).save(tmp_path / "no" / "m.flm")
+    with pytest.raises(InvalidArgumentError, match="mmap is for"):
+        NgramLM.load(write(tmp_path, ARPA), mmap=True)
+
+
+@pytest.mark.parametrize("kind", ["words", "ids", "counts"])
+def test_truncated_or_flipped_binaries_are_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file.flm"
+    text = ["a b c", "b c a a"] if kind != "ids" else [[0, 1, 2], [1, 2, 0, 0]]
+    (count(text) if kind == "counts" else NgramLM.train(text, 3, prune=(0, 0, 1))).save(path)
+    good = path.read_bytes()
+    load = NgramCounts.load if kind == "counts" else NgramLM.load
+    load(path)
+    for length in [*range(0, min(len(good), 200), 7), len(good) - 8, len(good) - 1, len(good) + 8]:
+        path.write_bytes((good + bytes(8))[:length])
+        with pytest.raises(InvalidFileError):
+            load(path)
+    random = np.random.default_rng(0)
+    for place in random.integers(0, len(good), 200):
+        damaged = bytearray(good)
+        damaged[place] ^= 1 << random.integers(8)
+        path.write_bytes(damaged)
+        with pytest.raises(InvalidFileError):
+            load(path)
+        if kind != "counts" and damaged[:8] == good[:8]:
+            with pytest.raises(InvalidFileError):
+                NgramLM.load(path, mmap=True)
+
+
+def test_a_consistent_checksum_does_not_hide_bad_links(tmp_path: Path) -> None:
+    import zlib
+
+    path = tmp_path / "m.flm"
+    NgramLM.train([[0, 1, 2], [1, 2, 0]], 3).save(path)
+    good = bytearray(path.read_bytes())
+    refused = 0
+    for place in range(80, len(good) - 8, 4):
+        damaged = bytearray(good)
+        damaged[place : place + 4] = b"\xff\xff\xff\x7f"
+        damaged[-8:-4] = zlib.crc32(damaged[:-8]).to_bytes(4, "little")
+        path.write_bytes(damaged)
+        try:
+            model = NgramLM.load(path)
+        except InvalidFileError:
+            refused += 1
+        else:  # a probability or weight was hit: odd scores, but no failure
+            model.score([0, 1, 2, 0, 5])
+            model.next_token_logprobs([0, 1])
+    assert refused > 20
+
+
+def test_a_line_of_a_million_words(tmp_path: Path) -> None:
+    line = "a b c " * 350_000
+    model = NgramLM.train(line, 3)
+    assert model.num_ngrams == (6, 5, 5)
+    assert np.isfinite(model.score(line))
+    assert model.score_texts(line).num_tokens == 1_050_001
+
+
+@pytest.mark.parametrize("call", ["count(ids)", "NgramLM.train(ids)", "model.score_ids_batch(ids)"])
+def test_ctrl_c_is_answered(call: str) -> None:
+    script = f"""
+        import numpy as np, threading, time, os, signal
+        from ferrolm.ngram import NgramLM, count
+        ids = np.random.default_rng(0).integers(0, 5000, 6_000_000).astype(np.uint32)
+        model = NgramLM.train(ids[:300_000], 3)
+        sent = []
+        def interrupt():
+            sent.append(time.perf_counter())
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Timer(0.2, interrupt).start()
+        try:
+            while True:
+                {call}
+        except KeyboardInterrupt:
+            print(time.perf_counter() - sent[0])
+        model.score([1, 2, 3])
+    """
+    environment = {**os.environ, "FERROLM_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100)
+    assert done.returncode == 0, done.stderr
+    # Promised within 100 ms on an idle machine; tests share theirs.
+    assert float(done.stdout) < 2, signal.SIGINT

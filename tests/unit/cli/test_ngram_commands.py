@@ -1,0 +1,61 @@
+"""``ferrolm count-ngrams``, ``train-ngram`` and ``score``."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from ferrolm.cli import main
+from ferrolm.ngram import NgramCounts, NgramLM
+
+TEXT = "the cat sat\nthe dog sat\nthe cat ran\n"
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT)
+    return str(path)
+
+
+def test_count_prints_the_most_frequent_and_saves(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "counts"
+    assert main(["count-ngrams", text, "-o", "1", "2", "-n", "2", "--save", str(saved)]) == 0
+    assert capsys.readouterr().out == "3\tthe\n2\tcat\n2\tthe cat\n1\tthe dog\n"
+    assert NgramCounts.load(saved)["the cat"] == 2
+
+
+def test_train_then_score(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(tmp_path / "model.arpa")
+    assert main(["train-ngram", text, model, "-o", "3"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "warning: discounts (0.5, 1.0, 1.5) used for order" in captured.err
+    assert "1 8 D1=" in captured.err
+    assert main(["score", model, text, "--sentences"]) == 0
+    scores = [float(line) for line in capsys.readouterr().out.split()]
+    loaded = NgramLM.load(model)
+    assert scores == pytest.approx([loaded.score(line) for line in TEXT.splitlines()], abs=1e-5)
+    assert main(["score", model, text]) == 0
+    assert f"Perplexity including OOVs:\t{loaded.perplexity(TEXT):.6g}" in capsys.readouterr().out
+
+
+def test_ids_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Input:
+        buffer = io.BytesIO(b"1 2 3\n2 3 1\n")
+
+    monkeypatch.setattr("sys.stdin", Input())
+    model = tmp_path / "model.flm"
+    assert main(["train-ngram", "-", str(model), "--ids", "--vocab-size", "9", "-o", "2"]) == 0
+    assert NgramLM.load(model).vocab_size == 12
+
+
+def test_errors_are_one_line(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(tmp_path / "missing.arpa"), text]) == 1
+    assert "missing.arpa" in capsys.readouterr().err
+    assert main(["train-ngram", text, str(tmp_path / "m.flm"), "--ids"]) == 1
+    assert "not a number" in capsys.readouterr().err

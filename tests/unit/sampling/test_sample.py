@@ -1,0 +1,264 @@
+"""What a user sees of `sample` and `filtered_probabilities` on the CPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sampling_twin import probabilities
+
+import ferrolm
+from ferrolm.sampling import SamplingParams, filtered_probabilities, sample
+
+CHAINS = {
+    "greedy": {"temperature": 0.0},
+    "plain": {},
+    "temperature": {"temperature": 0.6},
+    "top_k": {"top_k": 20},
+    "large top_k": {"top_k": 300},
+    "top_p": {"top_p": 0.9},
+    "min_p": {"min_p": 0.1},
+    "all": {"temperature": 1.3, "top_k": 40, "top_p": 0.8, "min_p": 0.05, "repetition_penalty": 1.2},
+    "top_p and min_p": {"top_p": 0.95, "min_p": 0.02},
+    "penalties": {
+        "presence_penalty": 0.4,
+        "frequency_penalty": 0.3,
+        "logit_bias": {0: 2.0, 7: -np.inf, 299: 1.0},
+    },
+}
+EVERY = pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS.keys())
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = ferrolm.num_threads()
+    yield
+    ferrolm.set_num_threads(before)
+
+
+def random_logits(rng: np.random.Generator, batch: int, vocab: int) -> Any:
+    return (rng.standard_normal((batch, vocab)) * 3).astype(np.float32)
+
+
+def past(rng: np.random.Generator, batch: int, vocab: int) -> dict[str, Any]:
+    """Tokens of prompts and histories of different lengths."""
+    rows = lambda: [rng.integers(0, vocab, rng.integers(0, 50)) for _ in range(batch)]  # noqa: E731
+    return {"prompt": rows(), "history": rows()}
+
+
+@EVERY
+@pytest.mark.parametrize("vocab", [300, 777, 5000])
+def test_distributions_are_those_of_the_plain_twin(chain: dict[str, Any], vocab: int) -> None:
+    rng = np.random.default_rng(vocab)
+    logits, tokens, params = random_logits(rng, 5, vocab), past(rng, 5, vocab), SamplingParams(**chain)
+    expected = [probabilities(x, params, p, h) for x, p, h in zip(logits, *tokens.values(), strict=True)]
+    found = filtered_probabilities(logits, params, **tokens)
+    np.testing.assert_array_equal(found > 0, np.array(expected) > 0)
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-9)
+
+
+@EVERY
+def test_draws_follow_the_distribution(chain: dict[str, Any]) -> None:
+    """Chi-square over 100,000 draws, and no draw of a token that was filtered out."""
+    from scipy.stats import chisquare
+
+    rng, draws = np.random.default_rng(1), 100_000
+    row = random_logits(rng, 1, 700)
+    params = SamplingParams(**chain)
+    expected = filtered_probabilities(row, params)[0].astype(np.float64)
+    ids = sample(np.broadcast_to(row, (draws, 700)), params, seeds=np.arange(draws))
+    counts = np.bincount(ids, minlength=700)
+    assert not counts[expected == 0].any()
+    often = expected * draws >= 5
+    observed = np.append(counts[often], counts[~often].sum())
+    wanted = np.append(expected[often], expected[~often].sum()) * draws / expected.sum()
+    if (wanted > 0).sum() > 1:
+        assert chisquare(observed[wanted > 0], wanted[wanted > 0]).pvalue > 1e-4
+
+
+def test_steps_of_one_seed_are_as_independent_as_seeds() -> None:
+    from scipy.stats import chisquare
+
+    ids = sample(np.zeros((160_000, 16), np.float32), SamplingParams(seed=9), step=np.arange(160_000))
+    assert chisquare(np.bincount(ids[:-1].astype(np.int64) * 16 + ids[1:], minlength=256)).pvalue > 1e-4
+
+
+@EVERY
+def test_a_row_depends_on_itself_alone(chain: dict[str, Any]) -> None:
+    """The same ids in another order, one by one, and beside rows with other params."""
+    rng = np.random.default_rng(2)
+    logits, tokens = random_logits(rng, 12, 3000), past(rng, 12, 3000)
+    params = [SamplingParams(**chain, seed=row) for row in range(12)]
+    ids = sample(logits, params, step=4, **tokens)
+    order = rng.permutation(12)
+    shuffled = {name: [rows[row] for row in order] for name, rows in tokens.items()}
+    np.testing.assert_array_equal(
+        sample(logits[order], [params[row] for row in order], step=4, **shuffled), ids[order]
+    )
+    for row in range(12):
+        alone = {name: [rows[row]] for name, rows in tokens.items()}
+        assert sample(logits[row : row + 1], params[row], step=4, **alone)[0] == ids[row]
+
+
+@EVERY
+@pytest.mark.usefixtures("threads")
+def test_the_number_of_threads_changes_nothing(chain: dict[str, Any]) -> None:
+    rng = np.random.default_rng(3)
+    logits = random_logits(rng, 16, 40_000)  # large enough to be shared out
+    found = []
+    for count in (1, 2, 3):
+        ferrolm.set_num_threads(count)
+        found.append(sample(logits, SamplingParams(**chain), seeds=np.arange(16)))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+SCRIPT = """
+import numpy as np, sys, ferrolm
+from ferrolm.sampling import SamplingParams, sample
+rng = np.random.default_rng(0)
+for chain in eval(sys.argv[1]):
+    logits = (rng.standard_normal((40, 1000)) * 3).astype(np.float32)
+    print(*sample(logits, SamplingParams(**chain), seeds=np.arange(40)), *sample(logits.astype(np.float16), seeds=np.arange(40)))
+"""
+
+
+def test_every_instruction_set_gives_the_same_ids() -> None:
+    chains = repr(
+        [{key: value for key, value in chain.items() if key != "logit_bias"} for chain in CHAINS.values()]
+    )
+
+    def ids(level: str) -> bytes:
+        environment = {**os.environ, "FERROLM_SIMD": level}
+        return subprocess.run(
+            [sys.executable, "-c", SCRIPT, chains], env=environment, capture_output=True, check=True
+        ).stdout
+
+    assert ids("portable") == ids("avx2") == ids("avx512") != b""
+
+
+def test_formats_of_sixteen_bits_are_exact() -> None:
+    """float16 and bfloat16 give what their values in float32 give."""
+    torch = pytest.importorskip("torch")
+    logits = torch.from_numpy(random_logits(np.random.default_rng(4), 6, 5000))
+    for params in (
+        SamplingParams(top_p=0.9, seed=1),
+        SamplingParams(seed=2),
+        SamplingParams(top_k=9, seed=3),
+    ):
+        for narrow in (logits.half(), logits.bfloat16()):
+            assert torch.equal(sample(narrow, params), sample(narrow.float(), params))
+        np.testing.assert_array_equal(
+            sample(logits.half().numpy(), params), sample(logits.half().float().numpy(), params)
+        )
+
+
+def test_torch_in_torch_out_with_gradients_and_strides() -> None:
+    torch = pytest.importorskip("torch")
+    wide = torch.randn(4, 10, 600, requires_grad=True)
+    last = wide[:, -1]  # rows that lie apart, as a model's last position does
+    params = SamplingParams(top_k=10, seed=5)
+    ids, logs = sample(last, params, logprobs="processed")
+    assert ids.dtype == torch.int64
+    assert logs.dtype == torch.float32
+    np.testing.assert_array_equal(ids.numpy(), sample(last.detach().contiguous().numpy(), params))
+
+
+@pytest.mark.parametrize("vocab", [1, 2, 16, 255, 256, 257, 4097])
+def test_vocabularies_around_the_block_size(vocab: int) -> None:
+    logits = random_logits(np.random.default_rng(vocab), 3, vocab)
+    np.testing.assert_array_equal(sample(logits, SamplingParams(temperature=0)), logits.argmax(-1))
+    for chain in ({}, {"top_k": 50}, {"top_p": 0.7}, {"min_p": 0.3}):
+        expected = [probabilities(row, SamplingParams(**chain)) for row in logits]
+        np.testing.assert_allclose(
+            filtered_probabilities(logits, SamplingParams(**chain)), expected, rtol=1e-5, atol=1e-9
+        )
+
+
+def test_greedy_takes_the_first_of_equals() -> None:
+    logits = np.zeros((2, 1000), np.float32)
+    logits[1, [300, 299, 999]] = 1
+    assert sample(logits, SamplingParams(temperature=0)).tolist() == [0, 299]
+    assert sample(logits, SamplingParams(temperature=9e-6)).tolist() == [0, 299]
+    assert sample(logits, SamplingParams(top_p=0.0)).tolist() == [0, 299]
+
+
+def test_log_probabilities_of_both_kinds() -> None:
+    logits = random_logits(np.random.default_rng(6), 8, 900)
+    params = SamplingParams(temperature=0.7, top_k=30, logit_bias={3: 5.0})
+    ids, processed = sample(logits, params, seeds=range(8), logprobs="processed")
+    again, raw = sample(logits, params, seeds=range(8), logprobs="raw")
+    np.testing.assert_array_equal(ids, again)
+    rows = np.arange(8)
+    np.testing.assert_allclose(
+        processed, np.log(filtered_probabilities(logits, params)[rows, ids]), atol=1e-5
+    )
+    np.testing.assert_allclose(raw, np.log(probabilities_of_all(logits)[rows, ids]), atol=1e-5)
+    assert sample(logits, SamplingParams(temperature=0), logprobs="processed")[1].tolist() == [0.0] * 8
+
+
+def probabilities_of_all(logits: Any) -> Any:
+    return np.array([probabilities(row, SamplingParams()) for row in logits])
+
+
+def test_rows_without_a_seed_differ_from_each_other_and_from_call_to_call() -> None:
+    logits = np.zeros((50, 10_000), np.float32)
+    first, second = sample(logits), sample(logits)
+    assert len(set(first.tolist())) > 40
+    assert (first != second).any()
+
+
+def test_rows_of_one_seed_draw_alike_and_split_rows_do_not() -> None:
+    logits = np.zeros((20, 10_000), np.float32)
+    assert len(set(sample(logits, SamplingParams(seed=1)).tolist())) == 1
+    assert len(set(sample(logits, SamplingParams(seed=1).split(20)).tolist())) > 15
+
+
+def test_the_input_is_read_in_place_and_left_alone() -> None:
+    logits = random_logits(np.random.default_rng(7), 3, 500)
+    logits.setflags(write=False)
+    before = logits.copy()
+    params = SamplingParams(repetition_penalty=2.0, logit_bias={5: 1.0}, seed=1)
+    sample(logits, params, prompt=[[1, 2]] * 3, history=[[5]] * 3)
+    np.testing.assert_array_equal(logits, before)
+
+
+def test_an_empty_batch_gives_no_ids() -> None:
+    assert sample(np.zeros((0, 10), np.float32)).shape == (0,)
+    assert sample(np.zeros((0, 10), np.float32), []).shape == (0,)
+    assert filtered_probabilities(np.zeros((0, 10), np.float32)).shape == (0, 10)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e4, 1e30])
+@EVERY
+def test_extreme_logits_stay_on_the_support(chain: dict[str, Any], scale: float) -> None:
+    rng = np.random.default_rng(8)
+    logits = random_logits(rng, 4, 600) * np.float32(scale)
+    logits[:, rng.integers(0, 600, 400)] = -np.inf
+    params = SamplingParams(**{key: value for key, value in chain.items() if key != "logit_bias"})
+    found = filtered_probabilities(logits, params)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
+    assert not found[np.isneginf(logits)].any()
+    ids = sample(logits, params, seeds=range(4))
+    assert (found[np.arange(4), ids] > 0).all()
+
+
+@EVERY
+def test_a_single_finite_logit_is_always_taken(chain: dict[str, Any]) -> None:
+    logits = np.full((5, 700), -np.inf, np.float32)
+    logits[np.arange(5), [0, 300, 5, 256, 699]] = -1e30
+    assert sample(logits, SamplingParams(**chain)).tolist() == [0, 300, 5, 256, 699]
+
+
+def test_philox_gives_the_published_numbers() -> None:
+    """Random123's `kat_vectors`, philox4x32-10, counter 0 and key 0: 6627e8d5 e169c58d ..."""
+    from ferrolm._rust import uniforms
+
+    zero = np.zeros(1, np.uint64)
+    assert uniforms(zero, zero)[0] == ((0xE169C58D << 32 | 0x6627E8D5) >> 11) / 2**53

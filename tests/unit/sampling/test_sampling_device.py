@@ -1,0 +1,115 @@
+"""The torch path against the Rust path: the same ids from the same logits. It runs on any device, so also on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from ferrolm._rust import uniforms as rust_uniforms
+from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.sampling import Sampler, SamplingParams, device, filtered_probabilities, sample
+from ferrolm.sampling.arrays import ragged
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+BATCH, VOCAB = 64, 3000
+
+
+def mixed_params() -> list[SamplingParams]:
+    """Every chain in one batch, so that rows with and without each filter meet."""
+    bias = {1: 4.0, 2: -np.inf, VOCAB - 1: 1.0}
+    chains: list[dict[str, Any]] = [
+        {"temperature": 0.0},
+        {},
+        {"temperature": 0.5, "top_k": 7},
+        {"top_k": VOCAB * 2},
+        {"top_p": 0.8, "logit_bias": bias},
+        {"top_p": 0.0},
+        {"min_p": 0.05, "frequency_penalty": 0.5, "presence_penalty": -0.5},
+        {
+            "temperature": 1.2,
+            "top_k": 50,
+            "top_p": 0.9,
+            "min_p": 0.01,
+            "repetition_penalty": 1.5,
+            "logit_bias": bias,
+        },
+    ]
+    return [SamplingParams(**chains[row % len(chains)]) for row in range(BATCH)]
+
+
+def inputs(where: str) -> tuple[Any, list[SamplingParams], dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy((rng.standard_normal((BATCH, VOCAB)) * 3).astype(np.float32)).to(where)
+    tokens = [[rng.integers(0, VOCAB, rng.integers(0, 40)) for _ in range(BATCH)] for _ in range(2)]
+    return logits, mixed_params(), {"prompt": tokens[0], "history": tokens[1]}
+
+
+@pytest.mark.parametrize("where", DEVICES)
+def test_ids_and_log_probabilities_equal_those_of_the_core(where: str) -> None:
+    logits, params, past = inputs(where)
+    seeds, steps = np.arange(BATCH, dtype=np.uint64) * 2**58 + 1, np.arange(BATCH, dtype=np.uint64)
+    given = {name: ragged(rows, name, BATCH) for name, rows in past.items()}
+    for kind in ("raw", "processed"):
+        ids, logs = sample(logits.cpu(), params, seeds=seeds, step=steps, logprobs=kind, **past)  # type: ignore[arg-type]
+        found, found_logs = device.sample(logits, params, seeds=seeds, steps=steps, logprobs=kind, **given)
+        assert found.device.type == where
+        assert torch.equal(found.cpu(), ids)
+        torch.testing.assert_close(found_logs.cpu(), logs, rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("where", DEVICES)
+def test_distributions_equal_those_of_the_core(where: str) -> None:
+    logits, params, past = inputs(where)
+    given = {name: ragged(rows, name, BATCH) for name, rows in past.items()}
+    found = device.filtered_probabilities(logits, params, **given).cpu()
+    torch.testing.assert_close(
+        found, filtered_probabilities(logits.cpu(), params, **past), rtol=2e-5, atol=1e-9
+    )
+
+
+def test_uniforms_are_the_same_to_the_bit() -> None:
+    seeds = np.random.default_rng(1).integers(0, 2**64, 1000, np.uint64)
+    steps = np.random.default_rng(2).integers(0, 2**64, 1000, np.uint64)
+    found = device.uniforms(torch.from_numpy(seeds.view(np.int64)), torch.from_numpy(steps.view(np.int64)))
+    np.testing.assert_array_equal(found.numpy(), rust_uniforms(seeds, steps))
+
+
+def test_a_sampler_keeps_the_same_counts_for_both_paths() -> None:
+    logits, params, past = inputs("cpu")
+    sampler = Sampler([row.replace(seed=at) for at, row in enumerate(params)], prompt=past["prompt"])
+    for _ in range(5):
+        ids = sampler.sample(logits)
+        assert torch.equal(sampler._sample_on_device(logits, None, None), ids)
+        rows = [9, 3, 7]
+        assert torch.equal(sampler._sample_on_device(logits[rows], rows, None), ids[rows])
+        sampler.accept(ids)
+
+
+def test_faults_are_those_of_the_core() -> None:
+    plain, zero = [SamplingParams()], np.zeros(1, np.uint64)
+
+    def message(logits: Any, **past: Any) -> str:
+        with pytest.raises(InvalidArgumentError) as caught:
+            device.sample(
+                logits,
+                plain,
+                seeds=zero,
+                steps=zero,
+                logprobs=None,
+                **{"prompt": None, "history": None, **past},
+            )
+        return str(caught.value)
+
+    row = torch.zeros(1, 5)
+    assert message(row.index_fill(1, torch.tensor([3]), torch.nan)) == "logits of row 0 are NaN at token 3"
+    assert "of row 0 are +inf at token 2" in message(row.index_fill(1, torch.tensor([2]), torch.inf))
+    assert message(row - torch.inf) == "logits of row 0 are all -inf: no token is left to choose"
+    assert "names token 9, but the vocabulary has 5" in message(row, history=ragged([[9]], "history", 1))
+    with pytest.raises(ShapeError, match="vocabulary of size 0"):
+        device.sample(
+            torch.zeros(1, 0), plain, seeds=zero, steps=zero, logprobs=None, prompt=None, history=None
+        )

@@ -1,0 +1,92 @@
+"""The package as a whole: what an import costs, what it offers, how its errors behave."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import ferrolm
+from ferrolm import _extras, errors
+
+
+def run_python(code: str, **environment: str) -> str:
+    """Standard output of ``code`` in a fresh interpreter."""
+    import os
+
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_import_brings_neither_torch_nor_transformers_nor_the_hub():
+    loaded = run_python(
+        "import sys, ferrolm; print(*sorted(m.partition('.')[0] for m in sys.modules))"
+    ).split()
+    assert not {"torch", "transformers", "huggingface_hub", "tokenizers"} & set(loaded)
+
+
+def test_every_public_name_is_there():
+    for name in ferrolm.__all__:
+        assert getattr(ferrolm, name) is not None
+    assert set(ferrolm.__all__) <= set(dir(ferrolm))
+
+
+def test_rooms_are_reachable_as_attributes():
+    code = (
+        "import ferrolm; print(ferrolm.ngram.__name__, ferrolm.sampling.__name__, ferrolm.attention.__name__)"
+    )
+    assert run_python(code) == "ferrolm.ngram ferrolm.sampling ferrolm.attention"
+
+
+def test_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'tokeniser'"):
+        _ = ferrolm.tokeniser
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin"),
+    [
+        (errors.InvalidArgumentError, ValueError),
+        (errors.ShapeError, ValueError),
+        (errors.InvalidTypeError, TypeError),
+        (errors.InvalidEncodingError, ValueError),
+        (errors.InvalidFileError, ValueError),
+        (errors.FileAccessError, OSError),
+        (errors.MissingFileError, FileNotFoundError),
+        (errors.LimitError, ValueError),
+        (errors.UnknownNameError, KeyError),
+        (errors.MissingExtraError, ImportError),
+    ],
+)
+def test_errors_are_caught_as_ours_and_as_the_builtin(error, builtin):
+    assert issubclass(error, errors.FerrolmError)
+    assert issubclass(error, builtin)
+    assert str(error("what went wrong")) == "what went wrong"
+
+
+def test_a_missing_extra_says_what_to_install():
+    with pytest.raises(
+        errors.MissingExtraError, match=r"models needs no_such_module.*pip install 'ferrolm\[torch\]'"
+    ):
+        _extras.require("no_such_module", extra="torch", purpose="models")
+
+
+def test_the_number_of_threads_comes_from_the_environment_and_can_be_set():
+    code = "import ferrolm; print(ferrolm.num_threads()); ferrolm.set_num_threads(2); print(ferrolm.num_threads())"
+    assert run_python(code, FERROLM_NUM_THREADS="3").split() == ["3", "2"]
+
+
+@pytest.mark.parametrize("level", ["portable", "avx2", "avx512"])
+def test_a_simd_level_can_be_forced_but_not_above_the_machine(level):
+    code = "from ferrolm import _rust; print(_rust.simd_level())"
+    machine = run_python(code, FERROLM_SIMD="")
+    order = ["portable", "avx2", "avx512"]
+    assert run_python(code, FERROLM_SIMD=level) == min(level, machine, key=order.index)
