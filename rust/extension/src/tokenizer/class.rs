@@ -24,7 +24,7 @@ const LONG_BYTES: usize = 1 << 16;
 #[pyclass(frozen, subclass, module = "ferrolm._rust")]
 pub struct Tokenizer(RwLock<Arc<tokenizer::Tokenizer>>);
 
-/// (content, single_word, lstrip, rstrip, normalized, special)
+/// `(content, single_word, lstrip, rstrip, normalized, special)`
 type TokenTuple = (String, bool, bool, bool, bool, bool);
 
 impl Tokenizer {
@@ -116,7 +116,7 @@ impl Tokenizer {
 
     fn set_pre_tokenizer(&self, part: Option<&PreTokenizer>) -> PyResult<()> {
         self.change(|tokenizer| {
-            tokenizer.set_pre_tokenizer(part.map(|part| part.part()));
+            tokenizer.set_pre_tokenizer(part.map(PreTokenizer::part));
             Ok(())
         })
     }
@@ -127,7 +127,7 @@ impl Tokenizer {
 
     fn set_post_processor(&self, part: Option<&PostProcessor>) -> PyResult<()> {
         self.change(|tokenizer| {
-            tokenizer.set_post_processor(part.map(|part| part.part()));
+            tokenizer.set_post_processor(part.map(PostProcessor::part));
             Ok(())
         })
     }
@@ -138,7 +138,7 @@ impl Tokenizer {
 
     fn set_decoder(&self, part: Option<&Decoder>) -> PyResult<()> {
         self.change(|tokenizer| {
-            tokenizer.set_decoder(part.map(|part| part.part()));
+            tokenizer.set_decoder(part.map(Decoder::part));
             Ok(())
         })
     }
@@ -234,7 +234,7 @@ impl Tokenizer {
         self.change(|tokenizer| tokenizer.set_truncation(None))
     }
 
-    /// (max_length, stride, strategy, direction), or none.
+    /// `(max_length, stride, strategy, direction)`, or none.
     fn truncation_settings(&self) -> Option<(usize, usize, &'static str, &'static str)> {
         self.read(|tokenizer| {
             let Truncation { max_length, stride, strategy, direction } = *tokenizer.truncation()?;
@@ -268,7 +268,7 @@ impl Tokenizer {
         self.change(|tokenizer| tokenizer.set_padding(None))
     }
 
-    /// (length, pad_to_multiple_of, pad_id, pad_token, pad_type_id, direction), or none.
+    /// `(length, pad_to_multiple_of, pad_id, pad_token, pad_type_id, direction)`, or none.
     #[expect(clippy::type_complexity, reason = "what Python sees as one tuple")]
     fn padding_settings(&self) -> Option<(Option<usize>, Option<usize>, u32, String, u32, &'static str)> {
         self.read(|tokenizer| {

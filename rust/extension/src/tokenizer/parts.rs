@@ -146,7 +146,8 @@ impl Model {
         self.part().id_to_token(id).map(str::to_owned)
     }
 
-    /// (id, token, (start, end) in bytes) of each token of `sequence`, one piece.
+    /// Id, token, start and end in bytes of each token of `sequence`, one piece.
+    #[expect(clippy::type_complexity, reason = "what Python sees as a list of tuples")]
     fn token_tuples(&self, sequence: &Bound<'_, PyAny>) -> PyResult<Vec<(u32, String, (usize, usize))>> {
         let (model, mut symbols) = (self.part(), Vec::new());
         model.tokenize(text(sequence, "sequence")?, &mut symbols).map_err(ToPyErr::to_py_err)?;

@@ -26,7 +26,7 @@ pub fn wrong_type(object: &Bound<'_, PyAny>, argument: &str, expected: &str) -> 
     Kind::InvalidTypeError.error(format!("{argument}: found {found}, expected {expected}"))
 }
 
-/// CPython says where the lone surrogate is, in an exception whose message hides it.
+/// `CPython` says where the lone surrogate is, in an exception whose message hides it.
 fn not_unicode(py: Python<'_>, error: &PyErr, argument: &str) -> PyErr {
     let position = error.value(py).getattr("start").and_then(|start| start.extract::<usize>());
     match position {
