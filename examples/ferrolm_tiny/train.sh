@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the bundled model from public-domain books:  BOOKS="children.jsonl.gz" FOLDER=runs/ferrolm-tiny ./train.sh
+# Makes the bundled model from public-domain books:  BOOKS="books/*/*.md" FOLDER=runs/ferrolm-tiny ./train.sh
 # Stopped and started again, it goes on where it was.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-: "${BOOKS:?one or more .jsonl.gz files of books, see README.md}"
+: "${BOOKS:?files of books, .md or .jsonl.gz, see README.md}"
 folder=${FOLDER:-runs/ferrolm-tiny}
 mkdir -p "$folder"
 
