@@ -128,7 +128,6 @@ fn load_word_vectors(
 
 /// Write words and vectors in the format of word2vec.
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "extracted arguments are owned")]
 fn save_word_vectors(
     py: Python<'_>,
     path: PathBuf,

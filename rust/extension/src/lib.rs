@@ -3,6 +3,8 @@
 //! One file per crate, each with a `register` function. A binding extracts its arguments, calls the crate inside
 //! [`enter::enter`] or [`enter::enter_brief`], and converts the result.
 
+#![allow(clippy::needless_pass_by_value, reason = "arguments that PyO3 extracts are owned")]
+
 use pyo3::prelude::*;
 
 mod attention;
