@@ -1,10 +1,12 @@
-//! What pieces seen before became: two bounded tables that a worker owns.
+//! What pieces seen before became: bounded tables that a worker owns.
 //!
-//! Pieces of up to 15 bytes are their own key, 16 bytes wide, in a two-way table whose entries hold up to four ids
-//! in place: one cache line per lookup. Longer pieces are found by hash and compared. Ids and bytes that do not fit
-//! into an entry go to arenas; when one is full, everything is forgotten and the table starts from its seed again.
-//! A worker's cache never takes more than some 9 MB.
+//! Pieces of up to 15 bytes are their own key, 16 bytes wide, in two-way tables whose entries hold up to four ids in
+//! place: one cache line per lookup. The hot table is small enough to stay in the processor's second-level cache; the
+//! one behind it has the vocabulary's own words and whatever the hot one pushed out. Longer pieces are found by hash
+//! and compared. Ids and bytes that do not fit into an entry go to arenas; when one is full, everything is forgotten
+//! and the tables start from the seed again. A worker's cache never takes more than some 9 MB.
 
+use super::arch::prefetch;
 use crate::byte_level::byte_of;
 
 /// Pieces up to this many bytes are their own key.
@@ -14,7 +16,9 @@ pub(super) const INLINE: usize = 4;
 /// Pieces beyond this are merged anew each time: they hardly ever repeat.
 const LONGEST: usize = 256;
 
-const BUCKETS_LOG2: u32 = 16;
+/// Buckets of 64 bytes: 1 MB of the hot table, 4 MB of the one behind.
+const HOT_LOG2: u32 = 14;
+const BACK_LOG2: u32 = 16;
 const LONG_LOG2: u32 = 15;
 /// Ids and bytes that the arenas hold.
 const ARENA_IDS: usize = 1 << 18;
@@ -53,17 +57,11 @@ struct Long {
 pub(super) struct Seed(Vec<(u128, u32)>);
 
 pub(super) struct Cache {
-    buckets: Box<[Bucket]>,
+    hot: Box<[Bucket]>,
+    back: Box<[Bucket]>,
     long: Box<[Long]>,
     ids: Vec<u32>,
     bytes: Vec<u8>,
-}
-
-/// What a short piece became.
-pub(super) enum Found<'a> {
-    /// So many of these ids.
-    Inline([u32; INLINE], usize),
-    Spilled(&'a [u32]),
 }
 
 /// For each length, the bytes of a key that count; the length itself goes to the last byte.
@@ -96,12 +94,22 @@ fn near_the_end(text: &[u8], start: usize) -> u128 {
     u128::from_le_bytes(bytes)
 }
 
-/// The bucket of a key.
+/// A hash of a key, whose upper bits are its buckets.
 #[inline(always)]
-pub(super) fn bucket_of(key: u128) -> u32 {
+pub(super) fn hash_of(key: u128) -> u32 {
     let (low, high) = (key as u64, (key >> 64) as u64);
     let hash = low.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ high.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    (hash >> (64 - BUCKETS_LOG2)) as u32
+    (hash >> 32) as u32
+}
+
+#[inline(always)]
+fn hot_index(hash: u32) -> usize {
+    (hash >> (32 - HOT_LOG2)) as usize
+}
+
+#[inline(always)]
+fn back_index(hash: u32) -> usize {
+    (hash >> (32 - BACK_LOG2)) as usize
 }
 
 impl Seed {
@@ -123,7 +131,8 @@ impl Seed {
 impl Cache {
     pub(super) fn new(seed: &Seed) -> Self {
         let mut cache = Self {
-            buckets: vec![VACANT; 1 << BUCKETS_LOG2].into_boxed_slice(),
+            hot: vec![VACANT; 1 << HOT_LOG2].into_boxed_slice(),
+            back: vec![VACANT; 1 << BACK_LOG2].into_boxed_slice(),
             long: vec![Long::default(); 1 << LONG_LOG2].into_boxed_slice(),
             ids: Vec::new(),
             bytes: Vec::new(),
@@ -134,7 +143,7 @@ impl Cache {
 
     fn plant(&mut self, seed: &Seed) {
         for &(key, id) in &seed.0 {
-            let bucket = &mut self.buckets[bucket_of(key) as usize].0;
+            let bucket = &mut self.back[back_index(hash_of(key))].0;
             if let Some(entry) = bucket.iter_mut().find(|entry| entry.key == 0) {
                 *entry = Entry { key, ids: [id | 1 << COUNT_SHIFT, 0, 0, 0] };
             }
@@ -144,7 +153,8 @@ impl Cache {
     /// Forget everything when the arenas cannot take so much more.
     fn make_room(&mut self, ids: usize, bytes: usize, seed: &Seed) {
         if self.ids.len() + ids > ARENA_IDS || self.bytes.len() + bytes > ARENA_BYTES {
-            self.buckets.fill(VACANT);
+            self.hot.fill(VACANT);
+            self.back.fill(VACANT);
             self.plant(seed);
             self.long.fill(Long::default());
             self.ids.clear();
@@ -152,24 +162,56 @@ impl Cache {
         }
     }
 
-    /// The ids of the piece with this key.
+    /// Bring the bucket of a hash near.
     #[inline(always)]
-    pub(super) fn get(&self, key: u128, bucket: u32) -> Option<Found<'_>> {
-        let [first, second] = &self.buckets[bucket as usize].0;
+    pub(super) fn prefetch(&self, hash: u32) {
+        prefetch(&self.hot, hot_index(hash));
+    }
+
+    /// The entry of a key in the hot table: up to four ids and how many they are.
+    #[inline(always)]
+    pub(super) fn get_hot(&self, key: u128, hash: u32) -> Option<([u32; INLINE], usize)> {
+        let [first, second] = &self.hot[hot_index(hash)].0;
         let entry = if first.key == key { first } else { second };
         if entry.key != key {
             return None;
         }
         let mut ids = entry.ids;
         let count = ids[0] >> COUNT_SHIFT;
-        if count == SPILLED {
-            return Some(Found::Spilled(self.ids.get(ids[1] as usize..ids[2] as usize)?));
-        }
         ids[0] &= (1 << COUNT_SHIFT) - 1;
-        Some(Found::Inline(ids, count as usize))
+        (count != SPILLED).then_some((ids, count as usize))
     }
 
-    pub(super) fn insert(&mut self, key: u128, bucket: u32, ids: &[u32], seed: &Seed) {
+    /// Append the ids of a key from either table; false if neither has it.
+    pub(super) fn take(&mut self, key: u128, hash: u32, ids: &mut Vec<u32>) -> bool {
+        let find = |bucket: &Bucket| bucket.0.iter().find(|entry| entry.key == key).copied();
+        let entry = match find(&self.hot[hot_index(hash)]) {
+            Some(entry) => entry,
+            None => match find(&self.back[back_index(hash)]) {
+                Some(entry) => {
+                    self.warm(entry, hash);
+                    entry
+                }
+                None => return false,
+            },
+        };
+        let count = entry.ids[0] >> COUNT_SHIFT;
+        if count == SPILLED {
+            ids.extend_from_slice(&self.ids[entry.ids[1] as usize..entry.ids[2] as usize]);
+        } else {
+            ids.push(entry.ids[0] & ((1 << COUNT_SHIFT) - 1));
+            ids.extend_from_slice(&entry.ids[1..count as usize]);
+        }
+        true
+    }
+
+    /// Put an entry first into its hot bucket; the second one is pushed out.
+    fn warm(&mut self, entry: Entry, hash: u32) {
+        let [first, second] = &mut self.hot[hot_index(hash)].0;
+        *second = std::mem::replace(first, entry);
+    }
+
+    pub(super) fn insert(&mut self, key: u128, hash: u32, ids: &[u32], seed: &Seed) {
         let mut entry = Entry { key, ids: [0; INLINE] };
         if ids.len() <= INLINE {
             entry.ids[..ids.len()].copy_from_slice(ids);
@@ -180,8 +222,9 @@ impl Cache {
             self.ids.extend_from_slice(ids);
             entry.ids = [SPILLED << COUNT_SHIFT, start, self.ids.len() as u32, 0];
         }
-        let [first, second] = &mut self.buckets[bucket as usize].0;
-        // The first entry stays as long as it can: what comes early is what is frequent.
+        self.warm(entry, hash);
+        let [first, second] = &mut self.back[back_index(hash)].0;
+        // The first entry stays: it is the vocabulary's, or what came early, which is what is frequent.
         *(if first.key == 0 { first } else { second }) = entry;
     }
 
@@ -234,29 +277,30 @@ fn hash_long(piece: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    fn ids(cache: &Cache, word: &[u8]) -> Option<Vec<u32>> {
+    fn ids(cache: &mut Cache, word: &[u8]) -> Option<Vec<u32>> {
         let key = key_at(word, 0, word.len());
-        cache.get(key, bucket_of(key)).map(|found| match found {
-            Found::Inline(ids, count) => ids[..count].to_vec(),
-            Found::Spilled(ids) => ids.to_vec(),
-        })
+        let mut ids = Vec::new();
+        cache.take(key, hash_of(key), &mut ids).then_some(ids)
     }
 
     #[test]
     fn what_is_found_is_what_was_put_in_whatever_was_forgotten() {
         let seed = Seed::new([(7, "the")].into_iter());
         let mut cache = Cache::new(&seed);
-        assert_eq!(ids(&cache, b"the"), Some(vec![7]));
+        assert_eq!(ids(&mut cache, b"the"), Some(vec![7]));
         for number in 0..200_000u32 {
             let word = format!("{number:x}");
             let expected: Vec<u32> = (0..=number % 7).map(|index| number + index).collect();
             let key = key_at(word.as_bytes(), 0, word.len());
-            cache.insert(key, bucket_of(key), &expected, &seed);
-            assert_eq!(ids(&cache, word.as_bytes()), Some(expected.clone()));
+            cache.insert(key, hash_of(key), &expected, &seed);
+            assert_eq!(ids(&mut cache, word.as_bytes()), Some(expected.clone()));
+            if let Some((found, count)) = cache.get_hot(key, hash_of(key)) {
+                assert_eq!(found[..count], expected);
+            }
             let long = word.repeat(16);
             cache.insert_long(long.as_bytes(), &expected, &seed);
             assert_eq!(cache.get_long(long.as_bytes()), Some(&*expected));
-            if let Some(found) = ids(&cache, format!("{:x}", number / 2).as_bytes()) {
+            if let Some(found) = ids(&mut cache, format!("{:x}", number / 2).as_bytes()) {
                 assert_eq!(found[0], number / 2);
             }
         }

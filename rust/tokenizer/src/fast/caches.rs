@@ -2,14 +2,14 @@
 
 use crossbeam_utils::atomic::AtomicCell;
 
-use super::cache::Cache;
+use super::engine::Memory;
 
 /// More workers than slots make caches that are thrown away after the call.
 const SLOTS: usize = 64;
 
 /// Lock-free, because a lock could be held in the parent of a forked process by a thread that the child has not.
 pub(super) struct Caches {
-    slots: [AtomicCell<Option<Box<Cache>>>; SLOTS],
+    slots: [AtomicCell<Option<Box<Memory>>>; SLOTS],
 }
 
 impl Caches {
@@ -18,7 +18,7 @@ impl Caches {
     }
 
     /// Call `work` with a cache that nobody else uses meanwhile.
-    pub(super) fn with<R>(&self, make: impl FnOnce() -> Cache, work: impl FnOnce(&mut Cache) -> R) -> R {
+    pub(super) fn with<R>(&self, make: impl FnOnce() -> Memory, work: impl FnOnce(&mut Memory) -> R) -> R {
         let mut cache = self.slots.iter().find_map(AtomicCell::take).unwrap_or_else(|| Box::new(make()));
         let result = work(&mut cache);
         let mut returned = Some(cache);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::cache::{Cache, Found, INLINE, MAX_ID_BOUND, SHORT, Seed, bucket_of, key_at};
+use super::cache::{Cache, INLINE, MAX_ID_BOUND, SHORT, Seed, hash_of, key_at};
 use super::caches::Caches;
 use super::merge::ByteMerges;
 use super::reach::Reached;
@@ -42,6 +42,24 @@ struct Worker<'a> {
     engine: &'a ByteEngine,
     words: &'a Words,
     cache: &'a mut Cache,
+    scratch: &'a mut Scratch,
+}
+
+/// Buffers of a batch of pieces.
+struct Scratch {
+    starts: [u32; BATCH],
+    /// One more than a batch: the end of its last piece.
+    bounds: [u32; BATCH + 1],
+    /// Keys and their hashes.
+    keys: [(u128, u32); BATCH],
+    /// Ids of the pieces so far.
+    found: [u32; BATCH * INLINE],
+}
+
+/// What a worker keeps from call to call.
+pub(super) struct Memory {
+    cache: Cache,
+    scratch: Scratch,
 }
 
 impl ByteEngine {
@@ -77,8 +95,18 @@ impl ByteEngine {
     /// Append the ids of `text`, one stretch between added tokens, shorter than 4 GiB.
     pub(crate) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
         let words = self.words();
-        let cache = || Cache::new(&words.seed);
-        self.caches.with(cache, |cache| Worker { engine: self, words, cache }.encode(text, ids));
+        let memory = || Memory {
+            cache: Cache::new(&words.seed),
+            scratch: Scratch {
+                starts: [0; BATCH],
+                bounds: [0; BATCH + 1],
+                keys: [(0, 0); BATCH],
+                found: [0; BATCH * INLINE],
+            },
+        };
+        self.caches.with(memory, |Memory { cache, scratch }| {
+            Worker { engine: self, words, cache, scratch }.encode(text, ids);
+        });
     }
 }
 
@@ -86,73 +114,85 @@ impl Worker<'_> {
     fn encode(&mut self, text: &str, ids: &mut Vec<u32>) {
         let bytes = text.as_bytes();
         let mut scanner = Scanner::with_best(text);
-        // One more than a batch: the start of the last piece waits for its end.
-        let mut starts = [0; BATCH];
-        let mut bounds = [0; BATCH + 1];
-        let mut waiting = scanner.fill(&mut starts);
-        bounds[..waiting].copy_from_slice(&starts[..waiting]);
-        while waiting > 0 {
-            let count = scanner.fill(&mut starts);
-            let (end, next) = if count > 0 { (starts[0], count) } else { (bytes.len() as u32, 0) };
-            bounds[waiting] = end;
-            self.pieces(bytes, &bounds[..=waiting], ids);
-            bounds[..next].copy_from_slice(&starts[..next]);
-            waiting = next;
+        let mut waiting = 0;
+        loop {
+            let Scratch { starts, bounds, .. } = &mut *self.scratch;
+            let count = scanner.fill(starts);
+            // The last piece of the batch before waited for its end.
+            let end = if count > 0 { starts[0] } else { bytes.len() as u32 };
+            if waiting > 0 {
+                bounds[waiting] = end;
+                self.pieces(bytes, waiting, ids);
+            }
+            if count == 0 {
+                return;
+            }
+            let Scratch { starts, bounds, .. } = &mut *self.scratch;
+            bounds[..count].copy_from_slice(&starts[..count]);
+            waiting = count;
         }
     }
 
-    /// Append the ids of the pieces between `bounds`.
-    fn pieces(&mut self, text: &[u8], bounds: &[u32], ids: &mut Vec<u32>) {
-        let mut keys = [(0u128, 0u32); BATCH];
+    /// Append the ids of the first `count` pieces of the bounds.
+    fn pieces(&mut self, text: &[u8], count: usize, ids: &mut Vec<u32>) {
+        let Scratch { bounds, keys, found, .. } = &mut *self.scratch;
+        let (bounds, keys) = (&bounds[..=count], &mut keys[..count]);
         for (key, bound) in keys.iter_mut().zip(bounds.windows(2)) {
             let (start, length) = (bound[0] as usize, (bound[1] - bound[0]) as usize);
             let wide = if length <= SHORT { key_at(text, start, length) } else { NO_KEY };
-            *key = (wide, bucket_of(wide));
+            let hash = hash_of(wide);
+            self.cache.prefetch(hash);
+            *key = (wide, hash);
         }
-        let mut buffer = [0; BATCH * INLINE];
-        let mut count = 0;
-        for (&(key, bucket), bound) in keys.iter().zip(bounds.windows(2)) {
-            if let Some(Found::Inline(found, length)) = self.cache.get(key, bucket)
-                && let Some(target) = buffer.get_mut(count..count + INLINE)
+        let mut filled = 0;
+        for (&(key, hash), bound) in keys.iter().zip(bounds.windows(2)) {
+            if let Some((hit, length)) = self.cache.get_hot(key, hash)
+                && let Some(target) = found.get_mut(filled..filled + INLINE)
             {
-                target.copy_from_slice(&found);
-                count += length;
+                target.copy_from_slice(&hit);
+                filled += length;
             } else {
-                ids.extend_from_slice(&buffer[..count]);
-                count = 0;
-                self.piece(&text[bound[0] as usize..bound[1] as usize], key, bucket, ids);
+                ids.extend_from_slice(&found[..filled]);
+                filled = 0;
+                let piece = &text[bound[0] as usize..bound[1] as usize];
+                missed(self.engine, self.words, self.cache, piece, (key, hash), ids);
             }
         }
-        ids.extend_from_slice(&buffer[..count]);
+        ids.extend_from_slice(&found[..filled]);
     }
+}
 
-    /// A piece that is not simply found.
-    #[inline(never)]
-    fn piece(&mut self, piece: &[u8], key: u128, bucket: u32, ids: &mut Vec<u32>) {
-        let start = ids.len();
-        if piece.len() > SHORT {
-            if let Some(found) = self.cache.get_long(piece) {
-                ids.extend_from_slice(found);
-            } else {
-                self.merge(piece, ids);
-                self.cache.insert_long(piece, &ids[start..], &self.words.seed);
-            }
-        } else if let Some(Found::Spilled(found)) = self.cache.get(key, bucket) {
+/// Append the ids of a piece that the hot table does not have in place.
+#[inline(never)]
+fn missed(
+    engine: &ByteEngine,
+    words: &Words,
+    cache: &mut Cache,
+    piece: &[u8],
+    (key, hash): (u128, u32),
+    ids: &mut Vec<u32>,
+) {
+    let start = ids.len();
+    if piece.len() > SHORT {
+        if let Some(found) = cache.get_long(piece) {
             ids.extend_from_slice(found);
         } else {
-            self.merge(piece, ids);
-            self.cache.insert(key, bucket, &ids[start..], &self.words.seed);
+            merge(engine, words, piece, ids);
+            cache.insert_long(piece, &ids[start..], &words.seed);
         }
+    } else if !cache.take(key, hash, ids) {
+        merge(engine, words, piece, ids);
+        cache.insert(key, hash, &ids[start..], &words.seed);
     }
+}
 
-    fn merge(&mut self, piece: &[u8], ids: &mut Vec<u32>) {
-        let bpe = &self.engine.bpe;
-        if bpe.options().ignore_merges
-            && let Some(id) = bpe.vocabulary().id(&spell(piece))
-        {
-            ids.push(id);
-            return;
-        }
-        self.words.merges.merge(bpe.merges(), piece, ids);
+fn merge(engine: &ByteEngine, words: &Words, piece: &[u8], ids: &mut Vec<u32>) {
+    let bpe = &engine.bpe;
+    if bpe.options().ignore_merges
+        && let Some(id) = bpe.vocabulary().id(&spell(piece))
+    {
+        ids.push(id);
+        return;
     }
+    words.merges.merge(bpe.merges(), piece, ids);
 }

@@ -1,4 +1,4 @@
-//! Classification of 64 bytes with the vector instructions of x86-64.
+//! What needs instructions of x86-64: classification of 64 bytes with vectors, and prefetching.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -6,6 +6,21 @@ mod x86;
 use ferrolm_base::simd::Level;
 
 use super::scan::{BATCH, Portable, Scanner, fill as fill_with};
+
+/// Ask for the cache line of an element, which will be read soon; nothing happens beyond the slice.
+#[inline(always)]
+pub(super) fn prefetch<T>(slice: &[T], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(element) = slice.get(index) {
+        // SAFETY: a prefetch of any address has no effect but on the cache, and this one is valid.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(element).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, index);
+}
 
 /// [`Scanner::fill`] by the instructions of `level`.
 #[inline]
