@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-__all__: list[str]
-
 # base
 __version__: str
 

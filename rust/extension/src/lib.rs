@@ -26,5 +26,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ngram::register(module)?;
     sampling::register(module)?;
     attention::register(module)?;
-    embedding::register(module)
+    embedding::register(module)?;
+    // The package decides what is public, not this module.
+    module.delattr("__all__")
 }

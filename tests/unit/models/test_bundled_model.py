@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ferrolm.models import bundled, load_causal_lm  # noqa: E402
-from ferrolm.tokenizers import Tokenizer  # noqa: E402
+from ferrolm.models import bundled, load_causal_lm
+from ferrolm.tokenizers import Tokenizer
 
 FOLDER = bundled("ferrolm-tiny")
 
