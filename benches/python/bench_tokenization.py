@@ -9,6 +9,7 @@ Documents of some 1.5 kB, shuffled; two thirds warm a new tokenizer up, the last
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
@@ -39,7 +40,7 @@ def one_thread() -> None:
 def documents(name: str) -> tuple[list[str], list[str]]:
     """Documents to warm up with, and to measure."""
     if name == "mixture":
-        parts = [sum(documents(text), start=[]) for text in TEXTS[1:]]
+        parts = [[*itertools.chain.from_iterable(documents(text))] for text in TEXTS[1:]]
         count = min(map(len, parts))
         chosen = [document for part in parts[:2] for document in part[:count]] + parts[2][: count // 2]
     else:
@@ -67,7 +68,11 @@ def tiktoken_encoding() -> Any:
     tiktoken = pytest.importorskip("tiktoken")
     vocab = json.loads(shared("tokenizers/gpt2/vocab.json").read_text())
     bytes_of = {piece: bytes([byte]) for byte in range(256) for piece in [character_of(byte)]}
-    ranks = {b"".join(map(bytes_of.__getitem__, token)): rank for token, rank in vocab.items() if token != "<|endoftext|>"}
+    ranks = {
+        b"".join(map(bytes_of.__getitem__, token)): rank
+        for token, rank in vocab.items()
+        if token != "<|endoftext|>"
+    }
     pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
     special = {"<|endoftext|>": 50256}
     return tiktoken.Encoding("gpt2", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
@@ -124,7 +129,9 @@ def measured(benchmark: Any, library: str, text: str) -> tuple[list[str], list[s
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"steady, {name}")) for name in TEXTS])
+@pytest.mark.parametrize(
+    "text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"steady, {name}")) for name in TEXTS]
+)
 def test_steady(benchmark: Any, library: str, text: str) -> None:
     seen, unseen = measured(benchmark, library, text)
 
@@ -137,7 +144,9 @@ def test_steady(benchmark: Any, library: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"warm, {name}")) for name in TEXTS[:2]])
+@pytest.mark.parametrize(
+    "text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"warm, {name}")) for name in TEXTS[:2]]
+)
 def test_warm(benchmark: Any, library: str, text: str) -> None:
     _, unseen = measured(benchmark, library, text)
     encode = build(library)[0]
