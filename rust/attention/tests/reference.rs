@@ -1,7 +1,10 @@
 //! Every kernel against the definition in plain `f64`, over shapes, masks, strides and instruction sets.
 
-#![allow(clippy::needless_pass_by_value, reason = "views are passed like slices")]
-#![allow(clippy::unwrap_used, reason = "a failed call fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests; views are passed like slices"
+)]
 
 use ferrolm_attention::{Alignment, AttentionError, Call, Mask, Options, attend, attend_at, bf16};
 use ferrolm_base::cancel::NEVER;
