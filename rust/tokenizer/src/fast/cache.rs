@@ -168,7 +168,7 @@ impl Cache {
         prefetch(&self.hot, hot_index(hash));
     }
 
-    /// The entry of a key in the hot table: up to four ids and how many they are.
+    /// The entry of a key in the hot table, if it has its ids in place: up to four ids and how many they are.
     #[inline(always)]
     pub(super) fn get_hot(&self, key: u128, hash: u32) -> Option<([u32; INLINE], usize)> {
         let [first, second] = &self.hot[hot_index(hash)].0;

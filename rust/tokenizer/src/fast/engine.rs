@@ -180,7 +180,9 @@ fn missed(
             merge(engine, words, piece, ids);
             cache.insert_long(piece, &ids[start..], &words.seed);
         }
-    } else if !cache.take(key, hash, ids) {
+        return;
+    }
+    if !cache.take(key, hash, ids) {
         merge(engine, words, piece, ids);
         cache.insert(key, hash, &ids[start..], &words.seed);
     }
