@@ -4,7 +4,7 @@
 //! place: one cache line per lookup. The hot table is small enough to stay in the processor's second-level cache; the
 //! one behind it has the vocabulary's own words and whatever the hot one pushed out. Longer pieces are found by hash
 //! and compared. Ids and bytes that do not fit into an entry go to arenas; when one is full, everything is forgotten
-//! and the tables start from the seed again. A worker's cache never takes more than some 9 MB.
+//! and the tables start from the seed again. A worker's cache never takes more than some 12 MB.
 
 use super::arch::prefetch;
 use crate::byte_level::byte_of;
@@ -19,10 +19,10 @@ const LONGEST: usize = 256;
 /// Buckets of 64 bytes: 1 MB of the hot table, 4 MB of the one behind.
 const HOT_LOG2: u32 = 14;
 const BACK_LOG2: u32 = 16;
-const LONG_LOG2: u32 = 15;
+const LONG_LOG2: u32 = 16;
 /// Ids and bytes that the arenas hold.
-const ARENA_IDS: usize = 1 << 18;
-const ARENA_BYTES: usize = 1 << 20;
+const ARENA_IDS: usize = 1 << 19;
+const ARENA_BYTES: usize = 1 << 21;
 
 /// The upper bits of the first id are the number of ids; this number means that they are in the arena.
 const COUNT_SHIFT: u32 = 28;

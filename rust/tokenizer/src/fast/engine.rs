@@ -81,6 +81,10 @@ impl ByteEngine {
         Some(Self { bpe: bpe.clone(), bytes, words: OnceLock::new(), caches: Caches::new() })
     }
 
+    pub(crate) fn prepare(&self) {
+        self.words();
+    }
+
     fn words(&self) -> &Words {
         self.words.get_or_init(|| {
             let merges = ByteMerges::new(self.bpe.merges(), &self.bytes);
