@@ -162,10 +162,16 @@ impl Cache {
         }
     }
 
-    /// Bring the bucket of a hash near.
+    /// Bring the hot bucket of a hash near.
     #[inline(always)]
-    pub(super) fn prefetch(&self, hash: u32) {
+    pub(super) fn prefetch_hot(&self, hash: u32) {
         prefetch(&self.hot, hot_index(hash));
+    }
+
+    /// Bring the other bucket of a hash near.
+    #[inline(always)]
+    pub(super) fn prefetch_back(&self, hash: u32) {
+        prefetch(&self.back, back_index(hash));
     }
 
     /// The entry of a key in the hot table, if it has its ids in place: up to four ids and how many they are.
@@ -228,9 +234,14 @@ impl Cache {
         *(if first.key == 0 { first } else { second }) = entry;
     }
 
-    /// The ids of a piece of more than [`SHORT`] bytes.
-    #[inline]
-    pub(super) fn get_long(&self, piece: &[u8]) -> Option<&[u32]> {
+    /// Append the ids of a piece of more than [`SHORT`] bytes; false if it is not known.
+    pub(super) fn take_long(&self, piece: &[u8], ids: &mut Vec<u32>) -> bool {
+        let found = self.get_long(piece);
+        ids.extend_from_slice(found.unwrap_or_default());
+        found.is_some()
+    }
+
+    fn get_long(&self, piece: &[u8]) -> Option<&[u32]> {
         let hash = hash_long(piece);
         let entry = &self.long[(hash >> (64 - LONG_LOG2)) as usize];
         if entry.hash != hash || usize::from(entry.length) != piece.len() {
