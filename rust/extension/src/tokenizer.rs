@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod class;
 mod encoding;
+mod numbers;
 mod parts;
 mod text;
 

@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ferrolm_base::Cancel;
 use ferrolm_tokenizer::truncation::Strategy;
-use ferrolm_tokenizer::{AddedToken, Padding, Truncation, file, tokenizer};
+use ferrolm_tokenizer::{AddedToken, Padding, Ragged, Truncation, file, tokenizer};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::encoding::{Encoding, direction};
+use super::numbers::Numbers;
 use super::parts::{Decoder, Model, PostProcessor, PreTokenizer};
 use super::text::{Held, elements, sequence_or_pair, text, texts};
 use crate::enter::{enter, enter_brief};
@@ -22,14 +23,14 @@ const INLINE_BYTES: usize = 1 << 11;
 const LONG_BYTES: usize = 1 << 16;
 
 #[pyclass(frozen, subclass, module = "ferrolm._rust")]
-pub struct Tokenizer(RwLock<Arc<tokenizer::Tokenizer>>);
+pub struct Tokenizer(RwLock<Arc<tokenizer::Tokenizer>>, Numbers);
 
 /// `(content, single_word, lstrip, rstrip, normalized, special)`
 type TokenTuple = (String, bool, bool, bool, bool, bool);
 
 impl Tokenizer {
     fn new(tokenizer: tokenizer::Tokenizer) -> Self {
-        Self(RwLock::new(Arc::new(tokenizer)))
+        Self(RwLock::new(Arc::new(tokenizer)), Numbers::default())
     }
 
     pub fn shared(&self) -> Arc<tokenizer::Tokenizer> {
@@ -83,7 +84,7 @@ impl Tokenizer {
 
     /// A tokenizer of the same parts, whose settings can be changed apart.
     fn sibling(&self) -> Self {
-        Self(RwLock::new(self.shared()))
+        Self(RwLock::new(self.shared()), Numbers::default())
     }
 
     fn to_json(&self, py: Python<'_>, pretty: bool) -> PyResult<String> {
@@ -357,7 +358,24 @@ impl Tokenizer {
         text: &Bound<'py, PyAny>,
         add_special_tokens: bool,
     ) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.ids(py, text, add_special_tokens)?)
+        self.numbers().list(py, &self.ids(py, text, add_special_tokens)?)
+    }
+
+    /// Ids of many texts as lists.
+    #[pyo3(signature = (texts, add_special_tokens=true))]
+    fn encode_lists<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        add_special_tokens: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let ragged = self.ragged(py, texts, add_special_tokens)?;
+        let numbers = self.numbers();
+        let rows = ragged
+            .offsets
+            .windows(2)
+            .map(|bounds| numbers.list(py, &ragged.ids[bounds[0] as usize..bounds[1] as usize]));
+        PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }
 
     /// (ids, offsets) of many texts.
@@ -369,11 +387,7 @@ impl Tokenizer {
         texts: &Bound<'py, PyAny>,
         add_special_tokens: bool,
     ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>)> {
-        let objects = elements(texts, "texts")?;
-        let texts = self::texts(&objects, "texts")?;
-        let tokenizer = self.shared();
-        let work = |cancel: &Cancel| tokenizer.encode_ids_batch(&texts, add_special_tokens, cancel);
-        let ragged = enter(py, work)?.map_err(ToPyErr::to_py_err)?;
+        let ragged = self.ragged(py, texts, add_special_tokens)?;
         Ok((ragged.ids.into_pyarray(py), ragged.offsets.into_pyarray(py)))
     }
 
@@ -405,6 +419,18 @@ impl Tokenizer {
 }
 
 impl Tokenizer {
+    fn numbers(&self) -> &Numbers {
+        &self.1
+    }
+
+    fn ragged(&self, py: Python<'_>, texts: &Bound<'_, PyAny>, add_special_tokens: bool) -> PyResult<Ragged> {
+        let objects = elements(texts, "texts")?;
+        let texts = self::texts(&objects, "texts")?;
+        let tokenizer = self.shared();
+        let work = |cancel: &Cancel| tokenizer.encode_ids_batch(&texts, add_special_tokens, cancel);
+        enter(py, work)?.map_err(ToPyErr::to_py_err)
+    }
+
     fn ids(&self, py: Python<'_>, object: &Bound<'_, PyAny>, add_special_tokens: bool) -> PyResult<Vec<u32>> {
         let text = text(object, "text")?;
         if text.len() <= INLINE_BYTES {

@@ -4,7 +4,7 @@
 //! place: one cache line per lookup. The hot table is small enough to stay in the processor's second-level cache; the
 //! one behind it has the vocabulary's own words and whatever the hot one pushed out. Longer pieces are found by hash
 //! and compared. Ids and bytes that do not fit into an entry go to arenas; when one is full, everything is forgotten
-//! and the tables start from the seed again. A worker's cache never takes more than some 9 MB.
+//! and the tables start from the seed again. A worker's cache never takes more than some 12 MB.
 
 use super::arch::prefetch;
 use crate::byte_level::byte_of;
@@ -19,10 +19,10 @@ const LONGEST: usize = 256;
 /// Buckets of 64 bytes: 1 MB of the hot table, 4 MB of the one behind.
 const HOT_LOG2: u32 = 14;
 const BACK_LOG2: u32 = 16;
-const LONG_LOG2: u32 = 15;
+const LONG_LOG2: u32 = 16;
 /// Ids and bytes that the arenas hold.
-const ARENA_IDS: usize = 1 << 18;
-const ARENA_BYTES: usize = 1 << 20;
+const ARENA_IDS: usize = 1 << 19;
+const ARENA_BYTES: usize = 1 << 21;
 
 /// The upper bits of the first id are the number of ids; this number means that they are in the arena.
 const COUNT_SHIFT: u32 = 28;
@@ -162,13 +162,19 @@ impl Cache {
         }
     }
 
-    /// Bring the bucket of a hash near.
+    /// Bring the hot bucket of a hash near.
     #[inline(always)]
-    pub(super) fn prefetch(&self, hash: u32) {
+    pub(super) fn prefetch_hot(&self, hash: u32) {
         prefetch(&self.hot, hot_index(hash));
     }
 
-    /// The entry of a key in the hot table: up to four ids and how many they are.
+    /// Bring the other bucket of a hash near.
+    #[inline(always)]
+    pub(super) fn prefetch_back(&self, hash: u32) {
+        prefetch(&self.back, back_index(hash));
+    }
+
+    /// The entry of a key in the hot table, if it has its ids in place: up to four ids and how many they are.
     #[inline(always)]
     pub(super) fn get_hot(&self, key: u128, hash: u32) -> Option<([u32; INLINE], usize)> {
         let [first, second] = &self.hot[hot_index(hash)].0;
@@ -228,9 +234,14 @@ impl Cache {
         *(if first.key == 0 { first } else { second }) = entry;
     }
 
-    /// The ids of a piece of more than [`SHORT`] bytes.
-    #[inline]
-    pub(super) fn get_long(&self, piece: &[u8]) -> Option<&[u32]> {
+    /// Append the ids of a piece of more than [`SHORT`] bytes; false if it is not known.
+    pub(super) fn take_long(&self, piece: &[u8], ids: &mut Vec<u32>) -> bool {
+        let found = self.get_long(piece);
+        ids.extend_from_slice(found.unwrap_or_default());
+        found.is_some()
+    }
+
+    fn get_long(&self, piece: &[u8]) -> Option<&[u32]> {
         let hash = hash_long(piece);
         let entry = &self.long[(hash >> (64 - LONG_LOG2)) as usize];
         if entry.hash != hash || usize::from(entry.length) != piece.len() {

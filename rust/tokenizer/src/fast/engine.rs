@@ -1,6 +1,7 @@
 //! Text to ids: boundaries by the batch, pieces from the cache, merges for the rest.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::cache::{Cache, INLINE, MAX_ID_BOUND, SHORT, Seed, hash_of, key_at};
@@ -52,8 +53,21 @@ struct Scratch {
     bounds: [u32; BATCH + 1],
     /// Keys and their hashes.
     keys: [(u128, u32); BATCH],
-    /// Ids of the pieces so far.
+    /// Ids of the pieces that the hot table has.
     found: [u32; BATCH * INLINE],
+    /// The other pieces, their ids, and which of them no table has.
+    misses: Vec<Miss>,
+    side: Vec<u32>,
+    unknown: Vec<usize>,
+}
+
+/// A piece that the hot table does not have in place.
+struct Miss {
+    /// How many ids of other pieces of the batch come before.
+    at: usize,
+    piece: usize,
+    /// Its ids, in `Scratch::side`.
+    ids: Range<usize>,
 }
 
 /// What a worker keeps from call to call.
@@ -81,6 +95,10 @@ impl ByteEngine {
         Some(Self { bpe: bpe.clone(), bytes, words: OnceLock::new(), caches: Caches::new() })
     }
 
+    pub(crate) fn prepare(&self) {
+        self.words();
+    }
+
     fn words(&self) -> &Words {
         self.words.get_or_init(|| {
             let merges = ByteMerges::new(self.bpe.merges(), &self.bytes);
@@ -102,11 +120,37 @@ impl ByteEngine {
                 bounds: [0; BATCH + 1],
                 keys: [(0, 0); BATCH],
                 found: [0; BATCH * INLINE],
+                misses: Vec::new(),
+                side: Vec::new(),
+                unknown: Vec::new(),
             },
         };
         self.caches.with(memory, |Memory { cache, scratch }| {
             Worker { engine: self, words, cache, scratch }.encode(text, ids);
         });
+    }
+}
+
+impl ByteEngine {
+    fn merge(&self, words: &Words, piece: &[u8], ids: &mut Vec<u32>) {
+        if self.bpe.options().ignore_merges
+            && let Some(id) = self.bpe.vocabulary().id(&spell(piece))
+        {
+            ids.push(id);
+        } else {
+            words.merges.merge(self.bpe.merges(), piece, ids);
+        }
+    }
+
+    /// Append the ids of two pieces; returns where those of the second start.
+    fn merge_two(&self, words: &Words, first: &[u8], second: &[u8], ids: &mut Vec<u32>) -> usize {
+        if self.bpe.options().ignore_merges {
+            self.merge(words, first, ids);
+            let middle = ids.len();
+            self.merge(words, second, ids);
+            return middle;
+        }
+        words.merges.merge_two(self.bpe.merges(), first, second, ids)
     }
 }
 
@@ -135,64 +179,80 @@ impl Worker<'_> {
 
     /// Append the ids of the first `count` pieces of the bounds.
     fn pieces(&mut self, text: &[u8], count: usize, ids: &mut Vec<u32>) {
-        let Scratch { bounds, keys, found, .. } = &mut *self.scratch;
+        let Scratch { bounds, keys, found, misses, .. } = &mut *self.scratch;
         let (bounds, keys) = (&bounds[..=count], &mut keys[..count]);
         for (key, bound) in keys.iter_mut().zip(bounds.windows(2)) {
             let (start, length) = (bound[0] as usize, (bound[1] - bound[0]) as usize);
             let wide = if length <= SHORT { key_at(text, start, length) } else { NO_KEY };
             let hash = hash_of(wide);
-            self.cache.prefetch(hash);
+            self.cache.prefetch_hot(hash);
             *key = (wide, hash);
         }
         let mut filled = 0;
-        for (&(key, hash), bound) in keys.iter().zip(bounds.windows(2)) {
+        for (index, &(key, hash)) in keys.iter().enumerate() {
             if let Some((hit, length)) = self.cache.get_hot(key, hash)
                 && let Some(target) = found.get_mut(filled..filled + INLINE)
             {
                 target.copy_from_slice(&hit);
                 filled += length;
             } else {
-                ids.extend_from_slice(&found[..filled]);
-                filled = 0;
-                let piece = &text[bound[0] as usize..bound[1] as usize];
-                missed(self.engine, self.words, self.cache, piece, (key, hash), ids);
+                self.cache.prefetch_back(hash);
+                misses.push(Miss { at: filled, piece: index, ids: 0..0 });
             }
         }
-        ids.extend_from_slice(&found[..filled]);
-    }
-}
-
-/// Append the ids of a piece that the hot table does not have in place.
-#[inline(never)]
-fn missed(
-    engine: &ByteEngine,
-    words: &Words,
-    cache: &mut Cache,
-    piece: &[u8],
-    (key, hash): (u128, u32),
-    ids: &mut Vec<u32>,
-) {
-    let start = ids.len();
-    if piece.len() > SHORT {
-        if let Some(found) = cache.get_long(piece) {
-            ids.extend_from_slice(found);
-        } else {
-            merge(engine, words, piece, ids);
-            cache.insert_long(piece, &ids[start..], &words.seed);
+        self.resolve(text);
+        let Scratch { found, misses, side, .. } = &mut *self.scratch;
+        let mut done = 0;
+        for miss in misses.drain(..) {
+            ids.extend_from_slice(&found[done..miss.at]);
+            ids.extend_from_slice(&side[miss.ids]);
+            done = miss.at;
         }
-    } else if !cache.take(key, hash, ids) {
-        merge(engine, words, piece, ids);
-        cache.insert(key, hash, &ids[start..], &words.seed);
+        ids.extend_from_slice(&found[done..filled]);
+        side.clear();
     }
-}
 
-fn merge(engine: &ByteEngine, words: &Words, piece: &[u8], ids: &mut Vec<u32>) {
-    let bpe = &engine.bpe;
-    if bpe.options().ignore_merges
-        && let Some(id) = bpe.vocabulary().id(&spell(piece))
-    {
-        ids.push(id);
-        return;
+    /// Find the ids of the pieces that the hot table did not have in place.
+    fn resolve(&mut self, text: &[u8]) {
+        let Scratch { bounds, keys, misses, side, unknown, .. } = &mut *self.scratch;
+        let piece = |index: usize| &text[bounds[index] as usize..bounds[index + 1] as usize];
+        for (index, miss) in misses.iter_mut().enumerate() {
+            let start = side.len();
+            let (key, hash) = keys[miss.piece];
+            let known = if key == NO_KEY {
+                self.cache.take_long(piece(miss.piece), side)
+            } else {
+                self.cache.take(key, hash, side)
+            };
+            miss.ids = start..side.len();
+            if !known {
+                unknown.push(index);
+            }
+        }
+        for pair in unknown.chunks(2) {
+            let (start, first) = (side.len(), misses[pair[0]].piece);
+            match pair {
+                [_, other] => {
+                    let second = misses[*other].piece;
+                    let middle = self.engine.merge_two(self.words, piece(first), piece(second), side);
+                    misses[pair[0]].ids = start..middle;
+                    misses[*other].ids = middle..side.len();
+                }
+                _ => {
+                    self.engine.merge(self.words, piece(first), side);
+                    misses[pair[0]].ids = start..side.len();
+                }
+            }
+            for &index in pair {
+                let Miss { piece: at, ids, .. } = &misses[index];
+                let (key, hash) = keys[*at];
+                if key == NO_KEY {
+                    self.cache.insert_long(piece(*at), &side[ids.clone()], &self.words.seed);
+                } else {
+                    self.cache.insert(key, hash, &side[ids.clone()], &self.words.seed);
+                }
+            }
+        }
+        unknown.clear();
     }
-    words.merges.merge(bpe.merges(), piece, ids);
 }

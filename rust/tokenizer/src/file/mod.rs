@@ -83,6 +83,7 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
     if let Some(json) = some(document.added_tokens.as_ref(), "added_tokens") {
         tokenizer.add_tokens(added::read(&json)?)?;
     }
+    tokenizer.plan().prepare();
     Ok(tokenizer)
 }
 

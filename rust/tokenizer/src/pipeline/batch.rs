@@ -51,9 +51,12 @@ impl Tokenizer {
         cancel: &Cancel,
     ) -> Result<Ragged> {
         let units = self.units(texts, add_special_tokens)?;
-        let tasks = tasks(&units);
+        if rayon::current_num_threads() == 1 {
+            let (ids, ends) = self.run(&units, add_special_tokens, cancel)?;
+            return Ok(join(vec![(ids, ends)], texts.len()));
+        }
         let work = |task: &&[Unit<'_>]| self.run(task, add_special_tokens, cancel);
-        let parts: Vec<(Vec<u32>, Vec<usize>)> = match tasks.as_slice() {
+        let parts: Vec<(Vec<u32>, Vec<usize>)> = match tasks(&units).as_slice() {
             [one] => vec![work(one)?],
             many => many.par_iter().map(work).collect::<Result<_>>()?,
         };

@@ -30,6 +30,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Do now what the first text would wait for.
+    pub(crate) fn prepare(&self) {
+        if let Some(engine) = &self.engine {
+            engine.prepare();
+        }
+    }
+
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
         let Model::Bpe(bpe) = tokenizer.model();
         let engine = match tokenizer.pre_tokenizer() {

@@ -10,68 +10,72 @@ pub struct Merge {
     pub id: u32,
 }
 
-/// Slots hold (left, right, rank, merged id): one lookup touches one cache line as a rule. Most pairs that are asked
-/// for do not merge; a filter of one bit a pair, small enough to stay in cache, answers for nearly all of those.
+/// A hash table whose slots are single words, left id, right id and rank packed, so that it stays small: encoding
+/// waits for memory more than for anything else. Most pairs that are asked for do not merge; a filter of a few bits
+/// per pair, smaller still, answers for nearly all of those.
 #[derive(Debug, Clone)]
 pub struct Merges {
-    slots: Vec<Slot>,
+    slots: Vec<u64>,
     filter: Vec<u64>,
     /// (left, right) by rank, as in the file.
     pairs: Vec<(u32, u32)>,
+    /// What a merge makes, by rank.
+    results: Vec<u32>,
     /// 64 minus the number of bits of a position in the filter.
     shift: u32,
     /// No token is the result of two different pairs.
     unique_results: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    left: u32,
-    right: u32,
-    rank: u32,
-    id: u32,
-}
+const ID_BITS: u32 = 21;
+const RANK_BITS: u32 = 64 - 2 * ID_BITS;
+/// No id of a merge reaches this, and no rank of one the other.
+pub const MAX_IDS: usize = 1 << ID_BITS;
+pub const MAX_MERGES: usize = (1 << RANK_BITS) - 1;
 
-impl Slot {
-    #[inline(always)]
-    fn is(&self, left: u32, right: u32) -> bool {
-        self.left == left && self.right == right
-    }
+/// The rank of pairs that do not merge.
+pub const NO_RANK: u32 = u32::MAX;
 
-    #[inline(always)]
-    fn is_vacant(&self) -> bool {
-        self.rank == EMPTY
-    }
-}
+const VACANT: u64 = u64::MAX;
 
 /// Bits of the filter for each pair, before rounding up: one in 16 or fewer are set.
 const FILTER_BITS: usize = 16;
 
 #[inline(always)]
-fn hash(left: u32, right: u32) -> u64 {
-    let hash = (u64::from(left) << 32 | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    hash ^ hash >> 29
+fn key(left: u32, right: u32) -> u64 {
+    u64::from(left) << ID_BITS | u64::from(right)
 }
 
-const EMPTY: u32 = u32::MAX;
-const VACANT: Slot = Slot { left: EMPTY, right: EMPTY, rank: EMPTY, id: EMPTY };
+#[inline(always)]
+fn hash(key: u64) -> u64 {
+    let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    hash ^ hash >> 29
+}
 
 impl Merges {
     /// From the pairs of a file, in order of rank; a pair that occurs twice has its last rank, as in the
     /// reference.
     ///
     /// # Errors
-    /// A pair whose parts or whose result are not in the vocabulary.
+    /// A pair whose parts or whose result are not in the vocabulary; more than [`MAX_IDS`] or [`MAX_MERGES`].
     pub fn new<'a>(
         pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
         vocabulary: &Vocabulary,
         continuing_subword_prefix: &str,
     ) -> Result<Self> {
+        for (what, found, limit) in
+            [("ids of a BPE model", vocabulary.id_bound(), MAX_IDS), ("merges", pairs.len(), MAX_MERGES)]
+        {
+            if found > limit {
+                return Err(TokenizerError::Limit { what, found, limit });
+            }
+        }
         let bits = (pairs.len() * FILTER_BITS).next_power_of_two().max(64);
         let mut merges = Self {
             slots: vec![VACANT; pairs.len() + pairs.len() / 2 + 4],
             filter: vec![0; bits / 64],
             pairs: Vec::with_capacity(pairs.len()),
+            results: Vec::with_capacity(pairs.len()),
             shift: 64 - bits.trailing_zeros(),
             unique_results: true,
         };
@@ -89,22 +93,23 @@ impl Merges {
             result.push_str(left);
             result.push_str(right.strip_prefix(continuing_subword_prefix).unwrap_or(right));
             let (left_id, right_id, id) = (find(left)?, find(right)?, find(&result)?);
-            merges.insert(Slot { left: left_id, right: right_id, rank: rank as u32, id });
+            merges.insert(key(left_id, right_id), rank as u32);
             merges.pairs.push((left_id, right_id));
+            merges.results.push(id);
             merges.unique_results &= !std::mem::replace(&mut made[id as usize], true);
         }
         Ok(merges)
     }
 
-    fn insert(&mut self, new: Slot) {
-        let hash = hash(new.left, new.right);
+    fn insert(&mut self, key: u64, rank: u32) {
+        let hash = hash(key);
         let bit = hash >> self.shift;
         self.filter[(bit / 64) as usize] |= 1 << (bit % 64);
         let mut index = self.first_slot(hash);
-        while !self.slots[index].is_vacant() && !self.slots[index].is(new.left, new.right) {
+        while self.slots[index] != VACANT && self.slots[index] >> RANK_BITS != key {
             index = (index + 1) % self.slots.len();
         }
-        self.slots[index] = new;
+        self.slots[index] = key << RANK_BITS | u64::from(rank);
     }
 
     /// Where the search for a pair begins.
@@ -114,28 +119,43 @@ impl Merges {
         (((hash & 0xFFFF_FFFF) * self.slots.len() as u64) >> 32) as usize
     }
 
+    /// The rank of a pair, or [`NO_RANK`].
     #[inline(always)]
-    pub fn get(&self, left: u32, right: u32) -> Option<Merge> {
-        let hash = hash(left, right);
+    pub fn rank(&self, left: u32, right: u32) -> u32 {
+        let key = key(left, right);
+        let hash = hash(key);
         let bit = hash >> self.shift;
         if self.filter[(bit / 64) as usize] >> (bit % 64) & 1 == 0 {
-            return None;
+            return NO_RANK;
         }
-        self.search(hash, left, right)
+        self.search(hash, key)
     }
 
     #[inline]
-    fn search(&self, hash: u64, left: u32, right: u32) -> Option<Merge> {
+    fn search(&self, hash: u64, key: u64) -> u32 {
         let from = self.first_slot(hash);
-        for slot in self.slots[from..].iter().chain(&self.slots[..from]) {
-            if slot.is(left, right) {
-                return Some(Merge { rank: slot.rank, id: slot.id });
-            }
-            if slot.is_vacant() {
+        for &slot in self.slots[from..].iter().chain(&self.slots[..from]) {
+            if slot == VACANT {
                 break;
             }
+            if slot >> RANK_BITS == key {
+                return (slot & ((1 << RANK_BITS) - 1)) as u32;
+            }
         }
-        None
+        NO_RANK
+    }
+
+    /// What the merge of a rank makes.
+    #[inline(always)]
+    pub fn result(&self, rank: u32) -> u32 {
+        self.results[rank as usize]
+    }
+
+    #[inline]
+    pub fn get(&self, left: u32, right: u32) -> Option<Merge> {
+        let rank = self.rank(left, right);
+        let &id = self.results.get(rank as usize)?;
+        Some(Merge { rank, id })
     }
 
     /// (left, right) by rank.

@@ -8,7 +8,7 @@ mod merges;
 mod vocabulary;
 
 pub use merge::{Symbol, merge_all};
-pub use merges::{Merge, Merges};
+pub use merges::{Merge, Merges, NO_RANK};
 pub use vocabulary::Vocabulary;
 
 use crate::error::{Result, TokenizerError};
