@@ -39,7 +39,7 @@ def one_thread() -> None:
 def documents(name: str) -> tuple[list[str], list[str]]:
     """Documents to warm up with, and to measure."""
     if name == "mixture":
-        parts = [sum(documents(text), start=[]) for text in TEXTS[1:]]
+        parts = [[*warm, *measured] for warm, measured in map(documents, TEXTS[1:])]
         count = min(map(len, parts))
         chosen = [document for part in parts[:2] for document in part[:count]] + parts[2][: count // 2]
     else:
@@ -66,21 +66,16 @@ def tiktoken_encoding() -> Any:
     """GPT-2 in tiktoken, without its download."""
     tiktoken = pytest.importorskip("tiktoken")
     vocab = json.loads(shared("tokenizers/gpt2/vocab.json").read_text())
-    bytes_of = {piece: bytes([byte]) for byte in range(256) for piece in [character_of(byte)]}
-    ranks = {b"".join(map(bytes_of.__getitem__, token)): rank for token, rank in vocab.items() if token != "<|endoftext|>"}
+    # The alphabet is listed by byte.
+    bytes_of = {piece: bytes([byte]) for byte, piece in enumerate(pre_tokenizers.ByteLevel.alphabet())}
+    ranks = {
+        b"".join(map(bytes_of.__getitem__, token)): rank
+        for token, rank in vocab.items()
+        if token != "<|endoftext|>"
+    }
     pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
     special = {"<|endoftext|>": 50256}
     return tiktoken.Encoding("gpt2", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
-
-
-@cache
-def byte_characters() -> list[str]:
-    """The character that stands for each byte: `alphabet` lists them by byte."""
-    return pre_tokenizers.ByteLevel.alphabet()
-
-
-def character_of(byte: int) -> str:
-    return byte_characters()[byte]
 
 
 def build(library: str) -> tuple[Encode, Encode, Callable[[str], Any]]:
@@ -124,7 +119,9 @@ def measured(benchmark: Any, library: str, text: str) -> tuple[list[str], list[s
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"steady, {name}")) for name in TEXTS])
+@pytest.mark.parametrize(
+    "text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"steady, {name}")) for name in TEXTS]
+)
 def test_steady(benchmark: Any, library: str, text: str) -> None:
     seen, unseen = measured(benchmark, library, text)
 
@@ -137,7 +134,9 @@ def test_steady(benchmark: Any, library: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"warm, {name}")) for name in TEXTS[:2]])
+@pytest.mark.parametrize(
+    "text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"warm, {name}")) for name in TEXTS[:2]]
+)
 def test_warm(benchmark: Any, library: str, text: str) -> None:
     _, unseen = measured(benchmark, library, text)
     encode = build(library)[0]
