@@ -40,7 +40,11 @@ def one_thread() -> None:
 def documents(name: str) -> tuple[list[str], list[str]]:
     """Documents to warm up with, and to measure."""
     if name == "mixture":
+<<<<<<< HEAD
         parts = [[*itertools.chain.from_iterable(documents(text))] for text in TEXTS[1:]]
+=======
+        parts = [[*warm, *measured] for warm, measured in map(documents, TEXTS[1:])]
+>>>>>>> tokenizer
         count = min(map(len, parts))
         chosen = [document for part in parts[:2] for document in part[:count]] + parts[2][: count // 2]
     else:
@@ -67,7 +71,12 @@ def tiktoken_encoding() -> Any:
     """GPT-2 in tiktoken, without its download."""
     tiktoken = pytest.importorskip("tiktoken")
     vocab = json.loads(shared("tokenizers/gpt2/vocab.json").read_text())
+<<<<<<< HEAD
     bytes_of = {piece: bytes([byte]) for byte in range(256) for piece in [character_of(byte)]}
+=======
+    # The alphabet is listed by byte.
+    bytes_of = {piece: bytes([byte]) for byte, piece in enumerate(pre_tokenizers.ByteLevel.alphabet())}
+>>>>>>> tokenizer
     ranks = {
         b"".join(map(bytes_of.__getitem__, token)): rank
         for token, rank in vocab.items()
@@ -76,16 +85,6 @@ def tiktoken_encoding() -> Any:
     pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
     special = {"<|endoftext|>": 50256}
     return tiktoken.Encoding("gpt2", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
-
-
-@cache
-def byte_characters() -> list[str]:
-    """The character that stands for each byte: `alphabet` lists them by byte."""
-    return pre_tokenizers.ByteLevel.alphabet()
-
-
-def character_of(byte: int) -> str:
-    return byte_characters()[byte]
 
 
 def build(library: str) -> tuple[Encode, Encode, Callable[[str], Any]]:

@@ -150,7 +150,7 @@ impl ByteEngine {
             self.merge(words, second, ids);
             return middle;
         }
-        words.merges.merge_two(self.bpe.merges(), first, second, ids)
+        words.merges.merge_two(self.bpe.merges(), [first, second], ids)
     }
 }
 
@@ -231,17 +231,14 @@ impl Worker<'_> {
         }
         for pair in unknown.chunks(2) {
             let (start, first) = (side.len(), misses[pair[0]].piece);
-            match pair {
-                [_, other] => {
-                    let second = misses[*other].piece;
-                    let middle = self.engine.merge_two(self.words, piece(first), piece(second), side);
-                    misses[pair[0]].ids = start..middle;
-                    misses[*other].ids = middle..side.len();
-                }
-                _ => {
-                    self.engine.merge(self.words, piece(first), side);
-                    misses[pair[0]].ids = start..side.len();
-                }
+            if let [_, other] = pair {
+                let second = misses[*other].piece;
+                let middle = self.engine.merge_two(self.words, piece(first), piece(second), side);
+                misses[pair[0]].ids = start..middle;
+                misses[*other].ids = middle..side.len();
+            } else {
+                self.engine.merge(self.words, piece(first), side);
+                misses[pair[0]].ids = start..side.len();
             }
             for &index in pair {
                 let Miss { piece: at, ids, .. } = &misses[index];

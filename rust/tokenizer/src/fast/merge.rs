@@ -7,12 +7,11 @@
 use crate::model::bpe::{Merges, NO_RANK, Symbol, merge_all};
 
 const POSITION_BITS: u32 = 8;
-/// Larger than any candidate; candidates are positive as signed numbers, which compare faster in vectors.
+const POSITION_MASK: usize = 0xFF;
+/// Larger than any candidate.
 const NONE: i32 = i32::MAX;
 /// Bytes of a piece that is merged on the stack.
 const LONGEST: usize = 256;
-/// Candidates are compared in groups of this many.
-const GROUP: usize = 16;
 
 /// The merges in the form that pieces of bytes need.
 pub(super) struct ByteMerges {
@@ -40,14 +39,15 @@ impl ByteMerges {
             return;
         }
         match piece.len() {
-            0..=16 => self.merge_one::<16>(merges, piece, ids),
-            17..=64 => self.merge_one::<64>(merges, piece, ids),
-            _ => self.merge_one::<LONGEST>(merges, piece, ids),
+            0..=16 => self.merge_one::<16, 32>(merges, piece, ids),
+            17..=32 => self.merge_one::<32, 64>(merges, piece, ids),
+            33..=64 => self.merge_one::<64, 128>(merges, piece, ids),
+            _ => self.merge_one::<LONGEST, { 2 * LONGEST }>(merges, piece, ids),
         }
     }
 
-    fn merge_one<const N: usize>(&self, merges: &Merges, piece: &[u8], ids: &mut Vec<u32>) {
-        let mut word = Word::<N>::new(self, piece);
+    fn merge_one<const N: usize, const M: usize>(&self, merges: &Merges, piece: &[u8], ids: &mut Vec<u32>) {
+        let mut word = Word::<N, M>::new(self, piece);
         while word.step(merges) {}
         word.push_ids(ids);
     }
@@ -55,13 +55,8 @@ impl ByteMerges {
     /// Append the ids of two pieces; returns where those of the second start.
     ///
     /// Merging waits for one lookup after the other; two pieces at a time wait together.
-    pub(super) fn merge_two(
-        &self,
-        merges: &Merges,
-        first: &[u8],
-        second: &[u8],
-        ids: &mut Vec<u32>,
-    ) -> usize {
+    pub(super) fn merge_two(&self, merges: &Merges, pieces: [&[u8]; 2], ids: &mut Vec<u32>) -> usize {
+        let [first, second] = pieces;
         let longer = first.len().max(second.len());
         if longer > LONGEST || !self.unique {
             self.merge(merges, first, ids);
@@ -70,20 +65,21 @@ impl ByteMerges {
             return middle;
         }
         match longer {
-            0..=16 => self.merge_both::<16>(merges, first, second, ids),
-            17..=64 => self.merge_both::<64>(merges, first, second, ids),
-            _ => self.merge_both::<LONGEST>(merges, first, second, ids),
+            0..=16 => self.merge_both::<16, 32>(merges, first, second, ids),
+            17..=32 => self.merge_both::<32, 64>(merges, first, second, ids),
+            33..=64 => self.merge_both::<64, 128>(merges, first, second, ids),
+            _ => self.merge_both::<LONGEST, { 2 * LONGEST }>(merges, first, second, ids),
         }
     }
 
-    fn merge_both<const N: usize>(
+    fn merge_both<const N: usize, const M: usize>(
         &self,
         merges: &Merges,
         first: &[u8],
         second: &[u8],
         ids: &mut Vec<u32>,
     ) -> usize {
-        let (mut first, mut second) = (Word::<N>::new(self, first), Word::<N>::new(self, second));
+        let (mut first, mut second) = (Word::<N, M>::new(self, first), Word::<N, M>::new(self, second));
         while first.step(merges) & second.step(merges) {}
         while first.step(merges) {}
         while second.step(merges) {}
@@ -94,17 +90,19 @@ impl ByteMerges {
     }
 }
 
-/// A piece of at most `N` bytes, a power of two, in the making.
-struct Word<const N: usize> {
+/// A piece of at most `N` bytes, a power of two, in the making; `M` is twice as much.
+struct Word<const N: usize, const M: usize> {
     length: usize,
     tokens: [u32; N],
     /// A list of the positions where tokens start; the length of the piece ends it.
     next: [u16; N],
     previous: [u16; N],
-    candidates: [i32; N],
+    /// A tree of minima: the candidate of position `i` at `N + i`, the smaller of two children above them, the
+    /// smallest at 1. Scalar all the way: vectors would wait for the single stores before them.
+    tree: [i32; M],
 }
 
-impl<const N: usize> Word<N> {
+impl<const N: usize, const M: usize> Word<N, M> {
     #[inline(always)]
     fn new(words: &ByteMerges, piece: &[u8]) -> Self {
         let mut word = Self {
@@ -112,7 +110,7 @@ impl<const N: usize> Word<N> {
             tokens: [0; N],
             next: [0; N],
             previous: [0; N],
-            candidates: [NONE; N],
+            tree: [NONE; M],
         };
         for (at, &byte) in piece.iter().enumerate().take(N) {
             word.tokens[at] = words.bytes[usize::from(byte)];
@@ -121,36 +119,50 @@ impl<const N: usize> Word<N> {
         }
         for (at, pair) in piece.windows(2).enumerate().take(N) {
             let rank = words.pairs[usize::from(pair[0]) << 8 | usize::from(pair[1])];
-            word.candidates[at] = candidate(rank, at);
+            word.tree[N + at] = candidate(rank, at);
+        }
+        for node in (1..N).rev() {
+            word.tree[node] = word.tree[2 * node].min(word.tree[2 * node + 1]);
         }
         word
+    }
+
+    /// Replace the candidate of a position.
+    #[inline(always)]
+    fn set(&mut self, at: usize, candidate: i32) {
+        let (mut node, mut smallest) = (N + at % N, candidate);
+        self.tree[node % M] = smallest;
+        while node > 1 {
+            smallest = smallest.min(self.tree[(node ^ 1) % M]);
+            node /= 2;
+            self.tree[node % M] = smallest;
+        }
     }
 
     /// Do the best merge; false if there is none.
     #[inline(always)]
     fn step(&mut self, merges: &Merges) -> bool {
-        let groups = self.length.div_ceil(GROUP) * GROUP;
-        let best = smallest(&self.candidates[..groups]);
+        let best = self.tree[1];
         if best == NONE {
             return false;
         }
-        let at = best as usize % N;
+        let at = best as usize & POSITION_MASK;
         let id = merges.result((best >> POSITION_BITS) as u32);
-        let right = usize::from(self.next[at]) % N;
+        let right = usize::from(self.next[at % N]) % N;
         let after = usize::from(self.next[right]);
-        self.tokens[at] = id;
-        self.next[at] = after as u16;
-        self.candidates[right] = NONE;
-        self.candidates[at] = NONE;
+        self.tokens[at % N] = id;
+        self.next[at % N] = after as u16;
+        let mut merge = NONE;
         if after < self.length {
-            let after = after % N;
-            self.previous[after] = at as u16;
-            self.candidates[at] = candidate(merges.rank(id, self.tokens[after]), at);
+            self.previous[after % N] = at as u16;
+            merge = candidate(merges.rank(id, self.tokens[after % N]), at);
         }
         if at > 0 {
-            let before = usize::from(self.previous[at]) % N;
-            self.candidates[before] = candidate(merges.rank(self.tokens[before], id), before);
+            let before = usize::from(self.previous[at % N]);
+            self.set(before, candidate(merges.rank(self.tokens[before % N], id), before));
         }
+        self.set(right, NONE);
+        self.set(at, merge);
         true
     }
 
@@ -168,13 +180,52 @@ fn candidate(rank: u32, at: usize) -> i32 {
     if rank == NO_RANK { NONE } else { (rank << POSITION_BITS) as i32 | at as i32 }
 }
 
-#[inline(always)]
-fn smallest(candidates: &[i32]) -> i32 {
-    let mut lanes = [NONE; GROUP];
-    for group in candidates.chunks_exact(GROUP) {
-        for (lane, &candidate) in lanes.iter_mut().zip(group) {
-            *lane = candidate.min(*lane);
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::byte_level::BYTE_TO_CHAR;
+    use crate::model::bpe::Vocabulary;
+
+    /// All bytes, and merges that build on one another in many ways.
+    fn toy() -> (Merges, ByteMerges) {
+        let mut tokens: Vec<String> = BYTE_TO_CHAR.iter().map(char::to_string).collect();
+        let pairs = [
+            ("a", "b"),
+            ("a", "a"),
+            ("b", "c"),
+            ("ab", "ab"),
+            ("c", "ab"),
+            ("ab", "c"),
+            ("aa", "aa"),
+            ("b", "a"),
+        ];
+        tokens.extend(pairs.iter().map(|(left, right)| [*left, *right].concat()));
+        let vocabulary =
+            Vocabulary::new(tokens.iter().map(String::as_str).zip(0..tokens.len() as u32)).unwrap();
+        let merges = Merges::new(pairs.into_iter(), &vocabulary, "").unwrap();
+        let bytes = std::array::from_fn(|byte| byte as u32);
+        let words = ByteMerges::new(&merges, &bytes);
+        (merges, words)
+    }
+
+    proptest! {
+        #[test]
+        fn one_and_two_at_a_time_give_what_the_general_merge_gives(first in "[abc]{0,300}", second in "[abcd]{0,80}") {
+            let (merges, words) = toy();
+            let general = |text: &str| {
+                let mut symbols: Vec<_> = text.bytes().map(|byte| Symbol { id: u32::from(byte), len: 1 }).collect();
+                merge_all(&mut symbols, &merges);
+                symbols.iter().map(|symbol| symbol.id).collect::<Vec<_>>()
+            };
+            let (one, two) = (general(&first), general(&second));
+            let mut ids = Vec::new();
+            words.merge(&merges, first.as_bytes(), &mut ids);
+            prop_assert_eq!(&ids, &one);
+            ids.clear();
+            let middle = words.merge_two(&merges, [first.as_bytes(), second.as_bytes()], &mut ids);
+            prop_assert_eq!((&ids[..middle], &ids[middle..]), (&*one, &*two));
         }
     }
-    lanes.into_iter().fold(NONE, i32::min)
 }
