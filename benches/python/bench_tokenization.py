@@ -9,7 +9,6 @@ Documents of some 1.5 kB, shuffled; two thirds warm a new tokenizer up, the last
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 import time
@@ -40,11 +39,7 @@ def one_thread() -> None:
 def documents(name: str) -> tuple[list[str], list[str]]:
     """Documents to warm up with, and to measure."""
     if name == "mixture":
-<<<<<<< HEAD
-        parts = [[*itertools.chain.from_iterable(documents(text))] for text in TEXTS[1:]]
-=======
         parts = [[*warm, *measured] for warm, measured in map(documents, TEXTS[1:])]
->>>>>>> tokenizer
         count = min(map(len, parts))
         chosen = [document for part in parts[:2] for document in part[:count]] + parts[2][: count // 2]
     else:
@@ -71,12 +66,8 @@ def tiktoken_encoding() -> Any:
     """GPT-2 in tiktoken, without its download."""
     tiktoken = pytest.importorskip("tiktoken")
     vocab = json.loads(shared("tokenizers/gpt2/vocab.json").read_text())
-<<<<<<< HEAD
-    bytes_of = {piece: bytes([byte]) for byte in range(256) for piece in [character_of(byte)]}
-=======
     # The alphabet is listed by byte.
     bytes_of = {piece: bytes([byte]) for byte, piece in enumerate(pre_tokenizers.ByteLevel.alphabet())}
->>>>>>> tokenizer
     ranks = {
         b"".join(map(bytes_of.__getitem__, token)): rank
         for token, rank in vocab.items()
