@@ -54,7 +54,7 @@ $(BIN)/uv:
 # The package itself, a release build installed in place: Python changes are live, Rust changes rebuild it.
 $(VENV)/.package: $(BIN)/uv pyproject.toml $(RUST_SOURCES)
 	$(INSTALL) --requirement pyproject.toml
-	$(BIN)/maturin develop --release --locked --quiet
+	PIP_QUIET=1 $(BIN)/maturin develop --release --locked --quiet
 	touch $@
 
 # What an extra of pyproject.toml brings.

@@ -1,6 +1,6 @@
-"""Clean the books and hold some out: BOOKS.jsonl.gz ... -> FOLDER/train.jsonl, FOLDER/validation.jsonl.
+"""Clean the books and hold some out: BOOKS ... -> FOLDER/train.jsonl, FOLDER/validation.jsonl.
 
-Each input line is an object with "title", "author" and "text" (Markdown, public domain).
+A book is a Markdown file, AUTHOR/TITLE.md, or a line of a .jsonl.gz file, an object with "title", "author" and "text".
 """
 
 from __future__ import annotations
@@ -32,6 +32,13 @@ def clean(text: str) -> str:
     return text.strip() + "\n"
 
 
+def read(path: Path) -> list[dict[str, str]]:
+    if path.suffix == ".md":
+        return [{"author": path.parent.name, "title": path.stem, "text": path.read_text(encoding="utf-8")}]
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("books", nargs="+", type=Path)
@@ -40,10 +47,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    books = []
-    for path in options.books:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            books += [json.loads(line) for line in lines]
+    books = [book for path in options.books for book in read(path)]
     for book in books:
         book["text"] = clean(book["text"])
     held_out = choose_held_out([len(book["text"].encode()) for book in books], options.held_out, options.seed)

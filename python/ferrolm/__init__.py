@@ -51,9 +51,11 @@ _ROOMS = frozenset(
     {
         "attention",
         "data",
+        "demonstrations",
         "embeddings",
         "errors",
         "evaluation",
+        "explain",
         "generation",
         "models",
         "ngram",

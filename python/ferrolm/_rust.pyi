@@ -363,3 +363,33 @@ def scaled_dot_product_attention(
 ) -> NDArray[Any]: ...
 
 # embedding
+@final
+class WordCorpus:
+    def __new__(cls, sentences: Iterable[str | Iterable[str]], min_count: int) -> WordCorpus: ...
+    @property
+    def words(self) -> list[str]: ...
+    @property
+    def counts(self) -> NDArray[np.uint64]: ...
+    def __len__(self) -> int: ...
+    def word2vec(
+        self,
+        *,
+        skip_gram: bool,
+        vector_size: int,
+        window: int,
+        negative: int,
+        ns_exponent: float,
+        sample: float,
+        alpha: float,
+        min_alpha: float,
+        epochs: int,
+        workers: int,
+        seed: int,
+    ) -> NDArray[np.float32]: ...
+
+def load_word_vectors(
+    path: str | PathLike[str], binary: bool, no_header: bool, limit: int | None
+) -> tuple[list[str], NDArray[np.float32]]: ...
+def save_word_vectors(
+    path: str | PathLike[str], words: list[str], vectors: NDArray[np.float32], binary: bool
+) -> None: ...

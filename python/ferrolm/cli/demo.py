@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import warnings
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,10 +155,12 @@ def count(out: Terminal, corpus: Corpus, ids: RaggedIds) -> NgramLM:
         f"{len(counts):,}",
         f"distinct of {counts.num_tokens:,}, in {watch.seconds:.2f} s",
     )
-    for gram, times in counts.most_common(4):
+    worth_showing = (entry for entry in counts.most_common(100) if all(map(str.isalpha, entry[0])))
+    for gram, times in islice(worth_showing, 4):
         out.item(f"  “{' '.join(gram)}”", f"{times:,}")
     train, held_out = demo_corpus.split(ids, HELD_OUT_EVERY)
-    with out.working("training a 5-gram model") as watch:
+    with warnings.catch_warnings(), out.working("training a 5-gram model") as watch:
+        warnings.simplefilter("ignore", ngram.DiscountFallbackWarning)  # a small --text has too few counts
         model = NgramLM.train(train, order=5)
     rate = len(train.ids) / watch.seconds / 1e6
     out.item("Kneser-Ney 5-grams, trained on", f"{len(train.ids):,}", f"tokens, {rate:.1f} million a second")
@@ -211,6 +215,8 @@ def generate(out: Terminal, model: LanguageModel, arguments: argparse.Namespace)
         )
         for piece in out.wrapped(stream, len(arguments.prompt)):
             out.write(piece)
+            if watch.elapsed > arguments.seconds / 2:
+                break
     out.line()
     tokens = len(stream.ids)
     out.line(out.style(f"   {tokens} tokens, {tokens / watch.seconds:.0f} a second", "dim"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ferrolm.errors import FileAccessError, InvalidArgumentError
 from ferrolm.tokenizers import RaggedIds
 
-__all__ = ["Corpus", "read", "split"]
+__all__ = ["Corpus", "first", "read", "split"]
 
 PARAGRAPHS_PER_DOCUMENT = 20
 
@@ -36,15 +37,22 @@ def read(path: Path | None, limit: int) -> Corpus:
     if path is not None:
         documents = _of_file(path, limit)
         return Corpus(path.name, documents, documents)
-    topics = _topics()
+    topics = first(_topics(), limit)
     documents = list(topics)
     left = limit - sum(map(len, topics))
-    for file in _library():
-        if left <= 0:
-            break
-        documents.append(file.read_text(encoding="utf-8", errors="replace"))
-        left -= len(documents[-1])
+    documents += first((file.read_text(encoding="utf-8", errors="replace") for file in _library()), left)
     return Corpus("Python's documentation and source", documents, topics or documents)
+
+
+def first(documents: Iterable[str], limit: int) -> list[str]:
+    """As many documents as have about ``limit`` characters."""
+    chosen: list[str] = []
+    for document in documents:
+        if limit <= 0:
+            break
+        chosen.append(document)
+        limit -= len(document)
+    return chosen
 
 
 def split(ids: RaggedIds, every: int) -> tuple[RaggedIds, RaggedIds]:

@@ -119,5 +119,11 @@ class Stopwatch:
         self._start = time.perf_counter()
         self.seconds = 0.0
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds so far."""
+        return time.perf_counter() - self._start
+
     def stop(self) -> None:
-        self.seconds = time.perf_counter() - self._start
+        """Keep the seconds so far as ``seconds``."""
+        self.seconds = self.elapsed

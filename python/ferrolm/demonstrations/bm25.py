@@ -65,5 +65,4 @@ class BM25Index:
             return np.zeros(self._texts)
         rows = np.concatenate([self._rows[column] for column in columns])
         weights = np.concatenate([self._weights[column] for column in columns])
-        sums: NDArray[np.float64] = np.bincount(rows, weights, minlength=self._texts)
-        return sums
+        return np.bincount(rows, weights, minlength=self._texts).astype(np.float64, copy=False)

@@ -110,7 +110,8 @@ class NearestSelector(Selector):
         vector = _unit_rows(self._embed([query]), 1)[0]
         if vector.shape != self._unit.shape[1:]:
             raise ShapeError(f"the query has {vector.size} dimensions, the pool {self._unit.shape[1]}")
-        return (self._unit @ vector).astype(np.float64)
+        similarities: NDArray[np.float32] = self._unit @ vector
+        return similarities.astype(np.float64)
 
 
 class MMRSelector(NearestSelector):

@@ -85,7 +85,8 @@ class Decoder:
         output = self._model(
             ids, attention_mask=mask, position_ids=positions, cache=self._cache, logits_to_keep=1
         )
-        return output.logits[:, -1]
+        logits: Tensor = output.logits
+        return logits[:, -1]
 
 
 def decode(
@@ -110,9 +111,10 @@ def decode(
     rows = np.arange(len(params))  # the batch, as rows of the caller
     logits = decoder.start()
     while True:
-        drawn = sampler.sample(logits, rows=rows)
-        sampler.accept(drawn, rows=rows)
-        ids = np.asarray(drawn.cpu(), dtype=np.int64)
+        chosen = None if len(rows) == len(params) else rows.tolist()
+        drawn = sampler.sample(logits, rows=chosen)
+        ids = drawn.cpu().numpy()  # the one wait for the device in a step
+        sampler.accept(ids, rows=chosen)
         left[rows] -= 1
         alive = active[rows]
         active[rows] &= ~ends[ids] & (left[rows] > 0)
@@ -120,9 +122,8 @@ def decode(
         alive = active[rows]
         if not alive.any():
             return
-        fed = torch.from_numpy(ids).to(logits.device)
         if 2 * alive.sum() <= len(rows):
-            kept = torch.from_numpy(np.flatnonzero(alive)).to(logits.device)
+            kept = torch.from_numpy(np.flatnonzero(alive)).to(drawn.device)
             decoder.keep(kept)
-            rows, fed = rows[alive], fed[kept]
-        logits = decoder.step(fed)
+            rows, drawn = rows[alive], drawn[kept]
+        logits = decoder.step(drawn)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from ferrolm.tokenizers import Tokenizer
 
 __all__ = ["Generation", "LanguageModel", "Prompt"]
 
+Ids = NDArray[np.int64]
 Prompt = str | Sequence[int] | NDArray[np.integer[Any]]
 
 
@@ -86,7 +87,8 @@ class LanguageModel:
         prompt that does not fit the model.
         """
         single = isinstance(prompt, str) or _is_ids(prompt)
-        prompts = [self._encode(each) for each in ([prompt] if single else prompt)]  # type: ignore[list-item]
+        several = cast("Sequence[Prompt]", [prompt] if single else prompt)
+        prompts = [self._encode(each) for each in several]
         config = self._config(params, settings)
         if not prompts:
             return []
@@ -117,7 +119,7 @@ class LanguageModel:
         The first token is given the beginning-of-text token (or, where the model has none, is not scored). ``stride``
         is how far each window advances; by default half a context (see `generation.scoring.token_logprobs`).
         """
-        ids = self._text_ids(text)
+        ids = self._text_ids(text, add_special_tokens=False)
         start = self._start_id()
         sequence = ids if start is None else np.concatenate([[start], ids])
         return Score(sequence[1:], token_logprobs(self.model, sequence, stride))
@@ -151,8 +153,8 @@ class LanguageModel:
             )
         return config
 
-    def _encode(self, prompt: Prompt) -> NDArray[np.int64]:
-        ids = self._text_ids(prompt)
+    def _encode(self, prompt: Prompt) -> Ids:
+        ids = self._text_ids(prompt, add_special_tokens=True)
         if len(ids):
             return ids
         start = self._start_id()
@@ -162,9 +164,9 @@ class LanguageModel:
             )
         return np.array([start])
 
-    def _text_ids(self, text: Prompt) -> NDArray[np.int64]:
+    def _text_ids(self, text: Prompt, add_special_tokens: bool) -> Ids:
         if isinstance(text, str):
-            return np.asarray(self.tokenizer.encode_ids(text), dtype=np.int64)
+            return self.tokenizer.encode_ids(text, add_special_tokens=add_special_tokens).astype(np.int64)
         if not _is_ids(text):
             raise InvalidTypeError(f"prompt is {type(text).__name__}, expected text or token ids")
         ids = np.asarray(text, dtype=np.int64)
@@ -191,33 +193,35 @@ class LanguageModel:
             if 0 <= token < self.model.config.vocab_size
         ]
 
-    def _generate(self, prompts: list[NDArray[np.int64]], config: GenerationConfig) -> list[Generation]:
-        copies = config.num_return_sequences
-        limits = [config.new_tokens(len(prompt), self.model.config.n_positions) for prompt in prompts]
+    def _generate(self, prompts: list[Ids], config: GenerationConfig) -> list[Generation]:
+        params = _row_params(config, len(prompts))
+        prompts_of_rows = [prompt for prompt in prompts for _ in range(config.num_return_sequences)]
+        limits = [config.new_tokens(len(prompt), self.model.config.n_positions) for prompt in prompts_of_rows]
         eos, stop = self._eos(config), config.stop_strings
-        active = np.ones(len(prompts) * copies, dtype=bool)
-        streams = [TextStream(self.tokenizer, prompts[row // copies], stop) for row in range(len(active))]
-        texts = ["" for _ in streams]
-        steps: list[tuple[NDArray[np.intp], NDArray[np.int64]]] = []
-        row_limits = [limit for limit in limits for _ in range(copies)]
-        for rows, ids in decode(
-            self.model, prompts, _row_params(config, len(prompts)), row_limits, eos, active
-        ):
+        streams = [TextStream(self.tokenizer, prompt.tolist(), stop) for prompt in prompts_of_rows]
+        active = np.ones(len(streams), dtype=bool)
+        texts = [""] * len(streams)
+        steps = []
+        for rows, ids in decode(self.model, prompts, params, limits, eos, active):
             steps.append((rows, ids))
-            if stop:  # only then is the text needed on the way
-                for row, token in zip(rows.tolist(), ids.tolist(), strict=True):
-                    texts[row] += "" if token in eos else streams[row].push(token)
-                    active[row] &= not streams[row].stopped
-        all_rows, all_ids = (np.concatenate(parts) for parts in zip(*steps, strict=True))
-        results = []
-        for row, stream in enumerate(streams):
-            ids = all_ids[all_rows == row]
-            ended = int(ids[-1]) in eos
             if not stop:
-                texts[row] = stream.push(*ids[: len(ids) - ended].tolist())
-            text = texts[row] + stream.finish()
-            results.append(Generation(text, ids, "stop" if stream.stopped else "eos" if ended else "length"))
-        return results
+                continue  # the text is needed at the end alone
+            for row, token in zip(rows.tolist(), ids.tolist(), strict=True):
+                texts[row] += "" if token in eos else streams[row].push(token)
+                active[row] &= not streams[row].stopped
+        all_rows, all_ids = (np.concatenate(parts) for parts in zip(*steps, strict=True))
+        return [
+            _finished(texts[row], all_ids[all_rows == row], stream, eos, decoded=bool(stop))
+            for row, stream in enumerate(streams)
+        ]
+
+
+def _finished(text: str, ids: Ids, stream: TextStream, eos: Sequence[int], decoded: bool) -> Generation:
+    ended = int(ids[-1]) in eos
+    if not decoded:
+        text = stream.push(*ids[: len(ids) - ended].tolist())
+    text += stream.finish()
+    return Generation(text, ids, "stop" if stream.stopped else "eos" if ended else "length")
 
 
 def _is_ids(value: Any) -> bool:

@@ -56,8 +56,11 @@ class TextGenerationPipeline:
         if size < 1:
             raise InvalidArgumentError(f"batch_size is {size}, expected a positive integer")
         results: list[Results] = []
+        seeds = settings.get("seed")
         for first in range(0, len(texts), size):
             batch = texts[first : first + size]
+            if isinstance(seeds, Sequence):
+                settings["seed"] = seeds[first : first + size]
             for text, generations in zip(batch, self._generate(batch, settings), strict=True):
                 start = text if return_full_text else ""
                 results.append([{"generated_text": start + generation.text} for generation in generations])

@@ -84,4 +84,4 @@ def token_logprobs(
 def _window_logprobs(model: GPT2LMHeadModel, inputs: Tensor, targets: Tensor) -> NDArray[np.float64]:
     logits = model(inputs.to(model.device)).logits.float()
     losses = F.cross_entropy(logits.flatten(0, 1), targets.to(model.device).flatten(), reduction="none")
-    return -losses.view_as(inputs).double().cpu().numpy()  # type: ignore[no-any-return]
+    return -losses.view_as(inputs).double().cpu().numpy()

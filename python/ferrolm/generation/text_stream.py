@@ -29,8 +29,8 @@ class TextStream:
     ...     def decode(self, ids, skip_special_tokens=True):
     ...         return bytes(ids).decode(errors="replace")
     >>> stream = TextStream(Bytes(), prompt=b"> ", stop=["END"])
-    >>> [stream.push(byte) for byte in "née".encode()], stream.finish()
-    (['n', '', 'é', ''], 'e')
+    >>> [stream.push(byte) for byte in "née E".encode()], stream.finish()
+    (['n', '', 'é', 'e', ' ', ''], 'E')
     """
 
     def __init__(self, tokenizer: Decodes, prompt: Sequence[int] = (), stop: Iterable[str] = ()) -> None:

@@ -21,6 +21,7 @@ from ferrolm.models import checkpoint
 from ferrolm.models.attention import Visible, attend
 from ferrolm.models.cache import KeyValueCache
 from ferrolm.models.config import GPT2Config
+from ferrolm.models.uninitialized import uninitialized
 
 __all__ = ["CausalLMOutput", "GPT2LMHeadModel", "GPT2Model"]
 
@@ -268,10 +269,9 @@ class GPT2LMHeadModel(nn.Module):
         """
         config = GPT2Config.from_file(Path(directory) / "config.json")
         source = checkpoint.read_tensors(directory)
-        with torch.device("meta"):
+        with uninitialized(), torch.device(device or "cpu"):
             model = cls(config)
-        model.to_empty(device=device or "cpu").to(dtype or source.dtype)
-        model.tie_weights()  # moving off the meta device makes two parameters of the shared one
+        model.to(dtype or source.dtype)
         checkpoint.fill(model, source)
         return model.eval()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["MetricsFile", "ProgressLine"]
+from tqdm import tqdm
+
+__all__ = ["MetricsFile", "ProgressBar"]
 
 
 class MetricsFile:
@@ -39,39 +40,26 @@ class MetricsFile:
         self._file.close()
 
 
-class ProgressLine:
-    """Progress on standard error: one line that is rewritten on a terminal, else a line every half a minute."""
+class ProgressBar:
+    """Progress on standard error: a bar on a terminal, else a line every half a minute."""
 
-    def __init__(self, total: int, *, show: bool = True, stream: IO[str] | None = None) -> None:
-        self._total, self._show = total, show
+    def __init__(
+        self, total: int, *, start: int = 0, show: bool = True, stream: IO[str] | None = None
+    ) -> None:
         self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
-        self._started = self._shown = time.monotonic()
-        self._first_step: int | None = None
+        self._bar = tqdm(
+            total=total, initial=start, disable=not show, file=self._stream, unit="step", dynamic_ncols=True,
+            mininterval=0.2 if self._stream.isatty() else 30.0,
+        )  # fmt: skip
 
     def update(self, step: int, message: str) -> None:
-        now = time.monotonic()
-        if self._first_step is None:
-            self._first_step, self._started = step, now
-        if not self._show or now - self._shown < (0.2 if self._terminal else 30.0):
-            return
-        self._shown = now
-        done = step - self._first_step
-        left = (now - self._started) / done * (self._total - step) if done else float("nan")
-        text = f"{step}/{self._total} steps, {message}, {_clock(left)} left"
-        self._stream.write(f"\r{text:<78}" if self._terminal else text + "\n")
-        self._stream.flush()
+        self._bar.set_postfix_str(message, refresh=False)
+        self._bar.update(step - self._bar.n)
 
     def note(self, message: str) -> None:
         """A line that stays."""
-        if self._show:
-            self._stream.write(f"\r{message:<78}\n" if self._terminal else message + "\n")
-            self._stream.flush()
+        if not self._bar.disable:
+            self._bar.write(message, file=self._stream)
 
-
-def _clock(seconds: float) -> str:
-    if seconds != seconds:
-        return "?"
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+    def close(self) -> None:
+        self._bar.close()

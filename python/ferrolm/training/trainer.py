@@ -29,7 +29,7 @@ from ferrolm.training import checkpoint
 from ferrolm.training.config import RunConfig
 from ferrolm.training.evaluation import HeldOutLoss, evaluate
 from ferrolm.training.loss import next_token_loss
-from ferrolm.training.metrics import MetricsFile, ProgressLine
+from ferrolm.training.metrics import MetricsFile, ProgressBar
 from ferrolm.training.optimizer import build_optimizer
 from ferrolm.training.precision import autocast, resolve_device, resolve_precision
 from ferrolm.training.schedule import cosine_with_warmup
@@ -103,15 +103,16 @@ class Trainer:
         with replace_file(self.directory / "config.toml") as file:
             file.write(self.config.to_toml().encode())
         metrics = MetricsFile(self.directory / "metrics.jsonl", self.progress.step)
-        line = ProgressLine(self.config.training.steps, show=self.show_progress)
+        bar = ProgressBar(self.config.training.steps, start=self.progress.step, show=self.show_progress)
         try:
             with self._watch_signals():
-                held_out = self._steps(metrics, line)
+                held_out = self._steps(metrics, bar)
         finally:
             metrics.close()
+            bar.close()
         return TrainingResult(self.progress.step, held_out, self._stop_signal)
 
-    def _steps(self, metrics: MetricsFile, line: ProgressLine) -> HeldOutLoss | None:
+    def _steps(self, metrics: MetricsFile, bar: ProgressBar) -> HeldOutLoss | None:
         settings = self.config.training
         tokens_per_step = settings.batch_size * settings.accumulation * self.config.data.block_size
         held_out = None
@@ -129,9 +130,9 @@ class Trainer:
                     step=step, loss=value, learning_rate=rate, gradient_norm=float(norm),
                     epoch=self.sampler.epoch(step * settings.accumulation), tokens_per_second=round(speed),
                 )  # fmt: skip
-                line.update(step, f"loss {value:.4f}, {speed:,.0f} tokens/s")
+                bar.update(step, f"loss {value:.4f}, {speed:,.0f} tokens/s")
             if self.validation is not None and (last or _due(step, settings.evaluation_interval)):
-                held_out = self._evaluate(metrics, line)
+                held_out = self._evaluate(metrics, bar)
                 since, since_step = time.perf_counter(), step
             if last or self._checkpoint_due(step):
                 self._finite(loss)
@@ -165,7 +166,7 @@ class Trainer:
         self.optimizer.zero_grad()
         return total, norm, rate
 
-    def _evaluate(self, metrics: MetricsFile, line: ProgressLine) -> HeldOutLoss:
+    def _evaluate(self, metrics: MetricsFile, bar: ProgressBar) -> HeldOutLoss:
         assert self.validation is not None
         settings = self.config.training
         held_out = evaluate(
@@ -174,7 +175,7 @@ class Trainer:
         )  # fmt: skip
         step = self.progress.step
         metrics.write(step=step, validation_loss=held_out.loss, bits_per_byte=held_out.bits_per_byte)
-        line.note(
+        bar.note(
             f"step {step}: validation loss {held_out.loss:.4f}, {held_out.bits_per_byte:.4f} bits per byte"
         )
         if self.progress.best_loss is None or held_out.loss < self.progress.best_loss:

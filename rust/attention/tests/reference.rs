@@ -1,5 +1,11 @@
 //! Every kernel against the definition in plain `f64`, over shapes, masks, strides and instruction sets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests; views are passed like slices"
+)]
+
 use ferrolm_attention::{Alignment, AttentionError, Call, Mask, Options, attend, attend_at, bf16};
 use ferrolm_base::cancel::NEVER;
 use ferrolm_base::simd::{Level, detected};

@@ -27,6 +27,10 @@ pub fn enter<T: Send>(py: Python<'_>, work: impl FnOnce(&Cancel) -> T + Send) ->
                     // `work` panicked; the scope resumes its panic here, and PyO3 turns it into an exception.
                     Err(RecvTimeoutError::Disconnected) => return None,
                     Err(RecvTimeoutError::Timeout) if interruption.is_none() => {
+                        #[expect(
+                            clippy::redundant_closure_for_method_calls,
+                            reason = "not general enough without"
+                        )]
                         if let Err(error) = Python::attach(|py| py.check_signals()) {
                             cancel.cancel();
                             interruption = Some(error);

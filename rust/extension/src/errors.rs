@@ -10,6 +10,7 @@ use pyo3::types::PyType;
 
 /// Classes of `ferrolm.errors`; the variants bear their Python names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "they are the names of the Python classes")]
 pub enum Kind {
     InvalidArgumentError,
     InvalidEncodingError,
@@ -110,6 +111,20 @@ impl ToPyErr for ferrolm_tokenizer::TokenizerError {
             E::InvalidEncoding { .. } => Kind::InvalidEncodingError,
             E::NoTokenizer(_) => Kind::MissingFileError,
             E::Limit { .. } => Kind::LimitError,
+            _ => Kind::InvalidArgumentError,
+        };
+        kind.error(self.to_string())
+    }
+}
+
+impl ToPyErr for ferrolm_embedding::EmbeddingError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_embedding::EmbeddingError as Error;
+        let kind = match self {
+            Error::File(error) => return error.to_py_err(),
+            Error::Cancelled(error) => return error.to_py_err(),
+            Error::Format { .. } => Kind::InvalidFileError,
+            Error::TooManyWords { .. } => Kind::LimitError,
             _ => Kind::InvalidArgumentError,
         };
         kind.error(self.to_string())

@@ -3,6 +3,8 @@
 //! One file per crate, each with a `register` function. A binding extracts its arguments, calls the crate inside
 //! [`enter::enter`] or [`enter::enter_brief`], and converts the result.
 
+#![allow(clippy::needless_pass_by_value, reason = "arguments that PyO3 extracts are owned")]
+
 use pyo3::prelude::*;
 
 mod attention;
@@ -24,5 +26,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ngram::register(module)?;
     sampling::register(module)?;
     attention::register(module)?;
-    embedding::register(module)
+    embedding::register(module)?;
+    // The package decides what is public, not this module.
+    module.delattr("__all__")
 }

@@ -1,5 +1,4 @@
 //! Bindings of `ferrolm-ngram`.
-#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Bindings of `ferrolm-sampling`.
 
-#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
-
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ferrolm_base::Cancel;

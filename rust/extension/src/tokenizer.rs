@@ -1,7 +1,5 @@
 //! Bindings of `ferrolm-tokenizer`.
 
-#![allow(clippy::needless_pass_by_value, reason = "arguments that PyO3 extracts are owned")]
-
 use pyo3::prelude::*;
 
 mod class;

@@ -54,6 +54,7 @@ impl BpeWordCounter {
     #[pyo3(signature = (*, vocab_size, min_frequency, special_tokens, limit_alphabet, initial_alphabet,
                         continuing_subword_prefix, end_of_word_suffix, max_token_length))]
     #[expect(clippy::too_many_arguments, reason = "the settings of the trainer, by keyword")]
+    #[expect(clippy::type_complexity, reason = "tokens and merges")]
     fn train(
         &self,
         py: Python<'_>,

@@ -58,6 +58,9 @@ pub struct Cut {
     pub ties: usize,
 }
 
+/// What is kept when rounding leaves the target out of reach.
+const EVERYTHING: Cut = Cut { value: f32::NEG_INFINITY, ties: usize::MAX };
+
 /// Memory that [`nucleus`] uses again.
 #[derive(Default)]
 pub struct NucleusScratch {
@@ -97,14 +100,15 @@ pub fn nucleus(
     for (number, weight) in last.iter().zip(last_weight) {
         scratch.masses[bucket_of(*number)][0] += f64::from(*weight);
     }
-    let (mut above, mut cut) = (0.0, BUCKETS - 1);
-    for (bucket, mass) in scratch.masses.iter().map(|[a, b]| a + b).enumerate() {
-        if above + mass >= target && mass > 0.0 {
-            cut = bucket;
-            break;
-        }
-        above += mass;
-    }
+    let mut above = 0.0;
+    let reaches = |mass: f64| {
+        let reached = above + mass >= target && mass > 0.0;
+        above += if reached { 0.0 } else { mass };
+        reached
+    };
+    let Some(cut) = scratch.masses.iter().map(|[a, b]| a + b).position(reaches) else {
+        return EVERYTHING;
+    };
     for (at, number) in scratch.numbers.iter().enumerate() {
         if bucket_of(*number) == cut {
             scratch.bucket.push((values[at], at as u32));
@@ -116,8 +120,7 @@ pub fn nucleus(
 /// Go down from the largest value until the target is reached.
 fn walk(entries: &mut [(f32, u32)], weights: &[f32], mut mass: f64, target: f64) -> Cut {
     entries.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    // Nothing in the bucket can only mean that rounding left the target out of reach: keep everything.
-    let mut cut = Cut { value: f32::NEG_INFINITY, ties: usize::MAX };
+    let mut cut = EVERYTHING;
     for &(value, at) in entries.iter() {
         // Zeros of both signs are equal values.
         cut = if value == cut.value { Cut { value, ties: cut.ties + 1 } } else { Cut { value, ties: 1 } };
@@ -168,6 +171,16 @@ mod tests {
             let below: f64 = values.iter().filter(|x| **x < bound).map(|x| f64::from(x.exp2())).sum();
             prop_assert!(below <= removable);
         }
+    }
+
+    #[test]
+    fn a_target_out_of_reach_keeps_everything() {
+        let (values, weights) = (vec![-4.0; 2 * SORT_UP_TO], vec![0.125; 2 * SORT_UP_TO]);
+        let portable = crate::arch::kernels(ferrolm_base::simd::Level::Portable);
+        let target = 0.125 * values.len() as f64 + 1e-6;
+        let found =
+            nucleus(&portable, &values, &weights, target, (-4.0, 0.0), &mut NucleusScratch::default());
+        assert_eq!(found, EVERYTHING);
     }
 
     #[test]

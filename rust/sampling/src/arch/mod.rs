@@ -113,9 +113,9 @@ mod tests {
                 for narrow in [true, false] {
                     let kernels = kernels(level);
                     if narrow {
-                        (kernels.widen_float16)(numbers, &mut wide)
+                        (kernels.widen_float16)(numbers, &mut wide);
                     } else {
-                        (kernels.widen_bfloat16)(numbers, &mut wide)
+                        (kernels.widen_bfloat16)(numbers, &mut wide);
                     }
                     let in_place = if narrow { kernels.maxima_float16 } else { kernels.maxima_bfloat16 };
                     assert_eq!(in_place(numbers, &mut found), nan);

@@ -86,6 +86,7 @@ impl Corpus {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Place {
     first: bool,
     last: bool,

@@ -1,0 +1,30 @@
+"""A random GPT-2 over bytes, for tests of what is built on a language model."""
+
+from __future__ import annotations
+
+import torch
+
+from ferrolm.generation import GenerationConfig, LanguageModel
+from ferrolm.models import GPT2Config, GPT2LMHeadModel
+from ferrolm.tokenizers import Tokenizer, pre_tokenizers
+
+END = "<|end|>"
+
+torch.set_num_threads(1)  # at this size threads cost more than they bring
+
+
+def byte_tokenizer() -> Tokenizer:
+    """One token a byte, and END: 257 tokens."""
+    vocab = {letter: index for index, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    return Tokenizer.from_bpe(vocab, [], special_tokens=[END])
+
+
+def tiny_language_model(defaults: GenerationConfig | None = None, **settings: object) -> LanguageModel:
+    """Two layers, 48 positions; weights so large that its choices are clear."""
+    tokenizer = byte_tokenizer()
+    end = tokenizer.token_to_id(END)
+    shape = {"vocab_size": 257, "n_positions": 48, "n_embd": 32, "n_layer": 2, "n_head": 4}
+    ids = {"bos_token_id": end, "eos_token_id": end}
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(**{**shape, **ids, "initializer_range": 0.4, **settings})).eval()
+    return LanguageModel(model, tokenizer, defaults)
