@@ -19,7 +19,7 @@ def markdown(result: dict[str, Any]) -> str:
     for group in dict.fromkeys(record["group"] for record in result["passes"][0]):
         passes = [[record for record in records if record["group"] == group] for records in result["passes"]]
         lines += [_row(group, passes)]
-    threads = "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
+    threads = "one thread, CPU time" if result["threads"] == 1 else f"{result['threads']} threads"
     lines += [
         "",
         f"<sub>{machine['cpu']} ({machine['simd']}), {threads}, Python {machine['python']}, {versions}; commit {machine['commit']}, {machine['date']}</sub>",
