@@ -147,12 +147,21 @@ def main() -> None:
             renew_readme(HERE.parent / "README.md", result)
 
 
+def work(record: dict[str, Any]) -> str:
+    """The group, with the parameters that it does not name."""
+    parameters = record.get("params") or {}
+    others = [(name, str(value)) for name, value in parameters.items() if name != "library"]
+    rest = [f"{name} {value}" for name, value in others if value not in record["group"]]
+    return ", ".join([record["group"], *rest])
+
+
 def slim(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What is kept of pytest-benchmark's records: names, medians and what a rate is made of."""
     return [
         {
-            "group": record["group"],
-            "library": (record.get("params") or {}).get("library") or record["extra_info"].get("library"),
+            "group": work(record),
+            "library": (record.get("params") or {}).get("library")
+            or record["extra_info"].get("library", "ferrolm"),
             "median": record["stats"]["median"],
             "rounds": record["stats"]["rounds"],
             **{

@@ -46,15 +46,15 @@ def _row(group: str, passes: list[list[dict[str, Any]]]) -> str:
 def _amount(seconds: float, sample: dict[str, Any]) -> str:
     for key, unit, scale in _UNITS:
         if key in sample:
-            return (
-                f"{sample[key] / seconds / scale:,.3g} {unit}"
-                if scale > 1
-                else f"{sample[key] / seconds:,.0f} {unit}"
-            )
+            return f"{_three_digits(sample[key] / seconds / scale)} {unit}"
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= scale:
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
+            return f"{_three_digits(seconds / scale)} {unit}"
+    return f"{_three_digits(seconds * 1e9)} ns"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def renew_readme(readme: Path, result: dict[str, Any]) -> None:
