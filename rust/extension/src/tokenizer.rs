@@ -3,19 +3,24 @@
 use pyo3::prelude::*;
 
 mod class;
+mod decoder;
 mod encoding;
+mod model;
+mod normalizer;
 mod numbers;
-mod parts;
+mod post_processor;
+mod pre_tokenizer;
 mod text;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<class::Tokenizer>()?;
     module.add_class::<encoding::Encoding>()?;
-    module.add_class::<parts::Model>()?;
-    module.add_class::<parts::PreTokenizer>()?;
-    module.add_class::<parts::PostProcessor>()?;
-    module.add_class::<parts::Decoder>()?;
-    module.add_class::<parts::DecodeStream>()?;
-    module.add_function(wrap_pyfunction!(parts::byte_level_alphabet, module)?)?;
-    module.add_function(wrap_pyfunction!(parts::read_vocab_and_merges, module)?)
+    module.add_class::<model::Model>()?;
+    module.add_class::<normalizer::Normalizer>()?;
+    module.add_class::<pre_tokenizer::PreTokenizer>()?;
+    module.add_class::<post_processor::PostProcessor>()?;
+    module.add_class::<decoder::Decoder>()?;
+    module.add_class::<decoder::DecodeStream>()?;
+    module.add_function(wrap_pyfunction!(model::byte_level_alphabet, module)?)?;
+    module.add_function(wrap_pyfunction!(model::read_vocab_and_merges, module)?)
 }

@@ -2,6 +2,7 @@
 //!
 //! A [`Tokenizer`] is made by [`file::from_file`] and has these parts, one module each:
 //! - [`added`]: tokens matched in text before anything else
+//! - [`normalizer`]: changing text, [`normalized`]: text that was changed
 //! - [`pre_tokenizer`] and [`split`]: cutting text into pieces
 //! - [`model`]: pieces to tokens
 //! - [`post_processor`], [`truncation`], [`padding`]: from tokens of sequences to model inputs
@@ -19,6 +20,8 @@ mod error;
 mod fast;
 pub mod file;
 pub mod model;
+pub mod normalized;
+pub mod normalizer;
 pub mod padding;
 pub mod pipeline;
 pub mod post_processor;

@@ -7,6 +7,7 @@ use crate::added::{AddedToken, AddedVocabulary};
 use crate::decoder::Decoder;
 use crate::error::{Result, TokenizerError};
 use crate::model::Model;
+use crate::normalizer::Normalizer;
 use crate::padding::Padding;
 use crate::pipeline::Plan;
 use crate::post_processor::PostProcessor;
@@ -20,6 +21,7 @@ use crate::truncation::Truncation;
 #[expect(clippy::struct_field_names, reason = "the names of the format")]
 pub struct Tokenizer {
     model: Model,
+    normalizer: Option<Normalizer>,
     pre_tokenizer: Option<PreTokenizer>,
     post_processor: Option<PostProcessor>,
     decoder: Option<Decoder>,
@@ -33,6 +35,7 @@ impl Clone for Tokenizer {
     fn clone(&self) -> Self {
         Self {
             model: self.model.clone(),
+            normalizer: self.normalizer.clone(),
             pre_tokenizer: self.pre_tokenizer.clone(),
             post_processor: self.post_processor.clone(),
             decoder: self.decoder.clone(),
@@ -49,6 +52,7 @@ impl Tokenizer {
     pub fn new(model: Model) -> Self {
         Self {
             model,
+            normalizer: None,
             pre_tokenizer: None,
             post_processor: None,
             decoder: None,
@@ -66,6 +70,17 @@ impl Tokenizer {
     pub fn set_model(&mut self, model: Model) {
         self.model = model;
         self.plan = OnceLock::new();
+    }
+
+    pub fn normalizer(&self) -> Option<&Normalizer> {
+        self.normalizer.as_ref()
+    }
+
+    /// Tokens that are matched in normalized text are normalized anew.
+    pub fn set_normalizer(&mut self, normalizer: Option<Normalizer>) -> Result<()> {
+        self.normalizer = normalizer;
+        self.plan = OnceLock::new();
+        Ok(())
     }
 
     pub fn pre_tokenizer(&self) -> Option<&PreTokenizer> {

@@ -10,9 +10,13 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::decoder::Decoder;
 use super::encoding::{Encoding, direction};
+use super::model::Model;
+use super::normalizer::Normalizer;
 use super::numbers::Numbers;
-use super::parts::{Decoder, Model, PostProcessor, PreTokenizer};
+use super::post_processor::PostProcessor;
+use super::pre_tokenizer::PreTokenizer;
 use super::text::{Held, elements, sequence_or_pair, text, texts};
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
@@ -109,6 +113,14 @@ impl Tokenizer {
             tokenizer.set_model(model.part());
             Ok(())
         })
+    }
+
+    fn get_normalizer(&self) -> Option<Normalizer> {
+        self.read(|tokenizer| tokenizer.normalizer().cloned().map(Normalizer::of))
+    }
+
+    fn set_normalizer(&self, part: Option<&Normalizer>) -> PyResult<()> {
+        self.change(|tokenizer| tokenizer.set_normalizer(part.map(Normalizer::part)))
     }
 
     fn get_pre_tokenizer(&self) -> Option<PreTokenizer> {

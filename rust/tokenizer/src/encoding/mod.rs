@@ -148,7 +148,7 @@ impl Encoding {
 
     fn append_texts(&mut self, other: &Self) {
         let same = match (&self.model, &other.model) {
-            (Some(Model::Bpe(mine)), Some(Model::Bpe(theirs))) => std::sync::Arc::ptr_eq(mine, theirs),
+            (Some(mine), Some(theirs)) => mine.is_same(theirs),
             (None, theirs) => {
                 self.model.clone_from(theirs);
                 true

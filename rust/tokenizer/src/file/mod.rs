@@ -1,7 +1,9 @@
 //! Tokenizer files: `tokenizer.json`, and `vocab.json` with `merges.txt`.
 
 mod added;
+mod decoder;
 mod model;
+mod normalizer;
 mod path;
 mod pre_tokenizer;
 mod processor;
@@ -61,7 +63,7 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
     let model = document.model.ok_or_else(|| TokenizerError::at("model", "is missing"))?;
     let mut tokenizer = Tokenizer::new(model.into_model()?);
     if let Some(json) = some(document.normalizer.as_ref(), "normalizer") {
-        return Err(TokenizerError::unsupported("normalizer", json.type_name()?, "null"));
+        tokenizer.set_normalizer(Some(normalizer::read(&json)?))?;
     }
     if let Some(json) = some(document.pre_tokenizer.as_ref(), "pre_tokenizer") {
         tokenizer.set_pre_tokenizer(Some(pre_tokenizer::read(&json)?));
@@ -70,7 +72,7 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
         tokenizer.set_post_processor(Some(processor::read(&json)?));
     }
     if let Some(json) = some(document.decoder.as_ref(), "decoder") {
-        tokenizer.set_decoder(Some(pre_tokenizer::read_decoder(&json)?));
+        tokenizer.set_decoder(Some(decoder::read(&json)?));
     }
     if let Some(json) = some(document.truncation.as_ref(), "truncation") {
         tokenizer.set_truncation_unchecked(Some(settings::read_truncation(&json)?));
@@ -99,10 +101,10 @@ struct Written<'a> {
     truncation: Option<settings::TruncationWrite>,
     padding: Option<settings::PaddingWrite<'a>>,
     added_tokens: Vec<added::AddedTokenWrite<'a>>,
-    normalizer: Option<()>,
+    normalizer: Option<normalizer::NormalizerWrite>,
     pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite>,
     post_processor: Option<processor::ProcessorWrite<'a>>,
-    decoder: Option<pre_tokenizer::DecoderWrite>,
+    decoder: Option<decoder::DecoderWrite>,
     model: model::ModelWrite<'a>,
 }
 
@@ -113,10 +115,10 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
         truncation: tokenizer.truncation().map(settings::write_truncation),
         padding: tokenizer.padding().map(settings::write_padding),
         added_tokens: added::write(tokenizer.added_vocabulary()),
-        normalizer: None,
+        normalizer: tokenizer.normalizer().map(normalizer::write),
         pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write),
         post_processor: tokenizer.post_processor().map(processor::write),
-        decoder: tokenizer.decoder().map(pre_tokenizer::write_decoder),
+        decoder: tokenizer.decoder().map(decoder::write),
         model: model::write(tokenizer.model()),
     };
     let text = if pretty { serde_json::to_string_pretty(&written) } else { serde_json::to_string(&written) };
@@ -125,8 +127,9 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
 
 /// One part alone, for its Python object: its JSON, and from its JSON.
 pub mod part {
-    use super::{Json, Result, TokenizerError, Value, pre_tokenizer, processor};
+    use super::{Json, Result, TokenizerError, Value, decoder, normalizer, pre_tokenizer, processor};
     use crate::decoder::Decoder;
+    use crate::normalizer::Normalizer;
     use crate::post_processor::PostProcessor;
     use crate::pre_tokenizer::PreTokenizer;
 
@@ -143,6 +146,14 @@ pub mod part {
 
     fn text(written: &impl serde::Serialize) -> Result<String> {
         serde_json::to_string(written).map_err(|error| TokenizerError::at("part", error.to_string()))
+    }
+
+    pub fn normalizer_from_json(json: &str) -> Result<Normalizer> {
+        read(json, "normalizer", normalizer::read)
+    }
+
+    pub fn normalizer_to_json(part: &Normalizer) -> Result<String> {
+        text(&normalizer::write(part))
     }
 
     pub fn pre_tokenizer_from_json(json: &str) -> Result<PreTokenizer> {
@@ -162,11 +173,11 @@ pub mod part {
     }
 
     pub fn decoder_from_json(json: &str) -> Result<Decoder> {
-        read(json, "decoder", pre_tokenizer::read_decoder)
+        read(json, "decoder", decoder::read)
     }
 
     pub fn decoder_to_json(part: &Decoder) -> Result<String> {
-        text(&pre_tokenizer::write_decoder(part))
+        text(&decoder::write(part))
     }
 }
 

@@ -1,9 +1,8 @@
-//! The `pre_tokenizer` and `decoder` sections.
+//! The `pre_tokenizer` section.
 
 use serde::Serialize;
 
 use super::Json;
-use crate::decoder::Decoder;
 use crate::error::{Result, TokenizerError};
 use crate::pre_tokenizer::{ByteLevel, PreTokenizer};
 
@@ -20,13 +19,6 @@ pub(super) fn read_byte_level(json: &Json<'_>) -> Result<ByteLevel> {
         trim_offsets: json.field("trim_offsets")?.boolean()?,
         use_regex: json.boolean_or("use_regex", true)?,
     })
-}
-
-pub(super) fn read_decoder(json: &Json<'_>) -> Result<Decoder> {
-    match json.type_name()? {
-        "ByteLevel" => Ok(Decoder::ByteLevel),
-        other => Err(TokenizerError::unsupported(json.path(), other, "ByteLevel")),
-    }
 }
 
 #[derive(Serialize)]
@@ -52,18 +44,5 @@ pub(super) enum PreTokenizerWrite {
 pub(super) fn write(part: &PreTokenizer) -> PreTokenizerWrite {
     match part {
         PreTokenizer::ByteLevel(settings) => PreTokenizerWrite::ByteLevel((*settings).into()),
-    }
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type")]
-pub(super) enum DecoderWrite {
-    /// The format repeats the settings of the pre-tokenizer here; decoding ignores them.
-    ByteLevel(ByteLevelWrite),
-}
-
-pub(super) fn write_decoder(part: &Decoder) -> DecoderWrite {
-    match part {
-        Decoder::ByteLevel => DecoderWrite::ByteLevel(ByteLevel::default().into()),
     }
 }

@@ -54,18 +54,16 @@ impl Tokenizer {
 
     /// The tokens of a piece.
     pub(super) fn spans(&self, piece: &Piece) -> Result<Vec<Span>> {
-        let mut symbols = Vec::new();
-        self.model().tokenize(&piece.text, &mut symbols)?;
-        let mut at = 0;
-        let span = |symbol: &crate::model::bpe::Symbol| {
-            let bytes = at..at + symbol.len as usize;
-            at = bytes.end;
+        let mut tokens = Vec::new();
+        self.model().tokenize(&piece.text, &mut tokens)?;
+        let span = |token: &crate::model::PieceToken| {
+            let (start, end) = (token.start as usize, token.end as usize);
             // Characters that the model drops shift what follows them, as in the reference.
-            let first = piece.origin.get(bytes.start).map_or(0, |origin| origin.start);
-            let last = piece.origin.get(bytes.end.saturating_sub(1)).map_or(first, |origin| origin.end);
-            Span { id: symbol.id, range: first..last }
+            let first = piece.origin.get(start).map_or(0, |origin| origin.start);
+            let last = piece.origin.get(end.saturating_sub(1)).map_or(first, |origin| origin.end);
+            Span { id: token.id, range: first..last }
         };
-        Ok(symbols.iter().map(span).collect())
+        Ok(tokens.iter().map(span).collect())
     }
 }
 
