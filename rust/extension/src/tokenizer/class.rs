@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ferrolm_base::Cancel;
+use ferrolm_tokenizer::pipeline::documents;
 use ferrolm_tokenizer::truncation::Strategy;
 use ferrolm_tokenizer::{AddedToken, Padding, Ragged, Truncation, file, tokenizer};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -20,6 +21,7 @@ use super::pre_tokenizer::PreTokenizer;
 use super::text::{Held, elements, sequence_or_pair, text, texts};
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_buffers::Bytes;
 
 /// Text below this is encoded without releasing the interpreter: releasing costs more than waiting.
 const INLINE_BYTES: usize = 1 << 11;
@@ -28,6 +30,9 @@ const LONG_BYTES: usize = 1 << 16;
 
 #[pyclass(frozen, subclass, module = "ferrolm._rust")]
 pub struct Tokenizer(RwLock<Arc<tokenizer::Tokenizer>>, Numbers);
+
+/// Ids and offsets.
+type RaggedArrays<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
 /// `(content, single_word, lstrip, rstrip, normalized, special)`
 type TokenTuple = (String, bool, bool, bool, bool, bool);
@@ -392,15 +397,41 @@ impl Tokenizer {
 
     /// (ids, offsets) of many texts.
     #[pyo3(signature = (texts, add_special_tokens=true))]
-    #[expect(clippy::type_complexity, reason = "two arrays")]
     fn encode_ragged<'py>(
         &self,
         py: Python<'py>,
         texts: &Bound<'py, PyAny>,
         add_special_tokens: bool,
-    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>)> {
+    ) -> PyResult<RaggedArrays<'py>> {
         let ragged = self.ragged(py, texts, add_special_tokens)?;
         Ok((ragged.ids.into_pyarray(py), ragged.offsets.into_pyarray(py)))
+    }
+
+    /// (ids, offsets) of the texts that lie between `offsets` in a buffer.
+    #[pyo3(signature = (data, offsets, add_special_tokens=true))]
+    fn encode_buffer<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        offsets: PyReadonlyArray1<'py, i64>,
+        add_special_tokens: bool,
+    ) -> PyResult<RaggedArrays<'py>> {
+        let (data, offsets) = (Bytes::new(data, "data")?, offsets.as_slice()?);
+        let texts = |data| documents::between(data, offsets);
+        self.ragged_of_buffer(py, &data, texts, add_special_tokens)
+    }
+
+    /// (ids, offsets) of the texts of a buffer that a separator ends.
+    #[pyo3(signature = (data, separator, add_special_tokens=true))]
+    fn encode_separated<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        separator: &str,
+        add_special_tokens: bool,
+    ) -> PyResult<RaggedArrays<'py>> {
+        let texts = |data| documents::separated(data, separator);
+        self.ragged_of_buffer(py, &Bytes::new(data, "data")?, texts, add_special_tokens)
     }
 
     // Decoding.
@@ -441,6 +472,19 @@ impl Tokenizer {
         let tokenizer = self.shared();
         let work = |cancel: &Cancel| tokenizer.encode_ids_batch(&texts, add_special_tokens, cancel);
         enter(py, work)?.map_err(ToPyErr::to_py_err)
+    }
+
+    fn ragged_of_buffer<'py, 'a>(
+        &self,
+        py: Python<'py>,
+        data: &'a Bytes,
+        texts: impl FnOnce(&'a [u8]) -> ferrolm_tokenizer::Result<Vec<&'a str>> + Send,
+        add_special_tokens: bool,
+    ) -> PyResult<RaggedArrays<'py>> {
+        let (tokenizer, data) = (self.shared(), data.get());
+        let work = |cancel: &Cancel| tokenizer.encode_ids_batch(&texts(data)?, add_special_tokens, cancel);
+        let ragged = enter(py, work)?.map_err(ToPyErr::to_py_err)?;
+        Ok((ragged.ids.into_pyarray(py), ragged.offsets.into_pyarray(py)))
     }
 
     fn ids(&self, py: Python<'_>, object: &Bound<'_, PyAny>, add_special_tokens: bool) -> PyResult<Vec<u32>> {

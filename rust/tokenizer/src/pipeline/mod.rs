@@ -4,6 +4,7 @@ mod batch;
 mod cut;
 mod decode;
 mod detail;
+pub mod documents;
 mod encode;
 mod general;
 mod lazy;
