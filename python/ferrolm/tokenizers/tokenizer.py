@@ -268,7 +268,7 @@ class Tokenizer(Batching):
     def encode_ids_batch(
         self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None
     ) -> RaggedIds:
-        """Ids of many texts in one flat array, on all threads; neither truncated nor padded.
+        r"""Ids of many texts in one flat array, on all threads; neither truncated nor padded.
 
         Args:
             texts: texts; an Arrow or numpy array of strings; or, with ``separator``, one buffer (str, bytes,
