@@ -410,10 +410,10 @@ impl Tokenizer {
         if let Ok(array) = ids.extract::<PyReadonlyArray1<'_, u32>>()
             && let Ok(ids) = array.as_slice()
         {
-            return Ok(self.read(|tokenizer| tokenizer.decode(ids, skip_special_tokens)));
+            return self.shared().decode(ids, skip_special_tokens).map_err(ToPyErr::to_py_err);
         }
         let ids: Vec<u32> = ids.extract()?;
-        Ok(self.read(|tokenizer| tokenizer.decode(&ids, skip_special_tokens)))
+        self.shared().decode(&ids, skip_special_tokens).map_err(ToPyErr::to_py_err)
     }
 
     #[pyo3(signature = (sequences, skip_special_tokens=true))]
