@@ -8,6 +8,8 @@ mod byte_level;
 mod cache;
 mod characters;
 mod custom;
+#[cfg(test)]
+mod equality;
 mod output;
 mod shape;
 mod stream;

@@ -9,6 +9,9 @@ use crate::decoder::{DecodeCache, Decoder, lossy, push_bytes};
 use crate::error::Result;
 use crate::tokenizer::Tokenizer;
 
+/// Ids that make a task of their own.
+const TASK_IDS: usize = 1 << 13;
+
 impl Tokenizer {
     /// The text of `ids`; unknown ids are skipped, bytes that are not UTF-8 become U+FFFD.
     ///
@@ -68,7 +71,12 @@ impl Tokenizer {
             cancel.check()?;
             self.decode(ids, skip_special_tokens)
         };
-        batch.par_iter().with_min_len(16).map(one).collect()
+        let count: usize = batch.iter().map(|ids| ids.len()).sum();
+        if count < 2 * TASK_IDS || rayon::current_num_threads() == 1 {
+            return batch.iter().map(one).collect();
+        }
+        let rows = batch.len() * TASK_IDS / count;
+        batch.par_iter().with_min_len(rows.max(1)).map(one).collect()
     }
 
     pub(crate) fn decode_cache(&self) -> &Arc<DecodeCache> {
