@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use batch::Ragged;
 pub use encode::Input;
-pub use lazy::{LazyEncoding, OwnedInput};
+pub use lazy::{LazyEncoding, OwnedInput, Run};
 
 use crate::fast::ByteEngine;
 use crate::model::Model;
