@@ -17,6 +17,7 @@ pub use lazy::{LazyEncoding, OwnedInput};
 use crate::fast::ByteEngine;
 use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
+use crate::split::Family;
 use crate::tokenizer::Tokenizer;
 use decode::DecodeTable;
 pub(crate) use general::Piece;
@@ -40,7 +41,9 @@ impl Plan {
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
         let Model::Bpe(bpe) = tokenizer.model();
         let engine = match tokenizer.pre_tokenizer() {
-            Some(PreTokenizer::ByteLevel(settings)) if settings.use_regex => ByteEngine::new(bpe),
+            Some(PreTokenizer::ByteLevel(settings)) if settings.use_regex => {
+                ByteEngine::new(bpe, Family::Gpt2)
+            }
             _ => None,
         };
         Self { engine: engine.map(Arc::new), decode: Arc::default() }

@@ -43,6 +43,17 @@ const DEEPSEEK: [&str; 3] = [
 ];
 
 impl Family {
+    pub const ALL: [Self; 8] = [
+        Self::Gpt2,
+        Self::Llama3,
+        Self::Cl100k,
+        Self::Qwen2,
+        Self::Qwen35,
+        Self::O200k,
+        Self::Tekken,
+        Self::DeepSeek,
+    ];
+
     /// The family of one pattern of `tokenizer.json`, whose matches and what is between them are the pieces; none if
     /// the pattern is not known.
     ///

@@ -11,6 +11,7 @@ mod words;
 use crate::unicode::{ASCII_CATEGORIES, Categories, Category};
 
 pub use family::Family;
+pub(crate) use words::{Contractions, Words, contraction};
 
 /// Category and byte length of the character at the boundary `at`.
 #[inline]

@@ -65,10 +65,7 @@ impl Category {
     /// Of a code point; beyond the last one, of some character.
     #[inline]
     pub(crate) const fn of_code(code: u32) -> Self {
-        let code = code as usize & 0x1F_FFFF;
-        let code = if code < 0x11_0000 { code } else { 0x10_FFFF };
-        let block = &table::BLOCKS[table::INDEX[code >> 6] as usize];
-        Self::ALL[((block[(code >> 4) & 3] >> ((code & 15) * 4)) & 15) as usize]
+        Self::ALL[category_bits(code) as usize]
     }
 
     /// Whether it is one of `set`.
@@ -76,6 +73,15 @@ impl Category {
     pub const fn is(self, set: Categories) -> bool {
         set.0 >> self as u8 & 1 == 1
     }
+}
+
+/// [`Category::of_code`] as a number below 16.
+#[inline]
+pub(crate) const fn category_bits(code: u32) -> u8 {
+    let code = code as usize & 0x1F_FFFF;
+    let code = if code < 0x11_0000 { code } else { 0x10_FFFF };
+    let block = &table::BLOCKS[table::INDEX[code >> 6] as usize];
+    ((block[(code >> 4) & 3] >> ((code & 15) * 4)) & 15) as u8
 }
 
 /// A set of categories, as bits.
