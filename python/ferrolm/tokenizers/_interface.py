@@ -1,5 +1,6 @@
 """What code written for the `tokenizers` package finds on a tokenizer besides its pipeline: parts that stay
-connected, batches, awaitable calls, descriptions."""
+connected, batches, awaitable calls, descriptions.
+"""
 
 from __future__ import annotations
 

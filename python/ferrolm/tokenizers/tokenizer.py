@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from ferrolm import _rust
 from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers._interface import Interface
 from ferrolm.tokenizers._texts import encode_ragged
