@@ -50,10 +50,8 @@ class ResumableTokenFileWriter:
         state = self._saved_state() if resume else None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._tokens_file = self._open(
-                "tokens", HEADER_SIZE, state and state["tokens"] * self.layout.width
-            )
-            self._ends_file = self._open("ends", 0, state and state["documents"] * 8)
+            self._tokens_file = self._open("tokens", HEADER_SIZE, state, "tokens", self.layout.width)
+            self._ends_file = self._open("ends", 0, state, "documents", 8)
         except OSError as error:
             raise FileAccessError(f"cannot write {self.folder}: {error}") from error
         if state is not None:
@@ -71,14 +69,14 @@ class ResumableTokenFileWriter:
         fits = fits and sizes[0] >= HEADER_SIZE + state["tokens"] * self.layout.width
         return state if fits and sizes[1] >= state["documents"] * 8 else None
 
-    def _open(self, name: str, header: int, kept: int | None) -> Any:
+    def _open(self, name: str, header: int, state: dict[str, Any] | None, count: str, width: int) -> Any:
         path = self.folder / name
-        if kept is None:
+        if state is None:
             file = path.open("w+b")
             file.write(bytes(header))
             return file
         file = path.open("r+b")
-        file.truncate(header + kept)
+        file.truncate(header + state[count] * width)
         file.seek(0, os.SEEK_END)
         return file
 

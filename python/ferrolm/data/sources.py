@@ -7,7 +7,7 @@ import io
 import json
 import mmap
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ def _errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+def _open(path: Path) -> Iterator[tuple[IO[bytes], Any]]:
     """The file itself, whose position tells progress, and its content."""
     with path.open("rb") as raw:
         if path.suffix == ".gz":
@@ -108,7 +108,9 @@ def _open(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
             yield raw, raw
 
 
-def _json_lines(path: Path, raw: IO[bytes], lines: IO[bytes], field: str, start: int) -> Iterator[Batch]:
+def _json_lines(
+    path: Path, raw: IO[bytes], lines: Iterable[bytes], field: str, start: int
+) -> Iterator[Batch]:
     texts: list[str] = []
     size, number = 0, 0
     for number, line in enumerate(lines, 1):
