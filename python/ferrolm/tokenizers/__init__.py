@@ -10,8 +10,8 @@ array([2, 1], dtype=uint32)
 
 from __future__ import annotations
 
-from ferrolm._rust import Encoding
-from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from ferrolm._rust import Encoding, NormalizedString, Regex
+from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers.added_token import AddedToken
 from ferrolm.tokenizers.batch import BatchEncoding
 from ferrolm.tokenizers.interface_types import (
@@ -36,12 +36,14 @@ __all__ = [
     "EncodeInput",
     "Encoding",
     "InputSequence",
+    "NormalizedString",
     "OffsetReferential",
     "OffsetType",
     "Offsets",
     "PreTokenizedEncodeInput",
     "PreTokenizedInputSequence",
     "RaggedIds",
+    "Regex",
     "SplitDelimiterBehavior",
     "TextEncodeInput",
     "TextInputSequence",
@@ -49,6 +51,7 @@ __all__ = [
     "Tokenizer",
     "decoders",
     "models",
+    "normalizers",
     "pre_tokenizers",
     "processors",
     "trainers",
