@@ -23,9 +23,9 @@ pub enum TokenizerError {
     NoTokenizer(PathBuf),
     #[error("{what}: {found} is beyond the limit of {limit}")]
     Limit { what: &'static str, found: usize, limit: usize },
-    /// A part that the user wrote failed.
-    #[error("{0}")]
-    Component(Box<dyn std::error::Error + Send + Sync>),
+    /// A part of the user's own failed.
+    #[error(transparent)]
+    Custom(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }

@@ -9,24 +9,24 @@ mod encode;
 mod general;
 mod lazy;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use batch::Ragged;
 pub use encode::Input;
-pub use lazy::{LazyEncoding, OwnedInput};
+pub use lazy::{LazyEncoding, OwnedInput, Run};
 
+use crate::decoder::DecodeCache;
 use crate::fast::ByteEngine;
 use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
 use crate::tokenizer::Tokenizer;
-use decode::DecodeTable;
 
 /// What is worked out once from the parts of a tokenizer.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Set when the parts are those of byte-level BPE; otherwise the general path runs.
     engine: Option<Arc<ByteEngine>>,
-    decode: Arc<OnceLock<DecodeTable>>,
+    decode: Arc<DecodeCache>,
 }
 
 impl Plan {
@@ -38,11 +38,13 @@ impl Plan {
     }
 
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        let Model::Bpe(bpe) = tokenizer.model();
-        let engine = match tokenizer.pre_tokenizer() {
-            Some(PreTokenizer::ByteLevel(settings)) if settings.use_regex => ByteEngine::new(bpe),
+        let engine = match (tokenizer.model(), tokenizer.pre_tokenizer()) {
+            (Model::Bpe(bpe), Some(PreTokenizer::ByteLevel(settings))) if settings.use_regex => {
+                ByteEngine::new(bpe)
+            }
             _ => None,
         };
-        Self { engine: engine.map(Arc::new), decode: Arc::default() }
+        let decode = Arc::new(DecodeCache::new(tokenizer.decoder()));
+        Self { engine: engine.map(Arc::new), decode }
     }
 }
