@@ -169,7 +169,7 @@ struct PythonPreTokenizer(Py<PyAny>);
 
 impl CustomPreTokenizer for PythonPreTokenizer {
     fn pre_tokenize(&self, text: &mut pre_tokenized::PreTokenizedString) -> Result<()> {
-        let call = |py| {
+        let call = |py: Python<'_>| {
             PreTokenizedString::lend(py, text, |object| {
                 self.0.bind(py).call_method1("pre_tokenize", (object,)).map(drop)
             })
