@@ -11,10 +11,10 @@ from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.tokenizers._part import Part, from_json
 
 __all__ = [
+    "CTC",
     "BPEDecoder",
     "ByteFallback",
     "ByteLevel",
-    "CTC",
     "DecodeStream",
     "Decoder",
     "Fuse",

@@ -1,6 +1,7 @@
 //! Decoders that change the characters of each token: Metaspace, Replace, Strip.
 
-use crate::error::{Result, TokenizerError};
+use crate::error::Result;
+use crate::pattern::Pattern;
 
 /// Which texts Metaspace puts its character before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,51 +38,31 @@ impl Metaspace {
     }
 }
 
-/// What Replace looks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReplacePattern {
-    String(String),
-    Regex(String),
-}
-
-/// Settings of `{"type": "Replace"}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Settings of `{"type": "Replace"}`: `content` in place of each match.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Replace {
-    pattern: ReplacePattern,
-    content: String,
+    pub pattern: Pattern,
+    pub content: String,
 }
 
 impl Replace {
-    /// # Errors
-    /// A pattern that cannot be compiled.
-    pub fn new(pattern: ReplacePattern, content: String) -> Result<Self> {
-        match &pattern {
-            ReplacePattern::String(_) => Ok(Self { pattern, content }),
-            ReplacePattern::Regex(regex) => {
-                let message = format!("found the regular expression {regex:?}, expected a string");
-                Err(TokenizerError::argument("pattern", message))
-            }
-        }
-    }
-
-    pub fn pattern(&self) -> &ReplacePattern {
-        &self.pattern
-    }
-
-    pub fn content(&self) -> &str {
-        &self.content
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "a regular expression can give up")]
     pub(super) fn decode(&self, tokens: &mut [String]) -> Result<()> {
+        let mut matches = Vec::new();
         // Nothing is ever found in an empty text, not even an empty pattern.
         for token in tokens.iter_mut().filter(|token| !token.is_empty()) {
-            match &self.pattern {
-                ReplacePattern::String(text) if token.contains(text) => {
-                    *token = token.replace(text, &self.content);
-                }
-                ReplacePattern::String(_) | ReplacePattern::Regex(_) => {}
+            self.pattern.find(token, &mut |range| matches.push(range))?;
+            if matches.is_empty() {
+                continue;
             }
+            let mut replaced = String::with_capacity(token.len());
+            let mut end = 0;
+            for found in matches.drain(..) {
+                replaced.push_str(&token[end..found.start]);
+                replaced.push_str(&self.content);
+                end = found.end;
+            }
+            replaced.push_str(&token[end..]);
+            *token = replaced;
         }
         Ok(())
     }
@@ -148,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_empty_pattern_is_found_around_every_character() {
-        let replace = Replace::new(ReplacePattern::String(String::new()), "x".into()).unwrap();
+        let replace = Replace { pattern: Pattern::literal(""), content: "x".into() };
         let mut tokens = ["ab", "", "é"].map(String::from);
         replace.decode(&mut tokens).unwrap();
         assert_eq!(tokens, ["xaxbx", "", "xéx"]);

@@ -19,7 +19,7 @@ mod words;
 
 pub(crate) use byte_level::{lossy, push_bytes};
 pub(crate) use cache::DecodeCache;
-pub use characters::{Metaspace, PrependScheme, Replace, ReplacePattern, Strip};
+pub use characters::{Metaspace, PrependScheme, Replace, Strip};
 pub use custom::{Custom, CustomDecoder};
 pub use stream::DecodeStream;
 pub use words::{BpeDecoder, Ctc, WordPiece};
