@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers._interface import Interface
 from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
@@ -143,9 +143,13 @@ class Tokenizer(Interface):
         self.set_model(model)
 
     @property
-    def normalizer(self) -> None:
-        """Always None: no normalizer is supported yet."""
-        return None
+    def normalizer(self) -> normalizers.Normalizer | None:
+        """The normalizer; settings that are changed on it change this tokenizer."""
+        return cast("normalizers.Normalizer | None", self._wrapped("normalizer", normalizers.wrap))
+
+    @normalizer.setter
+    def normalizer(self, part: normalizers.Normalizer | None) -> None:
+        self._set_part("normalizer", part)
 
     @property
     def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer | None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ferrolm._rust import Regex
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
-from ferrolm.tokenizers._regex import Regex
 from ferrolm.tokenizers.implementations.base import BaseTokenizer, _Path, _Token
 from ferrolm.tokenizers.tokenizer import Tokenizer
 

@@ -1,7 +1,4 @@
-//! Decoders that change the characters of each token: Metaspace, Replace, Strip.
-
-use crate::error::Result;
-use crate::pattern::Pattern;
+//! Decoders that change the characters of each token: Metaspace, Strip.
 
 /// Which texts Metaspace puts its character before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,36 +32,6 @@ impl Metaspace {
                 *token = token.replace(self.replacement, if added { "" } else { " " });
             }
         }
-    }
-}
-
-/// Settings of `{"type": "Replace"}`: `content` in place of each match.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Replace {
-    pub pattern: Pattern,
-    pub content: String,
-}
-
-impl Replace {
-    pub(super) fn decode(&self, tokens: &mut [String]) -> Result<()> {
-        let mut matches = Vec::new();
-        // Nothing is ever found in an empty text, not even an empty pattern.
-        for token in tokens.iter_mut().filter(|token| !token.is_empty()) {
-            self.pattern.find(token, &mut |range| matches.push(range))?;
-            if matches.is_empty() {
-                continue;
-            }
-            let mut replaced = String::with_capacity(token.len());
-            let mut end = 0;
-            for found in matches.drain(..) {
-                replaced.push_str(&token[end..found.start]);
-                replaced.push_str(&self.content);
-                end = found.end;
-            }
-            replaced.push_str(&token[end..]);
-            *token = replaced;
-        }
-        Ok(())
     }
 }
 
@@ -125,13 +92,5 @@ mod tests {
         assert_eq!(decoded(PrependScheme::Always), ["a", " b"]);
         assert_eq!(decoded(PrependScheme::First), ["a", " b"]);
         assert_eq!(decoded(PrependScheme::Never), [" a ", " b"]);
-    }
-
-    #[test]
-    fn an_empty_pattern_is_found_around_every_character() {
-        let replace = Replace { pattern: Pattern::literal(""), content: "x".into() };
-        let mut tokens = ["ab", "", "é"].map(String::from);
-        replace.decode(&mut tokens).unwrap();
-        assert_eq!(tokens, ["xaxbx", "", "xéx"]);
     }
 }

@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use super::Json;
+use super::normalizer::PatternWrite;
 use super::pre_tokenizer::{ByteLevelWrite, read_byte_level};
-use crate::decoder::{BpeDecoder, Ctc, Decoder, Metaspace, PrependScheme, Replace, Strip, WordPiece};
+use crate::decoder::{BpeDecoder, Ctc, Decoder, Metaspace, PrependScheme, Strip, WordPiece};
 use crate::error::{Result, TokenizerError};
+use crate::normalizer::Replace;
 use crate::pattern::{Pattern, Source};
 
 const SUPPORTED: &str =
@@ -149,12 +151,6 @@ pub(super) enum DecoderWrite<'a> {
         stop: usize,
     },
     ByteFallback,
-}
-
-#[derive(Serialize)]
-pub(super) enum PatternWrite<'a> {
-    String(&'a str),
-    Regex(&'a str),
 }
 
 /// # Errors
