@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ferrolm import _rust
-from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers._part import literal
 from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
@@ -127,7 +127,7 @@ class Tokenizer(Batching):
         return self.__copy__()
 
     def __repr__(self) -> str:
-        parts = ("truncation", "padding", "pre_tokenizer", "post_processor", "decoder", "model")
+        parts = ("truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model")
         described = ", ".join(f"{name}={getattr(self, name)!r}" for name in parts)
         added = literal([dict(id=index, **token.__getstate__()) for index, token in self._added().items()])
         return f'Tokenizer(version="1.0", added_tokens={added}, {described})'
@@ -148,9 +148,18 @@ class Tokenizer(Batching):
         self.set_model(model)
 
     @property
-    def normalizer(self) -> None:
-        """Always None: no normalizer is supported yet."""
-        return None
+    def normalizer(self) -> normalizers.Normalizer | None:
+        """The normalizer; settings that are changed on it change this tokenizer."""
+        part = self.get_normalizer()
+        if part is None:
+            return None
+        wrapped = normalizers.wrap(part)
+        wrapped._attached = self.set_normalizer
+        return wrapped
+
+    @normalizer.setter
+    def normalizer(self, part: normalizers.Normalizer | None) -> None:
+        self.set_normalizer(part)
 
     @property
     def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer | None:
