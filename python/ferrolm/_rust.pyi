@@ -259,8 +259,8 @@ class Tokenizer:
     def decode_batch(self, sequences: Any, skip_special_tokens: bool = True) -> list[str]: ...
     def decode_ragged(
         self,
-        ids: npt.NDArray[np.uint32],
-        offsets: npt.NDArray[np.int64],
+        ids: NDArray[np.uint32],
+        offsets: NDArray[np.int64],
         skip_special_tokens: bool = True,
     ) -> list[str]: ...
 
