@@ -104,7 +104,7 @@ fn entries<'a, T: Copy>(vocab: &'a [(Bound<'_, PyAny>, T)]) -> PyResult<Vec<(&'a
 fn bpe(
     vocab: &Bound<'_, PyAny>,
     merges: Option<&Bound<'_, PyAny>>,
-    options: BpeDict,
+    options: BpeOptions,
 ) -> PyResult<model::Model> {
     let vocab = vocabulary(vocab)?;
     let merges = merges.map_or(Ok(Vec::new()), |merges| elements(merges, "merges"))?;
