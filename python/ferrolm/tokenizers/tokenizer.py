@@ -5,26 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ferrolm import _rust
-from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
-from ferrolm.tokenizers._part import literal
+from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers._interface import Interface
+from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
-from ferrolm.tokenizers.batch import BatchEncoding, Batching
+from ferrolm.tokenizers.batch import BatchEncoding
 from ferrolm.tokenizers.loading import find_files
 from ferrolm.tokenizers.ragged import RaggedIds
+
+if TYPE_CHECKING:
+    from ferrolm.data import TokenFile
 
 __all__ = ["Tokenizer"]
 
 _Path = str | os.PathLike[str]
-_Text = str | bytes
 
 
-class Tokenizer(Batching):
+class Tokenizer(Interface):
     """A pipeline from text to ids and back, with the methods of `tokenizers.Tokenizer`, and arrays besides.
 
     Made by `from_file`, `from_pretrained`, `from_str`, or from a model and further parts:
@@ -114,6 +116,10 @@ class Tokenizer(Batching):
         state = (self.to_json(False), self.encode_special_tokens, self._pad_token)
         return _rebuild, (type(self), *state)
 
+    def __getstate__(self) -> bytes:
+        """The state as JSON, in the form of the `tokenizers` package."""
+        return self.to_json(False).encode()
+
     def __copy__(self) -> Self:
         copy = self._empty()
         copy.copy_from(self)
@@ -122,14 +128,6 @@ class Tokenizer(Batching):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self.__copy__()
-
-    def __repr__(self) -> str:
-        parts = ("truncation", "padding", "pre_tokenizer", "post_processor", "decoder", "model")
-        described = ", ".join(f"{name}={getattr(self, name)!r}" for name in parts)
-        added = literal([dict(id=index, **token.__getstate__()) for index, token in self._added().items()])
-        return f'Tokenizer(version="1.0", added_tokens={added}, {described})'
-
-    __str__ = __repr__
 
     # Parts
 
@@ -145,47 +143,40 @@ class Tokenizer(Batching):
         self.set_model(model)
 
     @property
-    def normalizer(self) -> None:
-        """Always None: no normalizer is supported yet."""
-        return None
+    def normalizer(self) -> normalizers.Normalizer | None:
+        """The normalizer; settings that are changed on it change this tokenizer."""
+        return cast("normalizers.Normalizer | None", self._wrapped("normalizer", normalizers.wrap))
+
+    @normalizer.setter
+    def normalizer(self, part: normalizers.Normalizer | None) -> None:
+        self._set_part("normalizer", part)
 
     @property
     def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer | None:
         """The pre-tokenizer; settings that are changed on it change this tokenizer."""
-        part = self.get_pre_tokenizer()
-        if part is None:
-            return None
-        wrapped = pre_tokenizers.wrap(part)
-        wrapped._attached = self.set_pre_tokenizer
-        return wrapped
+        return cast("pre_tokenizers.PreTokenizer | None", self._wrapped("pre_tokenizer", pre_tokenizers.wrap))
 
     @pre_tokenizer.setter
     def pre_tokenizer(self, part: pre_tokenizers.PreTokenizer | None) -> None:
-        self.set_pre_tokenizer(part)
+        self._set_part("pre_tokenizer", part)
 
     @property
     def post_processor(self) -> processors.PostProcessor | None:
         """The post-processor; settings that are changed on it change this tokenizer."""
-        part = self.get_post_processor()
-        if part is None:
-            return None
-        wrapped = processors.wrap(part)
-        wrapped._attached = self.set_post_processor
-        return wrapped
+        return cast("processors.PostProcessor | None", self._wrapped("post_processor", processors.wrap))
 
     @post_processor.setter
     def post_processor(self, part: processors.PostProcessor | None) -> None:
-        self.set_post_processor(part)
+        self._set_part("post_processor", part)
 
     @property
     def decoder(self) -> decoders.Decoder | None:
-        """The decoder."""
-        part = self.get_decoder()
-        return None if part is None else decoders.wrap(part)
+        """The decoder; settings that are changed on it change this tokenizer."""
+        return cast("decoders.Decoder | None", self._wrapped("decoder", decoders.wrap))
 
     @decoder.setter
     def decoder(self, part: decoders.Decoder | None) -> None:
-        self.set_decoder(part)
+        self._set_part("decoder", part)
 
     # Vocabulary
 
@@ -253,30 +244,73 @@ class Tokenizer(Batching):
 
     # Encoding and decoding
 
-    def encode_batch(
-        self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True
-    ) -> list[_rust.Encoding]:
-        """Encode texts, or pairs of texts as tuples of two; padded to the longest if padding is on."""
-        return self.encode_many(input, is_pretokenized, add_special_tokens, True)
+    def encode_ids_batch(
+        self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None
+    ) -> RaggedIds:
+        r"""Ids of many texts in one flat array, on all threads; neither truncated nor padded.
 
-    def encode_batch_fast(
-        self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True
-    ) -> list[_rust.Encoding]:
-        """`encode_batch` without tokens, offsets and words."""
-        return self.encode_many(input, is_pretokenized, add_special_tokens, False)
-
-    def encode_ids_batch(self, texts: Iterable[_Text], add_special_tokens: bool = True) -> RaggedIds:
-        """Ids of many texts in one flat array, on all threads; neither truncated nor padded.
+        Args:
+            texts: texts; an Arrow or numpy array of strings; or, with ``separator``, one buffer (str, bytes,
+                memoryview, memory-mapped file, array of bytes) of many documents. Text in Arrow arrays and buffers
+                is not copied. A file that is mapped must not be shortened meanwhile.
+            add_special_tokens: add what the post-processor adds, to each text.
+            separator: what ends a document in a buffer; it belongs to none.
 
         >>> from ferrolm.tokenizers import models
-        >>> Tokenizer(models.BPE({"a": 0, "b": 1}, [])).encode_ids_batch(["ab", "", "b"]).tolist()
+        >>> tokenizer = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
+        >>> tokenizer.encode_ids_batch(["ab", "", "b"]).tolist()
+        [[0, 1], [], [1]]
+        >>> tokenizer.encode_ids_batch(b"ab\n\nb\n", separator="\n").tolist()
         [[0, 1], [], [1]]
         """
-        return RaggedIds(*self.encode_ragged(texts, add_special_tokens))
+        return RaggedIds(*encode_ragged(self, texts, add_special_tokens, separator))
 
-    def count_tokens(self, texts: Iterable[_Text], add_special_tokens: bool = True) -> npt.NDArray[np.int64]:
-        """Number of tokens of each text, int64 [texts]."""
-        return np.diff(self.encode_ragged(texts, add_special_tokens)[1])
+    def count_tokens(
+        self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Number of tokens of each text, int64 [texts]; ``texts`` as in `encode_ids_batch`."""
+        return np.diff(encode_ragged(self, texts, add_special_tokens, separator)[1])
+
+    def encode_file(
+        self,
+        source: _Path | Iterable[_Path],
+        target: _Path,
+        *,
+        field: str = "text",
+        separator: str | None = None,
+        end_of_text: str | None = None,
+        add_special_tokens: bool = False,
+        resume: bool = True,
+        show_progress: bool | None = None,
+    ) -> TokenFile:
+        """Tokenize files into a token file (uint16 or uint32, see `ferrolm.data.TokenFile`) and open it.
+
+        Args:
+            source: a file or several: ``.txt``, ``.jsonl``, either with ``.gz`` or ``.zst`` after it, or ``.parquet``.
+            target: the token file; it appears when all is done. Meanwhile ``.NAME.partial`` stands beside it: a call
+                with the same files and options takes up from there after an interruption, losing at most ten seconds.
+            field: key of JSON lines, or column of Parquet, that has the text.
+            separator: what ends a document in text; without it a text file is one document.
+            end_of_text: token to put after each document.
+            add_special_tokens: add what the post-processor adds, to each document.
+            resume: False starts anew.
+            show_progress: by default on a terminal only.
+
+        Raises `MissingFileError`, `InvalidFileError` or `InvalidEncodingError` naming file and place.
+        """
+        from ferrolm.data.encode_file import encode_file
+
+        return encode_file(
+            self,
+            source,
+            target,
+            field=field,
+            separator=separator,
+            end_of_text=end_of_text,
+            add_special_tokens=add_special_tokens,
+            resume=resume,
+            show_progress=show_progress,
+        )
 
     def __call__(self, text: Any, text_pair: Any = None, **options: Any) -> BatchEncoding:
         """Model inputs of one text or several, see `Batching.batch`."""

@@ -1,6 +1,7 @@
 //! Tokenizer files: `tokenizer.json`, and `vocab.json` with `merges.txt`.
 
 mod added;
+mod base64;
 mod decoder;
 mod model;
 mod normalizer;
@@ -9,6 +10,7 @@ mod pre_tokenizer;
 mod processor;
 mod settings;
 mod vocab_merges;
+mod vocabulary_files;
 
 use std::path::Path;
 
@@ -21,7 +23,8 @@ use crate::tokenizer::Tokenizer;
 
 pub use model::merge_texts;
 use path::Json;
-pub use vocab_merges::{read_merges, read_vocab, save_vocab_and_merges};
+pub use vocab_merges::{read_merges, read_vocab};
+pub use vocabulary_files::{read_vocab_txt, save_model};
 
 /// No tokenizer file may be larger; the largest that are published have some 40 MB.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -89,6 +92,14 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
     Ok(tokenizer)
 }
 
+/// The text of a file, `name` for errors.
+fn text_of(bytes: Vec<u8>, name: &Path) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let place = format!("byte {}", error.utf8_error().valid_up_to());
+        TokenizerError::at(place, "the file is not UTF-8 text").named(&name.display().to_string())
+    })
+}
+
 /// A section that is there and not null.
 fn some<'a>(value: Option<&'a Value>, path: &str) -> Option<Json<'a>> {
     value.filter(|value| !value.is_null()).map(|value| Json::new(value, path))
@@ -101,10 +112,10 @@ struct Written<'a> {
     truncation: Option<settings::TruncationWrite>,
     padding: Option<settings::PaddingWrite<'a>>,
     added_tokens: Vec<added::AddedTokenWrite<'a>>,
-    normalizer: Option<normalizer::NormalizerWrite>,
-    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite>,
+    normalizer: Option<normalizer::NormalizerWrite<'a>>,
+    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite<'a>>,
     post_processor: Option<processor::ProcessorWrite<'a>>,
-    decoder: Option<decoder::DecoderWrite>,
+    decoder: Option<decoder::DecoderWrite<'a>>,
     model: model::ModelWrite<'a>,
 }
 
@@ -115,10 +126,10 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
         truncation: tokenizer.truncation().map(settings::write_truncation),
         padding: tokenizer.padding().map(settings::write_padding),
         added_tokens: added::write(tokenizer.added_vocabulary()),
-        normalizer: tokenizer.normalizer().map(normalizer::write),
-        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write),
+        normalizer: tokenizer.normalizer().map(normalizer::write).transpose()?,
+        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write).transpose()?,
         post_processor: tokenizer.post_processor().map(processor::write),
-        decoder: tokenizer.decoder().map(decoder::write),
+        decoder: tokenizer.decoder().map(decoder::write).transpose()?,
         model: model::write(tokenizer.model()),
     };
     let text = if pretty { serde_json::to_string_pretty(&written) } else { serde_json::to_string(&written) };
@@ -127,8 +138,10 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
 
 /// One part alone, for its Python object: its JSON, and from its JSON.
 pub mod part {
+    use super::model;
     use super::{Json, Result, TokenizerError, Value, decoder, normalizer, pre_tokenizer, processor};
     use crate::decoder::Decoder;
+    use crate::model::Model;
     use crate::normalizer::Normalizer;
     use crate::post_processor::PostProcessor;
     use crate::pre_tokenizer::PreTokenizer;
@@ -153,7 +166,7 @@ pub mod part {
     }
 
     pub fn normalizer_to_json(part: &Normalizer) -> Result<String> {
-        text(&normalizer::write(part))
+        text(&normalizer::write(part)?)
     }
 
     pub fn pre_tokenizer_from_json(json: &str) -> Result<PreTokenizer> {
@@ -161,7 +174,7 @@ pub mod part {
     }
 
     pub fn pre_tokenizer_to_json(part: &PreTokenizer) -> Result<String> {
-        text(&pre_tokenizer::write(part))
+        text(&pre_tokenizer::write(part)?)
     }
 
     pub fn post_processor_from_json(json: &str) -> Result<PostProcessor> {
@@ -176,8 +189,29 @@ pub mod part {
         read(json, "decoder", decoder::read)
     }
 
+    /// The error of a model that was made from arguments: there is no file.
+    pub fn of_arguments(error: TokenizerError) -> TokenizerError {
+        match error {
+            TokenizerError::InvalidFile { place, message, .. } => {
+                let place = place.strip_prefix("model.").unwrap_or(&place);
+                TokenizerError::argument("model", format!("{place}: {message}"))
+            }
+            other => other,
+        }
+    }
+
+    pub fn model_from_json(json: &str) -> Result<Model> {
+        let read: model::ModelRead<'_> =
+            serde_json::from_str(json).map_err(|error| of_arguments(super::path::syntax(&error)))?;
+        read.into_model().map_err(of_arguments)
+    }
+
+    pub fn model_to_json(part: &Model) -> Result<String> {
+        text(&model::write(part))
+    }
+
     pub fn decoder_to_json(part: &Decoder) -> Result<String> {
-        text(&decoder::write(part))
+        text(&decoder::write(part)?)
     }
 }
 

@@ -27,6 +27,10 @@ impl<'a> Json<'a> {
         &self.path
     }
 
+    pub fn is_null(&self) -> bool {
+        self.value.is_null()
+    }
+
     /// An error at this value.
     pub fn error(&self, message: impl Into<String>) -> TokenizerError {
         TokenizerError::at(self.path.clone(), message)
@@ -81,6 +85,14 @@ impl<'a> Json<'a> {
     pub fn size(&self) -> Result<usize> {
         let size = self.value.as_u64().and_then(|size| usize::try_from(size).ok());
         size.ok_or_else(|| self.expected("an integer of 0 or more"))
+    }
+
+    pub fn is_number(&self) -> bool {
+        self.value.is_number()
+    }
+
+    pub fn number(&self) -> Result<f64> {
+        self.value.as_f64().ok_or_else(|| self.expected("a number"))
     }
 
     /// The `type` field.

@@ -1,13 +1,9 @@
 //! Text to ids.
 
-use std::ops::Range;
-
 use crate::added::Segment;
-use crate::encoding::TokenText;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::{PostProcessor, Slot, plain_layout};
 use crate::pre_tokenizer::PreTokenizer;
-use crate::split::gpt2;
 use crate::tokenizer::Tokenizer;
 use crate::truncation::Truncation;
 
@@ -19,33 +15,32 @@ pub enum Input<'a> {
 }
 
 impl Tokenizer {
-    pub(super) fn segments(&self, text: &str) -> Vec<Segment> {
-        let mut segments = Vec::new();
-        self.added_vocabulary().segments(text, |segment| segments.push(segment));
-        segments
-    }
-
     /// Append the ids of `text`, without what post-processing adds.
     pub fn push_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        if self.plan().engine.is_none() {
+            return self.push_general_ids(text, ids);
+        }
         let mut result = Ok(());
-        self.added_vocabulary().segments(text, |segment| match segment.added {
+        self.added_vocabulary().segments(text, |Segment { range, added }| match added {
             Some(id) => ids.push(id),
-            None if result.is_ok() => result = self.push_segment_ids(text, segment.range, ids),
+            None if result.is_ok() => result = self.push_raw_ids(&text[range], ids),
             None => {}
         });
         result
     }
 
-    /// Append the ids of `text[range]`, a stretch without added tokens.
-    pub(super) fn push_segment_ids(&self, text: &str, range: Range<usize>, ids: &mut Vec<u32>) -> Result<()> {
-        if self.plan().engine.is_some() {
-            let stretch = &text[range];
-            return self.push_stretch_ids(stretch, self.adds_space(stretch), ids);
-        }
-        for piece in self.pieces(text, range) {
-            ids.extend(self.spans(&piece)?.iter().map(|span| span.id));
-        }
-        Ok(())
+    /// Append the ids of a stretch in which only tokens of normalized text can be found yet.
+    fn push_raw_ids(&self, stretch: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let mut result = Ok(());
+        self.added_vocabulary().normalized_segments(stretch, |Segment { range, added }| match added {
+            Some(id) => ids.push(id),
+            None if result.is_ok() => {
+                let part = &stretch[range];
+                result = self.push_stretch_ids(part, self.adds_space(part), ids);
+            }
+            None => {}
+        });
+        result
     }
 
     /// Append the ids of a stretch without added tokens, by the byte-level engine.
@@ -62,42 +57,6 @@ impl Tokenizer {
 
     pub(super) fn adds_space(&self, stretch: &str) -> bool {
         matches!(self.pre_tokenizer(), Some(PreTokenizer::ByteLevel(settings)) if settings.adds_space(stretch))
-    }
-
-    /// Emit (id, text, bytes of the input, word) of the tokens of a stretch from its ids alone: a byte-level token
-    /// has as many bytes as characters. False if the pipeline is not byte-level.
-    pub(super) fn push_fast_detail(
-        &self,
-        text: &str,
-        range: &Range<usize>,
-        words: &mut std::ops::RangeFrom<u32>,
-        push: &mut impl FnMut(u32, TokenText, Range<usize>, u32),
-    ) -> bool {
-        let Some(engine) = &self.plan().engine else { return false };
-        let stretch = &text[range.clone()];
-        let space = usize::from(self.adds_space(stretch));
-        let input = if space == 1 { spaced(stretch) } else { stretch.to_owned() };
-        let mut ids = Vec::new();
-        if input.len() >= MAX_STRETCH {
-            return false;
-        }
-        engine.encode(&input, &mut ids);
-        let mut ids = ids.into_iter();
-        gpt2::split(&input, |piece| {
-            let word = words.next().unwrap_or(0);
-            let mut at = piece.start;
-            while at < piece.end {
-                let Some(id) = ids.next() else { return };
-                let token = self.model().id_to_token(id).unwrap_or("");
-                let end = at + token.chars().count();
-                // The added space has no bytes in the text: it counts as part of the first character.
-                let last = if end > space { end - space } else { 1 };
-                let bytes = range.start + at.saturating_sub(space)..range.start + last;
-                push(id, TokenText::Model(id), bytes, word);
-                at = end;
-            }
-        });
-        true
     }
 
     /// The truncation in force, less what special tokens take.

@@ -4,30 +4,31 @@ mod batch;
 mod cut;
 mod decode;
 mod detail;
+pub mod documents;
 mod encode;
+mod fast_detail;
 mod general;
 mod lazy;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use batch::Ragged;
 pub use encode::Input;
-pub use lazy::{LazyEncoding, OwnedInput};
+pub use lazy::{LazyEncoding, OwnedInput, Run};
 
+use crate::decoder::DecodeCache;
 use crate::fast::ByteEngine;
 use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
 use crate::split::Family;
 use crate::tokenizer::Tokenizer;
-use decode::DecodeTable;
-pub(crate) use general::Piece;
 
 /// What is worked out once from the parts of a tokenizer.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Set when the parts are those of byte-level BPE; otherwise the general path runs.
     engine: Option<Arc<ByteEngine>>,
-    decode: Arc<OnceLock<DecodeTable>>,
+    decode: Arc<DecodeCache>,
 }
 
 impl Plan {
@@ -39,13 +40,15 @@ impl Plan {
     }
 
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        let Model::Bpe(bpe) = tokenizer.model();
-        let engine = match tokenizer.pre_tokenizer() {
-            Some(PreTokenizer::ByteLevel(settings)) if settings.use_regex => {
+        // The byte-level engine knows no normalizer yet.
+        let pre_tokenizer = tokenizer.pre_tokenizer().filter(|_| tokenizer.normalizer().is_none());
+        let engine = match (tokenizer.model(), pre_tokenizer) {
+            (Model::Bpe(bpe), Some(PreTokenizer::ByteLevel(settings))) if settings.use_regex => {
                 ByteEngine::new(bpe, Family::Gpt2)
             }
             _ => None,
         };
-        Self { engine: engine.map(Arc::new), decode: Arc::default() }
+        let decode = Arc::new(DecodeCache::new(tokenizer.decoder()));
+        Self { engine: engine.map(Arc::new), decode }
     }
 }
