@@ -10,5 +10,6 @@ mod engine;
 mod merge;
 mod reach;
 mod scan;
+mod words;
 
 pub(crate) use engine::ByteEngine;
