@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ferrolm import _rust
 from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers._part import literal
+from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
 from ferrolm.tokenizers.batch import BatchEncoding, Batching
 from ferrolm.tokenizers.loading import find_files
@@ -21,7 +22,6 @@ from ferrolm.tokenizers.ragged import RaggedIds
 __all__ = ["Tokenizer"]
 
 _Path = str | os.PathLike[str]
-_Text = str | bytes
 
 
 class Tokenizer(Batching):
@@ -265,18 +265,32 @@ class Tokenizer(Batching):
         """`encode_batch` without tokens, offsets and words."""
         return self.encode_many(input, is_pretokenized, add_special_tokens, False)
 
-    def encode_ids_batch(self, texts: Iterable[_Text], add_special_tokens: bool = True) -> RaggedIds:
-        """Ids of many texts in one flat array, on all threads; neither truncated nor padded.
+    def encode_ids_batch(
+        self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None
+    ) -> RaggedIds:
+        r"""Ids of many texts in one flat array, on all threads; neither truncated nor padded.
+
+        Args:
+            texts: texts; an Arrow or numpy array of strings; or, with ``separator``, one buffer (str, bytes,
+                memoryview, memory-mapped file, array of bytes) of many documents. Text in Arrow arrays and buffers
+                is not copied. A file that is mapped must not be shortened meanwhile.
+            add_special_tokens: add what the post-processor adds, to each text.
+            separator: what ends a document in a buffer; it belongs to none.
 
         >>> from ferrolm.tokenizers import models
-        >>> Tokenizer(models.BPE({"a": 0, "b": 1}, [])).encode_ids_batch(["ab", "", "b"]).tolist()
+        >>> tokenizer = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
+        >>> tokenizer.encode_ids_batch(["ab", "", "b"]).tolist()
+        [[0, 1], [], [1]]
+        >>> tokenizer.encode_ids_batch(b"ab\n\nb\n", separator="\n").tolist()
         [[0, 1], [], [1]]
         """
-        return RaggedIds(*self.encode_ragged(texts, add_special_tokens))
+        return RaggedIds(*encode_ragged(self, texts, add_special_tokens, separator))
 
-    def count_tokens(self, texts: Iterable[_Text], add_special_tokens: bool = True) -> npt.NDArray[np.int64]:
-        """Number of tokens of each text, int64 [texts]."""
-        return np.diff(self.encode_ragged(texts, add_special_tokens)[1])
+    def count_tokens(
+        self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Number of tokens of each text, int64 [texts]; ``texts`` as in `encode_ids_batch`."""
+        return np.diff(encode_ragged(self, texts, add_special_tokens, separator)[1])
 
     def __call__(self, text: Any, text_pair: Any = None, **options: Any) -> BatchEncoding:
         """Model inputs of one text or several, see `Batching.batch`."""

@@ -6,6 +6,7 @@ mod class;
 mod decoder;
 mod encoding;
 mod model;
+mod names;
 mod normalizer;
 mod numbers;
 mod post_processor;

@@ -36,6 +36,6 @@ pub use added::AddedToken;
 pub use encoding::Encoding;
 pub use error::{Result, TokenizerError};
 pub use padding::Padding;
-pub use pipeline::{Input, LazyEncoding, Ragged};
+pub use pipeline::{Input, LazyEncoding, Ragged, Run};
 pub use tokenizer::Tokenizer;
 pub use truncation::Truncation;
