@@ -23,6 +23,7 @@ pub mod model;
 pub mod normalized;
 pub mod normalizer;
 pub mod padding;
+pub mod pattern;
 pub mod pipeline;
 pub mod post_processor;
 pub mod pre_tokenizer;
