@@ -40,6 +40,13 @@ impl Spans {
         self.count
     }
 
+    /// Append a piece; there must be less than a batch.
+    pub(super) fn push(&mut self, piece: Range<usize>) {
+        self.starts[self.count] = piece.start as u32;
+        self.ends[self.count] = piece.end as u32;
+        self.count += 1;
+    }
+
     /// The bytes of a whole piece.
     pub(super) fn get(&self, index: usize) -> Range<usize> {
         self.starts[index] as usize..self.ends[index] as usize

@@ -12,7 +12,9 @@ use super::super::arch;
 use super::super::scan::{BATCH, BLOCK};
 use super::batch::Spans;
 use super::isolated::Isolated;
+use super::local::Ends;
 use super::sets::{Find, Found, Sets};
+use crate::unicode::graphemes::cluster;
 
 /// How the raw text of a pipeline is cut.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Apart {
     sets: Sets,
     /// Characters beyond ASCII that stand alone.
     isolated: Option<Isolated>,
+    /// A space that is one grapheme cluster with what follows is not dropped.
+    clusters: bool,
 }
 
 /// Pieces cover the text.
@@ -36,6 +40,8 @@ pub(super) struct Joints {
     /// The space; line ends; letters and digits.
     sets: Sets,
     parting: Box<Parting>,
+    /// Characters beyond ASCII before which the bytes are not enough to know.
+    ends: Option<Box<Ends>>,
 }
 
 /// For the last byte of a character and the first of the next, whether a cut may be between them.
@@ -63,9 +69,11 @@ impl Cutter {
     pub(super) fn next_cut(&self, text: &str, from: usize) -> Option<usize> {
         let bytes = text.as_bytes();
         match self {
-            Self::Apart(apart) => (from..bytes.len()).find(|&at| apart.sets.has(0, bytes[at])),
+            Self::Apart(apart) => (from..bytes.len()).find(|&at| {
+                apart.sets.has(0, bytes[at]) && !(apart.clusters && begins_cluster(bytes, at))
+            }),
             Self::Joints(joints) => (from..bytes.len())
-                .find(|&at| text.is_char_boundary(at) && joints.parting.get(bytes[at - 1], bytes[at])),
+                .find(|&at| text.is_char_boundary(at) && joints.may_part(bytes, at)),
         }
     }
 }
@@ -75,18 +83,67 @@ impl Apart {
         dropped: impl Fn(u8) -> bool,
         alone: impl Fn(u8) -> bool,
         isolated: Option<Isolated>,
+        clusters: bool,
     ) -> Self {
-        Self { sets: Sets::new([&dropped, &alone, &|_| false, &|_| false]), isolated }
+        Self { sets: Sets::new([&dropped, &alone, &|_| false, &|_| false]), isolated, clusters }
+    }
+
+    /// Of dropped bytes, those that are not one grapheme cluster with what follows.
+    #[inline(never)]
+    fn without_marks(text: &[u8], base: usize, mut dropped: u64, lead: u64) -> u64 {
+        let next_is_high = text.get(base + BLOCK).is_some_and(|byte| !byte.is_ascii());
+        let mut places = dropped & (lead >> 1 | u64::from(next_is_high) << 63);
+        while places != 0 {
+            let at = places.trailing_zeros();
+            places &= places - 1;
+            if begins_cluster(text, base + at as usize) {
+                dropped &= !(1 << at);
+            }
+        }
+        dropped
+    }
+}
+
+/// Whether the white space at `at` is one grapheme cluster with the character beyond ASCII after it.
+fn begins_cluster(text: &[u8], at: usize) -> bool {
+    // Most letters need no look at the tables.
+    if matches!(text.get(at + 1), Some(0xC3..=0xCB | 0xD0 | 0xD1 | 0xE4..=0xE9)) {
+        return false;
+    }
+    let end = text.len().min(at + 5);
+    let valid = match str::from_utf8(&text[at..end]) {
+        Ok(text) => text,
+        Err(error) => str::from_utf8(&text[at..at + error.valid_up_to()]).unwrap_or_default(),
+    };
+    cluster(valid) > 1 && !valid.starts_with("\r\n")
+}
+
+impl Joints {
+    pub(super) fn new(parting: Box<Parting>, ends: Option<Box<Ends>>) -> Self {
+        let space = |byte| byte == b' ';
+        let line = |byte| byte == b'\n' || byte == b'\r';
+        let word = |byte: u8| byte.is_ascii_alphanumeric();
+        Self { sets: Sets::new([&space, &line, &word, &|_| false]), parting, ends }
     }
 }
 
 impl Joints {
-    pub(super) fn new(parting: Box<Parting>) -> Self {
-        let space = |byte| byte == b' ';
-        let line = |byte| byte == b'\n' || byte == b'\r';
-        let word = |byte: u8| byte.is_ascii_alphanumeric();
-        Self { sets: Sets::new([&space, &line, &word, &|_| false]), parting }
+    /// Whether a cut may be at `at`, between two characters.
+    #[inline(always)]
+    fn may_part(&self, text: &[u8], at: usize) -> bool {
+        let (Some(&last), Some(&first)) = (text.get(at - 1), text.get(at)) else { return false };
+        if self.parting.get(last, first) {
+            return true;
+        }
+        let Some(ends) = &self.ends else { return false };
+        !last.is_ascii() && first.is_ascii() && self.parting.get(b'a', first) && before(text, at).is_some_and(|last| ends.get(last))
     }
+}
+
+/// The character that ends at `at`.
+fn before(text: &[u8], at: usize) -> Option<char> {
+    let start = (at.saturating_sub(4)..at).rev().find(|&start| text[start] & 0xC0 != 0x80)?;
+    str::from_utf8(&text[start..at]).ok()?.chars().next()
 }
 
 /// Walks over a text and hands out its pieces.
@@ -150,6 +207,11 @@ fn fill_apart<F: Find>(walk: &mut Walk<'_>, apart: &Apart, spans: &mut Spans) {
     while walk.base <= walk.text.len() && started + BLOCK < BATCH {
         let found = find::<F>(walk.text, walk.base, &apart.sets);
         let [dropped, alone, ..] = found.sets;
+        let dropped = if apart.clusters && found.high | u64::from(dropped >> 63) != 0 {
+            Apart::without_marks(walk.text, walk.base, dropped, found.lead)
+        } else {
+            dropped
+        };
         let mut single = alone;
         let mut after = alone << 1 | std::mem::take(&mut walk.after);
         walk.after = alone >> 63;
@@ -216,8 +278,7 @@ fn fill_joints<F: Find>(walk: &mut Walk<'_>, joints: &Joints, spans: &mut Spans)
             let at = walk.base + places.trailing_zeros() as usize;
             places &= places - 1;
             spans.starts[started % BATCH] = at as u32;
-            let (Some(&last), Some(&first)) = (text.get(at - 1), text.get(at)) else { continue };
-            started += usize::from(joints.parting.get(last, first));
+            started += usize::from(joints.may_part(text, at));
         }
         walk.base += BLOCK;
     }

@@ -9,12 +9,12 @@ pub(super) struct Isolated {
     leads: [bool; 256],
     /// A bit per character of the first plane.
     plane: Arc<[u64]>,
-    beyond: fn(u32) -> bool,
+    beyond: Option<fn(char) -> bool>,
 }
 
 impl Isolated {
-    /// `has` must hold for all code points of the first plane that it is asked about, `beyond` for the others.
-    pub(super) fn new(has: impl Fn(char) -> bool, beyond: fn(u32) -> bool) -> Self {
+    /// `has` says which of the first plane are in the set, `beyond` which of the others, if any are.
+    pub(super) fn new(has: impl Fn(char) -> bool, beyond: Option<fn(char) -> bool>) -> Self {
         let mut leads = [false; 256];
         let mut plane = vec![0u64; 0x1_0000 / 64];
         for character in ('\u{80}'..='\u{FFFF}').filter(|&character| has(character)) {
@@ -23,7 +23,7 @@ impl Isolated {
             let mut bytes = [0; 4];
             leads[usize::from(character.encode_utf8(&mut bytes).as_bytes()[0])] = true;
         }
-        leads[0xF0..0xF5].fill(true);
+        leads[0xF0..0xF5].fill(beyond.is_some());
         Self { leads, plane: plane.into(), beyond }
     }
 
@@ -42,7 +42,7 @@ impl Isolated {
             let (code, length) = decode(text, start);
             let has = match self.plane.get(code as usize / 64) {
                 Some(word) => word >> (code % 64) & 1 == 1,
-                None => (self.beyond)(code),
+                None => char::from_u32(code).zip(self.beyond).is_some_and(|(character, has)| has(character)),
             };
             first |= u64::from(has) << at;
             next |= u128::from(has) << (at + length);

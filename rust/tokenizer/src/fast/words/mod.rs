@@ -6,10 +6,16 @@
 
 mod batch;
 mod cutter;
+mod definition;
 mod engine;
 mod isolated;
+mod local;
+mod plain;
+mod recognize;
 mod sets;
 mod spaced_bpe;
+#[cfg(test)]
+mod tests;
 
 pub(super) use batch::Spans;
 pub(super) use cutter::{Walk, fill as fill_with};

@@ -37,7 +37,9 @@ impl SpacedBpe {
     pub(super) fn new(bpe: &Arc<Bpe>, space: char, split: bool) -> Option<(Self, Box<Parting>)> {
         let options = bpe.options();
         let plain = |affix: &Option<String>| affix.as_deref().unwrap_or("").is_empty();
-        if !plain(&options.continuing_subword_prefix)
+        if bpe.is_random()
+            || bpe.vocabulary().has_shared_ids()
+            || !plain(&options.continuing_subword_prefix)
             || !plain(&options.end_of_word_suffix)
             || options.ignore_merges && !split
         {
@@ -256,7 +258,8 @@ mod tests {
                 prop_assert!(ignore_merges && !split);
                 return Ok(());
             };
-            let engine = WordEngine::of(Cutter::Joints(Joints::new(parting)), Head::Space, Way::SpacedBpe(model));
+            let cutter = Cutter::Joints(Joints::new(parting, None));
+            let engine = WordEngine::of(Way::SpacedBpe { cutter, model, head: Head::Space });
             let text = parts.concat();
             let expected = if text.is_empty() { Vec::new() } else { definition(&bpe, &format!(" {text}"), split) };
             let mut ids = Vec::new();
