@@ -50,9 +50,7 @@ class ResumableTokenFileWriter:
         state = self._saved_state() if resume else None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._tokens_file = self._open(
-                "tokens", HEADER_SIZE, state and state["tokens"] * self.layout.width
-            )
+            self._tokens_file = self._open("tokens", HEADER_SIZE, state, "tokens", self.layout.width)
             self._ends_file = self._open("ends", 0, state, "documents", 8)
         except OSError as error:
             raise FileAccessError(f"cannot write {self.folder}: {error}") from error
