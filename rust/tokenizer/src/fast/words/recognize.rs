@@ -9,6 +9,7 @@ use super::local::{Ends, Local, WHITE};
 use super::plain::{is_plain, knows_start};
 use super::spaced_bpe::SpacedBpe;
 use crate::model::Model;
+use crate::pattern::Source;
 use crate::normalizer::{Normalizer, ReplacePattern};
 use crate::pre_tokenizer::{Metaspace, PreTokenizer, PrependScheme, is_punctuation};
 use crate::unicode::traits::Traits;
@@ -97,7 +98,7 @@ fn spaced_bpe(
 
 /// Whether a pre-tokenizer does nothing to a text without spaces.
 fn cuts_at_spaces(pre_tokenizer: &PreTokenizer) -> bool {
-    matches!(pre_tokenizer, PreTokenizer::Split(split) if split.pattern.as_literal() == Some(" ") && !split.invert)
+    matches!(pre_tokenizer, PreTokenizer::Split(split) if *split.pattern.source() == Source::Literal(" ".into()) && !split.invert)
 }
 
 fn flatten<'a>(normalizer: &'a Normalizer, steps: &mut Vec<&'a Normalizer>) {

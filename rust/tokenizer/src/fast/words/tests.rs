@@ -22,7 +22,7 @@ const TOKENS: [&str; 34] = [
 ];
 
 fn models() -> Vec<Model> {
-    let entries = || TOKENS.into_iter().zip(0..);
+    let entries = || TOKENS.into_iter().zip(0..TOKENS.len() as u32);
     let scores = TOKENS.into_iter().enumerate().map(|(at, token)| (token, -1.0 - (at * 7 % 11) as f64));
     let options = UnigramOptions { unk_id: Some(0), ..UnigramOptions::default() };
     let bpe = BpeOptions { unk_token: Some("[UNK]".into()), fuse_unk: true, ..BpeOptions::default() };
