@@ -10,8 +10,8 @@ array([2, 1], dtype=uint32)
 
 from __future__ import annotations
 
-from ferrolm._rust import Encoding
-from ferrolm.tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from ferrolm._rust import Encoding, NormalizedString, PreTokenizedString, Regex, Token
+from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers.added_token import AddedToken
 from ferrolm.tokenizers.batch import BatchEncoding
 from ferrolm.tokenizers.ragged import RaggedIds
@@ -21,10 +21,15 @@ __all__ = [
     "AddedToken",
     "BatchEncoding",
     "Encoding",
+    "NormalizedString",
+    "PreTokenizedString",
     "RaggedIds",
+    "Regex",
+    "Token",
     "Tokenizer",
     "decoders",
     "models",
+    "normalizers",
     "pre_tokenizers",
     "processors",
     "trainers",
