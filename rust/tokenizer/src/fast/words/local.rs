@@ -6,7 +6,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::normalizer::{Normalizer, ReplacePattern};
+use crate::normalizer::Normalizer;
+use crate::pattern::Source;
 use crate::unicode::Class;
 use crate::unicode::forms::Form;
 use crate::unicode::graphemes::{prepended, stands_alone};
@@ -75,13 +76,13 @@ impl Local {
             }
             Normalizer::Replace(replace) => {
                 let mut content = replace.content.chars();
-                match replace.pattern() {
-                    ReplacePattern::Regex(pattern) => {
+                match replace.pattern.source() {
+                    Source::Regex(pattern) => {
                         self.squeezes = true;
                         let content = content.next().filter(|_| content.next().is_none());
                         pattern == " {2,}" && content.is_some() && self.squeezed.replace(content.unwrap_or(' ')).is_none()
                     }
-                    ReplacePattern::String(pattern) => {
+                    Source::Literal(pattern) => {
                         self.vanishes |= replace.content.is_empty();
                         self.composes = true;
                         self.patterns += pattern;

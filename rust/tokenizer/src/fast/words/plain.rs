@@ -37,7 +37,7 @@ pub(super) fn pieces(
     match pre_tokenizer {
         PreTokenizer::Sequence(parts) => sequence(parts, text, at_start, emit),
         PreTokenizer::Metaspace(settings) => {
-            let replaced = replace(*settings, text, at_start);
+            let replaced = replace(settings, text, at_start);
             cut(pre_tokenizer, &replaced, emit)
         }
         PreTokenizer::ByteLevel(settings) => {
@@ -63,8 +63,8 @@ fn sequence(
 }
 
 /// A text with its spaces replaced and the replacement in front where it belongs.
-fn replace(settings: Metaspace, text: &str, at_start: bool) -> String {
-    let Metaspace { replacement, prepend_scheme, .. } = settings;
+fn replace(settings: &Metaspace, text: &str, at_start: bool) -> String {
+    let Metaspace { replacement, prepend_scheme, .. } = *settings;
     let prepends = match prepend_scheme {
         PrependScheme::Always => true,
         PrependScheme::First => at_start,

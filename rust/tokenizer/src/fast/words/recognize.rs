@@ -9,8 +9,8 @@ use super::local::{Ends, Local, WHITE};
 use super::plain::{is_plain, knows_start};
 use super::spaced_bpe::SpacedBpe;
 use crate::model::Model;
-use crate::pattern::Source;
-use crate::normalizer::{Normalizer, ReplacePattern};
+use crate::pattern::{Pattern, Source};
+use crate::normalizer::Normalizer;
 use crate::pre_tokenizer::{Metaspace, PreTokenizer, PrependScheme, is_punctuation};
 use crate::unicode::traits::Traits;
 
@@ -84,7 +84,7 @@ fn spaced_bpe(
             let mut content = replace.content.chars();
             let space = content.next().filter(|_| content.next().is_none())?;
             let prepends = prepended.is_none_or(|prepended| *prepended == replace.content);
-            let spaces = matches!(replace.pattern(), ReplacePattern::String(pattern) if pattern == " ");
+            let spaces = is_space(&replace.pattern);
             if !prepends || !spaces || space == ' ' {
                 return None;
             }
@@ -98,7 +98,11 @@ fn spaced_bpe(
 
 /// Whether a pre-tokenizer does nothing to a text without spaces.
 fn cuts_at_spaces(pre_tokenizer: &PreTokenizer) -> bool {
-    matches!(pre_tokenizer, PreTokenizer::Split(split) if *split.pattern.source() == Source::Literal(" ".into()) && !split.invert)
+    matches!(pre_tokenizer, PreTokenizer::Split(split) if is_space(&split.pattern) && !split.invert)
+}
+
+fn is_space(pattern: &Pattern) -> bool {
+    matches!(pattern.source(), Source::Literal(text) if text == " ")
 }
 
 fn flatten<'a>(normalizer: &'a Normalizer, steps: &mut Vec<&'a Normalizer>) {
@@ -115,7 +119,7 @@ fn cutter(
 ) -> Option<(Cutter, Option<Shortcut>)> {
     let local = Local::new(normalizer)?;
     match pre_tokenizer? {
-        PreTokenizer::Metaspace(settings) if settings.split => joints(local, *settings),
+        PreTokenizer::Metaspace(settings) if settings.split => joints(local, settings),
         pre_tokenizer => apart(normalizer, &local, pre_tokenizer),
     }
 }
@@ -160,7 +164,7 @@ fn apart(
     });
     let before = match rest {
         [] if *first != PreTokenizer::Whitespace => Some(String::new()),
-        [PreTokenizer::Metaspace(settings)] if *first == PreTokenizer::WhitespaceSplit => before(*settings),
+        [PreTokenizer::Metaspace(settings)] if *first == PreTokenizer::WhitespaceSplit => before(settings),
         _ => None,
     };
     let simple = |byte: u8| *first != PreTokenizer::Bert || alone(byte) || byte.is_ascii_alphanumeric();
@@ -169,7 +173,7 @@ fn apart(
 }
 
 /// Spaces start pieces.
-fn joints(local: Local, settings: Metaspace) -> Option<(Cutter, Option<Shortcut>)> {
+fn joints(local: Local, settings: &Metaspace) -> Option<(Cutter, Option<Shortcut>)> {
     let space = settings.replacement;
     let is_space = |character: char| character == ' ' || character == space;
     if local.strips_left || local.vanishes || !local.squeezed.is_none_or(is_space) {
@@ -193,7 +197,7 @@ fn joints(local: Local, settings: Metaspace) -> Option<(Cutter, Option<Shortcut>
 }
 
 /// What is put in front of a word without spaces, if that is all that happens to it.
-fn before(settings: Metaspace) -> Option<String> {
+fn before(settings: &Metaspace) -> Option<String> {
     let prepends = settings.prepend_scheme != PrependScheme::Never;
     (!settings.replacement.is_ascii())
         .then(|| if prepends { settings.replacement.to_string() } else { String::new() })

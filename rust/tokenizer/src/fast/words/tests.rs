@@ -10,7 +10,7 @@ use crate::model::{
     Bpe, BpeOptions, Model, Unigram, UnigramOptions, Vocabulary, WordLevel, WordPiece, WordPieceOptions,
 };
 use crate::normalized::{NormalizedString, SplitBehavior};
-use crate::normalizer::{Bert, Normalizer, Replace, ReplacePattern};
+use crate::normalizer::{Bert, Normalizer, Replace};
 use crate::pattern::Pattern;
 use crate::pre_tokenized::PreTokenizedString;
 use crate::pre_tokenizer::{ByteLevel, Metaspace, PreTokenizer, PrependScheme, Split};
@@ -40,10 +40,8 @@ fn models() -> Vec<Model> {
 }
 
 fn normalizers() -> Vec<Option<Normalizer>> {
-    let replace = |pattern: ReplacePattern, content: &str| {
-        Normalizer::Replace(Replace::new(pattern, content.into()).unwrap())
-    };
-    let literal = |pattern: &str, content: &str| replace(ReplacePattern::String(pattern.into()), content);
+    let replace = |pattern, content: &str| Normalizer::Replace(Replace { pattern, content: content.into() });
+    let literal = |pattern: &str, content: &str| replace(Pattern::literal(pattern), content);
     let mut all = vec![
         None,
         Some(Normalizer::Lowercase),
@@ -58,9 +56,10 @@ fn normalizers() -> Vec<Option<Normalizer>> {
         Some(literal("..", "—")),
         Some(Normalizer::Sequence(vec![Normalizer::Prepend("x".into()), Normalizer::Lowercase])),
     ];
-    if let Ok(squeeze) = Replace::new(ReplacePattern::Regex(" {2,}".into()), "▁".into()) {
+    for content in ["▁", " ", "x"] {
         let strip = Normalizer::Strip { left: false, right: true };
-        all.push(Some(Normalizer::Sequence(vec![Normalizer::Nmt, strip, Normalizer::Replace(squeeze)])));
+        let squeeze = replace(Pattern::regex(" {2,}").unwrap(), content);
+        all.push(Some(Normalizer::Sequence(vec![Normalizer::Nmt, strip, squeeze])));
     }
     for flags in 0..16 {
         let flag = |bit: u32| flags >> bit & 1 == 1;
