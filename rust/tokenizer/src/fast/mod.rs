@@ -13,3 +13,4 @@ mod scan;
 mod words;
 
 pub(crate) use engine::ByteEngine;
+pub(crate) use words::WordEngine;

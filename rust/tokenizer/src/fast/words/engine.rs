@@ -70,6 +70,14 @@ impl WordEngine {
         Self { way, seed: Seed::empty(), caches: Caches::new() }
     }
 
+    /// Whether it makes a difference that a stretch is the start of the text.
+    pub(crate) fn knows_start(&self) -> bool {
+        match &self.way {
+            Way::SpacedBpe { head, .. } => matches!(head, Head::SpaceAtStartUnless(_)),
+            Way::Cut { parts, .. } | Way::Pieces(parts) => parts.knows_start,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn way(&self) -> &Way {
         &self.way
