@@ -21,7 +21,7 @@ pub(crate) struct ByteEngine {
     /// The token of each byte.
     bytes: [u32; 256],
     words: OnceLock<Words>,
-    caches: Caches,
+    caches: Caches<Memory>,
 }
 
 impl fmt::Debug for ByteEngine {

@@ -11,5 +11,7 @@ mod merge;
 mod reach;
 mod scan;
 mod seams;
+mod words;
 
 pub(crate) use engine::ByteEngine;
+pub(crate) use words::WordEngine;
