@@ -10,6 +10,7 @@ mod normalizer;
 mod numbers;
 mod post_processor;
 mod pre_tokenizer;
+mod ranks;
 mod text;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -21,6 +22,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<post_processor::PostProcessor>()?;
     module.add_class::<decoder::Decoder>()?;
     module.add_class::<decoder::DecodeStream>()?;
+    module.add_class::<ranks::RankEncoding>()?;
     module.add_function(wrap_pyfunction!(model::byte_level_alphabet, module)?)?;
     module.add_function(wrap_pyfunction!(model::read_vocab_and_merges, module)?)
 }

@@ -1,13 +1,18 @@
-//! Tokenizer files: `tokenizer.json`, and `vocab.json` with `merges.txt`.
+//! Tokenizer files: `tokenizer.json`, `vocab.json` with `merges.txt`, `.tiktoken`.
 
 mod added;
+mod base64;
 mod decoder;
 mod model;
 mod normalizer;
 mod path;
+mod patterns;
 mod pre_tokenizer;
 mod processor;
+mod protobuf;
+mod sentencepiece;
 mod settings;
+mod tiktoken;
 mod vocab_merges;
 
 use std::path::Path;
@@ -21,7 +26,9 @@ use crate::tokenizer::Tokenizer;
 
 pub use model::merge_texts;
 use path::Json;
-pub use vocab_merges::{read_merges, read_vocab, save_vocab_and_merges};
+pub use sentencepiece::{from_sentencepiece, is_sentencepiece, sentencepiece_from_bytes};
+pub use tiktoken::{from_ranks, from_tiktoken, ranks_from_tiktoken, read_tiktoken, save_tiktoken};
+pub use vocab_merges::{ranks_from_vocab, read_merges, read_vocab, save_vocab_and_merges};
 
 /// No tokenizer file may be larger; the largest that are published have some 40 MB.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;

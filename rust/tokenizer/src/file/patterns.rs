@@ -1,0 +1,97 @@
+//! Patterns that cut text into pieces, by the names of the encodings and model families that use them.
+
+use serde_json::{Value, json};
+
+/// Parts of a byte-level pipeline with their usual settings, as JSON.
+pub(super) const BYTE_LEVEL: &str =
+    r#"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":true}"#;
+
+/// GPT-2's, which a byte-level pre-tokenizer has built in.
+const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const O200K: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// Mistral's: o200k without contractions, numbers by the digit.
+const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// The pattern of a name.
+fn named(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "gpt2" | "gpt-2" | "r50k_base" | "p50k_base" | "p50k_edit" => GPT2,
+        "cl100k_base" | "cl100k" | "llama3" | "llama-bpe" => CL100K,
+        "qwen2" | "qwen" => QWEN2,
+        "o200k_base" | "o200k_harmony" | "o200k" | "gpt-4o" => O200K,
+        "tekken" => TEKKEN,
+        _ => return None,
+    })
+}
+
+/// tiktoken writes patterns so that they run faster in its engine. What each is equal to, where that is certain.
+fn rewritten(pattern: &str) -> Option<&'static str> {
+    Some(match pattern {
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+        | r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+        | r"'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+" => GPT2,
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+" => {
+            CL100K
+        }
+        _ => return [GPT2, CL100K, QWEN2, O200K, TEKKEN].into_iter().find(|known| *known == pattern),
+    })
+}
+
+/// Equal to [`CL100K`] but for white space at the end of a text, which is one piece even if it has line breaks.
+const CL100K_ENDING: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
+
+/// The JSON of the pre-tokenizer of a pattern, given by name or as tiktoken writes it; `any_token` tells whether some
+/// token has a property.
+pub(super) fn pre_tokenizer(pattern: &str, any_token: impl Fn(&dyn Fn(&[u8]) -> bool) -> bool) -> Value {
+    let known = named(pattern).or_else(|| rewritten(pattern)).or_else(|| {
+        // The pieces differ after the last line break; their ids do not unless a token lies across that place.
+        (pattern == CL100K_ENDING && !any_token(&lies_across_line_end)).then_some(CL100K)
+    });
+    let split = match known {
+        Some(GPT2) => {
+            return json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+        }
+        Some(known) => {
+            json!({"type": "Split", "pattern": {"Regex": known}, "behavior": "Isolated", "invert": false})
+        }
+        // What a pattern does not match has no tokens in tiktoken.
+        None => {
+            json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true})
+        }
+    };
+    let byte_level =
+        json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false});
+    json!({"type": "Sequence", "pretokenizers": [split, byte_level]})
+}
+
+/// Whether a token is white space that goes on after its last line break; characters cut short count as such.
+fn lies_across_line_end(token: &[u8]) -> bool {
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    token.iter().any(is_break)
+        && !token.last().is_some_and(is_break)
+        && String::from_utf8_lossy(token)
+            .chars()
+            .all(|c| c.is_whitespace() || c == char::REPLACEMENT_CHARACTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_tiktoken_are_recognised_where_they_are_equal() {
+        let none = |_: &dyn Fn(&[u8]) -> bool| false;
+        assert_eq!(pre_tokenizer("r50k_base", none)["type"], "ByteLevel");
+        assert_eq!(pre_tokenizer(CL100K_ENDING, none), pre_tokenizer("cl100k_base", none));
+        let token: &[u8] = b"\n\n ";
+        let some = |property: &dyn Fn(&[u8]) -> bool| property(token);
+        assert_eq!(pre_tokenizer(CL100K_ENDING, some)["pretokenizers"][0]["pattern"]["Regex"], CL100K_ENDING);
+        for (token, across) in
+            [("\n ", true), (" \n", false), ("\n a", false), ("\n\u{a0}", true), ("a\n", false)]
+        {
+            assert_eq!(lies_across_line_end(token.as_bytes()), across, "{token:?}");
+        }
+    }
+}
