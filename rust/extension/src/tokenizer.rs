@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 mod class;
 mod decoder;
 mod encoding;
+mod ids;
 mod model;
 mod normalizer;
 mod numbers;

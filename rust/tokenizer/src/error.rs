@@ -25,6 +25,9 @@ pub enum TokenizerError {
     UnknownToken(u32),
     #[error("{what}: {found} is beyond the limit of {limit}")]
     Limit { what: &'static str, found: usize, limit: usize },
+    /// A part of the user's own failed.
+    #[error(transparent)]
+    Custom(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }

@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::decoder::Decoder;
 use super::encoding::{Encoding, direction};
+use super::ids::{Batch, Ids};
 use super::model::Model;
 use super::normalizer::Normalizer;
 use super::numbers::Numbers;
@@ -23,6 +24,8 @@ use crate::errors::{Kind, ToPyErr};
 
 /// Text below this is encoded without releasing the interpreter: releasing costs more than waiting.
 const INLINE_BYTES: usize = 1 << 11;
+/// Batches of fewer ids are decoded on this thread.
+const SMALL_BATCH_IDS: usize = 1 << 13;
 /// Text above this goes to the pool, where Ctrl-C is answered.
 const LONG_BYTES: usize = 1 << 16;
 
@@ -406,33 +409,64 @@ impl Tokenizer {
     // Decoding.
 
     #[pyo3(signature = (ids, skip_special_tokens=true))]
-    fn decode(&self, ids: &Bound<'_, PyAny>, skip_special_tokens: bool) -> PyResult<String> {
-        if let Ok(array) = ids.extract::<PyReadonlyArray1<'_, u32>>()
-            && let Ok(ids) = array.as_slice()
-        {
-            return Ok(self.read(|tokenizer| tokenizer.decode(ids, skip_special_tokens)));
-        }
-        let ids: Vec<u32> = ids.extract()?;
-        Ok(self.read(|tokenizer| tokenizer.decode(&ids, skip_special_tokens)))
+    fn decode(&self, py: Python<'_>, ids: &Bound<'_, PyAny>, skip_special_tokens: bool) -> PyResult<String> {
+        let (tokenizer, ids) = (self.shared(), Ids::new(ids, "ids")?);
+        let ids = ids.as_slice();
+        let text = if ids.len() < INLINE_BYTES {
+            tokenizer.decode(ids, skip_special_tokens)
+        } else {
+            enter_brief(py, |_| tokenizer.decode(ids, skip_special_tokens))
+        };
+        text.map_err(ToPyErr::to_py_err)
     }
 
     #[pyo3(signature = (sequences, skip_special_tokens=true))]
     fn decode_batch(
         &self,
         py: Python<'_>,
-        sequences: Vec<Vec<u32>>,
+        sequences: &Bound<'_, PyAny>,
         skip_special_tokens: bool,
     ) -> PyResult<Vec<String>> {
-        let tokenizer = self.shared();
-        let batch: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
-        enter(py, |cancel| tokenizer.decode_batch(&batch, skip_special_tokens, cancel))?
-            .map_err(ToPyErr::to_py_err)
+        let batch = Batch::new(&elements(sequences, "sequences")?)?;
+        self.decode_rows(py, &batch.rows(), skip_special_tokens)
+    }
+
+    /// Texts of the ids between each two of the offsets.
+    #[pyo3(signature = (ids, offsets, skip_special_tokens=true))]
+    fn decode_ragged(
+        &self,
+        py: Python<'_>,
+        ids: PyReadonlyArray1<'_, u32>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        skip_special_tokens: bool,
+    ) -> PyResult<Vec<String>> {
+        let (ids, offsets) = (ids.as_slice()?, offsets.as_slice()?);
+        let row = |bounds: &[i64]| ids.get(bounds[0] as usize..bounds[1] as usize);
+        let rows: Option<Vec<&[u32]>> = offsets.windows(2).map(row).collect();
+        let rows = rows.ok_or_else(|| {
+            Kind::InvalidArgumentError
+                .error(format!("offsets: expected to grow from 0 to the {} ids", ids.len()))
+        })?;
+        self.decode_rows(py, &rows, skip_special_tokens)
     }
 }
 
 impl Tokenizer {
     fn numbers(&self) -> &Numbers {
         &self.1
+    }
+
+    fn decode_rows(
+        &self,
+        py: Python<'_>,
+        rows: &[&[u32]],
+        skip_special_tokens: bool,
+    ) -> PyResult<Vec<String>> {
+        let tokenizer = self.shared();
+        let work = |cancel: &Cancel| tokenizer.decode_batch(rows, skip_special_tokens, cancel);
+        let count: usize = rows.iter().map(|row| row.len()).sum();
+        let texts = if count < SMALL_BATCH_IDS { enter_brief(py, work) } else { enter(py, work)? };
+        texts.map_err(ToPyErr::to_py_err)
     }
 
     fn ragged(&self, py: Python<'_>, texts: &Bound<'_, PyAny>, add_special_tokens: bool) -> PyResult<Ragged> {
