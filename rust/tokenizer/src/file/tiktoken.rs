@@ -74,10 +74,15 @@ pub fn from_ranks(ranks: &Ranks, pattern: &str, special_tokens: &[(String, u32)]
     if !is_next {
         entries.extend(special_tokens.iter().map(|(content, id)| (content.as_str(), *id)));
     }
+    let count = entries.len();
     let vocabulary = Vocabulary::new(entries.into_iter())?;
+    if vocabulary.len() < count {
+        return Err(TokenizerError::at("tokens", "one of them occurs twice, perhaps as a special token"));
+    }
     for (content, id) in special_tokens {
-        if vocabulary.id(content).is_some_and(|known| known != *id) {
-            let message = format!("{content:?} is also a token with another id");
+        if vocabulary.id(content).is_some_and(|known| known != *id) || ranks.token(*id).is_some() {
+            let message =
+                format!("{content:?} is also a token with another id, or its id {id} that of a token");
             return Err(TokenizerError::argument("special_tokens", message));
         }
     }
