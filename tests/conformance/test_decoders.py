@@ -18,11 +18,29 @@ SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[Heal
 
 # What the decoders look for, and what looks like it.
 PIECES = [
-    *("a", "é", "漢", "\U0001f600", " ", "  ", "▁", "▁a", "##a", "##", "</w>", "b</w>", "<pad>", "|", "<unk>"),
+    *(
+        "a",
+        "é",
+        "漢",
+        "\U0001f600",
+        " ",
+        "  ",
+        "▁",
+        "▁a",
+        "##a",
+        "##",
+        "</w>",
+        "b</w>",
+        "<pad>",
+        "|",
+        "<unk>",
+    ),
     *("<0x41>", "<0xe6>", "<0xBC>", "<0xA2>", "<0x+5>", "<0xé>", "<0x>", "\ufffd", "Ġ", "Ã", "©", "Ċ", ""),
     *(" .", " ?", " !", " ,", " ' ", " n't", " 'm", " do not", "do not", " 's", " 've", " 're", " 's 's"),
 ]
-TOKEN = st.one_of(st.sampled_from(PIECES), st.text(max_size=4), st.lists(st.sampled_from(PIECES)).map("".join))
+TOKEN = st.one_of(
+    st.sampled_from(PIECES), st.text(max_size=4), st.lists(st.sampled_from(PIECES)).map("".join)
+)
 TOKENS = st.lists(TOKEN, max_size=12)
 
 
@@ -155,7 +173,11 @@ def test_ids_and_streams(decoder: Any) -> None:
         ]
 
     @SETTINGS
-    @given(st.one_of(st.none(), IDS), st.lists(st.lists(st.integers(0, len(VOCAB) + 4), max_size=3)), st.booleans())
+    @given(
+        st.one_of(st.none(), IDS),
+        st.lists(st.lists(st.integers(0, len(VOCAB) + 4), max_size=3)),
+        st.booleans(),
+    )
     def stream(start: list[int] | None, steps: list[list[int]], skip: bool) -> None:
         ours_stream = decoders.DecodeStream(start, skip)
         theirs_stream = reference_decoders.DecodeStream(start, skip)

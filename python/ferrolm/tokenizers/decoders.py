@@ -106,9 +106,7 @@ class CTC(Decoder):
     'hi aa'
     """
 
-    def __new__(
-        cls, pad_token: str = "<pad>", word_delimiter_token: str = "|", cleanup: bool = True
-    ) -> CTC:
+    def __new__(cls, pad_token: str = "<pad>", word_delimiter_token: str = "|", cleanup: bool = True) -> CTC:
         settings = {
             "pad_token": pad_token,
             "word_delimiter_token": word_delimiter_token,

@@ -7,6 +7,7 @@ mod decoder;
 mod encoding;
 mod ids;
 mod model;
+mod names;
 mod normalizer;
 mod numbers;
 mod post_processor;

@@ -72,6 +72,7 @@ impl Replace {
         &self.content
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a regular expression can give up")]
     pub(super) fn decode(&self, tokens: &mut [String]) -> Result<()> {
         // Nothing is ever found in an empty text, not even an empty pattern.
         for token in tokens.iter_mut().filter(|token| !token.is_empty()) {

@@ -117,11 +117,13 @@ fn read_scheme(json: &Json<'_>) -> Result<PrependScheme> {
 #[derive(Serialize)]
 #[serde(tag = "type")]
 pub(super) enum DecoderWrite<'a> {
-    BPEDecoder { suffix: &'a str },
+    #[serde(rename = "BPEDecoder")]
+    BpeDecoder { suffix: &'a str },
     ByteLevel(ByteLevelWrite),
     WordPiece { prefix: &'a str, cleanup: bool },
     Metaspace { replacement: char, prepend_scheme: &'static str, split: bool },
-    CTC { pad_token: &'a str, word_delimiter_token: &'a str, cleanup: bool },
+    #[serde(rename = "CTC")]
+    Ctc { pad_token: &'a str, word_delimiter_token: &'a str, cleanup: bool },
     Sequence { decoders: Vec<DecoderWrite<'a>> },
     Replace { pattern: PatternWrite<'a>, content: &'a str },
     Fuse,
@@ -139,11 +141,11 @@ pub(super) enum PatternWrite<'a> {
 /// A custom decoder, which is not data.
 pub(super) fn write(part: &Decoder) -> Result<DecoderWrite<'_>> {
     Ok(match part {
-        Decoder::Bpe(BpeDecoder { suffix }) => DecoderWrite::BPEDecoder { suffix },
+        Decoder::Bpe(BpeDecoder { suffix }) => DecoderWrite::BpeDecoder { suffix },
         Decoder::ByteLevel(settings) => DecoderWrite::ByteLevel((*settings).into()),
         Decoder::ByteFallback => DecoderWrite::ByteFallback,
         Decoder::Ctc(Ctc { pad_token, word_delimiter_token, cleanup }) => {
-            DecoderWrite::CTC { pad_token, word_delimiter_token, cleanup: *cleanup }
+            DecoderWrite::Ctc { pad_token, word_delimiter_token, cleanup: *cleanup }
         }
         Decoder::Fuse => DecoderWrite::Fuse,
         Decoder::Metaspace(Metaspace { replacement, prepend_scheme, split }) => DecoderWrite::Metaspace {

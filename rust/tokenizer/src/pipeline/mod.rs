@@ -4,6 +4,7 @@ mod batch;
 mod cut;
 mod decode;
 mod detail;
+pub mod documents;
 mod encode;
 mod general;
 mod lazy;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 pub use batch::Ragged;
 pub use encode::Input;
-pub use lazy::{LazyEncoding, OwnedInput};
+pub use lazy::{LazyEncoding, OwnedInput, Run};
 
 use crate::decoder::DecodeCache;
 use crate::fast::ByteEngine;
