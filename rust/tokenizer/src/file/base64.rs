@@ -23,7 +23,7 @@ pub(super) fn decode_into(text: &[u8], bytes: &mut Vec<u8>, place: impl Fn() -> 
         let shown = String::from_utf8_lossy(&text[..text.len().min(40)]);
         TokenizerError::at(place(), format!("{shown:?} is not base64"))
     };
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return Err(wrong());
     }
     for group in text[..digits].chunks(4) {

@@ -118,7 +118,7 @@ struct Written<'a> {
     truncation: Option<settings::TruncationWrite>,
     padding: Option<settings::PaddingWrite<'a>>,
     added_tokens: Vec<added::AddedTokenWrite<'a>>,
-    normalizer: Option<normalizer::NormalizerWrite>,
+    normalizer: Option<normalizer::NormalizerWrite<'a>>,
     pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite>,
     post_processor: Option<processor::ProcessorWrite<'a>>,
     decoder: Option<decoder::DecoderWrite<'a>>,
@@ -132,7 +132,7 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
         truncation: tokenizer.truncation().map(settings::write_truncation),
         padding: tokenizer.padding().map(settings::write_padding),
         added_tokens: added::write(tokenizer.added_vocabulary()),
-        normalizer: tokenizer.normalizer().map(normalizer::write),
+        normalizer: tokenizer.normalizer().map(normalizer::write).transpose()?,
         pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write),
         post_processor: tokenizer.post_processor().map(processor::write),
         decoder: tokenizer.decoder().map(decoder::write).transpose()?,
@@ -172,7 +172,7 @@ pub mod part {
     }
 
     pub fn normalizer_to_json(part: &Normalizer) -> Result<String> {
-        text(&normalizer::write(part))
+        text(&normalizer::write(part)?)
     }
 
     pub fn pre_tokenizer_from_json(json: &str) -> Result<PreTokenizer> {

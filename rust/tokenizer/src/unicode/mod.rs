@@ -2,9 +2,12 @@
 //!
 //! A two-stage table: 64 code points share an index entry, equal blocks are stored once.
 
+pub mod forms;
+pub mod graphemes;
 #[rustfmt::skip]
 #[allow(clippy::unreadable_literal, clippy::large_stack_arrays, reason = "generated")]
 mod table;
+pub mod traits;
 
 /// What the GPT-2 pattern tells apart: `\p{L}`, `\p{N}`, `\s` and the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
