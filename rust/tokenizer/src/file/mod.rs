@@ -3,6 +3,7 @@
 mod added;
 mod base64;
 mod decoder;
+mod gguf;
 mod model;
 mod normalizer;
 mod path;
@@ -12,6 +13,7 @@ mod processor;
 mod protobuf;
 mod sentencepiece;
 mod settings;
+mod tekken;
 mod tiktoken;
 mod vocab_merges;
 mod vocabulary_files;
@@ -25,9 +27,11 @@ use serde_json::Value;
 use crate::error::{Result, TokenizerError};
 use crate::tokenizer::Tokenizer;
 
+pub use gguf::{from_gguf, gguf_from_reader};
 pub use model::merge_texts;
 use path::Json;
 pub use sentencepiece::{from_sentencepiece, is_sentencepiece, sentencepiece_from_bytes};
+pub use tekken::{from_tekken, tekken_from_bytes};
 pub use tiktoken::{from_ranks, from_tiktoken, ranks_from_tiktoken, read_tiktoken, save_tiktoken};
 pub use vocab_merges::{ranks_from_vocab, read_merges, read_vocab};
 pub use vocabulary_files::{read_vocab_txt, save_model};

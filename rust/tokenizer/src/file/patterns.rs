@@ -14,6 +14,13 @@ const O200K: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\
 /// Mistral's: o200k without contractions, numbers by the digit.
 const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+/// DeepSeek's, one after the other.
+const DEEPSEEK: [&str; 3] = [
+    r"\p{N}{1,3}",
+    r"[一-龥぀-ゟ゠-ヿ]+",
+    r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##,
+];
+
 /// The pattern of a name.
 fn named(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -49,21 +56,56 @@ pub(super) fn pre_tokenizer(pattern: &str, any_token: impl Fn(&dyn Fn(&[u8]) -> 
         // The pieces differ after the last line break; their ids do not unless a token lies across that place.
         (pattern == CL100K_ENDING && !any_token(&lies_across_line_end)).then_some(CL100K)
     });
-    let split = match known {
-        Some(GPT2) => {
-            return json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
-        }
-        Some(known) => {
-            json!({"type": "Split", "pattern": {"Regex": known}, "behavior": "Isolated", "invert": false})
-        }
+    match known {
+        Some(GPT2) => byte_level(true),
+        Some(known) => sequence(vec![split(known, "Isolated")]),
         // What a pattern does not match has no tokens in tiktoken.
-        None => {
-            json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true})
+        None => sequence(vec![split(pattern, "Removed")]),
+    }
+}
+
+/// A byte-level pre-tokenizer, cutting by GPT-2's pattern or not at all.
+pub(super) fn byte_level(use_regex: bool) -> Value {
+    json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex})
+}
+
+/// Pieces are what `pattern` matches, and what it does not (`Isolated`), or the matches alone (`Removed`).
+fn split(pattern: &str, behavior: &str) -> Value {
+    json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": behavior == "Removed"})
+}
+
+fn sequence(mut steps: Vec<Value>) -> Value {
+    steps.push(byte_level(false));
+    json!({"type": "Sequence", "pretokenizers": steps})
+}
+
+/// The names in `tokenizer.ggml.pre` that [`of_ggml`] knows, for errors.
+pub(super) const GGML_NAMES: &str = "default, gpt-2, roberta-bpe and others with GPT-2's pattern; starcoder, refact, \
+    command-r, smollm and others that cut digits off it; llama-bpe, dbrx, smaug-bpe, qwen2, stablelm2, gpt-4o, tekken, \
+    deepseek-v3";
+
+/// The pre-tokenizer of a name in `tokenizer.ggml.pre`, and whether a piece that is a token is taken whole.
+pub(super) fn of_ggml(name: &str) -> Option<(Value, bool)> {
+    let isolated =
+        |patterns: &[&str]| sequence(patterns.iter().map(|pattern| split(pattern, "Isolated")).collect());
+    Some(match name {
+        "default" | "gpt-2" | "gpt2" | "phi-2" | "roberta-bpe" | "mpt" | "olmo" | "jais" | "trillion"
+        | "granite-docling" | "jina-es" | "jina-de" | "jina-v1-en" | "jina-v2-es" | "jina-v2-de"
+        | "jina-v2-code" | "jina-v2-en" | "gigachat" | "a.x-4.0" | "mellum" => (byte_level(true), false),
+        "starcoder" | "refact" | "command-r" | "smollm" | "codeshell" | "exaone" | "minerva-7b" => {
+            let digits = json!({"type": "Digits", "individual_digits": true});
+            (json!({"type": "Sequence", "pretokenizers": [digits, byte_level(true)]}), false)
         }
-    };
-    let byte_level =
-        json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false});
-    json!({"type": "Sequence", "pretokenizers": [split, byte_level]})
+        "llama3" | "llama-v3" | "llama-bpe" | "falcon3" | "falcon-h1" | "pixtral" => {
+            (isolated(&[CL100K]), true)
+        }
+        "dbrx" | "smaug-bpe" => (isolated(&[CL100K]), false),
+        "qwen2" | "deepseek-r1-qwen" | "stablelm2" | "hunyuan" | "megrez" => (isolated(&[QWEN2]), false),
+        "gpt-4o" | "llama4" => (isolated(&[O200K]), false),
+        "tekken" => (isolated(&[TEKKEN]), true),
+        "deepseek-v3" => (isolated(&DEEPSEEK), false),
+        _ => return None,
+    })
 }
 
 /// Whether a token is white space that goes on after its last line break; characters cut short count as such.
