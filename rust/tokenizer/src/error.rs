@@ -28,9 +28,6 @@ pub enum TokenizerError {
     /// A part of the user's own failed.
     #[error(transparent)]
     Custom(Box<dyn std::error::Error + Send + Sync>),
-    /// A part that the user wrote failed.
-    #[error("{0}")]
-    Component(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
