@@ -19,6 +19,7 @@ use crate::decoder::DecodeCache;
 use crate::fast::ByteEngine;
 use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
+use crate::split::Family;
 use crate::tokenizer::Tokenizer;
 pub(crate) use general::Piece;
 
@@ -41,7 +42,7 @@ impl Plan {
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
         let engine = match (tokenizer.model(), tokenizer.pre_tokenizer()) {
             (Model::Bpe(bpe), Some(PreTokenizer::ByteLevel(settings))) if settings.use_regex => {
-                ByteEngine::new(bpe)
+                ByteEngine::new(bpe, Family::Gpt2)
             }
             _ => None,
         };
