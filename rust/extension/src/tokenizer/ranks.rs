@@ -127,7 +127,7 @@ impl RankEncoding {
     ) -> PyResult<Bound<'py, PyList>> {
         let objects = elements(texts, "text")?;
         let texts = strings(&objects)?;
-        let work = |cancel: &Cancel| self.0.encode_ordinary_batch(&texts, cancel);
+        let work = |cancel: &Cancel| self.0.encode_batch(&texts, Allowed::These(&[]), cancel);
         self.lists(py, &enter(py, work)?.map_err(ToPyErr::to_py_err)?)
     }
 

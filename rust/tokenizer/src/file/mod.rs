@@ -15,6 +15,7 @@ mod sentencepiece;
 mod settings;
 mod tekken;
 mod tiktoken;
+mod vocab_folder;
 mod vocab_merges;
 mod vocabulary_files;
 
@@ -32,7 +33,9 @@ pub use model::merge_texts;
 use path::Json;
 pub use sentencepiece::{from_sentencepiece, is_sentencepiece, sentencepiece_from_bytes};
 pub use tekken::{from_tekken, tekken_from_bytes};
+pub(crate) use tiktoken::bpe_of_ranks;
 pub use tiktoken::{from_ranks, from_tiktoken, ranks_from_tiktoken, read_tiktoken, save_tiktoken};
+pub use vocab_folder::{from_vocab_and_merges, from_vocab_txt};
 pub use vocab_merges::{ranks_from_vocab, read_merges, read_vocab};
 pub use vocabulary_files::{read_vocab_txt, save_model};
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::ranks::to_oniguruma;
+
 /// Parts of a byte-level pipeline with their usual settings, as JSON.
 pub(super) const BYTE_LEVEL: &str =
     r#"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":true}"#;
@@ -60,7 +62,7 @@ pub(super) fn pre_tokenizer(pattern: &str, any_token: impl Fn(&dyn Fn(&[u8]) -> 
         Some(GPT2) => byte_level(true),
         Some(known) => sequence(vec![split(known, "Isolated")]),
         // What a pattern does not match has no tokens in tiktoken.
-        None => sequence(vec![split(pattern, "Removed")]),
+        None => sequence(vec![split(&to_oniguruma(pattern), "Removed")]),
     }
 }
 

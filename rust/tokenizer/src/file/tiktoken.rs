@@ -54,14 +54,8 @@ pub fn read_tiktoken(path: &Path) -> Result<Ranks> {
     ranks_from_tiktoken(&read::bytes(path, MAX_FILE_BYTES)?, &path.display().to_string())
 }
 
-/// Byte-level BPE of `ranks`, with its pieces cut by `pattern` (a name or a regular expression) and special tokens.
-///
-/// A piece that is a token is that token. Merges are those that the ranks imply; tokens that merging does not reach
-/// stay in the vocabulary.
-///
-/// # Errors
-/// A token that occurs twice; special tokens that are tokens too, with another id.
-pub fn from_ranks(ranks: &Ranks, pattern: &str, special_tokens: &[(String, u32)]) -> Result<Tokenizer> {
+/// The model of `ranks`, with those special tokens in its vocabulary that would not get their ids as added tokens.
+pub(crate) fn bpe_of_ranks(ranks: &Ranks, special_tokens: &[(String, u32)]) -> Result<Bpe> {
     let (text, ends) = ranks.spelled();
     let starts = std::iter::once(&0).chain(&ends);
     let spelled = starts.zip(&ends).map(|(&start, &end)| &text[start..end]);
@@ -89,7 +83,18 @@ pub fn from_ranks(ranks: &Ranks, pattern: &str, special_tokens: &[(String, u32)]
     let merges =
         Merges::from_ids(&derive(ranks, |bytes| vocabulary.id(&spell(bytes))), vocabulary.id_bound())?;
     let options = BpeOptions { ignore_merges: true, ..BpeOptions::default() };
-    let bpe = Bpe::from_parts(vocabulary, merges, options)?;
+    Bpe::from_parts(vocabulary, merges, options)
+}
+
+/// Byte-level BPE of `ranks`, with its pieces cut by `pattern` (a name or a regular expression) and special tokens.
+///
+/// A piece that is a token is that token. Merges are those that the ranks imply; tokens that merging does not reach
+/// stay in the vocabulary.
+///
+/// # Errors
+/// A token that occurs twice; special tokens that are tokens too, with another id.
+pub fn from_ranks(ranks: &Ranks, pattern: &str, special_tokens: &[(String, u32)]) -> Result<Tokenizer> {
+    let bpe = bpe_of_ranks(ranks, special_tokens)?;
     let mut tokenizer = Tokenizer::new(Model::Bpe(Arc::new(bpe)));
     let pre_tokenizer = patterns::pre_tokenizer(pattern, |token| ranks.iter().any(|(_, bytes)| token(bytes)));
     tokenizer.set_pre_tokenizer(Some(part::pre_tokenizer_from_json(&pre_tokenizer.to_string())?));

@@ -1,7 +1,7 @@
 //! Encoding and decoding as tiktoken does it: any bytes come back, special tokens only where they are asked for.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aho_corasick::AhoCorasick;
 use ferrolm_base::Cancel;
@@ -9,21 +9,23 @@ use rayon::prelude::*;
 
 use super::Ranks;
 use super::merges::merge_bytes;
-use crate::byte_level::{bytes_of, spell};
+use super::splitter::Splitter;
+use crate::byte_level::spell;
 use crate::error::{Result, TokenizerError};
+use crate::fast::ByteEngine;
 use crate::file;
+use crate::model::Bpe;
 use crate::pipeline::Ragged;
-use crate::tokenizer::Tokenizer;
 
 /// Ranks, a pattern that cuts text into pieces, and special tokens.
 #[derive(Debug)]
 pub struct RankEncoding {
     pub(super) ranks: Ranks,
-    /// The same vocabulary as a pipeline, without special tokens.
-    tokenizer: Tokenizer,
+    bpe: Arc<Bpe>,
+    splitter: Splitter,
+    /// For patterns of known families, where every byte is a token.
+    engine: Option<ByteEngine>,
     specials: Specials,
-    /// Every byte is a token, so that every piece has ids.
-    is_complete: bool,
     /// Ranks in the order of the bytes of their tokens.
     pub(super) sorted: OnceLock<Vec<u32>>,
 }
@@ -82,12 +84,17 @@ impl RankEncoding {
     /// `pattern` as tiktoken writes it; text that it does not match has no tokens.
     ///
     /// # Errors
-    /// A pattern that is not one; ranks that [`file::from_ranks`] refuses.
+    /// A pattern that is not one; tokens that occur twice.
     pub fn new(ranks: Ranks, pattern: &str, specials: Vec<(String, u32)>) -> Result<Self> {
-        let tokenizer = file::from_ranks(&ranks, pattern, &[])?;
-        let is_complete = (0..=u8::MAX).all(|byte| tokenizer.model().token_to_id(&spell(&[byte])).is_some());
+        let bpe = Arc::new(file::bpe_of_ranks(&ranks, &[])?);
+        let splitter = Splitter::new(pattern)?;
+        let engine = match &splitter {
+            Splitter::Family(family) => ByteEngine::new(&bpe, *family),
+            Splitter::Pattern(_) => None,
+        };
+        engine.iter().for_each(ByteEngine::prepare);
         let specials = Specials::new(specials)?;
-        Ok(Self { ranks, tokenizer, specials, is_complete, sorted: OnceLock::new() })
+        Ok(Self { ranks, bpe, splitter, engine, specials, sorted: OnceLock::new() })
     }
 
     pub fn ranks(&self) -> &Ranks {
@@ -114,26 +121,16 @@ impl RankEncoding {
 
     /// Append the ids of `text`, special tokens in it being text like any other.
     pub fn encode_ordinary(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        if self.is_complete {
-            return self.tokenizer.push_ids(text, ids);
+        if text.len() >= MAX_TEXT {
+            let (what, found) = ("bytes of text without special tokens", text.len());
+            return Err(TokenizerError::Limit { what, found, limit: MAX_TEXT });
         }
-        for piece in self.pieces(text)? {
-            self.encode_piece(&piece, ids)?;
+        if let Some(engine) = &self.engine {
+            engine.encode(text, ids);
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// The same for a text that is worth several threads.
-    fn encode_long(&self, text: &str, cancel: &Cancel, ids: &mut Vec<u32>) -> Result<()> {
-        cancel.check()?;
-        if text.len() < LONG || !self.is_complete {
-            return self.encode_ordinary(text, ids);
-        }
-        let mut ragged = self.tokenizer.encode_ids_batch(&[text], false, cancel)?;
-        if ids.is_empty() {
-            *ids = ragged.ids;
-        } else {
-            ids.append(&mut ragged.ids);
+        for piece in self.splitter.pieces(text)? {
+            self.encode_piece(text[piece].as_bytes(), ids)?;
         }
         Ok(())
     }
@@ -150,7 +147,8 @@ impl RankEncoding {
         ids: &mut Vec<u32>,
     ) -> Result<()> {
         let rest = self.encode_but_last(text, found, allowed, cancel, ids)?;
-        self.encode_long(rest, cancel, ids)
+        cancel.check()?;
+        self.encode_ordinary(rest, ids)
     }
 
     /// Append the ids of all but the text after the last special token, and return that.
@@ -167,7 +165,8 @@ impl RankEncoding {
         let mut done = 0;
         for found in matches {
             if found.start >= done {
-                self.encode_long(&text[done..found.start], cancel, ids)?;
+                cancel.check()?;
+                self.encode_ordinary(&text[done..found.start], ids)?;
                 ids.push(found.id);
                 done = found.end;
             }
@@ -175,18 +174,14 @@ impl RankEncoding {
         Ok(&text[done..])
     }
 
-    /// Ids of many texts; special tokens are text like any other.
-    pub fn encode_ordinary_batch(&self, texts: &[&str], cancel: &Cancel) -> Result<Ragged> {
-        if self.is_complete {
-            return self.tokenizer.encode_ids_batch(texts, false, cancel);
-        }
-        self.encode_batch(texts, Allowed::These(&[]), cancel)
-    }
-
     /// Ids of many texts, with those special tokens that are allowed.
     pub fn encode_batch(&self, texts: &[&str], allowed: Allowed<'_>, cancel: &Cancel) -> Result<Ragged> {
         let one = |text: &&str| {
-            let mut ids = Vec::new();
+            let mut ids = Vec::with_capacity(text.len() / 4 + 8);
+            if matches!(allowed, Allowed::These([])) {
+                cancel.check()?;
+                return self.encode_ordinary(text, &mut ids).map(|()| ids);
+            }
             self.encode(text, &self.specials_in(text), allowed, cancel, &mut ids).map(|()| ids)
         };
         let rows: Vec<Vec<u32>> = texts.par_iter().map(one).collect::<Result<_>>()?;
@@ -203,6 +198,9 @@ impl RankEncoding {
     /// # Errors
     /// A byte that no token has.
     pub fn encode_piece(&self, piece: &[u8], ids: &mut Vec<u32>) -> Result<()> {
+        if piece.is_empty() {
+            return Ok(());
+        }
         if let Some(id) = self.rank_of(piece) {
             ids.push(id);
             return Ok(());
@@ -226,7 +224,7 @@ impl RankEncoding {
 
     /// The rank of a token that is not special.
     pub fn rank_of(&self, token: &[u8]) -> Option<u32> {
-        self.tokenizer.model().token_to_id(&spell(token))
+        self.bpe.vocabulary().id(&spell(token))
     }
 
     /// The id of a special token.
@@ -234,11 +232,9 @@ impl RankEncoding {
         self.specials.tokens.iter().find(|(content, _)| content == token).map(|&(_, id)| id)
     }
 
-    /// The bytes of the pieces of a text.
-    pub(super) fn pieces(&self, text: &str) -> Result<Vec<Vec<u8>>> {
-        let Some(pre_tokenizer) = self.tokenizer.pre_tokenizer() else { return Ok(vec![text.into()]) };
-        let pieces = pre_tokenizer.pre_tokenize(text);
-        Ok(pieces.iter().filter_map(|(piece, _)| bytes_of(piece)).collect())
+    /// The last piece of a text.
+    pub(super) fn last_piece<'t>(&self, text: &'t str) -> Result<&'t str> {
+        Ok(self.splitter.pieces(text)?.pop().map_or("", |piece| &text[piece]))
     }
 
     /// The bytes of a token, special or not.
@@ -277,5 +273,5 @@ impl RankEncoding {
     }
 }
 
-/// Bytes of text from which on several threads share it.
-const LONG: usize = 1 << 18;
+/// The engine counts bytes in 32 bits.
+const MAX_TEXT: usize = u32::MAX as usize - 64;

@@ -3,6 +3,7 @@
 
 mod encoding;
 mod merges;
+mod splitter;
 mod unstable;
 
 use crate::byte_level::BYTE_TO_CHAR;
@@ -10,6 +11,7 @@ use crate::error::{Result, TokenizerError};
 
 pub use encoding::{Allowed, RankEncoding, SpecialMatch};
 pub(crate) use merges::{derive, last_part};
+pub(crate) use splitter::to_oniguruma;
 pub use unstable::Unstable;
 
 const VACANT: (u32, u32) = (u32::MAX, u32::MAX);

@@ -50,9 +50,7 @@ impl RankEncoding {
     fn encode_last(&self, text: &str, ids: &mut Vec<u32>) -> Result<usize> {
         self.encode_ordinary(text, ids)?;
         let mut last = Vec::new();
-        if let Some(piece) = self.pieces(text)?.last() {
-            self.encode_piece(piece, &mut last)?;
-        }
+        self.encode_piece(self.last_piece(text)?.as_bytes(), &mut last)?;
         Ok(last.len())
     }
 
