@@ -126,7 +126,7 @@ struct Written<'a> {
     padding: Option<settings::PaddingWrite<'a>>,
     added_tokens: Vec<added::AddedTokenWrite<'a>>,
     normalizer: Option<normalizer::NormalizerWrite<'a>>,
-    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite>,
+    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite<'a>>,
     post_processor: Option<processor::ProcessorWrite<'a>>,
     decoder: Option<decoder::DecoderWrite<'a>>,
     model: model::ModelWrite<'a>,
@@ -140,7 +140,7 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
         padding: tokenizer.padding().map(settings::write_padding),
         added_tokens: added::write(tokenizer.added_vocabulary()),
         normalizer: tokenizer.normalizer().map(normalizer::write).transpose()?,
-        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write),
+        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write).transpose()?,
         post_processor: tokenizer.post_processor().map(processor::write),
         decoder: tokenizer.decoder().map(decoder::write).transpose()?,
         model: model::write(tokenizer.model()),
@@ -187,7 +187,7 @@ pub mod part {
     }
 
     pub fn pre_tokenizer_to_json(part: &PreTokenizer) -> Result<String> {
-        text(&pre_tokenizer::write(part))
+        text(&pre_tokenizer::write(part)?)
     }
 
     pub fn post_processor_from_json(json: &str) -> Result<PostProcessor> {

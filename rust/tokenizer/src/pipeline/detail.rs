@@ -101,7 +101,7 @@ impl Tokenizer {
                 let content = TokenText::Own(text[range.clone()].into());
                 push(id, content, range, words.next().unwrap_or(0));
             } else if !self.push_fast_detail(text, &range, &mut words, &mut push) {
-                for piece in self.pieces(text, range) {
+                for piece in self.pieces(text, range)? {
                     let at = words.next().unwrap_or(0);
                     for span in self.spans(&piece)? {
                         push(span.id, TokenText::Model(span.id), span.range, at);

@@ -1,16 +1,19 @@
 //! The general path: pieces as the model sees them, each byte knowing where in the text it comes from.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::added::Segment;
 use crate::byte_level::BYTE_TO_CHAR;
 use crate::error::Result;
+use crate::normalized::NormalizedString;
+use crate::pre_tokenized::{PreTokenizedString, Split};
 use crate::pre_tokenizer::{ByteLevel, PreTokenizer};
 use crate::tokenizer::Tokenizer;
 
 /// A piece of text as the model sees it.
-pub(crate) struct Piece {
-    pub(crate) text: String,
+pub(super) struct Piece {
+    text: String,
     /// For each byte of `text`, the bytes of the input that it comes from: those of a whole character.
     origin: Vec<Range<usize>>,
 }
@@ -23,7 +26,7 @@ pub(super) struct Span {
 
 impl Piece {
     /// All of `text[range]`.
-    pub(crate) fn whole(text: &str, range: Range<usize>) -> Self {
+    fn whole(text: &str, range: Range<usize>) -> Self {
         let mut whole = Self { text: text[range.clone()].to_owned(), origin: Vec::new() };
         for (at, character) in whole.text.char_indices() {
             let start = range.start + at;
@@ -31,19 +34,6 @@ impl Piece {
             whole.origin.extend(std::iter::repeat_n(bytes, character.len_utf8()));
         }
         whole
-    }
-
-    /// The bytes of the input that this piece comes from.
-    pub(crate) fn range(&self) -> Range<usize> {
-        let start = self.origin.first().map_or(0, |origin| origin.start);
-        start..self.origin.last().map_or(start, |origin| origin.end)
-    }
-
-    pub(crate) fn split(self, pre_tokenizer: Option<&PreTokenizer>) -> Vec<Self> {
-        match pre_tokenizer {
-            None => vec![self],
-            Some(PreTokenizer::ByteLevel(settings)) => byte_level_pieces(self, *settings),
-        }
     }
 }
 
@@ -55,7 +45,7 @@ impl Tokenizer {
                 ids.push(id);
                 continue;
             }
-            for piece in self.pieces(stretch, range) {
+            for piece in self.pieces(stretch, range)? {
                 ids.extend(self.spans(&piece)?.iter().map(|span| span.id));
             }
         }
@@ -84,8 +74,20 @@ impl Tokenizer {
     }
 
     /// The pieces of `text[range]`, a stretch without added tokens.
-    pub(super) fn pieces(&self, text: &str, range: Range<usize>) -> Vec<Piece> {
-        Piece::whole(text, range).split(self.pre_tokenizer())
+    pub(super) fn pieces(&self, text: &str, range: Range<usize>) -> Result<Vec<Piece>> {
+        match self.pre_tokenizer() {
+            None => Ok(vec![Piece::whole(text, range)]),
+            Some(PreTokenizer::ByteLevel(settings)) => {
+                Ok(byte_level_pieces(Piece::whole(text, range), *settings))
+            }
+            Some(other) => {
+                let mut pieces = PreTokenizedString::from(NormalizedString::part_of(&Arc::from(text), range));
+                other.pre_tokenize(&mut pieces)?;
+                let piece =
+                    |split: &Split| Piece { text: split.text.get().to_owned(), origin: split.text.origins() };
+                Ok(pieces.splits().iter().map(piece).collect())
+            }
+        }
     }
 
     /// The tokens of a piece.

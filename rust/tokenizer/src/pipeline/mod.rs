@@ -21,7 +21,6 @@ use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
 use crate::split::Family;
 use crate::tokenizer::Tokenizer;
-pub(crate) use general::Piece;
 
 /// What is worked out once from the parts of a tokenizer.
 #[derive(Debug, Clone)]
