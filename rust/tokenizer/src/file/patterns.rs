@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::error::{Result, TokenizerError};
 use crate::ranks::to_oniguruma;
 
 /// Parts of a byte-level pipeline with their usual settings, as JSON.
@@ -53,17 +54,29 @@ const CL100K_ENDING: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\
 
 /// The JSON of the pre-tokenizer of a pattern, given by name or as tiktoken writes it; `any_token` tells whether some
 /// token has a property.
-pub(super) fn pre_tokenizer(pattern: &str, any_token: impl Fn(&dyn Fn(&[u8]) -> bool) -> bool) -> Value {
+///
+/// # Errors
+/// What could only be a name, but is none that is known.
+pub(super) fn pre_tokenizer(
+    pattern: &str,
+    any_token: impl Fn(&dyn Fn(&[u8]) -> bool) -> bool,
+) -> Result<Value> {
     let known = named(pattern).or_else(|| rewritten(pattern)).or_else(|| {
         // The pieces differ after the last line break; their ids do not unless a token lies across that place.
         (pattern == CL100K_ENDING && !any_token(&lies_across_line_end)).then_some(CL100K)
     });
-    match known {
+    let is_name = |character: char| character.is_alphanumeric() || "-_.".contains(character);
+    Ok(match known {
         Some(GPT2) => byte_level(true),
         Some(known) => sequence(vec![split(known, "Isolated")]),
+        None if pattern.chars().all(is_name) => {
+            let names = "gpt2, r50k_base, p50k_base, cl100k_base, o200k_base, llama3, qwen2, tekken";
+            let message = format!("{pattern:?} is neither a regular expression nor one of {names}");
+            return Err(TokenizerError::argument("pattern", message));
+        }
         // What a pattern does not match has no tokens in tiktoken.
         None => sequence(vec![split(&to_oniguruma(pattern), "Removed")]),
-    }
+    })
 }
 
 /// A byte-level pre-tokenizer, cutting by GPT-2's pattern or not at all.
@@ -127,11 +140,14 @@ mod tests {
     #[test]
     fn patterns_of_tiktoken_are_recognised_where_they_are_equal() {
         let none = |_: &dyn Fn(&[u8]) -> bool| false;
-        assert_eq!(pre_tokenizer("r50k_base", none)["type"], "ByteLevel");
-        assert_eq!(pre_tokenizer(CL100K_ENDING, none), pre_tokenizer("cl100k_base", none));
+        let of = |pattern| pre_tokenizer(pattern, none).unwrap();
+        assert_eq!(of("r50k_base")["type"], "ByteLevel");
+        assert_eq!(of(CL100K_ENDING), of("cl100k_base"));
+        assert!(pre_tokenizer("cl1OOk", none).unwrap_err().to_string().contains("nor one of gpt2"));
         let token: &[u8] = b"\n\n ";
         let some = |property: &dyn Fn(&[u8]) -> bool| property(token);
-        assert_eq!(pre_tokenizer(CL100K_ENDING, some)["pretokenizers"][0]["pattern"]["Regex"], CL100K_ENDING);
+        let kept = pre_tokenizer(CL100K_ENDING, some).unwrap();
+        assert!(kept["pretokenizers"][0]["pattern"]["Regex"].as_str().unwrap().contains(r"\s++\z"));
         for (token, across) in
             [("\n ", true), (" \n", false), ("\n a", false), ("\n\u{a0}", true), ("a\n", false)]
         {
