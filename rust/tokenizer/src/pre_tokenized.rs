@@ -127,10 +127,23 @@ impl PreTokenizedString {
 
     /// The tokens of all pieces, with offsets in the original text; each piece is a word unless `word` is given.
     ///
-    /// An error while pieces are without tokens.
+    /// # Errors
+    /// Pieces without tokens.
     pub fn to_encoding(&self, word: Option<u32>, type_id: u32, unit: OffsetType) -> Result<Encoding> {
         let mut encoding = Encoding::default();
-        let Some(first) = self.splits.first() else { return Ok(encoding) };
+        self.push_tokens(word, type_id, unit, &mut encoding)?;
+        Ok(encoding)
+    }
+
+    /// [`to_encoding`](Self::to_encoding), appended to what is there.
+    pub(crate) fn push_tokens(
+        &self,
+        word: Option<u32>,
+        type_id: u32,
+        unit: OffsetType,
+        encoding: &mut Encoding,
+    ) -> Result<()> {
+        let Some(first) = self.splits.first() else { return Ok(()) };
         let whole = first.text.whole().clone();
         let mut characters = Characters::new(&whole);
         for (index, split) in (0u32..).zip(&self.splits) {
@@ -148,7 +161,14 @@ impl PreTokenizedString {
                 encoding.push(Token { id: token.id, text, offsets, word: word.or(Some(index)) }, type_id);
             }
         }
-        Ok(encoding)
+        Ok(())
+    }
+}
+
+impl From<Vec<Split>> for PreTokenizedString {
+    /// Pieces of one text, in order.
+    fn from(splits: Vec<Split>) -> Self {
+        Self { splits }
     }
 }
 

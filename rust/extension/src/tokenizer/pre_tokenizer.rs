@@ -43,6 +43,6 @@ impl PreTokenizer {
 
     /// (piece, (start, end) in characters) of each piece.
     fn pre_tokenize_str(&self, s: &Bound<'_, PyAny>) -> PyResult<Vec<(String, (usize, usize))>> {
-        Ok(self.part().pre_tokenize(text(s, "s")?))
+        self.part().pre_tokenize_str(text(s, "s")?).map_err(ToPyErr::to_py_err)
     }
 }

@@ -122,9 +122,9 @@ impl Table {
                     output.end_run(start);
                 }
                 if meta & LONG == 0 {
-                    output.push_slot(slot, usize::from(slot[META] & LENGTH))
+                    output.push_slot(slot, usize::from(slot[META] & LENGTH));
                 } else {
-                    output.push(self.long(slot))
+                    output.push(self.long(slot));
                 }
             }
         }

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::{Json, base64};
 use crate::error::{Result, TokenizerError};
-use crate::normalizer::{Bert, Normalizer, Precompiled, Replace, ReplacePattern};
+use crate::normalizer::{Bert, Normalizer, Precompiled, Replace};
+use crate::pattern::{Pattern, Source};
 use crate::unicode::forms::Form;
 
 const SUPPORTED: &str = "BertNormalizer, Strip, StripAccents, NFC, NFD, NFKC, NFKD, Sequence, Lowercase, Nmt, \
@@ -104,13 +105,12 @@ fn read_precompiled(fields: &Fields<'_, '_>) -> Result<Normalizer> {
 fn read_replace(fields: &Fields<'_, '_>) -> Result<Normalizer> {
     fields.expect(2)?;
     let (pattern, content) = (fields.field("pattern", 0)?, fields.field("content", 1)?);
-    let kind = match pattern.entries()?.as_slice() {
-        [("String", text)] => ReplacePattern::String(text.string()?.to_owned()),
-        [("Regex", text)] => ReplacePattern::Regex(text.string()?.to_owned()),
+    let pattern = match pattern.entries()?.as_slice() {
+        [("String", text)] => Pattern::literal(text.string()?),
+        [("Regex", text)] => Pattern::regex(text.string()?).map_err(|error| text.error(error.to_string()))?,
         _ => return Err(pattern.error("expected {\"String\": ...} or {\"Regex\": ...}")),
     };
-    let replace = Replace::new(kind, content.string()?.to_owned());
-    Ok(Normalizer::Replace(replace.map_err(|error| pattern.error(error.to_string()))?))
+    Ok(Normalizer::Replace(Replace { pattern, content: content.string()?.to_owned() }))
 }
 
 fn read_prepend(fields: &Fields<'_, '_>) -> Result<Normalizer> {
@@ -189,9 +189,9 @@ pub(super) fn write(part: &Normalizer) -> Result<NormalizerWrite<'_>> {
             Write::Precompiled { precompiled_charsmap }
         }
         Normalizer::Replace(replace) => Write::Replace {
-            pattern: match replace.pattern() {
-                ReplacePattern::String(text) => PatternWrite::String(text),
-                ReplacePattern::Regex(text) => PatternWrite::Regex(text),
+            pattern: match replace.pattern.source() {
+                Source::Literal(text) => PatternWrite::String(text),
+                Source::Regex(text) => PatternWrite::Regex(text),
             },
             content: &replace.content,
         },

@@ -96,7 +96,8 @@ pub(crate) fn bpe_of_ranks(ranks: &Ranks, special_tokens: &[(String, u32)]) -> R
 pub fn from_ranks(ranks: &Ranks, pattern: &str, special_tokens: &[(String, u32)]) -> Result<Tokenizer> {
     let bpe = bpe_of_ranks(ranks, special_tokens)?;
     let mut tokenizer = Tokenizer::new(Model::Bpe(Arc::new(bpe)));
-    let pre_tokenizer = patterns::pre_tokenizer(pattern, |token| ranks.iter().any(|(_, bytes)| token(bytes)))?;
+    let pre_tokenizer =
+        patterns::pre_tokenizer(pattern, |token| ranks.iter().any(|(_, bytes)| token(bytes)))?;
     tokenizer.set_pre_tokenizer(Some(part::pre_tokenizer_from_json(&pre_tokenizer.to_string())?));
     tokenizer.set_decoder(Some(part::decoder_from_json(patterns::BYTE_LEVEL)?));
     tokenizer.set_post_processor(Some(part::post_processor_from_json(patterns::BYTE_LEVEL)?));

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 pub use bert::Bert;
 pub use custom::{Custom, CustomNormalizer};
 pub use precompiled::Precompiled;
-pub use replace::{Replace, ReplacePattern};
+pub use replace::Replace;
 
 use crate::error::{Result, TokenizerError};
 use crate::normalized::NormalizedString;

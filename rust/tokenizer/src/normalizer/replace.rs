@@ -3,58 +3,23 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memmem;
-
 use super::output::Output;
-use crate::error::{Result, TokenizerError};
+use crate::error::Result;
 use crate::normalized::NormalizedString;
-
-/// What is looked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReplacePattern {
-    /// This text; an empty one is found before every character and at the end.
-    String(String),
-    /// What this regular expression matches.
-    Regex(String),
-}
+use crate::pattern::Pattern;
 
 /// Every match of a pattern replaced by a text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replace {
-    pattern: ReplacePattern,
+    /// A literal one that is empty is found before every character and at the end.
+    pub pattern: Pattern,
     pub content: String,
 }
 
 impl Replace {
-    /// An error if the pattern is a regular expression that is not valid.
-    pub fn new(pattern: ReplacePattern, content: String) -> Result<Self> {
-        if let ReplacePattern::Regex(_) = &pattern {
-            return Err(TokenizerError::argument("pattern", "regular expressions are not supported yet"));
-        }
-        Ok(Self { pattern, content })
-    }
-
-    pub fn pattern(&self) -> &ReplacePattern {
-        &self.pattern
-    }
-
     fn find(&self, text: &str, found: &mut dyn FnMut(Range<usize>)) -> Result<()> {
-        // Nothing is looked for in a text that is empty, not even an empty match.
-        if text.is_empty() {
-            return Ok(());
-        }
-        match &self.pattern {
-            ReplacePattern::String(wanted) if wanted.is_empty() => {
-                let starts = text.char_indices().map(|(at, _)| at);
-                starts.chain([text.len()]).for_each(|at| found(at..at));
-            }
-            ReplacePattern::String(wanted) => {
-                let starts = memmem::find_iter(text.as_bytes(), wanted.as_bytes());
-                starts.for_each(|at| found(at..at + wanted.len()));
-            }
-            ReplacePattern::Regex(_) => {}
-        }
-        Ok(())
+        // Nothing is found in a text that is empty, not even an empty match.
+        if text.is_empty() { Ok(()) } else { self.pattern.find(text, found) }
     }
 
     pub(super) fn normalize(&self, text: &mut NormalizedString) -> Result<()> {
@@ -64,7 +29,7 @@ impl Replace {
         Ok(())
     }
 
-    pub(super) fn plain<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
+    pub(crate) fn plain<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
         let mut output = Output::new(text);
         self.find(text, &mut |range| output.replace(range).push_str(&self.content))?;
         Ok(output.finish())

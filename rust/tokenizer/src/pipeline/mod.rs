@@ -6,6 +6,7 @@ mod decode;
 mod detail;
 pub mod documents;
 mod encode;
+mod fast_detail;
 mod general;
 mod lazy;
 
@@ -39,7 +40,9 @@ impl Plan {
     }
 
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        let engine = match (tokenizer.model(), tokenizer.pre_tokenizer()) {
+        // The byte-level engine knows no normalizer yet.
+        let pre_tokenizer = tokenizer.pre_tokenizer().filter(|_| tokenizer.normalizer().is_none());
+        let engine = match (tokenizer.model(), pre_tokenizer) {
             (Model::Bpe(bpe), Some(PreTokenizer::ByteLevel(settings))) if settings.use_regex => {
                 ByteEngine::new(bpe, Family::Gpt2)
             }

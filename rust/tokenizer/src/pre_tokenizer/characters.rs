@@ -45,7 +45,9 @@ pub(super) fn cut(
 ) {
     if matches!(behavior, SplitBehavior::MergedWithNext | SplitBehavior::MergedWithPrevious) {
         let mut matches = Vec::new();
-        cut(text, &is_match, SplitBehavior::Isolated, &mut |range: Range<usize>| {
+        // Behind a reference without a type, or each call would be one of another type.
+        let by_reference: &dyn Fn(char) -> bool = &is_match;
+        cut(text, by_reference, SplitBehavior::Isolated, &mut |range: Range<usize>| {
             let first = text.get(range.clone()).and_then(|piece| piece.chars().next());
             matches.push((range, first.is_some_and(&is_match)));
         });
