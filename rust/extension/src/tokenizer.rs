@@ -15,6 +15,7 @@ mod pattern;
 mod post_processor;
 mod pre_tokenized;
 mod pre_tokenizer;
+mod ranks;
 mod text;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -30,6 +31,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<post_processor::PostProcessor>()?;
     module.add_class::<decoder::Decoder>()?;
     module.add_class::<decoder::DecodeStream>()?;
+    module.add_class::<ranks::RankEncoding>()?;
     module.add_function(wrap_pyfunction!(model::byte_level_alphabet, module)?)?;
     module.add_function(wrap_pyfunction!(model::read_vocab_json, module)?)?;
     module.add_function(wrap_pyfunction!(model::read_vocab_txt, module)?)?;
