@@ -12,6 +12,9 @@ mod post_processor;
 mod pre_tokenizer;
 mod text;
 
+pub use class::Tokenizer;
+pub use model::Model;
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<class::Tokenizer>()?;
     module.add_class::<encoding::Encoding>()?;

@@ -9,6 +9,6 @@ mod caches;
 mod engine;
 mod merge;
 mod reach;
-mod scan;
+pub(crate) mod scan;
 
 pub(crate) use engine::ByteEngine;

@@ -20,7 +20,7 @@ use crate::unicode::Class;
 pub(super) const BLOCK: usize = 64;
 
 /// Starts that one call of [`Scanner::fill`] returns at most.
-pub(super) const BATCH: usize = 512;
+pub(crate) const BATCH: usize = 512;
 
 /// Which of 64 bytes are what; only ASCII has letters, numbers and spaces yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,7 +74,7 @@ struct Masks {
 }
 
 /// Walks over a text and hands out the starts of its pieces.
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     text: &'a [u8],
     /// Start of the block whose masks are `current`.
     base: usize,
@@ -106,12 +106,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    pub(super) fn with_best(text: &'a str) -> Self {
+    pub(crate) fn with_best(text: &'a str) -> Self {
         Self::new(text, simd::level())
     }
 
     /// Write the next starts, ascending; 0 of them at the end of the text.
-    pub(super) fn fill(&mut self, starts: &mut [u32; BATCH]) -> usize {
+    pub(crate) fn fill(&mut self, starts: &mut [u32; BATCH]) -> usize {
         arch::fill(self.level, self, starts)
     }
 

@@ -7,6 +7,7 @@ mod detail;
 mod encode;
 mod general;
 mod lazy;
+mod training;
 
 use std::sync::{Arc, OnceLock};
 
