@@ -8,12 +8,14 @@ mod bpe;
 mod error;
 mod hash;
 mod progress;
+mod unigram;
 mod word_level;
 mod words;
 
 pub use bpe::{BpeOptions, TrainedBpe, train_bpe};
 pub use error::TrainError;
 pub use progress::Progress;
+pub use unigram::{TrainedUnigram, UnigramOptions, train_unigram};
 pub use word_level::{WordLevelOptions, train_word_level};
 pub use words::{Cut, Pieces, Sequences, WordCounts, Words};
 
