@@ -25,5 +25,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::Decoder>()?;
     module.add_class::<decoder::DecodeStream>()?;
     module.add_function(wrap_pyfunction!(model::byte_level_alphabet, module)?)?;
-    module.add_function(wrap_pyfunction!(model::read_vocab_and_merges, module)?)
+    module.add_function(wrap_pyfunction!(model::read_vocab_json, module)?)?;
+    module.add_function(wrap_pyfunction!(model::read_vocab_txt, module)?)?;
+    module.add_function(wrap_pyfunction!(model::read_merges, module)?)
 }

@@ -182,8 +182,7 @@ impl Tokenizer {
 
     /// Tokens and their ids.
     pub fn vocab(&self, with_added_tokens: bool) -> BTreeMap<&str, u32> {
-        let Model::Bpe(bpe) = &self.model;
-        let mut vocab: BTreeMap<&str, u32> = bpe.vocabulary().iter().map(|(id, token)| (token, id)).collect();
+        let mut vocab: BTreeMap<&str, u32> = self.model.vocabulary().entries().collect();
         if with_added_tokens {
             vocab.extend(self.added.ids().iter().map(|(token, &id)| (token.as_str(), id)));
         }

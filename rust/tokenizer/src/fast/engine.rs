@@ -84,6 +84,8 @@ impl ByteEngine {
         if !plain(&options.continuing_subword_prefix)
             || !plain(&options.end_of_word_suffix)
             || bpe.vocabulary().id_bound() >= MAX_ID_BOUND
+            || bpe.vocabulary().has_shared_ids()
+            || bpe.is_random()
         {
             return None;
         }

@@ -9,6 +9,7 @@ mod pre_tokenizer;
 mod processor;
 mod settings;
 mod vocab_merges;
+mod vocabulary_files;
 
 use std::path::Path;
 
@@ -21,7 +22,8 @@ use crate::tokenizer::Tokenizer;
 
 pub use model::merge_texts;
 use path::Json;
-pub use vocab_merges::{read_merges, read_vocab, save_vocab_and_merges};
+pub use vocab_merges::{read_merges, read_vocab};
+pub use vocabulary_files::{read_vocab_txt, save_model};
 
 /// No tokenizer file may be larger; the largest that are published have some 40 MB.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -89,6 +91,14 @@ fn parse(bytes: &[u8]) -> Result<Tokenizer> {
     Ok(tokenizer)
 }
 
+/// The text of a file, `name` for errors.
+fn text_of(bytes: Vec<u8>, name: &Path) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let place = format!("byte {}", error.utf8_error().valid_up_to());
+        TokenizerError::at(place, "the file is not UTF-8 text").named(&name.display().to_string())
+    })
+}
+
 /// A section that is there and not null.
 fn some<'a>(value: Option<&'a Value>, path: &str) -> Option<Json<'a>> {
     value.filter(|value| !value.is_null()).map(|value| Json::new(value, path))
@@ -127,8 +137,10 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
 
 /// One part alone, for its Python object: its JSON, and from its JSON.
 pub mod part {
+    use super::model;
     use super::{Json, Result, TokenizerError, Value, decoder, normalizer, pre_tokenizer, processor};
     use crate::decoder::Decoder;
+    use crate::model::Model;
     use crate::normalizer::Normalizer;
     use crate::post_processor::PostProcessor;
     use crate::pre_tokenizer::PreTokenizer;
@@ -174,6 +186,27 @@ pub mod part {
 
     pub fn decoder_from_json(json: &str) -> Result<Decoder> {
         read(json, "decoder", decoder::read)
+    }
+
+    /// The error of a model that was made from arguments: there is no file.
+    pub fn of_arguments(error: TokenizerError) -> TokenizerError {
+        match error {
+            TokenizerError::InvalidFile { place, message, .. } => {
+                let place = place.strip_prefix("model.").unwrap_or(&place);
+                TokenizerError::argument("model", format!("{place}: {message}"))
+            }
+            other => other,
+        }
+    }
+
+    pub fn model_from_json(json: &str) -> Result<Model> {
+        let read: model::ModelRead<'_> =
+            serde_json::from_str(json).map_err(|error| of_arguments(super::path::syntax(&error)))?;
+        read.into_model().map_err(of_arguments)
+    }
+
+    pub fn model_to_json(part: &Model) -> Result<String> {
+        text(&model::write(part))
     }
 
     pub fn decoder_to_json(part: &Decoder) -> Result<String> {

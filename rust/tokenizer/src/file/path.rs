@@ -83,6 +83,14 @@ impl<'a> Json<'a> {
         size.ok_or_else(|| self.expected("an integer of 0 or more"))
     }
 
+    pub fn is_number(&self) -> bool {
+        self.value.is_number()
+    }
+
+    pub fn number(&self) -> Result<f64> {
+        self.value.as_f64().ok_or_else(|| self.expected("a number"))
+    }
+
     /// The `type` field.
     pub fn type_name(&self) -> Result<&'a str> {
         self.field("type")?.string()

@@ -6,26 +6,22 @@ use ferrolm_base::{atomic_file, read};
 use serde_json::Value;
 
 use super::model::{VocabWrite, merge_texts};
-use super::{Json, MAX_FILE_BYTES, path};
+use super::{Json, MAX_FILE_BYTES, path, text_of};
 use crate::error::{Result, TokenizerError};
 use crate::model::Bpe;
 
 fn text(file: &Path) -> Result<String> {
-    let bytes = read::bytes(file, MAX_FILE_BYTES)?;
-    String::from_utf8(bytes).map_err(|error| {
-        let place = format!("byte {}", error.utf8_error().valid_up_to());
-        TokenizerError::at(place, "the file is not UTF-8 text").named(&file.display().to_string())
-    })
+    text_of(read::bytes(file, MAX_FILE_BYTES)?, file)
 }
 
-/// Tokens and ids of a `vocab.json`, as in the file.
+/// Tokens and ids of a `vocab.json`, as in the file; values that are no numbers are left out, as in the reference.
 pub fn read_vocab(file: &Path) -> Result<Vec<(String, u32)>> {
     let name = |error: TokenizerError| error.named(&file.display().to_string());
     let value: Value = serde_json::from_str(&text(file)?).map_err(|error| name(path::syntax(&error)))?;
     let read = |(token, id): (&str, Json<'_>)| Ok((token.to_owned(), id.id()?));
     Json::new(&value, "vocab")
         .entries()
-        .and_then(|entries| entries.into_iter().map(read).collect())
+        .and_then(|entries| entries.into_iter().filter(|(_, id)| id.is_number()).map(read).collect())
         .map_err(name)
 }
 

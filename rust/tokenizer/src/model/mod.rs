@@ -1,10 +1,21 @@
 //! Models: what turns a piece of text into tokens.
 
+mod automaton;
 pub mod bpe;
+mod describe;
+mod random;
+pub mod unigram;
+pub mod vocabulary;
+pub mod wordlevel;
+pub mod wordpiece;
 
 use std::sync::Arc;
 
 pub use bpe::{Bpe, BpeOptions};
+pub use unigram::{Unigram, UnigramOptions};
+pub use vocabulary::Vocabulary;
+pub use wordlevel::WordLevel;
+pub use wordpiece::{WordPiece, WordPieceOptions};
 
 use crate::error::Result;
 
@@ -22,37 +33,52 @@ pub struct PieceToken {
 #[derive(Debug, Clone)]
 pub enum Model {
     Bpe(Arc<Bpe>),
+    WordPiece(Arc<WordPiece>),
+    WordLevel(Arc<WordLevel>),
+    Unigram(Arc<Unigram>),
 }
 
 impl Model {
-    pub fn token_to_id(&self, token: &str) -> Option<u32> {
+    /// The tokens and their ids.
+    pub fn vocabulary(&self) -> &Vocabulary {
         match self {
-            Self::Bpe(bpe) => bpe.vocabulary().id(token),
+            Self::Bpe(model) => model.vocabulary(),
+            Self::WordPiece(model) => model.vocabulary(),
+            Self::WordLevel(model) => model.vocabulary(),
+            Self::Unigram(model) => model.vocabulary(),
         }
     }
 
+    pub fn token_to_id(&self, token: &str) -> Option<u32> {
+        self.vocabulary().id(token)
+    }
+
     pub fn id_to_token(&self, id: u32) -> Option<&str> {
-        match self {
-            Self::Bpe(bpe) => bpe.vocabulary().token(id),
-        }
+        self.vocabulary().token(id)
     }
 
     /// Number of tokens, added ones not counted.
     pub fn vocab_size(&self) -> usize {
-        match self {
-            Self::Bpe(bpe) => bpe.vocabulary().len(),
-        }
+        self.vocabulary().len()
     }
 
     /// One past the largest id.
     pub fn id_bound(&self) -> usize {
+        self.vocabulary().id_bound()
+    }
+
+    /// Whether the tokens of a piece are drawn at random, so that they must not be kept.
+    pub fn is_random(&self) -> bool {
         match self {
-            Self::Bpe(bpe) => bpe.vocabulary().id_bound(),
+            Self::Bpe(model) => model.is_random(),
+            Self::Unigram(model) => model.is_random(),
+            Self::WordPiece(_) | Self::WordLevel(_) => false,
         }
     }
 
     /// Append the tokens of one piece.
     pub fn tokenize(&self, piece: &str, tokens: &mut Vec<PieceToken>) -> Result<()> {
+        let token = |id, start, end| PieceToken { id, start, end, verbatim: false };
         match self {
             Self::Bpe(bpe) => {
                 let mut symbols = Vec::new();
@@ -61,17 +87,34 @@ impl Model {
                 tokens.extend(symbols.into_iter().map(|symbol| {
                     let start = end;
                     end += symbol.len;
-                    PieceToken { id: symbol.id, start, end, verbatim: false }
+                    token(symbol.id, start, end)
                 }));
-                Ok(())
             }
+            Self::WordPiece(model) => {
+                let (before, mut start) = (tokens.len(), 0);
+                let known = model.split(piece, |id, end| {
+                    tokens.push(token(id, start, end as u32));
+                    start = end as u32;
+                })?;
+                if !known {
+                    tokens.truncate(before);
+                    tokens.push(token(model.unknown()?, 0, piece.len() as u32));
+                }
+            }
+            Self::WordLevel(model) => tokens.push(token(model.id(piece)?, 0, piece.len() as u32)),
+            Self::Unigram(model) => model.tokenize(piece, tokens)?,
         }
+        Ok(())
     }
 
     /// Whether both are one and the same, not merely equal.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Bpe(mine), Self::Bpe(theirs)) => Arc::ptr_eq(mine, theirs),
+            (Self::WordPiece(mine), Self::WordPiece(theirs)) => Arc::ptr_eq(mine, theirs),
+            (Self::WordLevel(mine), Self::WordLevel(theirs)) => Arc::ptr_eq(mine, theirs),
+            (Self::Unigram(mine), Self::Unigram(theirs)) => Arc::ptr_eq(mine, theirs),
+            _ => false,
         }
     }
 }

@@ -39,9 +39,10 @@ impl Plan {
     }
 
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        let Model::Bpe(bpe) = tokenizer.model();
-        let engine = match tokenizer.pre_tokenizer() {
-            Some(PreTokenizer::ByteLevel(settings)) if settings.use_regex => ByteEngine::new(bpe),
+        let engine = match (tokenizer.model(), tokenizer.pre_tokenizer()) {
+            (Model::Bpe(bpe), Some(PreTokenizer::ByteLevel(settings))) if settings.use_regex => {
+                ByteEngine::new(bpe)
+            }
             _ => None,
         };
         Self { engine: engine.map(Arc::new), decode: Arc::default() }

@@ -54,8 +54,6 @@ fn merge_by_scanning(symbols: &mut Vec<Symbol>, merges: &Merges) {
     }
 }
 
-const NONE: u32 = u32::MAX;
-
 /// A symbol in a doubly linked list; one merged into its left neighbour has length 0.
 #[derive(Clone, Copy)]
 struct Node {
@@ -64,29 +62,46 @@ struct Node {
     next: u32,
 }
 
-fn merge_by_heap(symbols: &mut Vec<Symbol>, merges: &Merges) {
-    let last = symbols.len().saturating_sub(1);
-    let mut nodes: Vec<Node> = (0u32..)
-        .zip(symbols.iter())
-        .map(|(at, &symbol)| Node {
-            symbol,
-            previous: at.wrapping_sub(1),
-            next: if at as usize == last { NONE } else { at + 1 },
-        })
-        .collect();
-    let candidates = (0u32..).zip(symbols.windows(2)).filter_map(|(at, pair)| {
-        merges.get(pair[0].id, pair[1].id).map(|merge| Reverse((merge.rank, at, merge.id)))
-    });
-    // Heapified at once in linear time; a candidate is checked when it is popped, as its pair may be gone.
-    let mut queue: BinaryHeap<_> = candidates.collect::<Vec<_>>().into();
-    while let Some(Reverse((_, at, id))) = queue.pop() {
+const NONE: u32 = u32::MAX;
+
+/// A pair that merges: rank, place of its left half, and what it becomes.
+pub(super) type Candidate = (u32, u32, u32);
+
+/// Symbols whose pairs are merged in any order.
+pub(super) struct Merging<'a> {
+    nodes: Vec<Node>,
+    merges: &'a Merges,
+}
+
+impl<'a> Merging<'a> {
+    /// With the candidates among the pairs of `symbols`.
+    pub(super) fn new(symbols: &[Symbol], merges: &'a Merges) -> (Self, BinaryHeap<Reverse<Candidate>>) {
+        let last = symbols.len().saturating_sub(1);
+        let nodes = (0u32..)
+            .zip(symbols)
+            .map(|(at, &symbol)| Node {
+                symbol,
+                previous: at.wrapping_sub(1),
+                next: if at as usize == last { NONE } else { at + 1 },
+            })
+            .collect();
+        let candidates = (0u32..).zip(symbols.windows(2)).filter_map(|(at, pair)| {
+            merges.get(pair[0].id, pair[1].id).map(|merge| Reverse((merge.rank, at, merge.id)))
+        });
+        // Heapified at once in linear time; a candidate is checked when it is popped, as its pair may be gone.
+        (Self { nodes, merges }, candidates.collect::<Vec<_>>().into())
+    }
+
+    /// Merge a pair, if it is still there, and add the candidates that it makes.
+    pub(super) fn merge(&mut self, (_, at, id): Candidate, queue: &mut BinaryHeap<Reverse<Candidate>>) {
+        let (nodes, merges) = (&mut self.nodes, self.merges);
         let left = nodes[at as usize];
         if left.symbol.len == 0 || left.next == NONE {
-            continue;
+            return;
         }
         let right = nodes[left.next as usize];
         if merges.get(left.symbol.id, right.symbol.id).is_none_or(|merge| merge.id != id) {
-            continue;
+            return;
         }
         nodes[left.next as usize].symbol.len = 0;
         let merged = Symbol { id, len: left.symbol.len + right.symbol.len };
@@ -102,8 +117,20 @@ fn merge_by_heap(symbols: &mut Vec<Symbol>, merges: &Merges) {
             queue.extend(candidate.map(|merge| Reverse((merge.rank, left.previous, merge.id))));
         }
     }
-    symbols.clear();
-    symbols.extend(nodes.iter().map(|node| node.symbol).filter(|symbol| symbol.len != 0));
+
+    /// The symbols as they are now.
+    pub(super) fn into_symbols(self, symbols: &mut Vec<Symbol>) {
+        symbols.clear();
+        symbols.extend(self.nodes.iter().map(|node| node.symbol).filter(|symbol| symbol.len != 0));
+    }
+}
+
+fn merge_by_heap(symbols: &mut Vec<Symbol>, merges: &Merges) {
+    let (mut merging, mut queue) = Merging::new(symbols, merges);
+    while let Some(Reverse(candidate)) = queue.pop() {
+        merging.merge(candidate, &mut queue);
+    }
+    merging.into_symbols(symbols);
 }
 
 #[cfg(test)]

@@ -91,7 +91,12 @@ impl Merges {
             };
             result.clear();
             result.push_str(left);
-            result.push_str(right.strip_prefix(continuing_subword_prefix).unwrap_or(right));
+            // As in the reference, by length: a second half that lacks the prefix loses as many bytes.
+            result.push_str(right.get(continuing_subword_prefix.len()..).ok_or_else(|| {
+                let message =
+                    format!("{right:?} continues a token, but is shorter than {continuing_subword_prefix:?}");
+                TokenizerError::at(format!("model.merges[{rank}]"), message)
+            })?);
             let (left_id, right_id, id) = (find(left)?, find(right)?, find(&result)?);
             merges.insert(key(left_id, right_id), rank as u32);
             merges.pairs.push((left_id, right_id));

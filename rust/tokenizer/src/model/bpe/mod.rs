@@ -1,22 +1,24 @@
 //! Byte-pair encoding (Sennrich et al., 2016) over the characters of a piece, with every option of the
-//! tokenizer.json format except dropout.
+//! tokenizer.json format.
 //!
 //! This is the exact, general form. For byte-level pipelines [`crate::fast`] computes the same ids from bytes.
 
+mod dropout;
 mod merge;
 mod merges;
-mod vocabulary;
 
+pub use crate::model::vocabulary::Vocabulary;
 pub use merge::{Symbol, merge_all};
 pub use merges::{Merge, Merges, NO_RANK};
-pub use vocabulary::Vocabulary;
 
 use crate::error::{Result, TokenizerError};
+use crate::model::wordlevel::missing_unk;
 
 /// Options of the model, named as in tokenizer.json.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BpeOptions {
-    /// Probability of skipping a merge while encoding. Only none and 0 are supported.
+    /// Probability of skipping a merge while encoding, anew for each piece (Provilkov et al., 2020). Unless it is
+    /// none or 0, `ignore_merges` does not count.
     pub dropout: Option<f32>,
     /// Stands for characters that are not in the vocabulary; without it they vanish.
     pub unk_token: Option<String>,
@@ -43,7 +45,7 @@ pub struct Bpe {
 
 impl Bpe {
     /// # Errors
-    /// Duplicate tokens or ids, merges of unknown tokens, a dropout other than none or 0.
+    /// Ids far beyond the number of tokens, merges of unknown tokens, a dropout that is not between 0 and 1.
     pub fn new<'a>(
         entries: impl ExactSizeIterator<Item = (&'a str, u32)> + Clone,
         pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
@@ -57,14 +59,8 @@ impl Bpe {
 
     /// The same vocabulary and merges under other options.
     pub fn with_options(mut self, options: BpeOptions) -> Result<Self> {
-        match options.dropout {
-            None | Some(0.0) => {}
-            Some(p) if (0.0..=1.0).contains(&p) => {
-                return Err(TokenizerError::unsupported("model.dropout", p.to_string(), "null or 0"));
-            }
-            Some(p) => {
-                return Err(TokenizerError::at("model.dropout", format!("{p} is not between 0 and 1")));
-            }
+        if let Some(p) = options.dropout.filter(|p| !(0.0..=1.0).contains(p)) {
+            return Err(TokenizerError::at("model.dropout", format!("{p} is not between 0 and 1")));
         }
         self.unk_id = options.unk_token.as_deref().and_then(|token| self.vocabulary.id(token));
         self.options = options;
@@ -83,9 +79,15 @@ impl Bpe {
         &self.options
     }
 
+    /// Whether the tokens of a piece are drawn at random.
+    pub fn is_random(&self) -> bool {
+        self.options.dropout.is_some_and(|dropout| dropout != 0.0)
+    }
+
     /// Tokens of one piece, appended to `symbols`.
     pub fn tokenize(&self, piece: &str, symbols: &mut Vec<Symbol>) -> Result<()> {
         if self.options.ignore_merges
+            && !self.is_random()
             && !piece.is_empty()
             && let Some(id) = self.vocabulary.id(piece)
         {
@@ -94,7 +96,10 @@ impl Bpe {
         }
         let mut word = Vec::with_capacity(piece.len());
         self.characters(piece, &mut word)?;
-        merge_all(&mut word, &self.merges);
+        match self.options.dropout {
+            Some(dropout) if dropout != 0.0 => dropout::merge_some(&mut word, &self.merges, dropout),
+            _ => merge_all(&mut word, &self.merges),
+        }
         symbols.append(&mut word);
         Ok(())
     }
@@ -120,9 +125,7 @@ impl Bpe {
             } else if self.options.byte_fallback && self.push_bytes(&spelled, word) {
                 // As in the reference, an unknown token before these bytes still waits, and comes after them.
             } else if let Some(token) = &self.options.unk_token {
-                let id = self.unk_id.ok_or_else(|| {
-                    TokenizerError::at("model.unk_token", format!("{token:?} is not in the vocabulary"))
-                })?;
+                let id = self.unk_id.ok_or_else(|| missing_unk(token))?;
                 pending = match pending {
                     Some(before) if self.options.fuse_unk => {
                         Some(Symbol { id: before.id, len: before.len + len })
@@ -182,8 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn dropout_and_unknown_merges_are_refused_with_their_place() {
-        let dropout = BpeOptions { dropout: Some(0.1), ..BpeOptions::default() };
+    fn wrong_dropout_and_unknown_merges_are_refused_with_their_place() {
+        let dropout = BpeOptions { dropout: Some(1.5), ..BpeOptions::default() };
         let error = Bpe::new([("a", 0)].into_iter(), [].into_iter(), dropout).unwrap_err();
         assert!(error.to_string().contains("model.dropout"), "{error}");
         let error = Bpe::new([("a", 0)].into_iter(), [("a", "z")].into_iter(), BpeOptions::default());
