@@ -204,17 +204,6 @@ class Tokenizer:
     def decode_batch(self, sequences: Any, skip_special_tokens: bool = True) -> list[str]: ...
 
 # tokenizer: trainers
-@type_check_only
-class BpeSettings(TypedDict):
-    vocab_size: int
-    min_frequency: int
-    special_tokens: Sequence[str]
-    limit_alphabet: int | None
-    initial_alphabet: Sequence[str]
-    continuing_subword_prefix: str | None
-    end_of_word_suffix: str | None
-    max_token_length: int | None
-
 @final
 class WordCounter:
     def __new__(cls, tokenizer: Tokenizer, *, by_line: bool = False) -> Self: ...
@@ -222,7 +211,7 @@ class WordCounter:
     def add_file(self, path: str | os.PathLike[str]) -> None: ...
     def progress(self) -> list[tuple[str, int, int]]: ...
     def __len__(self) -> int: ...
-    def train_bpe(self, model: TokenizerModel, settings: BpeSettings) -> TokenizerModel: ...
+    def train(self, model: TokenizerModel, settings: dict[str, Any]) -> TokenizerModel: ...
 
 # ngram
 @final

@@ -10,7 +10,7 @@ from ferrolm._rust import WordCounter
 from ferrolm.errors import InvalidTypeError
 from ferrolm.tokenizers._training_progress import Watch
 from ferrolm.tokenizers.added_token import token_tuple
-from ferrolm.tokenizers.trainers import Trainer, default_trainer
+from ferrolm.tokenizers.trainers import Trainer
 
 if TYPE_CHECKING:
     from ferrolm.tokenizers.tokenizer import Tokenizer
@@ -59,10 +59,10 @@ def train_from_files(
 
 def _chosen(tokenizer: Tokenizer, trainer: Trainer | None) -> Trainer:
     if trainer is None:
-        return default_trainer(tokenizer.model)
+        return tokenizer.model.get_trainer()
     if not isinstance(trainer, Trainer):
         raise InvalidTypeError(f"trainer: found {type(trainer).__name__}, expected a Trainer")
-    trainer._check_model(tokenizer.model)
+    trainer._check_model(tokenizer.get_model())
     return trainer
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ferrolm._rust import TokenizerModel, WordCounter
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.tokenizers import _setting as check
 from ferrolm.tokenizers._setting import Setting
 from ferrolm.tokenizers.added_token import AddedToken
-
-if TYPE_CHECKING:
-    from ferrolm.tokenizers.models import Model
 
 __all__ = ["BpeTrainer", "Trainer", "UnigramTrainer", "WordLevelTrainer", "WordPieceTrainer"]
 
@@ -52,8 +49,8 @@ class Trainer:
     def _nested(self) -> dict[str, Any]:
         return check.json_state(self._settings()) | {"words": {}}
 
-    def _check_model(self, model: Model) -> None:
-        found = type(model).__name__
+    def _check_model(self, model: TokenizerModel) -> None:
+        found = model.kind()
         if found != self._model:
             raise InvalidArgumentError(
                 f"{type(self).__name__} can only train a {self._model} model, found {found}"
@@ -61,7 +58,9 @@ class Trainer:
 
     def _learn(self, counter: WordCounter, model: TokenizerModel) -> TokenizerModel:
         """A model like ``model`` with the vocabulary that is learnt from the counted words."""
-        raise NotImplementedError("use one of the trainers of ferrolm.tokenizers.trainers")
+        self._word_count = len(counter)
+        tokens = [token.content for token in self.special_tokens]
+        return counter.train(model, self._settings() | {"special_tokens": tokens})
 
     def get_word_count(self) -> int:
         """Number of different words that the last training counted."""
@@ -94,18 +93,6 @@ class _PairTrainer(Trainer):
     initial_alphabet = Setting(check.alphabet)
     continuing_subword_prefix = Setting(check.optional(check.text))
     end_of_word_suffix = Setting(check.optional(check.text))
-
-    def _pair_settings(self, max_token_length: int | None) -> Any:
-        return {
-            "vocab_size": self.vocab_size,
-            "min_frequency": self.min_frequency,
-            "special_tokens": [token.content for token in self.special_tokens],
-            "limit_alphabet": self.limit_alphabet,
-            "initial_alphabet": self.initial_alphabet,
-            "continuing_subword_prefix": self.continuing_subword_prefix,
-            "end_of_word_suffix": self.end_of_word_suffix,
-            "max_token_length": max_token_length,
-        }
 
 
 class BpeTrainer(_PairTrainer):
@@ -182,10 +169,6 @@ class BpeTrainer(_PairTrainer):
             max_token_length=max_token_length,
         )
 
-    def _learn(self, counter: WordCounter, model: TokenizerModel) -> TokenizerModel:
-        self._word_count = len(counter)
-        return counter.train_bpe(model, self._pair_settings(self.max_token_length))
-
 
 class WordPieceTrainer(_PairTrainer):
     """Learns a WordPiece vocabulary as ``tokenizers.trainers.WordPieceTrainer`` does: by merging the most frequent
@@ -259,10 +242,6 @@ class WordPieceTrainer(_PairTrainer):
 
     __str__ = __repr__
 
-    def _learn(self, counter: WordCounter, model: TokenizerModel) -> TokenizerModel:
-        self._word_count = len(counter)
-        return counter.train_word_piece(model, self._pair_settings(None))
-
 
 class WordLevelTrainer(Trainer):
     """Takes the most frequent words as the vocabulary, as ``tokenizers.trainers.WordLevelTrainer`` does.
@@ -300,16 +279,6 @@ class WordLevelTrainer(Trainer):
             special_tokens=special_tokens,
             progress_format=progress_format,
         )
-
-    def _learn(self, counter: WordCounter, model: TokenizerModel) -> TokenizerModel:
-        self._word_count = len(counter)
-        special = [token.content for token in self.special_tokens]
-        settings = {
-            "vocab_size": self.vocab_size,
-            "min_frequency": self.min_frequency,
-            "special_tokens": special,
-        }
-        return counter.train_word_level(model, settings)
 
 
 class UnigramTrainer(Trainer):
@@ -384,22 +353,3 @@ class UnigramTrainer(Trainer):
             seed_size=seed_size,
             progress_format=progress_format,
         )
-
-    def _learn(self, counter: WordCounter, model: TokenizerModel) -> TokenizerModel:
-        self._word_count = len(counter)
-        settings: Any = self._settings()
-        settings["special_tokens"] = [token.content for token in self.special_tokens]
-        return counter.train_unigram(model, settings)
-
-
-_TRAINERS: dict[str, type[Trainer]] = {
-    trainer._model: trainer for trainer in (BpeTrainer, WordPieceTrainer, WordLevelTrainer, UnigramTrainer)
-}
-
-
-def default_trainer(model: Model) -> Trainer:
-    """The trainer of a model, with the default settings."""
-    name = type(model).__name__
-    if name not in _TRAINERS:
-        raise InvalidArgumentError(f"no trainer for a model of class {name}")
-    return _TRAINERS[name]()

@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ferrolm_tokenizer::model::{Bpe, Model as ModelPart};
-use ferrolm_tokenizer::train::{self, BpeOptions, Progress, Sequences, TrainError, WordCounts};
+use ferrolm_base::Cancel;
+use ferrolm_tokenizer::model::{Model as Part, WordPieceOptions};
+use ferrolm_tokenizer::train::{
+    self, BpeOptions, Progress, Sequences, TrainError, UnigramOptions, WordCounts, WordLevelOptions, Words,
+};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyDict;
 
 use crate::enter::enter;
 use crate::errors::{Kind, ToPyErr};
@@ -31,10 +35,10 @@ struct WordCounter {
     progress: Progress,
 }
 
-/// The settings of BPE training, by name.
+/// The settings of BPE and WordPiece training, by name.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct BpeSettings {
+struct PairSettings {
     vocab_size: usize,
     min_frequency: u64,
     special_tokens: Vec<String>,
@@ -45,8 +49,29 @@ struct BpeSettings {
     max_token_length: Option<usize>,
 }
 
-impl From<BpeSettings> for BpeOptions {
-    fn from(settings: BpeSettings) -> Self {
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct WordLevelSettings {
+    vocab_size: usize,
+    min_frequency: u64,
+    special_tokens: Vec<String>,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct UnigramSettings {
+    vocab_size: usize,
+    n_sub_iterations: usize,
+    shrinking_factor: f64,
+    special_tokens: Vec<String>,
+    initial_alphabet: Vec<char>,
+    unk_token: Option<String>,
+    max_piece_length: usize,
+    seed_size: usize,
+}
+
+impl From<PairSettings> for BpeOptions {
+    fn from(settings: PairSettings) -> Self {
         Self {
             vocab_size: settings.vocab_size,
             min_frequency: settings.min_frequency,
@@ -60,9 +85,43 @@ impl From<BpeSettings> for BpeOptions {
     }
 }
 
+impl From<WordLevelSettings> for WordLevelOptions {
+    fn from(settings: WordLevelSettings) -> Self {
+        let WordLevelSettings { vocab_size, min_frequency, special_tokens } = settings;
+        Self { vocab_size, min_frequency, special_tokens }
+    }
+}
+
+impl From<UnigramSettings> for UnigramOptions {
+    fn from(settings: UnigramSettings) -> Self {
+        Self {
+            vocab_size: settings.vocab_size,
+            n_sub_iterations: settings.n_sub_iterations,
+            shrinking_factor: settings.shrinking_factor,
+            special_tokens: settings.special_tokens,
+            initial_alphabet: settings.initial_alphabet,
+            unk_token: settings.unk_token,
+            max_piece_length: settings.max_piece_length,
+            seed_size: settings.seed_size,
+        }
+    }
+}
+
 impl WordCounter {
     fn lock(&self) -> MutexGuard<'_, WordCounts> {
         self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(
+        &self,
+        py: Python<'_>,
+        learn: impl FnOnce(&Words, &Cancel) -> Result<Part, TrainError> + Send,
+    ) -> PyResult<Model> {
+        let learn = |cancel: &Cancel| {
+            let words = self.lock().words();
+            learn(&words, cancel)
+        };
+        enter(py, learn)?.map(Model::of).map_err(ToPyErr::to_py_err)
     }
 }
 
@@ -95,19 +154,49 @@ impl WordCounter {
         self.lock().len()
     }
 
-    /// `model`, a BPE model, with the vocabulary and merges that are learnt.
-    fn train_bpe(&self, py: Python<'_>, model: &Model, settings: BpeSettings) -> PyResult<Model> {
-        let ModelPart::Bpe(untrained) = model.part();
-        let mut options = untrained.options().clone();
-        options.continuing_subword_prefix.clone_from(&settings.continuing_subword_prefix);
-        options.end_of_word_suffix.clone_from(&settings.end_of_word_suffix);
-        let settings = settings.into();
-        let learn = |cancel: &_| {
-            let trained = train::train_bpe(&self.lock().words(), &settings, &self.progress, cancel)?;
-            Ok::<_, TrainError>(trained.into_model(options)?)
-        };
-        let bpe: Bpe = enter(py, learn)?.map_err(ToPyErr::to_py_err)?;
-        Ok(Model::of(ModelPart::Bpe(Arc::new(bpe))))
+    /// A model like `model` with what is learnt; the kind of model decides how.
+    fn train(&self, py: Python<'_>, model: &Model, settings: &Bound<'_, PyDict>) -> PyResult<Model> {
+        match model.part() {
+            Part::Bpe(model) => {
+                let settings: PairSettings = settings.as_any().extract()?;
+                let mut options = model.options().clone();
+                options.continuing_subword_prefix.clone_from(&settings.continuing_subword_prefix);
+                options.end_of_word_suffix.clone_from(&settings.end_of_word_suffix);
+                let settings = settings.into();
+                self.learn(py, |words, cancel| {
+                    let trained = train::train_bpe(words, &settings, &self.progress, cancel)?;
+                    Ok(Part::Bpe(Arc::new(trained.into_bpe(options)?)))
+                })
+            }
+            Part::WordPiece(model) => {
+                let settings: PairSettings = settings.as_any().extract()?;
+                let mut options = model.options().clone();
+                // Without a prefix the model gets that of the format, as in the reference.
+                options.continuing_subword_prefix = settings
+                    .continuing_subword_prefix
+                    .clone()
+                    .unwrap_or_else(|| WordPieceOptions::default().continuing_subword_prefix);
+                let settings = settings.into();
+                self.learn(py, |words, cancel| {
+                    let trained = train::train_bpe(words, &settings, &self.progress, cancel)?;
+                    Ok(Part::WordPiece(Arc::new(trained.into_word_piece(options)?)))
+                })
+            }
+            Part::WordLevel(model) => {
+                let settings = WordLevelOptions::from(settings.as_any().extract::<WordLevelSettings>()?);
+                self.learn(py, |words, cancel| {
+                    let trained = train::train_word_level(words, &settings, &self.progress, cancel)?;
+                    Ok(Part::WordLevel(Arc::new(trained.into_word_level(model.unk_token().to_owned())?)))
+                })
+            }
+            Part::Unigram(_) => {
+                let settings = UnigramOptions::from(settings.as_any().extract::<UnigramSettings>()?);
+                self.learn(py, |words, cancel| {
+                    let trained = train::train_unigram(words, &settings, &self.progress, cancel)?;
+                    Ok(Part::Unigram(Arc::new(trained.into_unigram()?)))
+                })
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod bpe;
 mod error;
 mod hash;
+mod models;
 mod progress;
 mod unigram;
 mod word_level;
@@ -16,7 +17,7 @@ pub use bpe::{BpeOptions, TrainedBpe, train_bpe};
 pub use error::TrainError;
 pub use progress::Progress;
 pub use unigram::{TrainedUnigram, UnigramOptions, train_unigram};
-pub use word_level::{WordLevelOptions, train_word_level};
+pub use word_level::{TrainedWordLevel, WordLevelOptions, train_word_level};
 pub use words::{Cut, Pieces, Sequences, WordCounts, Words};
 
 /// Sizes up to this fit where ids lie beside a bit more.

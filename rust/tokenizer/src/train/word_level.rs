@@ -24,15 +24,21 @@ impl Default for WordLevelOptions {
     }
 }
 
-/// The vocabulary, tokens and their ids: the special tokens, then words by falling count, equal counts in the order of
+/// What was learnt: tokens and their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainedWordLevel {
+    pub tokens: Vec<(String, u32)>,
+}
+
+/// Take the special tokens as the vocabulary, then words by falling count, equal counts in the order of
 /// their bytes. A word that is a special token has the id of the word, as in `tokenizers`, which leaves a gap.
 ///
 /// ```
 /// use ferrolm_tokenizer::train::{self, Progress, WordLevelOptions, Words};
 /// let words = Words::of_text([("low", 2), ("lower", 3)]);
 /// let options = WordLevelOptions::default();
-/// let vocabulary = train::train_word_level(&words, &options, &Progress::default(), &ferrolm_base::cancel::NEVER)?;
-/// assert_eq!(vocabulary, [("lower".to_owned(), 0), ("low".to_owned(), 1)]);
+/// let trained = train::train_word_level(&words, &options, &Progress::default(), &ferrolm_base::cancel::NEVER)?;
+/// assert_eq!(trained.tokens, [("lower".to_owned(), 0), ("low".to_owned(), 1)]);
 /// # Ok::<(), train::TrainError>(())
 /// ```
 pub fn train_word_level(
@@ -40,7 +46,7 @@ pub fn train_word_level(
     options: &WordLevelOptions,
     progress: &Progress,
     cancel: &Cancel,
-) -> Result<Vec<(String, u32)>, TrainError> {
+) -> Result<TrainedWordLevel, TrainError> {
     if words.is_empty() && options.special_tokens.is_empty() {
         return Err(TrainError::EmptyCorpus);
     }
@@ -60,7 +66,7 @@ pub fn train_word_level(
     let special = options.special_tokens.iter().cloned();
     let tokens = special.chain(order.into_iter().map(|word| words.text(word).into_owned()));
     let tokens: Vec<String> = tokens.take(options.vocab_size).collect();
-    Ok(last_of_each(tokens))
+    Ok(TrainedWordLevel { tokens: last_of_each(tokens) })
 }
 
 /// A token that comes twice has its last id.
@@ -88,7 +94,7 @@ mod tests {
         let options =
             WordLevelOptions { vocab_size: 4, min_frequency: 2, special_tokens: vec!["the".into()] };
         let found = train_word_level(&words, &options, &Progress::default(), &NEVER).unwrap();
-        let found: Vec<_> = found.iter().map(|(token, id)| (token.as_str(), *id)).collect();
+        let found: Vec<_> = found.tokens.iter().map(|(token, id)| (token.as_str(), *id)).collect();
         assert_eq!(found, [("the", 1), ("a", 2), ("b", 3)]);
     }
 }

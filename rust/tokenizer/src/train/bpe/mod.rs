@@ -13,7 +13,6 @@ mod vocabulary;
 use ferrolm_base::Cancel;
 
 use super::{Progress, TrainError, Words};
-use crate::model;
 use alphabet::Alphabet;
 use corpus::Corpus;
 use vocabulary::Vocabulary;
@@ -59,19 +58,6 @@ impl Default for BpeOptions {
 pub struct TrainedBpe {
     pub tokens: Vec<String>,
     pub merges: Vec<(u32, u32)>,
-}
-
-impl TrainedBpe {
-    /// The model of what was learnt.
-    ///
-    /// # Errors
-    /// More tokens or merges than a model takes, options that it does not take.
-    pub fn into_model(self, options: model::BpeOptions) -> crate::Result<model::Bpe> {
-        let token = |id: u32| self.tokens.get(id as usize).map_or("", String::as_str);
-        let entries = self.tokens.iter().enumerate().map(|(id, token)| (token.as_str(), id as u32));
-        let pairs = self.merges.iter().map(|&(left, right)| (token(left), token(right)));
-        model::Bpe::new(entries, pairs, options)
-    }
 }
 
 /// Learn merges from counted words.

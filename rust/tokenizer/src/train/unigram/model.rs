@@ -41,8 +41,8 @@ impl Model {
     }
 
     fn of(pieces: Vec<Piece>, scores: Vec<f64>, order: Vec<u32>, text: &Text) -> Self {
-        let sorted = order.iter().map(|&id| (pieces[id as usize].codes(text), id));
-        let trie = Trie::new(sorted.collect(), text.alphabet.len() + 1);
+        let sorted: Vec<_> = order.iter().map(|&id| (pieces[id as usize].codes(text), id)).collect();
+        let trie = Trie::new(&sorted, text.alphabet.len() + 1);
         // Not a number is never less.
         let least =
             scores.iter().fold(f64::INFINITY, |least, &score| if score < least { score } else { least });

@@ -17,12 +17,12 @@ const NONE: u32 = u32::MAX;
 
 impl Trie {
     /// Of pieces in the order of their codes, all different and none empty; codes are below `bound`.
-    pub(super) fn new(sorted: Vec<(&[u32], u32)>, bound: usize) -> Self {
+    pub(super) fn new(sorted: &[(&[u32], u32)], bound: usize) -> Self {
         let mut trie =
             Self { codes: Vec::new(), first: Vec::new(), ids: Vec::new(), roots: vec![NONE; bound] };
         // Ranges of pieces that share a beginning of one length, node by node.
         let mut level = Vec::new();
-        trie.children(&sorted, 0..sorted.len(), 0, &mut level);
+        trie.children(sorted, 0..sorted.len(), 0, &mut level);
         for (node, &code) in (0u32..).zip(&trie.codes) {
             trie.roots[code as usize] = node;
         }
@@ -32,7 +32,7 @@ impl Trie {
             let mut next = Vec::new();
             for range in level {
                 trie.first.push(trie.codes.len() as u32);
-                trie.children(&sorted, range, depth, &mut next);
+                trie.children(sorted, range, depth, &mut next);
             }
             level = next;
         }
@@ -116,7 +116,7 @@ mod tests {
             word in proptest::collection::vec(1u32..15, 0..9),
         ) {
             let pieces: BTreeSet<Vec<u32>> = pieces;
-            let trie = Trie::new(pieces.iter().map(Vec::as_slice).zip(7..).collect(), 15);
+            let trie = Trie::new(&pieces.iter().map(Vec::as_slice).zip(7..).collect::<Vec<_>>(), 15);
             let mut found = Vec::new();
             trie.prefixes(&word, |length, id| found.push((length, id)));
             let expected: Vec<_> = pieces
