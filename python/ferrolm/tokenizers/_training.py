@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ferrolm._rust import WordCounter
@@ -47,11 +48,11 @@ def train_from_files(
     # One path is an iterable too, of its characters.
     if isinstance(files, str | os.PathLike):
         raise InvalidTypeError(f"files: found {type(files).__name__}, expected a list of paths")
-    paths = list(files)
+    paths = [Path(file) for file in files]
     counter = WordCounter(tokenizer, by_line=True)
     with Watch(counter, chosen.show_progress, chosen.progress_format) as watch:
         # A file that is not there is an error when its turn comes.
-        watch.expect_bytes(sum(os.path.getsize(path) for path in paths if os.path.isfile(path)))
+        watch.expect_bytes(sum(path.stat().st_size for path in paths if path.is_file()))
         for path in paths:
             counter.add_file(path)
         _finish(tokenizer, chosen, counter)
