@@ -91,7 +91,9 @@ def test_unigram_on_words_of_real_texts() -> None:
 @pytest.mark.parametrize("folder", ["llama2", "mistral-v1"])
 def test_bpe_with_byte_fallback_on_words_of_real_texts(folder: str) -> None:
     model = section(folder)
-    merges = [tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in model["merges"]]
+    merges = [
+        tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in model["merges"]
+    ]
     names = ("unk_token", "fuse_unk", "byte_fallback", "ignore_merges")
     options = {name: model[name] for name in names if model.get(name) is not None}
     ours = ours_models.BPE(model["vocab"], merges, **options)

@@ -1,25 +1,16 @@
-"""Documents from text files and JSON lines, plain or gzipped, and the choice of those that are held out."""
+"""Documents from text, JSON lines and Parquet, and the choice of those that are held out."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from ferrolm.errors import (
-    FileAccessError,
-    InvalidArgumentError,
-    InvalidEncodingError,
-    InvalidFileError,
-    MissingFileError,
-)
+from ferrolm.data.sources import read_batches
+from ferrolm.errors import InvalidArgumentError
 
 __all__ = ["choose_held_out", "iter_documents"]
 
@@ -27,51 +18,19 @@ __all__ = ["choose_held_out", "iter_documents"]
 def iter_documents(paths: Iterable[str | PathLike[str]], field: str = "text") -> Iterator[str]:
     """The documents of ``paths``, one after the other, in order.
 
-    A ``.jsonl`` file has one JSON object per line, whose ``field`` is a document; any other file is one document of
-    UTF-8 text. Either may end in ``.gz``. Line ends are kept as they are.
+    A ``.jsonl`` file has one JSON object per line, whose ``field`` is a document; a ``.parquet`` file has them in the
+    column ``field``; any other file is one document of UTF-8 text. Text and JSON may end in ``.gz`` or ``.zst``. Line
+    ends are kept as they are.
 
     Raises `MissingFileError` or `FileAccessError` for files that cannot be read, `InvalidEncodingError` for text
-    that is not UTF-8, and `InvalidFileError`, naming the line, for JSON that is not as described.
+    that is not UTF-8, and `InvalidFileError`, naming the line, for content that is not as described.
     """
     for name in paths:
-        path = Path(name)
-        is_lines = path.name.removesuffix(".gz").endswith(".jsonl")
-        try:
-            with _open(path) as file:
-                if is_lines:
-                    yield from _json_documents(path, file, field)
-                else:
-                    yield file.read()
-        except FileNotFoundError as error:
-            raise MissingFileError(f"cannot read {path}: it does not exist") from error
-        except UnicodeDecodeError as error:
-            message = f"{path}: not UTF-8 at byte {error.start} of what was being read: {error.reason}"
-            raise InvalidEncodingError(message) from error
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InvalidFileError(f"{path}: not a complete gzip file: {error}") from error
-        except OSError as error:
-            raise FileAccessError(f"cannot read {path}: {error}") from error
-
-
-def _open(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
-
-
-def _json_documents(path: Path, lines: Iterable[str], field: str) -> Iterator[str]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InvalidFileError(f"{path}, line {number}: not JSON: {error}") from error
-        text = record.get(field) if isinstance(record, dict) else None
-        if not isinstance(text, str):
-            message = f"{path}, line {number}: expected an object with a string under {field!r}"
-            raise InvalidFileError(message)
-        yield text
+        for batch in read_batches(Path(name), field=field):
+            if isinstance(batch.texts, list):
+                yield from batch.texts
+            else:
+                yield from batch.texts.to_pylist()
 
 
 def choose_held_out(sizes: npt.ArrayLike, fraction: float, seed: int = 0) -> npt.NDArray[np.bool_]:

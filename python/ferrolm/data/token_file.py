@@ -112,6 +112,44 @@ def _padded(size: int) -> int:
     return (size + 7) // 8 * 8
 
 
+@dataclass(frozen=True)
+class TokenLayout:
+    """How a file of a vocabulary is written: the width of its tokens, and what its header says."""
+
+    vocab_size: int
+    width: int
+    tokenizer_hash: bytes
+
+    @classmethod
+    def for_vocabulary(cls, vocab_size: int, tokenizer_hash: str = "") -> TokenLayout:
+        """2 bytes per token up to a ``vocab_size`` of 65,536, else 4."""
+        if not 0 < vocab_size <= 1 << 32:
+            raise InvalidArgumentError(f"vocab_size must be in [1, 2**32], not {vocab_size}")
+        raw = bytes.fromhex(tokenizer_hash) if tokenizer_hash else bytes(32)
+        if len(raw) != 32:
+            raise InvalidArgumentError(f"tokenizer_hash must have 64 hexadecimal digits: {tokenizer_hash!r}")
+        return cls(vocab_size, 2 if vocab_size <= 1 << 16 else 4, raw)
+
+    def pack(self, ids: npt.NDArray[Any]) -> bytes:
+        """The bytes of ids. Raises `InvalidArgumentError` for one outside the vocabulary."""
+        if ids.size and not (int(ids.min()) >= 0 and int(ids.max()) < self.vocab_size):
+            found = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
+            raise InvalidArgumentError(f"token id {found} is outside the vocabulary of {self.vocab_size}")
+        return ids.astype(_DTYPES[self.width], copy=False).tobytes()
+
+    def padding(self, tokens: int) -> bytes:
+        """What follows so many tokens."""
+        return bytes(_padded(tokens * self.width) - tokens * self.width)
+
+    def checksum(self, data: bytes, before: int) -> int:
+        """The checksum of what had the checksum ``before``, with ``data`` after it."""
+        return zlib.crc32(data, before)
+
+    def header(self, tokens: int, documents: int, text_bytes: int, checksum: int) -> bytes:
+        """The header of a file of so many tokens and documents."""
+        return _Header(self.width, tokens, documents, text_bytes, self.tokenizer_hash, checksum).pack()
+
+
 class TokenFile:
     """A token file, opened by memory mapping; opening reads the header and the document offsets alone.
 
@@ -200,14 +238,8 @@ class TokenFileWriter:
 
     def __init__(self, path: str | PathLike[str], vocab_size: int, tokenizer_hash: str = "") -> None:
         """``vocab_size`` decides the width: 2 bytes per token up to 65,536, else 4."""
-        if not 0 < vocab_size <= 1 << 32:
-            raise InvalidArgumentError(f"vocab_size must be in [1, 2**32], not {vocab_size}")
         self.path = Path(path)
-        self.vocab_size = vocab_size
-        self._dtype = _DTYPES[2 if vocab_size <= 1 << 16 else 4]
-        self._hash = bytes.fromhex(tokenizer_hash) if tokenizer_hash else bytes(32)
-        if len(self._hash) != 32:
-            raise InvalidArgumentError(f"tokenizer_hash must have 64 hexadecimal digits: {tokenizer_hash!r}")
+        self._layout = TokenLayout.for_vocabulary(vocab_size, tokenizer_hash)
         self._offsets = [0]
         self._text_bytes = 0
         self._checksum = 0
@@ -221,16 +253,13 @@ class TokenFileWriter:
 
     def add_batch(self, ids: npt.NDArray[Any], offsets: npt.ArrayLike, text_bytes: int = 0) -> None:
         """Append documents: ids [total], offsets [documents + 1]; ``text_bytes`` of all of them together."""
-        if ids.size and not (int(ids.min()) >= 0 and int(ids.max()) < self.vocab_size):
-            found = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
-            raise InvalidArgumentError(f"token id {found} is outside the vocabulary of {self.vocab_size}")
-        self._write(ids.astype(self._dtype, copy=False).tobytes())
+        self._write(self._layout.pack(ids))
         ends = np.asarray(offsets, dtype=np.int64)[1:] + self._offsets[-1]
         self._offsets.extend(ends.tolist())
         self._text_bytes += text_bytes
 
     def _write(self, data: bytes) -> None:
-        self._checksum = zlib.crc32(data, self._checksum)
+        self._checksum = self._layout.checksum(data, self._checksum)
         self._file.write(data)
 
     def __enter__(self) -> Self:
@@ -243,14 +272,11 @@ class TokenFileWriter:
             self._target.__exit__(kind, error, trace)
             return
         tokens = self._offsets[-1]
-        size = tokens * self._dtype.itemsize
-        self._write(bytes(_padded(size) - size))
+        self._write(self._layout.padding(tokens))
         self._write(np.asarray(self._offsets, dtype="<i8").tobytes())
-        header = _Header(
-            self._dtype.itemsize, tokens, len(self._offsets) - 1, self._text_bytes, self._hash, self._checksum
-        )
+        documents = len(self._offsets) - 1
         self._file.seek(0)
-        self._file.write(header.pack())
+        self._file.write(self._layout.header(tokens, documents, self._text_bytes, self._checksum))
         self._target.__exit__(None, None, None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 __all__ = ["Part", "describe", "from_json", "literal"]
 
@@ -43,31 +43,66 @@ class Part:
     def __repr__(self) -> str:
         return describe(self._state())
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return describe(self._state(), _SHORT)
 
 
 def from_json(cls: type[Any_Part], state: str) -> Any_Part:
-    """A part of class ``cls`` with the settings of its JSON."""
-    part: Any_Part = cls.__new__(cls)
-    part.set_json(state)
+    """A part of class ``cls`` with the settings of its JSON, whatever arguments the class takes."""
+    extension = next(base for base in cls.__mro__ if base.__module__ == "ferrolm._rust")
+    part: Any_Part = extension.__new__(cls, state)
     return part
 
 
-def describe(state: dict[str, Any]) -> str:
+class _Limits(NamedTuple):
+    """How much of a list or a string is shown."""
+
+    elements: int
+    characters: int | None
+
+
+_LONG = _Limits(99, None)
+_SHORT = _Limits(5, 100)
+# Fields whose strings are names of choices, which the `tokenizers` package shows without quotes.
+_CHOICES = frozenset({"behavior", "direction", "prepend_scheme", "strategy"})
+_VARIANTS = frozenset({"Regex", "Sequence", "SpecialToken", "String"})
+
+
+def describe(state: dict[str, Any], limits: _Limits = _LONG) -> str:
     """``Name(setting=value, ...)`` of a state with a type."""
-    fields = ", ".join(f"{name}={literal(value)}" for name, value in state.items() if name != "type")
-    return f"{state['type']}({fields})"
+    return f"{state['type']}({_fields(state, limits)})"
 
 
-def literal(value: Any) -> str:
-    """A value as the `tokenizers` package prints it: strings in double quotes."""
+def _fields(state: dict[str, Any], limits: _Limits, choices: frozenset[str] = _CHOICES) -> str:
+    def shown(name: str, value: Any) -> str:
+        return f"{name}={value if name in choices and isinstance(value, str) else literal(value, limits)}"
+
+    return ", ".join(shown(name, value) for name, value in state.items() if name != "type")
+
+
+def literal(value: Any, limits: _Limits = _LONG) -> str:
+    """A value as the `tokenizers` package prints it: strings in double quotes, long lists cut."""
     match value:
         case str():
-            return f'"{value}"'
+            cut = limits.characters is not None and len(value.encode()) > limits.characters
+            return f'"{value[: limits.characters]}{"..." if cut else ""}"'
         case list():
-            return f"[{', '.join(map(literal, value))}]"
+            return f"[{', '.join(_cut([literal(item, limits) for item in value], limits))}]"
         case dict() if "type" in value:
-            return describe(value)
+            return describe(value, limits)
+        case dict() if set(value) == {"id", "ids", "tokens"}:
+            return f"SpecialToken({_fields(value, limits)})"
+        case dict() if len(value) == 1 and (name := next(iter(value))) in _VARIANTS:
+            inner = value[name]
+            if isinstance(inner, str):
+                return f"{name}({literal(inner, limits)})"
+            choices = frozenset({"id"}) if name == "Sequence" else frozenset()
+            return f"{name}({_fields(inner, limits, choices)})"
         case dict():
-            return f"{{{', '.join(f'{literal(name)}:{literal(item)}' for name, item in value.items())}}}"
+            items = [f"{literal(name, limits)}:{literal(item, limits)}" for name, item in value.items()]
+            return f"{{{', '.join(_cut(items, limits))}}}"
     return repr(value)
+
+
+def _cut(items: list[str], limits: _Limits) -> list[str]:
+    return [*items[: limits.elements], "..."] if len(items) > limits.elements else items

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +13,18 @@ import numpy.typing as npt
 from ferrolm import _rust
 from ferrolm.tokenizers import _training, decoders, models, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers._part import literal
+from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
 from ferrolm.tokenizers.batch import BatchEncoding, Batching
 from ferrolm.tokenizers.loading import find_files
 from ferrolm.tokenizers.ragged import RaggedIds
 
+if TYPE_CHECKING:
+    from ferrolm.data import TokenFile
+
 __all__ = ["Tokenizer"]
 
 _Path = str | os.PathLike[str]
-_Text = str | bytes
 
 
 class Tokenizer(Batching):
@@ -271,18 +274,73 @@ class Tokenizer(Batching):
         """`encode_batch` without tokens, offsets and words."""
         return self.encode_many(input, is_pretokenized, add_special_tokens, False)
 
-    def encode_ids_batch(self, texts: Iterable[_Text], add_special_tokens: bool = True) -> RaggedIds:
-        """Ids of many texts in one flat array, on all threads; neither truncated nor padded.
+    def encode_ids_batch(
+        self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None
+    ) -> RaggedIds:
+        r"""Ids of many texts in one flat array, on all threads; neither truncated nor padded.
+
+        Args:
+            texts: texts; an Arrow or numpy array of strings; or, with ``separator``, one buffer (str, bytes,
+                memoryview, memory-mapped file, array of bytes) of many documents. Text in Arrow arrays and buffers
+                is not copied. A file that is mapped must not be shortened meanwhile.
+            add_special_tokens: add what the post-processor adds, to each text.
+            separator: what ends a document in a buffer; it belongs to none.
 
         >>> from ferrolm.tokenizers import models
-        >>> Tokenizer(models.BPE({"a": 0, "b": 1}, [])).encode_ids_batch(["ab", "", "b"]).tolist()
+        >>> tokenizer = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
+        >>> tokenizer.encode_ids_batch(["ab", "", "b"]).tolist()
+        [[0, 1], [], [1]]
+        >>> tokenizer.encode_ids_batch(b"ab\n\nb\n", separator="\n").tolist()
         [[0, 1], [], [1]]
         """
-        return RaggedIds(*self.encode_ragged(texts, add_special_tokens))
+        return RaggedIds(*encode_ragged(self, texts, add_special_tokens, separator))
 
-    def count_tokens(self, texts: Iterable[_Text], add_special_tokens: bool = True) -> npt.NDArray[np.int64]:
-        """Number of tokens of each text, int64 [texts]."""
-        return np.diff(self.encode_ragged(texts, add_special_tokens)[1])
+    def count_tokens(
+        self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Number of tokens of each text, int64 [texts]; ``texts`` as in `encode_ids_batch`."""
+        return np.diff(encode_ragged(self, texts, add_special_tokens, separator)[1])
+
+    def encode_file(
+        self,
+        source: _Path | Iterable[_Path],
+        target: _Path,
+        *,
+        field: str = "text",
+        separator: str | None = None,
+        end_of_text: str | None = None,
+        add_special_tokens: bool = False,
+        resume: bool = True,
+        show_progress: bool | None = None,
+    ) -> TokenFile:
+        """Tokenize files into a token file (uint16 or uint32, see `ferrolm.data.TokenFile`) and open it.
+
+        Args:
+            source: a file or several: ``.txt``, ``.jsonl``, either with ``.gz`` or ``.zst`` after it, or ``.parquet``.
+            target: the token file; it appears when all is done. Meanwhile ``.NAME.partial`` stands beside it: a call
+                with the same files and options takes up from there after an interruption, losing at most ten seconds.
+            field: key of JSON lines, or column of Parquet, that has the text.
+            separator: what ends a document in text; without it a text file is one document.
+            end_of_text: token to put after each document.
+            add_special_tokens: add what the post-processor adds, to each document.
+            resume: False starts anew.
+            show_progress: by default on a terminal only.
+
+        Raises `MissingFileError`, `InvalidFileError` or `InvalidEncodingError` naming file and place.
+        """
+        from ferrolm.data.encode_file import encode_file
+
+        return encode_file(
+            self,
+            source,
+            target,
+            field=field,
+            separator=separator,
+            end_of_text=end_of_text,
+            add_special_tokens=add_special_tokens,
+            resume=resume,
+            show_progress=show_progress,
+        )
 
     def __call__(self, text: Any, text_pair: Any = None, **options: Any) -> BatchEncoding:
         """Model inputs of one text or several, see `Batching.batch`."""

@@ -101,12 +101,21 @@ impl ToPyErr for ferrolm_attention::AttentionError {
     }
 }
 
+/// A part of the user's own is a Python object: its exception goes on as it is.
+fn custom(error: Box<dyn std::error::Error + Send + Sync>) -> PyErr {
+    error.downcast::<PyErr>().map_or_else(
+        |other| Kind::InvalidArgumentError.error(other.to_string()),
+        |exception| *exception,
+    )
+}
+
 impl ToPyErr for ferrolm_tokenizer::TokenizerError {
     fn to_py_err(self) -> PyErr {
         use ferrolm_tokenizer::TokenizerError as E;
         let kind = match self {
             E::File(error) => return error.to_py_err(),
             E::Cancelled(error) => return error.to_py_err(),
+            E::Custom(error) => return custom(error),
             E::InvalidFile { .. } | E::Unsupported { .. } => Kind::InvalidFileError,
             E::InvalidEncoding { .. } => Kind::InvalidEncodingError,
             E::NoTokenizer(_) => Kind::MissingFileError,

@@ -16,6 +16,7 @@ mod ngram;
 mod sampling;
 mod tokenizer;
 mod train;
+mod unsafe_buffers;
 mod unsafe_views;
 
 #[pymodule(gil_used = false)]

@@ -23,6 +23,9 @@ pub enum TokenizerError {
     NoTokenizer(PathBuf),
     #[error("{what}: {found} is beyond the limit of {limit}")]
     Limit { what: &'static str, found: usize, limit: usize },
+    /// A part of the user's own failed.
+    #[error(transparent)]
+    Custom(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }

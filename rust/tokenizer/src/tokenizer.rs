@@ -78,6 +78,7 @@ impl Tokenizer {
 
     /// Tokens that are matched in normalized text are normalized anew.
     pub fn set_normalizer(&mut self, normalizer: Option<Normalizer>) -> Result<()> {
+        self.added.normalize(normalizer.as_ref())?;
         self.normalizer = normalizer;
         self.plan = OnceLock::new();
         Ok(())
@@ -116,7 +117,7 @@ impl Tokenizer {
     /// Add tokens; returns how many were new. See [`AddedVocabulary::add`].
     pub fn add_tokens(&mut self, tokens: impl IntoIterator<Item = AddedToken>) -> Result<usize> {
         self.plan = OnceLock::new();
-        self.added.add(tokens, &self.model)
+        self.added.add(tokens, &self.model, self.normalizer.as_ref())
     }
 
     pub fn set_encode_special_tokens(&mut self, value: bool) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ferrolm_base::Cancel;
+use ferrolm_tokenizer::pipeline::documents;
 use ferrolm_tokenizer::truncation::Strategy;
 use ferrolm_tokenizer::{AddedToken, Padding, Ragged, Truncation, file, tokenizer};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -12,22 +13,31 @@ use pyo3::types::{PyDict, PyList};
 
 use super::decoder::Decoder;
 use super::encoding::{Encoding, direction};
+use super::ids::{Batch, Ids};
 use super::model::Model;
+use super::names::Names;
 use super::normalizer::Normalizer;
-use super::numbers::Numbers;
+use super::numbers;
 use super::post_processor::PostProcessor;
 use super::pre_tokenizer::PreTokenizer;
 use super::text::{Held, elements, sequence_or_pair, text, texts};
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_buffers::Bytes;
 
 /// Text below this is encoded without releasing the interpreter: releasing costs more than waiting.
 const INLINE_BYTES: usize = 1 << 11;
+/// Batches of fewer ids are decoded on this thread.
+const SMALL_BATCH_IDS: usize = 1 << 13;
 /// Text above this goes to the pool, where Ctrl-C is answered.
 const LONG_BYTES: usize = 1 << 16;
 
+/// A tokenizer, and the strings of the tokens of its model.
 #[pyclass(frozen, subclass, module = "ferrolm._rust")]
-pub struct Tokenizer(RwLock<Arc<tokenizer::Tokenizer>>, Numbers);
+pub struct Tokenizer(RwLock<Arc<tokenizer::Tokenizer>>, RwLock<Option<Arc<Names>>>);
+
+/// Ids and offsets.
+type RaggedArrays<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
 /// `(content, single_word, lstrip, rstrip, normalized, special)`
 type TokenTuple = (String, bool, bool, bool, bool, bool);
@@ -38,11 +48,22 @@ fn added_token((content, single_word, lstrip, rstrip, normalized, special): Toke
 
 impl Tokenizer {
     fn new(tokenizer: tokenizer::Tokenizer) -> Self {
-        Self(RwLock::new(Arc::new(tokenizer)), Numbers::default())
+        Self(RwLock::new(Arc::new(tokenizer)), RwLock::default())
     }
 
     pub fn shared(&self) -> Arc<tokenizer::Tokenizer> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn names(&self) -> Arc<Names> {
+        let model = self.read(|tokenizer| tokenizer.model().clone());
+        let names = self.1.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(names) = names.filter(|names| names.are_of(&model)) {
+            return names;
+        }
+        let names = Arc::new(Names::new(model));
+        *self.1.write().unwrap_or_else(PoisonError::into_inner) = Some(names.clone());
+        names
     }
 
     fn read<T>(&self, get: impl FnOnce(&Arc<tokenizer::Tokenizer>) -> T) -> T {
@@ -92,7 +113,7 @@ impl Tokenizer {
 
     /// A tokenizer of the same parts, whose settings can be changed apart.
     fn sibling(&self) -> Self {
-        Self(RwLock::new(self.shared()), Numbers::default())
+        Self(RwLock::new(self.shared()), RwLock::new(Some(self.names())))
     }
 
     fn to_json(&self, py: Python<'_>, pretty: bool) -> PyResult<String> {
@@ -312,7 +333,7 @@ impl Tokenizer {
         let pair = second.as_ref().map(|second| second.input("pair")).transpose()?;
         let encoded =
             self.read(|tokenizer| tokenizer.encode_lazy(&input, pair.as_ref(), add_special_tokens, true));
-        Ok(Encoding::new(encoded.map_err(ToPyErr::to_py_err)?))
+        Ok(Encoding::named(encoded.map_err(ToPyErr::to_py_err)?, &self.names()))
     }
 
     fn encode_many(
@@ -340,7 +361,8 @@ impl Tokenizer {
         let work =
             |cancel: &Cancel| tokenizer.encode_lazy_batch(&inputs, add_special_tokens, offsets, cancel);
         let encodings = enter(py, work)?.map_err(ToPyErr::to_py_err)?;
-        Ok(encodings.into_iter().map(Encoding::new).collect())
+        let names = self.names();
+        Ok(encodings.into_iter().map(|encoding| Encoding::named(encoding, &names)).collect())
     }
 
     #[pyo3(signature = (encoding, pair=None, add_special_tokens=true))]
@@ -374,7 +396,7 @@ impl Tokenizer {
         text: &Bound<'py, PyAny>,
         add_special_tokens: bool,
     ) -> PyResult<Bound<'py, PyList>> {
-        self.numbers().list(py, &self.ids(py, text, add_special_tokens)?)
+        numbers::list(py, &self.ids(py, text, add_special_tokens)?)
     }
 
     /// Ids of many texts as lists.
@@ -386,57 +408,109 @@ impl Tokenizer {
         add_special_tokens: bool,
     ) -> PyResult<Bound<'py, PyList>> {
         let ragged = self.ragged(py, texts, add_special_tokens)?;
-        let numbers = self.numbers();
         let rows = ragged
             .offsets
             .windows(2)
-            .map(|bounds| numbers.list(py, &ragged.ids[bounds[0] as usize..bounds[1] as usize]));
+            .map(|bounds| numbers::list(py, &ragged.ids[bounds[0] as usize..bounds[1] as usize]));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }
 
     /// (ids, offsets) of many texts.
     #[pyo3(signature = (texts, add_special_tokens=true))]
-    #[expect(clippy::type_complexity, reason = "two arrays")]
     fn encode_ragged<'py>(
         &self,
         py: Python<'py>,
         texts: &Bound<'py, PyAny>,
         add_special_tokens: bool,
-    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>)> {
+    ) -> PyResult<RaggedArrays<'py>> {
         let ragged = self.ragged(py, texts, add_special_tokens)?;
         Ok((ragged.ids.into_pyarray(py), ragged.offsets.into_pyarray(py)))
+    }
+
+    /// (ids, offsets) of the texts that lie between `offsets` in a buffer.
+    #[pyo3(signature = (data, offsets, add_special_tokens=true))]
+    fn encode_buffer<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        offsets: PyReadonlyArray1<'py, i64>,
+        add_special_tokens: bool,
+    ) -> PyResult<RaggedArrays<'py>> {
+        let (data, offsets) = (Bytes::new(data, "data")?, offsets.as_slice()?);
+        let texts = |data| documents::between(data, offsets);
+        self.ragged_of_buffer(py, &data, texts, add_special_tokens)
+    }
+
+    /// (ids, offsets) of the texts of a buffer that a separator ends.
+    #[pyo3(signature = (data, separator, add_special_tokens=true))]
+    fn encode_separated<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        separator: &str,
+        add_special_tokens: bool,
+    ) -> PyResult<RaggedArrays<'py>> {
+        let texts = |data| documents::separated(data, separator);
+        self.ragged_of_buffer(py, &Bytes::new(data, "data")?, texts, add_special_tokens)
     }
 
     // Decoding.
 
     #[pyo3(signature = (ids, skip_special_tokens=true))]
-    fn decode(&self, ids: &Bound<'_, PyAny>, skip_special_tokens: bool) -> PyResult<String> {
-        if let Ok(array) = ids.extract::<PyReadonlyArray1<'_, u32>>()
-            && let Ok(ids) = array.as_slice()
-        {
-            return Ok(self.read(|tokenizer| tokenizer.decode(ids, skip_special_tokens)));
-        }
-        let ids: Vec<u32> = ids.extract()?;
-        Ok(self.read(|tokenizer| tokenizer.decode(&ids, skip_special_tokens)))
+    fn decode(&self, py: Python<'_>, ids: &Bound<'_, PyAny>, skip_special_tokens: bool) -> PyResult<String> {
+        let (tokenizer, ids) = (self.shared(), Ids::new(ids, "ids")?);
+        let ids = ids.as_slice();
+        let text = if ids.len() < INLINE_BYTES {
+            tokenizer.decode(ids, skip_special_tokens)
+        } else {
+            enter_brief(py, |_| tokenizer.decode(ids, skip_special_tokens))
+        };
+        text.map_err(ToPyErr::to_py_err)
     }
 
     #[pyo3(signature = (sequences, skip_special_tokens=true))]
     fn decode_batch(
         &self,
         py: Python<'_>,
-        sequences: Vec<Vec<u32>>,
+        sequences: &Bound<'_, PyAny>,
         skip_special_tokens: bool,
     ) -> PyResult<Vec<String>> {
-        let tokenizer = self.shared();
-        let batch: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
-        enter(py, |cancel| tokenizer.decode_batch(&batch, skip_special_tokens, cancel))?
-            .map_err(ToPyErr::to_py_err)
+        let batch = Batch::new(&elements(sequences, "sequences")?)?;
+        self.decode_rows(py, &batch.rows(), skip_special_tokens)
+    }
+
+    /// Texts of the ids between each two of the offsets.
+    #[pyo3(signature = (ids, offsets, skip_special_tokens=true))]
+    fn decode_ragged(
+        &self,
+        py: Python<'_>,
+        ids: PyReadonlyArray1<'_, u32>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        skip_special_tokens: bool,
+    ) -> PyResult<Vec<String>> {
+        let (ids, offsets) = (ids.as_slice()?, offsets.as_slice()?);
+        let row = |bounds: &[i64]| ids.get(bounds[0] as usize..bounds[1] as usize);
+        let rows: Option<Vec<&[u32]>> = offsets.windows(2).map(row).collect();
+        let rows = rows.ok_or_else(|| {
+            Kind::InvalidArgumentError
+                .error(format!("offsets: expected to grow from 0 to the {} ids", ids.len()))
+        })?;
+        self.decode_rows(py, &rows, skip_special_tokens)
     }
 }
 
 impl Tokenizer {
-    fn numbers(&self) -> &Numbers {
-        &self.1
+    fn decode_rows(
+        &self,
+        py: Python<'_>,
+        rows: &[&[u32]],
+        skip_special_tokens: bool,
+    ) -> PyResult<Vec<String>> {
+        let tokenizer = self.shared();
+        let work = |cancel: &Cancel| tokenizer.decode_batch(rows, skip_special_tokens, cancel);
+        let count: usize = rows.iter().map(|row| row.len()).sum();
+        let texts = if count < SMALL_BATCH_IDS { enter_brief(py, work) } else { enter(py, work)? };
+        texts.map_err(ToPyErr::to_py_err)
     }
 
     fn ragged(&self, py: Python<'_>, texts: &Bound<'_, PyAny>, add_special_tokens: bool) -> PyResult<Ragged> {
@@ -445,6 +519,19 @@ impl Tokenizer {
         let tokenizer = self.shared();
         let work = |cancel: &Cancel| tokenizer.encode_ids_batch(&texts, add_special_tokens, cancel);
         enter(py, work)?.map_err(ToPyErr::to_py_err)
+    }
+
+    fn ragged_of_buffer<'py, 'a>(
+        &self,
+        py: Python<'py>,
+        data: &'a Bytes,
+        texts: impl FnOnce(&'a [u8]) -> ferrolm_tokenizer::Result<Vec<&'a str>> + Send,
+        add_special_tokens: bool,
+    ) -> PyResult<RaggedArrays<'py>> {
+        let (tokenizer, data) = (self.shared(), data.get());
+        let work = |cancel: &Cancel| tokenizer.encode_ids_batch(&texts(data)?, add_special_tokens, cancel);
+        let ragged = enter(py, work)?.map_err(ToPyErr::to_py_err)?;
+        Ok((ragged.ids.into_pyarray(py), ragged.offsets.into_pyarray(py)))
     }
 
     fn ids(&self, py: Python<'_>, object: &Bound<'_, PyAny>, add_special_tokens: bool) -> PyResult<Vec<u32>> {

@@ -1,14 +1,13 @@
 //! Decoders as Python objects; the classes in `ferrolm.tokenizers.decoders` derive from these.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use ferrolm_tokenizer::decoder;
 use ferrolm_tokenizer::file::part;
+use ferrolm_tokenizer::{TokenizerError, decoder};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 
 use super::class::Tokenizer;
-use super::text::texts;
+use super::text::{elements, texts};
 use crate::errors::ToPyErr;
 
 /// A decoder, made from its JSON and changed by it.
@@ -22,6 +21,17 @@ impl Decoder {
 
     pub fn part(&self) -> decoder::Decoder {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// An object with a method `decode_chain`, from a list of strings to another.
+#[derive(Debug)]
+struct PythonDecoder(Py<PyAny>);
+
+impl decoder::CustomDecoder for PythonDecoder {
+    fn decode_chain(&self, tokens: Vec<String>) -> ferrolm_tokenizer::Result<Vec<String>> {
+        Python::attach(|py| self.0.bind(py).call_method1("decode_chain", (tokens,))?.extract())
+            .map_err(|error: PyErr| TokenizerError::Custom(Box::new(error)))
     }
 }
 
@@ -39,14 +49,31 @@ impl Decoder {
         Ok(())
     }
 
+    /// Become a decoder of the user's own: an object with a method `decode_chain`.
+    fn set_custom(&self, decoder: Py<PyAny>) {
+        let custom = decoder::Custom(Arc::new(PythonDecoder(decoder)));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = decoder::Decoder::Custom(custom);
+    }
+
+    fn is_custom(&self) -> bool {
+        matches!(self.part(), decoder::Decoder::Custom(_))
+    }
+
+    /// Take the settings of `other`.
+    fn take(&self, other: &Self) {
+        let part = other.part();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = part;
+    }
+
     fn to_json(&self) -> PyResult<String> {
         part::decoder_to_json(&self.part()).map_err(ToPyErr::to_py_err)
     }
 
     /// The text of a list of tokens.
-    fn decode(&self, tokens: &Bound<'_, PyList>) -> PyResult<String> {
-        let objects: Vec<_> = tokens.iter().collect();
-        Ok(self.part().decode(texts(&objects, "tokens")?.into_iter()))
+    fn decode(&self, tokens: &Bound<'_, PyAny>) -> PyResult<String> {
+        let objects = elements(tokens, "tokens")?;
+        let tokens = texts(&objects, "tokens")?.into_iter().map(str::to_owned).collect();
+        self.part().decode(tokens).map_err(ToPyErr::to_py_err)
     }
 }
 

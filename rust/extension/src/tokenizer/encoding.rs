@@ -1,22 +1,29 @@
 //! `Encoding`: ids at once, the rest when asked for.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use ferrolm_tokenizer::encoding::{Direction, Encoding as Full};
-use ferrolm_tokenizer::{LazyEncoding, Padding};
+use ferrolm_tokenizer::encoding::{Direction, Encoding as Full, TokenText};
+use ferrolm_tokenizer::{LazyEncoding, Padding, Run};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
+use super::names::Names;
+use super::numbers::{list, optional_list, pair_list, run_list};
 use super::text::text;
 use crate::errors::{Kind, ToPyErr};
 
 /// What encoding a text gives: ids, and on demand tokens, offsets, words, masks. Like `tokenizers.Encoding`.
 #[pyclass(frozen, module = "ferrolm.tokenizers")]
-pub struct Encoding(RwLock<LazyEncoding>);
+pub struct Encoding(RwLock<LazyEncoding>, Option<Arc<Names>>);
 
 impl Encoding {
     pub fn new(encoding: LazyEncoding) -> Self {
-        Self(RwLock::new(encoding))
+        Self(RwLock::new(encoding), None)
+    }
+
+    /// One that takes the strings of its tokens from `names`.
+    pub fn named(encoding: LazyEncoding, names: &Arc<Names>) -> Self {
+        Self(RwLock::new(encoding), Some(names.clone()))
     }
 
     /// A copy of everything.
@@ -27,6 +34,20 @@ impl Encoding {
     fn read<T>(&self, get: impl FnOnce(&Full) -> T) -> PyResult<T> {
         let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
         Ok(get(encoding.full().map_err(ToPyErr::to_py_err)?))
+    }
+
+    /// A mask from the runs of the tokens, or from all of the encoding if that is there.
+    fn mask<'py>(
+        &self,
+        py: Python<'py>,
+        of_run: impl Fn(&Run) -> u32,
+        of_all: impl Fn(&Full) -> &[u32],
+    ) -> PyResult<Bound<'py, PyList>> {
+        let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match encoding.runs() {
+            Some(runs) => run_list(py, runs.iter().map(|run| (run.length, of_run(run)))),
+            None => list(py, of_all(encoding.full().map_err(ToPyErr::to_py_err)?)),
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Full) -> ferrolm_tokenizer::Result<()>) -> PyResult<()> {
@@ -57,24 +78,30 @@ impl Encoding {
 
     #[getter]
     fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.0.read().unwrap_or_else(PoisonError::into_inner).ids())
+        list(py, self.0.read().unwrap_or_else(PoisonError::into_inner).ids())
     }
 
     #[getter]
-    fn type_ids(&self) -> PyResult<Vec<u32>> {
-        self.read(|full| full.type_ids.clone())
+    fn type_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.mask(py, |run| run.type_id, |full| &full.type_ids)
     }
 
     #[getter]
     fn tokens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.read(|full| {
-            PyList::new(py, full.tokens().map(|token| PyString::new(py, token)).collect::<Vec<_>>())
+            let names =
+                self.1.as_ref().filter(|names| full.model.as_ref().is_some_and(|model| names.are_of(model)));
+            let name = |(index, text): (usize, &TokenText)| match (names, text) {
+                (Some(names), TokenText::Model(id)) => names.get(py, *id),
+                _ => PyString::new(py, full.token(index)),
+            };
+            PyList::new(py, full.texts.iter().enumerate().map(name))
         })?
     }
 
     #[getter]
-    fn word_ids(&self) -> PyResult<Vec<Option<u32>>> {
-        self.read(|full| full.words.clone())
+    fn word_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.read(|full| optional_list(py, &full.words))?
     }
 
     #[getter]
@@ -83,18 +110,18 @@ impl Encoding {
     }
 
     #[getter]
-    fn offsets(&self) -> PyResult<Vec<(usize, usize)>> {
-        self.read(|full| full.offsets.clone())
+    fn offsets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.read(|full| pair_list(py, &full.offsets))?
     }
 
     #[getter]
-    fn special_tokens_mask(&self) -> PyResult<Vec<u32>> {
-        self.read(|full| full.special_tokens_mask.clone())
+    fn special_tokens_mask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.mask(py, |run| u32::from(run.special), |full| &full.special_tokens_mask)
     }
 
     #[getter]
-    fn attention_mask(&self) -> PyResult<Vec<u32>> {
-        self.read(|full| full.attention_mask.clone())
+    fn attention_mask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.mask(py, |run| u32::from(!run.padding), |full| &full.attention_mask)
     }
 
     #[getter]
@@ -104,14 +131,15 @@ impl Encoding {
 
     /// The index of the word of each token; deprecated name of `word_ids`.
     #[getter]
-    fn words(&self) -> PyResult<Vec<Option<u32>>> {
-        self.word_ids()
+    fn words<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.word_ids(py)
     }
 
     /// What truncation cut off.
     #[getter]
     fn overflowing(&self) -> PyResult<Vec<Self>> {
-        self.read(|full| full.overflowing.iter().map(|part| Self::new(part.clone().into())).collect())
+        let part = |part: &Full| Self(RwLock::new(part.clone().into()), self.1.clone());
+        self.read(|full| full.overflowing.iter().map(part).collect())
     }
 
     #[pyo3(signature = (word_index, sequence_index=0))]

@@ -1,37 +1,58 @@
-//! Python's integers for ids, made once: a list of them then costs a reference count each.
+//! Python's integers for ids, positions and masks, made once: a list of them then costs a reference count each.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyInt, PyList};
+use pyo3::types::{PyInt, PyList, PyTuple};
 
-/// Integers below this are kept, in blocks made when an id of theirs is first seen.
+/// Integers below this are kept, in blocks made when one of theirs is first seen.
 const KEPT: usize = 1 << 18;
 const BLOCK: usize = 1 << 10;
 
 type Block = Box<[Py<PyInt>]>;
 
-/// The integers that the lists of one tokenizer share; some 40 bytes for each id that occurs, in blocks of 1,024.
-pub struct Numbers([PyOnceLock<Block>; KEPT / BLOCK]);
+/// Shared by all lists of the process; some 40 bytes for each number that occurs, in blocks of 1,024.
+static BLOCKS: [PyOnceLock<Block>; KEPT / BLOCK] = [const { PyOnceLock::new() }; KEPT / BLOCK];
 
-impl Default for Numbers {
-    fn default() -> Self {
-        Self([const { PyOnceLock::new() }; KEPT / BLOCK])
-    }
+#[inline]
+pub fn number(py: Python<'_>, number: usize) -> Bound<'_, PyInt> {
+    let (block, at) = (number / BLOCK, number % BLOCK);
+    let Some(lock) = BLOCKS.get(block) else { return PyInt::new(py, number) };
+    let block = lock.get_or_init(py, || {
+        let first = block * BLOCK;
+        (first..first + BLOCK).map(|number| PyInt::new(py, number).unbind()).collect()
+    });
+    block[at].bind(py).clone()
 }
 
-impl Numbers {
-    pub fn list<'py>(&self, py: Python<'py>, ids: &[u32]) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, ids.iter().map(|&id| self.number(py, id)))
-    }
+pub fn list<'py>(py: Python<'py>, numbers: &[u32]) -> PyResult<Bound<'py, PyList>> {
+    PyList::new(py, numbers.iter().map(|&value| number(py, value as usize)))
+}
 
-    #[inline]
-    fn number<'py>(&self, py: Python<'py>, id: u32) -> Bound<'py, PyInt> {
-        let (block, at) = (id as usize / BLOCK, id as usize % BLOCK);
-        let Some(lock) = self.0.get(block) else { return PyInt::new(py, id) };
-        let block = lock.get_or_init(py, || {
-            let first = (block * BLOCK) as u32;
-            (first..first + BLOCK as u32).map(|id| PyInt::new(py, id).unbind()).collect()
-        });
-        block[at].bind(py).clone()
+/// Numbers, or None.
+pub fn optional_list<'py>(py: Python<'py>, numbers: &[Option<u32>]) -> PyResult<Bound<'py, PyList>> {
+    let object = |value: &Option<u32>| match value {
+        Some(value) => number(py, *value as usize).into_any(),
+        None => py.None().into_bound(py),
+    };
+    PyList::new(py, numbers.iter().map(object))
+}
+
+/// Tuples of two.
+pub fn pair_list<'py>(py: Python<'py>, pairs: &[(usize, usize)]) -> PyResult<Bound<'py, PyList>> {
+    let pair = |&(first, second): &(usize, usize)| PyTuple::new(py, [number(py, first), number(py, second)]);
+    // A tuple is only refused for lack of memory.
+    let pairs = pairs.iter().map(pair).collect::<PyResult<Vec<_>>>()?;
+    PyList::new(py, pairs)
+}
+
+/// Runs of equal numbers.
+pub fn run_list(
+    py: Python<'_>,
+    runs: impl Iterator<Item = (usize, u32)> + Clone,
+) -> PyResult<Bound<'_, PyList>> {
+    let mut values = Vec::with_capacity(runs.clone().map(|(length, _)| length).sum());
+    for (length, value) in runs {
+        values.extend(std::iter::repeat_n(number(py, value as usize), length));
     }
+    PyList::new(py, values)
 }

@@ -6,6 +6,8 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use super::AddedToken;
 use crate::error::{Result, TokenizerError};
 use crate::model::Model;
+use crate::normalized::NormalizedString;
+use crate::normalizer::Normalizer;
 use crate::unicode::{Class, is_word};
 
 /// A stretch of text: an added token, or text for the model.
@@ -20,6 +22,10 @@ pub struct Segment {
 pub struct AddedVocabulary {
     ids: HashMap<String, u32>,
     tokens: BTreeMap<u32, AddedToken>,
+    /// What normalization makes of the tokens that are matched in normalized text, where that is another text.
+    ///
+    /// As in the reference, this is also what such a token is called from then on.
+    forms: BTreeMap<u32, String>,
     /// Contents of the special tokens: what decoding may leave out, by text, as in the reference.
     special: HashSet<String>,
     /// Tokens matched in the original text.
@@ -35,7 +41,12 @@ impl AddedVocabulary {
     /// not known with these settings already.
     ///
     /// The first free id is the model's vocabulary size, or one past the largest added id beyond it.
-    pub fn add(&mut self, tokens: impl IntoIterator<Item = AddedToken>, model: &Model) -> Result<usize> {
+    pub fn add(
+        &mut self,
+        tokens: impl IntoIterator<Item = AddedToken>,
+        model: &Model,
+        normalizer: Option<&Normalizer>,
+    ) -> Result<usize> {
         let size = model.vocab_size() as u32;
         let largest = self.tokens.last_key_value().map(|(&id, _)| id);
         let mut next = largest.filter(|&id| id >= size || size == 0).map_or(size, |id| id + 1);
@@ -49,6 +60,9 @@ impl AddedVocabulary {
                 next += 1;
                 next - 1
             });
+            if let Some(form) = form(&token, normalizer)? {
+                self.forms.insert(id, form);
+            }
             if token.special {
                 self.special.insert(token.content.clone());
             }
@@ -60,18 +74,38 @@ impl AddedVocabulary {
         Ok(added)
     }
 
+    /// Normalize the tokens anew that are matched in normalized text.
+    pub fn normalize(&mut self, normalizer: Option<&Normalizer>) -> Result<()> {
+        let mut forms = BTreeMap::new();
+        for (&id, token) in &self.tokens {
+            forms.extend(form(token, normalizer)?.map(|form| (id, form)));
+        }
+        self.forms = forms;
+        self.rebuild()
+    }
+
     fn rebuild(&mut self) -> Result<()> {
-        self.raw = Matcher::new(self.tokens.iter().filter(|(_, token)| !token.normalized))?;
-        self.normalized = Matcher::new(self.tokens.iter().filter(|(_, token)| token.normalized))?;
+        (self.raw, self.normalized) = (self.matcher(false)?, self.matcher(true)?);
         Ok(())
+    }
+
+    /// Of the tokens that are matched in normalized text, or of the others.
+    fn matcher(&self, normalized: bool) -> Result<Option<Matcher>> {
+        let chosen = self.tokens.iter().filter(|(_, token)| token.normalized == normalized);
+        Matcher::new(chosen.map(|(&id, token)| {
+            let form = self.forms.get(&id).filter(|_| normalized);
+            (id, form.map_or(token.content.as_str(), String::as_str))
+        }))
     }
 
     pub fn token_to_id(&self, token: &str, model: &Model) -> Option<u32> {
         self.ids.get(token).copied().or_else(|| model.token_to_id(token))
     }
 
+    /// The text of an added token: its normalized form if it is matched in normalized text.
     pub fn id_to_token(&self, id: u32) -> Option<&str> {
-        self.tokens.get(&id).map(|token| token.content.as_str())
+        let token = self.tokens.get(&id)?;
+        Some(self.forms.get(&id).map_or(token.content.as_str(), String::as_str))
     }
 
     /// Whether a token of this text is special.
@@ -102,25 +136,29 @@ impl AddedVocabulary {
         self.raw.is_none() && self.normalized.is_none()
     }
 
-    /// Emit the segments of `text`, in order; they cover it (unless tokens that strip white space overlap).
-    pub fn segments(&self, text: &str, mut emit: impl FnMut(Segment)) {
-        let mut second = |segment: Segment| match (&self.normalized, segment.added) {
-            (Some(matcher), None) => {
-                let (piece, base) = (&text[segment.range.clone()], segment.range.start);
-                self.find(matcher, piece, |found| {
-                    emit(Segment { range: found.range.start + base..found.range.end + base, ..found });
-                });
-            }
-            _ => emit(segment),
-        };
-        match &self.raw {
-            Some(matcher) => self.find(matcher, text, second),
-            None if text.is_empty() => {}
-            None => second(Segment { range: 0..text.len(), added: None }),
-        }
+    /// Whether tokens are matched in normalized text, too.
+    pub fn has_normalized(&self) -> bool {
+        self.normalized.is_some()
     }
 
-    fn find(&self, matcher: &Matcher, text: &str, mut emit: impl FnMut(Segment)) {
+    /// Emit the segments of a text that is not normalized, in order; they cover it (unless tokens that strip white
+    /// space overlap).
+    pub fn segments(&self, text: &str, emit: impl FnMut(Segment)) {
+        self.find(self.raw.as_ref(), text, emit);
+    }
+
+    /// Emit the segments of a normalized text, or of a text if there is no normalizer.
+    pub fn normalized_segments(&self, text: &str, emit: impl FnMut(Segment)) {
+        self.find(self.normalized.as_ref(), text, emit);
+    }
+
+    fn find(&self, matcher: Option<&Matcher>, text: &str, mut emit: impl FnMut(Segment)) {
+        let Some(matcher) = matcher else {
+            if !text.is_empty() {
+                emit(Segment { range: 0..text.len(), added: None });
+            }
+            return;
+        };
         let mut done = 0;
         for found in matcher.automaton.find_iter(text) {
             let id = matcher.ids[found.pattern().as_usize()];
@@ -151,6 +189,14 @@ impl AddedVocabulary {
     }
 }
 
+/// What normalization makes of a token that is matched in normalized text, if that is another text.
+fn form(token: &AddedToken, normalizer: Option<&Normalizer>) -> Result<Option<String>> {
+    let Some(normalizer) = normalizer.filter(|_| token.normalized) else { return Ok(None) };
+    let mut text = NormalizedString::new(&token.content);
+    normalizer.normalize(&mut text)?;
+    Ok((text.get() != token.content).then(|| text.get().to_owned()))
+}
+
 fn touches_word(text: &str, start: usize, end: usize) -> bool {
     text[..start].chars().next_back().is_some_and(is_word) || text[end..].chars().next().is_some_and(is_word)
 }
@@ -163,9 +209,9 @@ struct Matcher {
 }
 
 impl Matcher {
-    fn new<'a>(tokens: impl Iterator<Item = (&'a u32, &'a AddedToken)>) -> Result<Option<Self>> {
-        let (ids, contents): (Vec<u32>, Vec<&str>) =
-            tokens.map(|(&id, token)| (id, token.content.as_str())).unzip();
+    fn new<'a>(tokens: impl Iterator<Item = (u32, &'a str)>) -> Result<Option<Self>> {
+        // A form that normalization leaves nothing of would match everywhere.
+        let (ids, contents): (Vec<u32>, Vec<&str>) = tokens.filter(|(_, text)| !text.is_empty()).unzip();
         if ids.is_empty() {
             return Ok(None);
         }
@@ -187,13 +233,18 @@ mod tests {
     fn vocabulary(tokens: Vec<AddedToken>) -> AddedVocabulary {
         let bpe = Bpe::new([("a", 0), ("b", 1)].into_iter(), [].into_iter(), BpeOptions::default()).unwrap();
         let mut vocabulary = AddedVocabulary::default();
-        vocabulary.add(tokens, &Model::Bpe(Arc::new(bpe))).unwrap();
+        vocabulary.add(tokens, &Model::Bpe(Arc::new(bpe)), None).unwrap();
         vocabulary
     }
 
     fn split<'a>(vocabulary: &AddedVocabulary, text: &'a str) -> Vec<(&'a str, Option<u32>)> {
         let mut found = Vec::new();
-        vocabulary.segments(text, |segment| found.push((&text[segment.range], segment.added)));
+        vocabulary.segments(text, |Segment { range, added }| match added {
+            Some(id) => found.push((&text[range], Some(id))),
+            None => vocabulary.normalized_segments(&text[range.clone()], |inner| {
+                found.push((&text[range.clone()][inner.range], inner.added));
+            }),
+        });
         found
     }
 

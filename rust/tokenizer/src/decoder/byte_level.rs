@@ -2,12 +2,20 @@
 
 use crate::byte_level::byte_of;
 
-pub(super) fn decode<'a>(tokens: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn decode(tokens: &[String]) -> String {
     let mut bytes = Vec::new();
     for token in tokens {
         push_bytes(token, &mut bytes);
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    lossy(bytes)
+}
+
+/// `bytes` as text, with U+FFFD for what is not UTF-8.
+pub(crate) fn lossy(bytes: Vec<u8>) -> String {
+    match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    }
 }
 
 /// The bytes that `token` stands for; one with a character outside the map stands for itself.

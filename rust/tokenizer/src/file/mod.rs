@@ -114,7 +114,7 @@ struct Written<'a> {
     normalizer: Option<normalizer::NormalizerWrite>,
     pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite>,
     post_processor: Option<processor::ProcessorWrite<'a>>,
-    decoder: Option<decoder::DecoderWrite>,
+    decoder: Option<decoder::DecoderWrite<'a>>,
     model: model::ModelWrite<'a>,
 }
 
@@ -128,7 +128,7 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
         normalizer: tokenizer.normalizer().map(normalizer::write),
         pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write),
         post_processor: tokenizer.post_processor().map(processor::write),
-        decoder: tokenizer.decoder().map(decoder::write),
+        decoder: tokenizer.decoder().map(decoder::write).transpose()?,
         model: model::write(tokenizer.model()),
     };
     let text = if pretty { serde_json::to_string_pretty(&written) } else { serde_json::to_string(&written) };
@@ -210,7 +210,7 @@ pub mod part {
     }
 
     pub fn decoder_to_json(part: &Decoder) -> Result<String> {
-        text(&decoder::write(part))
+        text(&decoder::write(part)?)
     }
 }
 

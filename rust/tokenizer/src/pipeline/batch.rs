@@ -4,6 +4,7 @@ use ferrolm_base::Cancel;
 use rayon::prelude::*;
 
 use super::cut::cut;
+use crate::added::Segment;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::Slot;
 use crate::tokenizer::Tokenizer;
@@ -83,16 +84,23 @@ impl Tokenizer {
 
     /// The added tokens of a large text, and what is between them cut into stretches.
     fn push_units<'a>(&self, text: &'a str, units: &mut Vec<Unit<'a>>) {
-        self.added_vocabulary().segments(text, |segment| {
-            if let Some(id) = segment.added {
+        let added = self.added_vocabulary();
+        added.segments(text, |Segment { range, added: id }| {
+            if let Some(id) = id {
                 units.push(Unit::Id(id));
                 return;
             }
-            let segment = &text[segment.range];
-            let mut space = self.adds_space(segment);
-            for stretch in cut(segment, TASK_BYTES) {
-                units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
-            }
+            let raw = &text[range];
+            added.normalized_segments(raw, |Segment { range, added: id }| {
+                if let Some(id) = id {
+                    units.push(Unit::Id(id));
+                    return;
+                }
+                let mut space = self.adds_space(&raw[range.clone()]);
+                for stretch in cut(&raw[range], TASK_BYTES) {
+                    units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
+                }
+            });
         });
     }
 

@@ -1,80 +1,63 @@
 //! Ids to text.
 
+use std::sync::Arc;
+
 use ferrolm_base::Cancel;
 use rayon::prelude::*;
 
-use crate::decoder::{Decoder, push_bytes};
+use crate::decoder::{DecodeCache, Decoder, lossy, push_bytes};
 use crate::error::Result;
 use crate::tokenizer::Tokenizer;
 
-/// The bytes of every token by id, ready to be joined.
-#[derive(Debug)]
-pub(crate) struct DecodeTable {
-    bytes: Vec<u8>,
-    /// Where the bytes of an id start; they end where those of the next id start.
-    starts: Vec<u32>,
-    flags: Vec<u8>,
-}
-
-const KNOWN: u8 = 1;
-const SPECIAL: u8 = 2;
-
-impl DecodeTable {
-    pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        let added =
-            tokenizer.added_vocabulary().tokens().last_key_value().map_or(0, |(&id, _)| id as usize + 1);
-        let bound = tokenizer.model().id_bound().max(added);
-        let mut table =
-            Self { bytes: Vec::new(), starts: Vec::with_capacity(bound + 1), flags: vec![0; bound] };
-        for id in 0..bound {
-            table.starts.push(table.bytes.len() as u32);
-            let Some(token) = tokenizer.id_to_token(id as u32) else { continue };
-            match tokenizer.decoder() {
-                Some(Decoder::ByteLevel) => push_bytes(token, &mut table.bytes),
-                None => table.bytes.extend_from_slice(token.as_bytes()),
-            }
-            let special = tokenizer.added_vocabulary().is_special(token);
-            table.flags[id] = KNOWN | if special { SPECIAL } else { 0 };
-        }
-        table.starts.push(table.bytes.len() as u32);
-        table
-    }
-
-    /// The bytes of `id`, unless it is unknown or left out.
-    #[inline]
-    fn get(&self, id: u32, skip: u8) -> Option<&[u8]> {
-        let flags = *self.flags.get(id as usize)?;
-        if flags & KNOWN == 0 || flags & skip != 0 {
-            return None;
-        }
-        self.bytes.get(self.starts[id as usize] as usize..self.starts[id as usize + 1] as usize)
-    }
-}
+/// Ids that make a task of their own.
+const TASK_IDS: usize = 1 << 13;
 
 impl Tokenizer {
     /// The text of `ids`; unknown ids are skipped, bytes that are not UTF-8 become U+FFFD.
-    pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> String {
-        let bytes = self.decode_bytes(ids, skip_special_tokens);
-        match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    ///
+    /// # Errors
+    /// Those of [`Decoder::decode_chain`].
+    pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
+        let cache = self.decode_cache();
+        match cache.joined(self, ids, skip_special_tokens)? {
+            Some(bytes) => cache.finish(lossy(bytes)),
+            None => self.decode_by_chain(ids, skip_special_tokens),
         }
     }
 
-    /// The bytes that `ids` stand for, which need not be whole characters.
-    pub fn decode_bytes(&self, ids: &[u32], skip_special_tokens: bool) -> Vec<u8> {
-        let table = self.plan().decode.get_or_init(|| DecodeTable::new(self));
-        let skip = if skip_special_tokens { SPECIAL } else { 0 };
-        let mut bytes = Vec::with_capacity(ids.len() * 5);
-        let mut tokens = ids.iter().filter_map(|&id| table.get(id, skip));
-        // Without a decoder tokens are words.
-        let separator: &[u8] = if self.decoder().is_some() { b"" } else { b" " };
-        bytes.extend_from_slice(tokens.next().unwrap_or_default());
-        for token in tokens {
-            bytes.extend_from_slice(separator);
-            bytes.extend_from_slice(token);
+    /// [`decode`](Self::decode) as it is defined, token by token.
+    pub(crate) fn decode_by_chain(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
+        let tokens = self.decoded_tokens(ids, skip_special_tokens);
+        match self.decoder() {
+            Some(decoder) => decoder.decode(tokens),
+            None => Ok(tokens.join(" ")),
         }
-        bytes
+    }
+
+    fn decoded_tokens(&self, ids: &[u32], skip_special_tokens: bool) -> Vec<String> {
+        let token = |&id: &u32| self.decoded_token(id, skip_special_tokens).map(str::to_owned);
+        ids.iter().filter_map(token).collect()
+    }
+
+    /// The token that the decoder gets for `id`; none if it is unknown or left out.
+    pub(crate) fn decoded_token(&self, id: u32, skip_special_tokens: bool) -> Option<&str> {
+        let shown = |token: &&str| !skip_special_tokens || !self.added_vocabulary().is_special(token);
+        self.id_to_token(id).filter(shown)
+    }
+
+    /// The bytes that `ids` stand for, which need not be whole characters if the decoder is byte-level.
+    pub fn decode_bytes(&self, ids: &[u32], skip_special_tokens: bool) -> Result<Vec<u8>> {
+        let Some(Decoder::ByteLevel(_)) = self.decoder() else {
+            return Ok(self.decode(ids, skip_special_tokens)?.into_bytes());
+        };
+        if let Some(bytes) = self.decode_cache().joined(self, ids, skip_special_tokens)? {
+            return Ok(bytes);
+        }
+        let mut bytes = Vec::new();
+        for token in self.decoded_tokens(ids, skip_special_tokens) {
+            push_bytes(&token, &mut bytes);
+        }
+        Ok(bytes)
     }
 
     /// [`decode`](Self::decode) of each, in parallel; runs on the current pool.
@@ -86,8 +69,23 @@ impl Tokenizer {
     ) -> Result<Vec<String>> {
         let one = |ids: &&[u32]| {
             cancel.check()?;
-            Ok(self.decode(ids, skip_special_tokens))
+            self.decode(ids, skip_special_tokens)
         };
-        batch.par_iter().with_min_len(16).map(one).collect()
+        let count: usize = batch.iter().map(|ids| ids.len()).sum();
+        if count < 2 * TASK_IDS || rayon::current_num_threads() == 1 {
+            return batch.iter().map(one).collect();
+        }
+        let rows = batch.len() * TASK_IDS / count;
+        batch.par_iter().with_min_len(rows.max(1)).map(one).collect()
+    }
+
+    pub(crate) fn decode_cache(&self) -> &Arc<DecodeCache> {
+        &self.plan().decode
+    }
+
+    /// One past the largest id.
+    pub(crate) fn id_bound(&self) -> usize {
+        let added = self.added_vocabulary().tokens().last_key_value().map_or(0, |(&id, _)| id as usize + 1);
+        self.model().id_bound().max(added)
     }
 }

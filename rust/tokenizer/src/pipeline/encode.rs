@@ -19,33 +19,35 @@ pub enum Input<'a> {
 }
 
 impl Tokenizer {
-    pub(super) fn segments(&self, text: &str) -> Vec<Segment> {
-        let mut segments = Vec::new();
-        self.added_vocabulary().segments(text, |segment| segments.push(segment));
-        segments
-    }
-
     /// Append the ids of `text`, without what post-processing adds.
     pub fn push_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         let mut result = Ok(());
         self.added_vocabulary().segments(text, |segment| match segment.added {
             Some(id) => ids.push(id),
-            None if result.is_ok() => result = self.push_segment_ids(text, segment.range, ids),
+            None if result.is_ok() => {
+                let at_start = segment.range.start == 0;
+                result = self.push_raw_ids(&text[segment.range], at_start, ids);
+            }
             None => {}
         });
         result
     }
 
-    /// Append the ids of `text[range]`, a stretch without added tokens.
-    pub(super) fn push_segment_ids(&self, text: &str, range: Range<usize>, ids: &mut Vec<u32>) -> Result<()> {
-        if self.plan().engine.is_some() {
-            let stretch = &text[range];
-            return self.push_stretch_ids(stretch, self.adds_space(stretch), ids);
+    /// Append the ids of a stretch in which only tokens of normalized text can be found yet.
+    fn push_raw_ids(&self, stretch: &str, at_start: bool, ids: &mut Vec<u32>) -> Result<()> {
+        if self.plan().engine.is_none() {
+            return self.push_general_ids(stretch, at_start, ids);
         }
-        for piece in self.pieces(text, range) {
-            ids.extend(self.spans(&piece)?.iter().map(|span| span.id));
-        }
-        Ok(())
+        let mut result = Ok(());
+        self.added_vocabulary().normalized_segments(stretch, |Segment { range, added }| match added {
+            Some(id) => ids.push(id),
+            None if result.is_ok() => {
+                let part = &stretch[range];
+                result = self.push_stretch_ids(part, self.adds_space(part), ids);
+            }
+            None => {}
+        });
+        result
     }
 
     /// Append the ids of a stretch without added tokens, by the byte-level engine.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::added::Segment;
 use crate::byte_level::BYTE_TO_CHAR;
 use crate::error::Result;
 use crate::pre_tokenizer::{ByteLevel, PreTokenizer};
@@ -47,6 +48,41 @@ impl Piece {
 }
 
 impl Tokenizer {
+    /// Append the ids of a stretch in which only tokens of normalized text can be found yet.
+    pub(super) fn push_general_ids(&self, stretch: &str, _at_start: bool, ids: &mut Vec<u32>) -> Result<()> {
+        for Segment { range, added } in self.normalized_segments(stretch) {
+            if let Some(id) = added {
+                ids.push(id);
+                continue;
+            }
+            for piece in self.pieces(stretch, range) {
+                ids.extend(self.spans(&piece)?.iter().map(|span| span.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn normalized_segments(&self, text: &str) -> Vec<Segment> {
+        let mut segments = Vec::new();
+        self.added_vocabulary().normalized_segments(text, |segment| segments.push(segment));
+        segments
+    }
+
+    /// The added tokens of a text and what is between them.
+    pub(super) fn segments(&self, text: &str) -> Vec<Segment> {
+        let mut segments = Vec::new();
+        self.added_vocabulary().segments(text, |Segment { range, added }| match added {
+            Some(_) => segments.push(Segment { range, added }),
+            None => {
+                segments.extend(self.normalized_segments(&text[range.clone()]).into_iter().map(|inner| {
+                    let moved = inner.range.start + range.start..inner.range.end + range.start;
+                    Segment { range: moved, added: inner.added }
+                }))
+            }
+        });
+        segments
+    }
+
     /// The pieces of `text[range]`, a stretch without added tokens.
     pub(super) fn pieces(&self, text: &str, range: Range<usize>) -> Vec<Piece> {
         Piece::whole(text, range).split(self.pre_tokenizer())

@@ -48,23 +48,48 @@ struct Source {
     pad_to: usize,
 }
 
+/// Tokens in a row that have the same masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    pub length: usize,
+    pub type_id: u32,
+    /// Counts in the mask of special tokens: special and padding tokens do.
+    pub special: bool,
+    /// Not attended to.
+    pub padding: bool,
+}
+
+/// Ids, and how they are laid out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Processed {
+    ids: Vec<u32>,
+    runs: Vec<Run>,
+}
+
 /// An encoding, perhaps not computed in full yet.
 #[derive(Debug, Clone)]
 pub struct LazyEncoding {
     ids: Vec<u32>,
+    /// What the masks are made of, as long as `full` is not there.
+    runs: Vec<Run>,
     source: Option<Source>,
     full: OnceLock<Encoding>,
 }
 
 impl From<Encoding> for LazyEncoding {
     fn from(encoding: Encoding) -> Self {
-        Self { ids: encoding.ids.clone(), source: None, full: OnceLock::from(encoding) }
+        Self { ids: encoding.ids.clone(), runs: Vec::new(), source: None, full: OnceLock::from(encoding) }
     }
 }
 
 impl LazyEncoding {
     pub fn ids(&self) -> &[u32] {
         &self.ids
+    }
+
+    /// The runs of tokens with equal masks, unless everything is computed already.
+    pub fn runs(&self) -> Option<&[Run]> {
+        self.full.get().is_none().then_some(&self.runs)
     }
 
     /// Everything, computed at the first call.
@@ -133,9 +158,15 @@ impl Tokenizer {
         add_special_tokens: bool,
         offsets: bool,
     ) -> Result<LazyEncoding> {
-        let Some(ids) = self.processed_ids(first, second, add_special_tokens)? else {
+        let Some(Processed { ids, mut runs }) = self.processed_ids(first, second, add_special_tokens)? else {
             return Ok(self.encode_unpadded(first, second, add_special_tokens, offsets)?.into());
         };
+        if !offsets && self.post_processor().is_none() {
+            // Without offsets the reference does not know the type of the sequence.
+            for run in &mut runs {
+                run.type_id = 0;
+            }
+        }
         let source = Source {
             tokenizer: self.clone(),
             first: first.into(),
@@ -144,7 +175,7 @@ impl Tokenizer {
             offsets,
             pad_to: 0,
         };
-        Ok(LazyEncoding { ids, source: Some(source), full: OnceLock::new() })
+        Ok(LazyEncoding { ids, runs, source: Some(source), full: OnceLock::new() })
     }
 
     fn pad_lazy(&self, encodings: &mut [LazyEncoding]) -> Result<()> {
@@ -155,12 +186,19 @@ impl Tokenizer {
             if let Some(full) = encoding.full.get_mut() {
                 full.pad(target, padding)?;
             }
-            let missing = target.saturating_sub(encoding.ids.len());
-            let at = if padding.direction == Direction::Left { 0 } else { encoding.ids.len() };
-            encoding.ids.splice(at..at, std::iter::repeat_n(padding.pad_id, missing));
+            // What truncation cut off is padded too, whether or not this is.
             if let Some(source) = &mut encoding.source {
                 source.pad_to = target;
             }
+            let missing = target.saturating_sub(encoding.ids.len());
+            if missing == 0 {
+                continue;
+            }
+            let run = Run { length: missing, type_id: padding.pad_type_id, special: true, padding: true };
+            let left = padding.direction == Direction::Left;
+            let (at, run_at) = if left { (0, 0) } else { (encoding.ids.len(), encoding.runs.len()) };
+            encoding.ids.splice(at..at, std::iter::repeat_n(padding.pad_id, missing));
+            encoding.runs.insert(run_at, run);
         }
         Ok(())
     }
@@ -171,7 +209,7 @@ impl Tokenizer {
         first: &Input<'_>,
         second: Option<&Input<'_>>,
         add_special_tokens: bool,
-    ) -> Result<Option<Vec<u32>>> {
+    ) -> Result<Option<Processed>> {
         let Some(layout) = self.layout(second.is_some(), add_special_tokens) else { return Ok(None) };
         let mut sequences = [Vec::new(), Vec::new()];
         for (ids, input) in sequences.iter_mut().zip(std::iter::once(first).chain(second)) {
@@ -188,10 +226,18 @@ impl Tokenizer {
                 keep(other, kept, truncation.stride, truncation.direction)?;
             }
         }
+        let run = |slot: &Slot| {
+            let (length, type_id, special) = match slot {
+                Slot::Sequence(sequence, type_id) => (sequences[*sequence].len(), *type_id, false),
+                Slot::Special(_, type_id) => (1, *type_id, true),
+            };
+            Run { length, type_id, special, padding: false }
+        };
+        let runs = layout.iter().map(run).collect();
         // As a rule nothing is added, and the one sequence is the answer.
         if let [Slot::Sequence(0, _)] = layout[..] {
             let [first, _] = sequences;
-            return Ok(Some(first));
+            return Ok(Some(Processed { ids: first, runs }));
         }
         let mut ids = Vec::with_capacity(sequences.iter().map(Vec::len).sum::<usize>() + layout.len());
         for slot in layout {
@@ -200,7 +246,7 @@ impl Tokenizer {
                 Slot::Special(id, _) => ids.push(id),
             }
         }
-        Ok(Some(ids))
+        Ok(Some(Processed { ids, runs }))
     }
 }
 

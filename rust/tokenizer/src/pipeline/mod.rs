@@ -4,22 +4,23 @@ mod batch;
 mod cut;
 mod decode;
 mod detail;
+pub mod documents;
 mod encode;
 mod general;
 mod lazy;
 mod training;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use batch::Ragged;
 pub use encode::Input;
-pub use lazy::{LazyEncoding, OwnedInput};
+pub use lazy::{LazyEncoding, OwnedInput, Run};
 
+use crate::decoder::DecodeCache;
 use crate::fast::ByteEngine;
 use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
 use crate::tokenizer::Tokenizer;
-use decode::DecodeTable;
 pub(crate) use general::Piece;
 
 /// What is worked out once from the parts of a tokenizer.
@@ -27,7 +28,7 @@ pub(crate) use general::Piece;
 pub(crate) struct Plan {
     /// Set when the parts are those of byte-level BPE; otherwise the general path runs.
     engine: Option<Arc<ByteEngine>>,
-    decode: Arc<OnceLock<DecodeTable>>,
+    decode: Arc<DecodeCache>,
 }
 
 impl Plan {
@@ -45,6 +46,7 @@ impl Plan {
             }
             _ => None,
         };
-        Self { engine: engine.map(Arc::new), decode: Arc::default() }
+        let decode = Arc::new(DecodeCache::new(tokenizer.decoder()));
+        Self { engine: engine.map(Arc::new), decode }
     }
 }

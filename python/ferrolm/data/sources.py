@@ -1,0 +1,178 @@
+"""Batches of documents from files: text, JSON lines and Parquet, plain, gzip or zstd, from a position on."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import mmap
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ferrolm._extras import require
+from ferrolm.errors import (
+    FileAccessError,
+    InvalidArgumentError,
+    InvalidEncodingError,
+    InvalidFileError,
+    MissingFileError,
+)
+
+__all__ = ["Batch", "read_batches"]
+
+# Bytes or characters of a batch: enough to keep all threads busy, little memory.
+BATCH_SIZE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents, as `Tokenizer.encode_ids_batch` takes them.
+
+    ``position``: where the next batch starts; pass it to `read_batches`. ``done``: bytes of the file read so far.
+    """
+
+    texts: Any
+    separator: str | None
+    text_bytes: int
+    position: int
+    done: int
+
+
+def read_batches(
+    path: Path, *, field: str = "text", separator: str | None = None, start: int = 0
+) -> Iterator[Batch]:
+    """The documents of a file, from the position ``start`` of an earlier batch on.
+
+    ``.parquet``: the column ``field``. ``.jsonl``: the string under ``field`` of each line. Any other file is UTF-8
+    text, one document, or several that ``separator`` ends. Text and JSON may end in ``.gz`` or ``.zst``.
+
+    Raises `MissingFileError` or `FileAccessError` for files that cannot be read, `InvalidEncodingError` for text
+    that is not UTF-8, `InvalidFileError` for content that is not as described, `MissingExtraError` for Parquet and
+    zstd without the extra ``data``.
+    """
+    stem, suffix = (path.stem, path.suffix) if path.suffix in (".gz", ".zst") else (path.name, "")
+    with _errors(path):
+        if path.suffix == ".parquet":
+            yield from _parquet(path, field, start)
+        elif stem.endswith(".jsonl"):
+            with _open(path) as (raw, lines):
+                yield from _json_lines(path, raw, lines, field, start)
+        elif separator is not None and not suffix:
+            yield from _separated(path, separator, start)
+        elif start == 0:
+            with _open(path) as (raw, text):
+                content = text.read()
+            yield Batch(
+                content if separator is not None else [content.decode()],
+                separator,
+                len(content),
+                1,
+                path.stat().st_size,
+            )
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MissingFileError(f"cannot read {path}: it does not exist") from error
+    except UnicodeDecodeError as error:
+        message = f"{path}: not UTF-8 at byte {error.start} of what was being read: {error.reason}"
+        raise InvalidEncodingError(message) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InvalidFileError(f"{path}: not a complete gzip file: {error}") from error
+    except OSError as error:
+        raise FileAccessError(f"cannot read {path}: {error}") from error
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[IO[bytes], Any]]:
+    """The file itself, whose position tells progress, and its content."""
+    with path.open("rb") as raw:
+        if path.suffix == ".gz":
+            with gzip.open(raw, "rb") as content:
+                yield raw, content
+        elif path.suffix == ".zst":
+            zstandard = require("zstandard", "data", "reading zstd")
+            try:
+                with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
+                    yield raw, io.BufferedReader(stream)
+            except zstandard.ZstdError as error:
+                raise InvalidFileError(f"{path}: not a complete zstd file: {error}") from error
+        else:
+            yield raw, raw
+
+
+def _json_lines(
+    path: Path, raw: IO[bytes], lines: Iterable[bytes], field: str, start: int
+) -> Iterator[Batch]:
+    texts: list[str] = []
+    size, number = 0, 0
+    for number, line in enumerate(lines, 1):
+        if number <= start or not line.strip():
+            continue
+        text = json_text(path, number, line, field)
+        texts.append(text)
+        size += len(line)
+        if size >= BATCH_SIZE:
+            yield Batch(texts, None, _utf8_bytes(texts), number, raw.tell())
+            texts, size = [], 0
+    if texts:
+        yield Batch(texts, None, _utf8_bytes(texts), number, raw.tell())
+
+
+def json_text(path: Path, number: int, line: bytes, field: str) -> str:
+    """The string under ``field`` of a line of JSON."""
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidFileError(f"{path}, line {number}: not JSON: {error}") from error
+    text = record.get(field) if isinstance(record, dict) else None
+    if not isinstance(text, str):
+        raise InvalidFileError(f"{path}, line {number}: expected an object with a string under {field!r}")
+    return text
+
+
+def _utf8_bytes(texts: list[str]) -> int:
+    # Lone surrogates are refused by the tokenizer, which names the text.
+    return sum(len(text) if text.isascii() else len(text.encode(errors="replace")) for text in texts)
+
+
+def _parquet(path: Path, field: str, start: int) -> Iterator[Batch]:
+    parquet = require("pyarrow.parquet", "data", "reading Parquet")
+    arrow = require("pyarrow", "data", "reading Parquet")
+    size = path.stat().st_size
+    try:
+        file = parquet.ParquetFile(path)
+        if field not in file.schema_arrow.names:
+            found = ", ".join(file.schema_arrow.names)
+            raise InvalidFileError(f"{path}: no column {field!r}, found {found}")
+        row, rows = 0, max(file.metadata.num_rows, 1)
+        for batch in file.iter_batches(batch_size=4096, columns=[field]):
+            row += len(batch)
+            if row <= start:
+                continue
+            column = batch.column(0)[max(0, start - (row - len(batch))) :]
+            yield Batch(column, None, int(column.nbytes), row, size * row // rows)
+    except arrow.ArrowException as error:
+        raise InvalidFileError(f"{path}: not a readable Parquet file: {error}") from error
+
+
+def _separated(path: Path, separator: str, start: int) -> Iterator[Batch]:
+    if not separator:
+        raise InvalidArgumentError("separator: is empty, expected one character or more")
+    mark = separator.encode()
+    size = path.stat().st_size
+    if size == 0:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        while start < size:
+            end = mapped.find(mark, min(start + BATCH_SIZE, size))
+            end = size if end < 0 else end + len(mark)
+            yield Batch(mapped[start:end], separator, end - start, end, end)
+            start = end
