@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ferrolm import _rust
-from ferrolm.tokenizers import _training, decoders, models, pre_tokenizers, processors, trainers
-from ferrolm.tokenizers._part import literal
+from ferrolm.tokenizers import _training, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers._interface import Interface
 from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
-from ferrolm.tokenizers.batch import BatchEncoding, Batching
+from ferrolm.tokenizers.batch import BatchEncoding
 from ferrolm.tokenizers.loading import find_files
 from ferrolm.tokenizers.ragged import RaggedIds
 
@@ -27,7 +26,7 @@ __all__ = ["Tokenizer"]
 _Path = str | os.PathLike[str]
 
 
-class Tokenizer(Batching):
+class Tokenizer(Interface):
     """A pipeline from text to ids and back, with the methods of `tokenizers.Tokenizer`, and arrays besides.
 
     Made by `from_file`, `from_pretrained`, `from_str`, or from a model and further parts:
@@ -117,6 +116,10 @@ class Tokenizer(Batching):
         state = (self.to_json(False), self.encode_special_tokens, self._pad_token)
         return _rebuild, (type(self), *state)
 
+    def __getstate__(self) -> bytes:
+        """The state as JSON, in the form of the `tokenizers` package."""
+        return self.to_json(False).encode()
+
     def __copy__(self) -> Self:
         copy = self._empty()
         copy.copy_from(self)
@@ -125,14 +128,6 @@ class Tokenizer(Batching):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self.__copy__()
-
-    def __repr__(self) -> str:
-        parts = ("truncation", "padding", "pre_tokenizer", "post_processor", "decoder", "model")
-        described = ", ".join(f"{name}={getattr(self, name)!r}" for name in parts)
-        added = literal([dict(id=index, **token.__getstate__()) for index, token in self._added().items()])
-        return f'Tokenizer(version="1.0", added_tokens={added}, {described})'
-
-    __str__ = __repr__
 
     # Parts
 
@@ -148,47 +143,40 @@ class Tokenizer(Batching):
         self.set_model(model)
 
     @property
-    def normalizer(self) -> None:
-        """Always None: no normalizer is supported yet."""
-        return None
+    def normalizer(self) -> normalizers.Normalizer | None:
+        """The normalizer; settings that are changed on it change this tokenizer."""
+        return cast("normalizers.Normalizer | None", self._wrapped("normalizer", normalizers.wrap))
+
+    @normalizer.setter
+    def normalizer(self, part: normalizers.Normalizer | None) -> None:
+        self._set_part("normalizer", part)
 
     @property
     def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer | None:
         """The pre-tokenizer; settings that are changed on it change this tokenizer."""
-        part = self.get_pre_tokenizer()
-        if part is None:
-            return None
-        wrapped = pre_tokenizers.wrap(part)
-        wrapped._attached = self.set_pre_tokenizer
-        return wrapped
+        return cast("pre_tokenizers.PreTokenizer | None", self._wrapped("pre_tokenizer", pre_tokenizers.wrap))
 
     @pre_tokenizer.setter
     def pre_tokenizer(self, part: pre_tokenizers.PreTokenizer | None) -> None:
-        self.set_pre_tokenizer(part)
+        self._set_part("pre_tokenizer", part)
 
     @property
     def post_processor(self) -> processors.PostProcessor | None:
         """The post-processor; settings that are changed on it change this tokenizer."""
-        part = self.get_post_processor()
-        if part is None:
-            return None
-        wrapped = processors.wrap(part)
-        wrapped._attached = self.set_post_processor
-        return wrapped
+        return cast("processors.PostProcessor | None", self._wrapped("post_processor", processors.wrap))
 
     @post_processor.setter
     def post_processor(self, part: processors.PostProcessor | None) -> None:
-        self.set_post_processor(part)
+        self._set_part("post_processor", part)
 
     @property
     def decoder(self) -> decoders.Decoder | None:
-        """The decoder."""
-        part = self.get_decoder()
-        return None if part is None else decoders.wrap(part)
+        """The decoder; settings that are changed on it change this tokenizer."""
+        return cast("decoders.Decoder | None", self._wrapped("decoder", decoders.wrap))
 
     @decoder.setter
     def decoder(self, part: decoders.Decoder | None) -> None:
-        self.set_decoder(part)
+        self._set_part("decoder", part)
 
     # Vocabulary
 
@@ -261,18 +249,6 @@ class Tokenizer(Batching):
         return settings and dict(zip(names, settings, strict=True))
 
     # Encoding and decoding
-
-    def encode_batch(
-        self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True
-    ) -> list[_rust.Encoding]:
-        """Encode texts, or pairs of texts as tuples of two; padded to the longest if padding is on."""
-        return self.encode_many(input, is_pretokenized, add_special_tokens, True)
-
-    def encode_batch_fast(
-        self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True
-    ) -> list[_rust.Encoding]:
-        """`encode_batch` without tokens, offsets and words."""
-        return self.encode_many(input, is_pretokenized, add_special_tokens, False)
 
     def encode_ids_batch(
         self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None

@@ -59,8 +59,11 @@ class Trainer:
     def _learn(self, counter: WordCounter, model: TokenizerModel) -> TokenizerModel:
         """A model like ``model`` with the vocabulary that is learnt from the counted words."""
         self._word_count = len(counter)
-        tokens = [token.content for token in self.special_tokens]
-        return counter.train(model, self._settings() | {"special_tokens": tokens})
+        return counter.train(model, self._options())
+
+    def _options(self) -> dict[str, Any]:
+        """What the extension takes."""
+        return self._settings() | {"special_tokens": [token.content for token in self.special_tokens]}
 
     def get_word_count(self) -> int:
         """Number of different words that the last training counted."""
@@ -230,6 +233,9 @@ class WordPieceTrainer(_PairTrainer):
             continuing_subword_prefix=continuing_subword_prefix,
             end_of_word_suffix=end_of_word_suffix,
         )
+
+    def _options(self) -> dict[str, Any]:
+        return super()._options() | {"max_token_length": None}
 
     def _nested(self) -> dict[str, Any]:
         # It is made of a BPE trainer there.

@@ -8,9 +8,12 @@ mod encoding;
 mod ids;
 mod model;
 mod names;
+mod normalized;
 mod normalizer;
 mod numbers;
+mod pattern;
 mod post_processor;
+mod pre_tokenized;
 mod pre_tokenizer;
 mod text;
 
@@ -21,7 +24,11 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<class::Tokenizer>()?;
     module.add_class::<encoding::Encoding>()?;
     module.add_class::<model::Model>()?;
+    module.add_class::<normalized::NormalizedString>()?;
     module.add_class::<normalizer::Normalizer>()?;
+    module.add_class::<pattern::Regex>()?;
+    module.add_class::<pre_tokenized::PreTokenizedString>()?;
+    module.add_class::<pre_tokenized::Token>()?;
     module.add_class::<pre_tokenizer::PreTokenizer>()?;
     module.add_class::<post_processor::PostProcessor>()?;
     module.add_class::<decoder::Decoder>()?;

@@ -8,13 +8,15 @@ use super::cache::{Cache, INLINE, MAX_ID_BOUND, SHORT, Seed, hash_of, key_at};
 use super::caches::Caches;
 use super::merge::ByteMerges;
 use super::reach::Reached;
-use super::scan::{BATCH, Scanner};
+use super::scan::{BATCH, ByWords, DeepSeek, Gpt2, Pattern, Scanner};
 use crate::byte_level::{BYTE_TO_CHAR, spell};
 use crate::model::Bpe;
+use crate::split::Family;
 
 /// Byte-level BPE whose vocabulary has all 256 bytes, so that no text is unknown.
 pub(crate) struct ByteEngine {
     bpe: Arc<Bpe>,
+    family: Family,
     /// The token of each byte.
     bytes: [u32; 256],
     words: OnceLock<Words>,
@@ -78,7 +80,7 @@ pub(super) struct Memory {
 
 impl ByteEngine {
     /// None if the vocabulary or the options need the general path.
-    pub(crate) fn new(bpe: &Arc<Bpe>) -> Option<Self> {
+    pub(crate) fn new(bpe: &Arc<Bpe>, family: Family) -> Option<Self> {
         let options = bpe.options();
         let plain = |affix: &Option<String>| affix.as_deref().unwrap_or("").is_empty();
         if !plain(&options.continuing_subword_prefix)
@@ -94,7 +96,7 @@ impl ByteEngine {
         for (id, character) in bytes.iter_mut().zip(BYTE_TO_CHAR) {
             *id = bpe.vocabulary().id(character.encode_utf8(&mut buffer))?;
         }
-        Some(Self { bpe: bpe.clone(), bytes, words: OnceLock::new(), caches: Caches::new() })
+        Some(Self { bpe: bpe.clone(), family, bytes, words: OnceLock::new(), caches: Caches::new() })
     }
 
     pub(crate) fn prepare(&self) {
@@ -128,7 +130,13 @@ impl ByteEngine {
             },
         };
         self.caches.with(memory, |Memory { cache, scratch }| {
-            Worker { engine: self, words, cache, scratch }.encode(text, ids);
+            let mut worker = Worker { engine: self, words, cache, scratch };
+            match self.family.words() {
+                Some(words) if words.cased => worker.encode(text, ByWords::<true>(words), ids),
+                Some(words) => worker.encode(text, ByWords::<false>(words), ids),
+                None if self.family == Family::DeepSeek => worker.encode(text, DeepSeek, ids),
+                None => worker.encode(text, Gpt2, ids),
+            }
         });
     }
 }
@@ -157,9 +165,9 @@ impl ByteEngine {
 }
 
 impl Worker<'_> {
-    fn encode(&mut self, text: &str, ids: &mut Vec<u32>) {
+    fn encode<P: Pattern>(&mut self, text: &str, pattern: P, ids: &mut Vec<u32>) {
         let bytes = text.as_bytes();
-        let mut scanner = Scanner::with_best(text);
+        let mut scanner = Scanner::with_best(text, pattern);
         let mut waiting = 0;
         loop {
             let Scratch { starts, bounds, .. } = &mut *self.scratch;

@@ -9,6 +9,7 @@ mod caches;
 mod engine;
 mod merge;
 mod reach;
-pub(crate) mod scan;
+mod scan;
 
 pub(crate) use engine::ByteEngine;
+pub(crate) use scan::starts;

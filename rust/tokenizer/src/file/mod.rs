@@ -1,6 +1,7 @@
 //! Tokenizer files: `tokenizer.json`, and `vocab.json` with `merges.txt`.
 
 mod added;
+mod base64;
 mod decoder;
 mod model;
 mod normalizer;
@@ -111,8 +112,8 @@ struct Written<'a> {
     truncation: Option<settings::TruncationWrite>,
     padding: Option<settings::PaddingWrite<'a>>,
     added_tokens: Vec<added::AddedTokenWrite<'a>>,
-    normalizer: Option<normalizer::NormalizerWrite>,
-    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite>,
+    normalizer: Option<normalizer::NormalizerWrite<'a>>,
+    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite<'a>>,
     post_processor: Option<processor::ProcessorWrite<'a>>,
     decoder: Option<decoder::DecoderWrite<'a>>,
     model: model::ModelWrite<'a>,
@@ -125,8 +126,8 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
         truncation: tokenizer.truncation().map(settings::write_truncation),
         padding: tokenizer.padding().map(settings::write_padding),
         added_tokens: added::write(tokenizer.added_vocabulary()),
-        normalizer: tokenizer.normalizer().map(normalizer::write),
-        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write),
+        normalizer: tokenizer.normalizer().map(normalizer::write).transpose()?,
+        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write).transpose()?,
         post_processor: tokenizer.post_processor().map(processor::write),
         decoder: tokenizer.decoder().map(decoder::write).transpose()?,
         model: model::write(tokenizer.model()),
@@ -165,7 +166,7 @@ pub mod part {
     }
 
     pub fn normalizer_to_json(part: &Normalizer) -> Result<String> {
-        text(&normalizer::write(part))
+        text(&normalizer::write(part)?)
     }
 
     pub fn pre_tokenizer_from_json(json: &str) -> Result<PreTokenizer> {
@@ -173,7 +174,7 @@ pub mod part {
     }
 
     pub fn pre_tokenizer_to_json(part: &PreTokenizer) -> Result<String> {
-        text(&pre_tokenizer::write(part))
+        text(&pre_tokenizer::write(part)?)
     }
 
     pub fn post_processor_from_json(json: &str) -> Result<PostProcessor> {

@@ -27,6 +27,10 @@ impl<'a> Json<'a> {
         &self.path
     }
 
+    pub fn is_null(&self) -> bool {
+        self.value.is_null()
+    }
+
     /// An error at this value.
     pub fn error(&self, message: impl Into<String>) -> TokenizerError {
         TokenizerError::at(self.path.clone(), message)

@@ -14,6 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use split::{SplitBehavior, merge_matches};
+pub use transform::Change;
 
 /// The bytes of the whole original text that a byte of a normalized text comes from.
 type Origin = (u32, u32);

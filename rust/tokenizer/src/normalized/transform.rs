@@ -53,7 +53,7 @@ impl NormalizedString {
     }
 
     /// Whether all of the normalized form is what the original as a whole stands for.
-    pub(super) fn is_regular(&self) -> bool {
+    pub(crate) fn is_regular(&self) -> bool {
         let whole = |origins: &[Origin]| origins.first().is_some_and(|origin| origin.0 != origin.1);
         !self.original().is_empty() && self.changed_origins().is_none_or(whole)
     }

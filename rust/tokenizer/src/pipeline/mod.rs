@@ -6,6 +6,7 @@ mod decode;
 mod detail;
 pub mod documents;
 mod encode;
+mod fast_detail;
 mod general;
 mod lazy;
 mod training;
@@ -20,8 +21,8 @@ use crate::decoder::DecodeCache;
 use crate::fast::ByteEngine;
 use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
+use crate::split::Family;
 use crate::tokenizer::Tokenizer;
-pub(crate) use general::Piece;
 
 /// What is worked out once from the parts of a tokenizer.
 #[derive(Debug, Clone)]
@@ -40,9 +41,11 @@ impl Plan {
     }
 
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        let engine = match (tokenizer.model(), tokenizer.pre_tokenizer()) {
+        // The byte-level engine knows no normalizer yet.
+        let pre_tokenizer = tokenizer.pre_tokenizer().filter(|_| tokenizer.normalizer().is_none());
+        let engine = match (tokenizer.model(), pre_tokenizer) {
             (Model::Bpe(bpe), Some(PreTokenizer::ByteLevel(settings))) if settings.use_regex => {
-                ByteEngine::new(bpe)
+                ByteEngine::new(bpe, Family::Gpt2)
             }
             _ => None,
         };

@@ -5,7 +5,7 @@ mod x86;
 
 use ferrolm_base::simd::Level;
 
-use super::scan::{BATCH, Portable, Scanner, fill as fill_with};
+use super::scan::{BATCH, Pattern, Portable, Scanner, fill as fill_with};
 
 /// Ask for the cache line of an element, which will be read soon; nothing happens beyond the slice.
 #[inline(always)]
@@ -24,13 +24,13 @@ pub(super) fn prefetch<T>(slice: &[T], index: usize) {
 
 /// [`Scanner::fill`] by the instructions of `level`.
 #[inline]
-pub(super) fn fill(level: Level, scanner: &mut Scanner<'_>, out: &mut [u32; BATCH]) -> usize {
+pub(super) fn fill<P: Pattern>(level: Level, scanner: &mut Scanner<'_, P>, out: &mut [u32; BATCH]) -> usize {
     // Levels come from `simd::level` or are not above `simd::detected`: the machine has the instructions.
     match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => x86::fill_avx2(scanner, out),
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => x86::fill_avx512(scanner, out),
-        _ => fill_with::<Portable>(scanner, out),
+        _ => fill_with::<Portable, P>(scanner, out),
     }
 }

@@ -34,8 +34,9 @@ pub(super) fn pruned(model: &Model, text: &Text, size: usize, cancel: &Cancel) -
             _ if frequency == 0.0 => {}
             Fate::Cut => kept.push(id),
             Fate::Replaced(alternatives) => {
-                // The replacements take over its occurrences.
-                let new_sum = sum + frequency * (alternatives.len() as f64 - 1.0);
+                // The replacements take over its occurrences. Their number is what sentencepiece multiplied with for
+                // years, and the reference still does: not that of this piece's, but of all pieces.
+                let new_sum = sum + frequency * (model.len() as f64 - 1.0);
                 let replaced = |&id: &u32| (frequencies[id as usize] + frequency).ln() - new_sum.ln();
                 let replaced: f64 = alternatives.iter().map(replaced).sum();
                 let loss = frequency / words * (frequency.ln() - sum.ln() - replaced);
@@ -43,8 +44,8 @@ pub(super) fn pruned(model: &Model, text: &Text, size: usize, cancel: &Cancel) -
             }
         }
     }
-    // The unknown piece counts too.
-    let room = size.saturating_sub(kept.len() + 1);
+    // The unknown piece counts too. If the others are too many already, all candidates stay, as in the reference.
+    let room = size.checked_sub(kept.len() + 1).unwrap_or(candidates.len());
     candidates.sort_by(|(left, _), (right, _)| right.total_cmp(left));
     kept.extend(candidates.iter().take(room).map(|(_, id)| *id));
     Ok(model.keep(kept.into_iter().map(|id| (id, model.scores[id as usize])), text))

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ferrolm_base::{Cancel, Cancelled};
+use ferrolm_base::Cancel;
 
 use super::super::TrainError;
 use super::table::CountTable;
 use crate::error;
-use crate::fast::scan::{BATCH, Scanner};
+use crate::fast::starts;
 use crate::pre_tokenizer::PreTokenizer;
+use crate::split::Family;
 use crate::tokenizer::Tokenizer;
 
 /// A function that emits the words of a text.
@@ -30,8 +31,8 @@ pub enum Cut {
     ByteLevel {
         /// Put a space before a sequence that does not start with one.
         add_prefix_space: bool,
-        /// Cut by the GPT-2 pattern; otherwise a sequence is one word.
-        split: bool,
+        /// The pattern to cut by; without one a sequence is one word.
+        family: Option<Family>,
     },
     /// Any normalizer and pre-tokenizer.
     Pieces(Arc<Pieces>),
@@ -39,7 +40,7 @@ pub enum Cut {
 
 impl Default for Sequences {
     fn default() -> Self {
-        Self { by_line: false, cut: Cut::ByteLevel { add_prefix_space: false, split: true } }
+        Self { by_line: false, cut: Cut::ByteLevel { add_prefix_space: false, family: Some(Family::Gpt2) } }
     }
 }
 
@@ -55,7 +56,10 @@ impl Sequences {
         let plain = tokenizer.normalizer().is_none() && tokenizer.added_vocabulary().ids().is_empty();
         let cut = match tokenizer.pre_tokenizer() {
             Some(PreTokenizer::ByteLevel(settings)) if plain => {
-                Cut::ByteLevel { add_prefix_space: settings.add_prefix_space, split: settings.use_regex }
+                Cut::ByteLevel {
+                    add_prefix_space: settings.add_prefix_space,
+                    family: settings.use_regex.then_some(Family::Gpt2),
+                }
             }
             _ => {
                 let tokenizer = Arc::clone(tokenizer);
@@ -70,12 +74,12 @@ impl Sequences {
     }
 
     /// Where, at or after `from` bytes, a text can be cut in two without changing its words: behind a line end, or
-    /// between a letter and white space, where the GPT-2 pattern always ends a word, whatever follows.
+    /// between a letter and white space, where every pattern ends a word, whatever follows.
     pub(super) fn safe_cut(&self, bytes: &[u8], from: usize) -> Option<usize> {
         if self.by_line {
             return (from..bytes.len()).find(|&at| bytes[at - 1] == b'\n');
         }
-        let Cut::ByteLevel { split: true, .. } = self.cut else { return None };
+        let Cut::ByteLevel { family: Some(_), .. } = self.cut else { return None };
         (from..bytes.len())
             .find(|&at| bytes[at - 1].is_ascii_alphabetic() && matches!(bytes[at], b' ' | b'\n'))
     }
@@ -89,11 +93,11 @@ impl Sequences {
         cancel: &Cancel,
     ) -> Result<(), TrainError> {
         match &self.cut {
-            Cut::ByteLevel { add_prefix_space, split } => {
+            Cut::ByteLevel { add_prefix_space, family } => {
                 if *add_prefix_space && first && !text.is_empty() && !text.starts_with(' ') {
-                    count_bytes(&[" ", text].concat(), *split, table, cancel)?;
+                    count_bytes(&[" ", text].concat(), *family, table, cancel)?;
                 } else {
-                    count_bytes(text, *split, table, cancel)?;
+                    count_bytes(text, *family, table, cancel)?;
                 }
             }
             Cut::Pieces(pieces) => pieces(text, &mut |piece| table.count(piece.as_bytes(), 0, piece.len()))?,
@@ -102,32 +106,31 @@ impl Sequences {
     }
 }
 
-fn count_bytes(text: &str, split: bool, table: &mut CountTable, cancel: &Cancel) -> Result<(), Cancelled> {
+fn count_bytes(
+    text: &str,
+    family: Option<Family>,
+    table: &mut CountTable,
+    cancel: &Cancel,
+) -> Result<(), TrainError> {
     let bytes = text.as_bytes();
-    if !split {
+    let Some(family) = family else {
         table.count(bytes, 0, bytes.len());
         return Ok(());
+    };
+    // The scanner counts bytes in 32 bits.
+    let (what, found, limit) = ("bytes of text without white space", bytes.len(), u32::MAX as usize - 64);
+    if found > limit {
+        return Err(TrainError::Limit { what, found, limit });
     }
-    if u32::try_from(bytes.len()).is_err() {
-        // Beyond what the scanner counts in.
-        crate::split::gpt2::split(text, |range| table.count(bytes, range.start, range.end));
-        return Ok(());
-    }
-    let mut scanner = Scanner::with_best(text);
-    let mut starts = [0; BATCH];
     let mut start = 0;
-    loop {
-        let found = scanner.fill(&mut starts);
-        for &end in &starts[..found] {
+    starts(text, family, |found| {
+        for &end in found {
             // Nothing is before the first start, and the table counts no empty word.
             table.count(bytes, start, end as usize);
             start = end as usize;
         }
-        if found == 0 {
-            break;
-        }
-        cancel.check()?;
-    }
+        cancel.check()
+    })?;
     table.count(bytes, start, bytes.len());
     Ok(())
 }
