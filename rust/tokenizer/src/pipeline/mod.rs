@@ -9,6 +9,7 @@ mod encode;
 mod fast_detail;
 mod general;
 mod lazy;
+mod training;
 mod words;
 
 use std::sync::Arc;
