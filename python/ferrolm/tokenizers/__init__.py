@@ -10,7 +10,7 @@ array([2, 1], dtype=uint32)
 
 from __future__ import annotations
 
-from ferrolm._rust import Encoding, NormalizedString, Regex
+from ferrolm._rust import Encoding, NormalizedString, PreTokenizedString, Regex, Token
 from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers.added_token import AddedToken
 from ferrolm.tokenizers.batch import BatchEncoding
@@ -26,7 +26,6 @@ from ferrolm.tokenizers.interface_types import (
     TextEncodeInput,
     TextInputSequence,
 )
-from ferrolm.tokenizers.models import Token
 from ferrolm.tokenizers.ragged import RaggedIds
 from ferrolm.tokenizers.tokenizer import Tokenizer
 
@@ -42,6 +41,7 @@ __all__ = [
     "Offsets",
     "PreTokenizedEncodeInput",
     "PreTokenizedInputSequence",
+    "PreTokenizedString",
     "RaggedIds",
     "Regex",
     "SplitDelimiterBehavior",

@@ -13,6 +13,7 @@ mod normalizer;
 mod numbers;
 mod pattern;
 mod post_processor;
+mod pre_tokenized;
 mod pre_tokenizer;
 mod ranks;
 mod text;
@@ -24,6 +25,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<normalized::NormalizedString>()?;
     module.add_class::<normalizer::Normalizer>()?;
     module.add_class::<pattern::Regex>()?;
+    module.add_class::<pre_tokenized::PreTokenizedString>()?;
+    module.add_class::<pre_tokenized::Token>()?;
     module.add_class::<pre_tokenizer::PreTokenizer>()?;
     module.add_class::<post_processor::PostProcessor>()?;
     module.add_class::<decoder::Decoder>()?;

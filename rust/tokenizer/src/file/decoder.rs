@@ -90,7 +90,7 @@ fn read_character(json: &Json<'_>) -> Result<char> {
     }
 }
 
-fn read_metaspace(json: &Json<'_>) -> Result<Metaspace> {
+pub(super) fn read_metaspace(json: &Json<'_>) -> Result<Metaspace> {
     let prepend_scheme =
         json.optional("prepend_scheme")?.map_or(Ok(PrependScheme::Always), |scheme| read_scheme(&scheme))?;
     // Old files say this too, and have to agree.

@@ -28,7 +28,7 @@ fn read_at(json: &Json<'_>, depth: usize) -> Result<PreTokenizer> {
             }
             PreTokenizer::FixedLength(length)
         }
-        "Metaspace" => PreTokenizer::Metaspace(read_metaspace(json)?),
+        "Metaspace" => PreTokenizer::Metaspace(super::decoder::read_metaspace(json)?),
         "Punctuation" => {
             let behavior = json.optional("behavior")?;
             PreTokenizer::Punctuation(
@@ -64,37 +64,8 @@ pub(super) fn read_byte_level(json: &Json<'_>) -> Result<ByteLevel> {
     })
 }
 
-/// Also the older form, with `add_prefix_space` and a `str_rep` that repeats the replacement.
-pub(super) fn read_metaspace(json: &Json<'_>) -> Result<Metaspace> {
-    let mut prepend_scheme = match json.optional("prepend_scheme")? {
-        None => PrependScheme::Always,
-        Some(scheme) => match scheme.string()? {
-            "always" => PrependScheme::Always,
-            "first" => PrependScheme::First,
-            "never" => PrependScheme::Never,
-            other => return Err(scheme.error(format!("found {other:?}, expected always, first or never"))),
-        },
-    };
-    let adds = json.optional("add_prefix_space")?.map_or(Ok(true), |json| json.boolean())?;
-    if !adds {
-        // The reference has a default of always, and finds that the two do not match.
-        if prepend_scheme != PrependScheme::Never {
-            return Err(json.error("add_prefix_space is false, and prepend_scheme is not \"never\""));
-        }
-        prepend_scheme = PrependScheme::Never;
-    }
-    if let Some(spelled) = json.optional("str_rep")? {
-        spelled.string()?;
-    }
-    Ok(Metaspace {
-        replacement: character(&json.field("replacement")?)?,
-        prepend_scheme,
-        split: json.boolean_or("split", true)?,
-    })
-}
-
 /// `{"String": ...}` or `{"Regex": ...}`
-pub(super) fn read_pattern(json: &Json<'_>) -> Result<Pattern> {
+fn read_pattern(json: &Json<'_>) -> Result<Pattern> {
     let entries = json.entries()?;
     match entries.as_slice() {
         [("String", text)] => Ok(Pattern::literal(text.string()?)),
@@ -103,7 +74,7 @@ pub(super) fn read_pattern(json: &Json<'_>) -> Result<Pattern> {
     }
 }
 
-pub(super) fn read_behavior(json: &Json<'_>) -> Result<SplitBehavior> {
+fn read_behavior(json: &Json<'_>) -> Result<SplitBehavior> {
     let found = json.string()?;
     let all = [
         SplitBehavior::Removed,
@@ -129,7 +100,7 @@ fn behavior_name(behavior: SplitBehavior) -> &'static str {
     }
 }
 
-pub(super) fn character(json: &Json<'_>) -> Result<char> {
+fn character(json: &Json<'_>) -> Result<char> {
     let text = json.string()?;
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
@@ -224,7 +195,7 @@ pub(super) fn write(part: &PreTokenizer) -> Result<PreTokenizerWrite<'_>> {
     })
 }
 
-pub(super) fn scheme_name(scheme: PrependScheme) -> &'static str {
+fn scheme_name(scheme: PrependScheme) -> &'static str {
     match scheme {
         PrependScheme::First => "first",
         PrependScheme::Never => "never",

@@ -9,6 +9,7 @@ mod encode;
 mod fast_detail;
 mod general;
 mod lazy;
+mod words;
 
 use std::sync::Arc;
 
@@ -22,12 +23,15 @@ use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
 use crate::split::Family;
 use crate::tokenizer::Tokenizer;
+use words::Words;
 
 /// What is worked out once from the parts of a tokenizer.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Set when the parts are those of byte-level BPE; otherwise the general path runs.
     engine: Option<Arc<ByteEngine>>,
+    /// Set for other parts whose text has the same ids each time.
+    words: Option<Arc<Words>>,
     decode: Arc<DecodeCache>,
 }
 
@@ -48,7 +52,8 @@ impl Plan {
             }
             _ => None,
         };
+        let words = if engine.is_none() { Words::new(tokenizer) } else { None };
         let decode = Arc::new(DecodeCache::new(tokenizer.decoder()));
-        Self { engine: engine.map(Arc::new), decode }
+        Self { engine: engine.map(Arc::new), words: words.map(Arc::new), decode }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn is_number(character: char) -> bool {
 }
 
 #[inline]
-pub(super) fn is_punctuation(character: char) -> bool {
+pub(crate) fn is_punctuation(character: char) -> bool {
     if character.is_ascii() {
         character.is_ascii_punctuation()
     } else {
@@ -45,11 +45,11 @@ pub(super) fn cut(
 ) {
     if matches!(behavior, SplitBehavior::MergedWithNext | SplitBehavior::MergedWithPrevious) {
         let mut matches = Vec::new();
-        // Behind a reference without a type, or each call would be one of another type.
-        let by_reference: &dyn Fn(char) -> bool = &is_match;
-        cut(text, by_reference, SplitBehavior::Isolated, &mut |range: Range<usize>| {
+        // As an object, so that this function is not made anew for each level of references.
+        let is_match: &dyn Fn(char) -> bool = &is_match;
+        cut(text, is_match, SplitBehavior::Isolated, &mut |range: Range<usize>| {
             let first = text.get(range.clone()).and_then(|piece| piece.chars().next());
-            matches.push((range, first.is_some_and(&is_match)));
+            matches.push((range, first.is_some_and(is_match)));
         });
         merge_matches(&matches, behavior).into_iter().for_each(emit);
         return;

@@ -1,34 +1,11 @@
-//! Sentencepiece's way: spaces become a visible character, which starts pieces.
+//! Sentencepiece's way: spaces become a visible character, which starts pieces. The decoder has the same settings.
 
 use std::ops::Range;
 
+pub use crate::decoder::{Metaspace, PrependScheme};
 use crate::error::Result;
-use crate::normalized::NormalizedString;
+use crate::normalized::{NormalizedString, SplitBehavior};
 use crate::pre_tokenized::PreTokenizedString;
-
-/// When the replacement is put before a piece that does not start with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PrependScheme {
-    /// When the piece is at the start of the text.
-    First,
-    Never,
-    Always,
-}
-
-/// Settings of `{"type": "Metaspace"}`; also those of the decoder of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metaspace {
-    pub replacement: char,
-    pub prepend_scheme: PrependScheme,
-    /// Cut before each replacement.
-    pub split: bool,
-}
-
-impl Default for Metaspace {
-    fn default() -> Self {
-        Self { replacement: '▁', prepend_scheme: PrependScheme::Always, split: true }
-    }
-}
 
 impl Metaspace {
     pub(super) fn pre_tokenize(&self, text: &mut PreTokenizedString) -> Result<()> {
@@ -48,7 +25,7 @@ impl Metaspace {
         super::characters::cut(
             text.get(),
             |character| character == ' ',
-            crate::normalized::SplitBehavior::Isolated,
+            SplitBehavior::Isolated,
             &mut |range| matches.push((range.clone(), text.get().get(range) == Some(" "))),
         );
         text.replace(&matches, replacement);
