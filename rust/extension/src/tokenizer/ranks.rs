@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
-use super::numbers::Numbers;
+use super::numbers;
 use super::text::{elements, text, wrong_type};
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
@@ -21,7 +21,7 @@ const LONG_BYTES: usize = 1 << 16;
 
 /// Ranks, a pattern and special tokens.
 #[pyclass(frozen, module = "ferrolm._rust")]
-pub struct RankEncoding(ranks::RankEncoding, Numbers);
+pub struct RankEncoding(ranks::RankEncoding);
 
 #[pymethods]
 impl RankEncoding {
@@ -90,7 +90,7 @@ impl RankEncoding {
         text: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyList>> {
         let ids = self.ids(py, string(text, "text")?, &[])?;
-        self.1.list(py, &ids)
+        numbers::list(py, &ids)
     }
 
     /// Ids of a text with the special tokens that are allowed.
@@ -103,7 +103,7 @@ impl RankEncoding {
     ) -> PyResult<Bound<'py, PyList>> {
         let text = string(text, "text")?;
         let found = self.specials(text, allowed_special, disallowed_special)?;
-        self.1.list(py, &self.ids(py, text, &found)?)
+        numbers::list(py, &self.ids(py, text, &found)?)
     }
 
     /// The same as an array.
@@ -255,7 +255,7 @@ impl RankEncoding {
 
 impl RankEncoding {
     fn of(made: ferrolm_tokenizer::Result<ranks::RankEncoding>) -> PyResult<Self> {
-        Ok(Self(made.map_err(ToPyErr::to_py_err)?, Numbers::default()))
+        Ok(Self(made.map_err(ToPyErr::to_py_err)?))
     }
 
     fn token(&self, id: u32) -> PyResult<&[u8]> {
@@ -276,7 +276,7 @@ impl RankEncoding {
     }
 
     fn lists<'py>(&self, py: Python<'py>, ragged: &Ragged) -> PyResult<Bound<'py, PyList>> {
-        let row = |bounds: &[i64]| self.1.list(py, &ragged.ids[bounds[0] as usize..bounds[1] as usize]);
+        let row = |bounds: &[i64]| numbers::list(py, &ragged.ids[bounds[0] as usize..bounds[1] as usize]);
         PyList::new(py, ragged.offsets.windows(2).map(row).collect::<PyResult<Vec<_>>>()?)
     }
 
