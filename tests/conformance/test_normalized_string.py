@@ -57,7 +57,9 @@ def test_any_changes(text: str, changes: list[tuple[Any, ...]]) -> None:
     for change in changes:
         changed: list[Any] = []
         panicked = panics(
-            lambda change=change, text=theirs: changed.append(apply(theirs_module, text, change))
+            lambda change=change, text=theirs, changed=changed: changed.append(
+                apply(theirs_module, text, change)
+            )
         )
         ours = apply(ours_module, ours, change)
         if panicked:
