@@ -7,6 +7,7 @@ use super::cut::cut;
 use crate::added::Segment;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::Slot;
+use crate::split::Family;
 use crate::tokenizer::Tokenizer;
 
 /// Ids of many texts, one after the other; text `i` has `ids[offsets[i]..offsets[i + 1]]`.
@@ -67,7 +68,7 @@ impl Tokenizer {
     fn units<'a>(&self, texts: &[&'a str], add_special_tokens: bool) -> Result<Vec<Unit<'a>>> {
         let mut units = Vec::with_capacity(texts.len());
         for text in texts {
-            if text.len() < 2 * TASK_BYTES || self.plan().engine.is_none() {
+            if text.len() < 2 * TASK_BYTES || self.plan().engine.is_none() || !self.is_normal(text) {
                 units.push(Unit::Whole(text));
                 continue;
             }
@@ -85,6 +86,7 @@ impl Tokenizer {
     /// The added tokens of a large text, and what is between them cut into stretches.
     fn push_units<'a>(&self, text: &'a str, units: &mut Vec<Unit<'a>>) {
         let added = self.added_vocabulary();
+        let family = self.plan().engine.as_ref().map_or(Family::Gpt2, |engine| engine.family());
         added.segments(text, |Segment { range, added: id }| {
             if let Some(id) = id {
                 units.push(Unit::Id(id));
@@ -97,7 +99,7 @@ impl Tokenizer {
                     return;
                 }
                 let mut space = self.adds_space(&raw[range.clone()]);
-                for stretch in cut(&raw[range], TASK_BYTES) {
+                for stretch in cut(&raw[range], TASK_BYTES, family) {
                     units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
                 }
             });
