@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "all of it in under two minutes: clean a page, tokenize, count, score, generate"),
     "generate": ("generate", "continue a text with a language model"),
     "clean": ("clean", "make clean text of an HTML page or a text file"),
+    "tokenize": ("tokenize", "show the tokens of a text with ids and offsets"),
+    "inspect": ("inspect", "describe a tokenizer, or compare two on the same text"),
     "train-tokenizer": ("train_tokenizer", "learn a byte-level BPE tokenizer.json from text"),
     "prepare": ("prepare", "tokenize text into a token file for training"),
     "pretrain": ("pretrain", "train a language model as a TOML file says"),

@@ -10,20 +10,44 @@ array([2, 1], dtype=uint32)
 
 from __future__ import annotations
 
-from ferrolm._rust import Encoding, NormalizedString, Regex
+from ferrolm._rust import Encoding, NormalizedString, PreTokenizedString, Regex, Token
 from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers.added_token import AddedToken
 from ferrolm.tokenizers.batch import BatchEncoding
+from ferrolm.tokenizers.interface_types import (
+    EncodeInput,
+    InputSequence,
+    OffsetReferential,
+    Offsets,
+    OffsetType,
+    PreTokenizedEncodeInput,
+    PreTokenizedInputSequence,
+    SplitDelimiterBehavior,
+    TextEncodeInput,
+    TextInputSequence,
+)
 from ferrolm.tokenizers.ragged import RaggedIds
 from ferrolm.tokenizers.tokenizer import Tokenizer
 
 __all__ = [
     "AddedToken",
     "BatchEncoding",
+    "EncodeInput",
     "Encoding",
+    "InputSequence",
     "NormalizedString",
+    "OffsetReferential",
+    "OffsetType",
+    "Offsets",
+    "PreTokenizedEncodeInput",
+    "PreTokenizedInputSequence",
+    "PreTokenizedString",
     "RaggedIds",
     "Regex",
+    "SplitDelimiterBehavior",
+    "TextEncodeInput",
+    "TextInputSequence",
+    "Token",
     "Tokenizer",
     "decoders",
     "models",
@@ -32,3 +56,6 @@ __all__ = [
     "processors",
     "trainers",
 ]
+
+# Of the interface that this one follows: code asks for it to know what there is.
+__version__ = "0.23.3"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-__all__ = ["Part", "describe", "from_json", "literal"]
+__all__ = ["LONG", "SHORT", "Limits", "Part", "describe", "from_json", "literal"]
 
 Any_Part = TypeVar("Any_Part", bound="Part")
 
@@ -44,43 +44,43 @@ class Part:
         return describe(self._state())
 
     def __str__(self) -> str:
-        return describe(self._state(), _SHORT)
+        return describe(self._state(), SHORT)
 
 
 def from_json(cls: type[Any_Part], state: str) -> Any_Part:
     """A part of class ``cls`` with the settings of its JSON, whatever arguments the class takes."""
-    extension = next(base for base in cls.__mro__ if base.__module__ == "ferrolm._rust")
+    extension: Any = next(base for base in cls.__mro__ if base.__module__ == "ferrolm._rust")
     part: Any_Part = extension.__new__(cls, state)
     return part
 
 
-class _Limits(NamedTuple):
+class Limits(NamedTuple):
     """How much of a list or a string is shown."""
 
     elements: int
     characters: int | None
 
 
-_LONG = _Limits(99, None)
-_SHORT = _Limits(5, 100)
+LONG = Limits(99, None)
+SHORT = Limits(5, 100)
 # Fields whose strings are names of choices, which the `tokenizers` package shows without quotes.
 _CHOICES = frozenset({"behavior", "direction", "prepend_scheme", "strategy"})
 _VARIANTS = frozenset({"Regex", "Sequence", "SpecialToken", "String"})
 
 
-def describe(state: dict[str, Any], limits: _Limits = _LONG) -> str:
+def describe(state: dict[str, Any], limits: Limits = LONG) -> str:
     """``Name(setting=value, ...)`` of a state with a type."""
     return f"{state['type']}({_fields(state, limits)})"
 
 
-def _fields(state: dict[str, Any], limits: _Limits, choices: frozenset[str] = _CHOICES) -> str:
+def _fields(state: dict[str, Any], limits: Limits, choices: frozenset[str] = _CHOICES) -> str:
     def shown(name: str, value: Any) -> str:
         return f"{name}={value if name in choices and isinstance(value, str) else literal(value, limits)}"
 
     return ", ".join(shown(name, value) for name, value in state.items() if name != "type")
 
 
-def literal(value: Any, limits: _Limits = _LONG) -> str:
+def literal(value: Any, limits: Limits = LONG) -> str:
     """A value as the `tokenizers` package prints it: strings in double quotes, long lists cut."""
     match value:
         case str():
@@ -104,5 +104,5 @@ def literal(value: Any, limits: _Limits = _LONG) -> str:
     return repr(value)
 
 
-def _cut(items: list[str], limits: _Limits) -> list[str]:
+def _cut(items: list[str], limits: Limits) -> list[str]:
     return [*items[: limits.elements], "..."] if len(items) > limits.elements else items

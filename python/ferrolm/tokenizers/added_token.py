@@ -80,6 +80,9 @@ def token_tuple(token: object, special: bool) -> TokenTuple:
         token = AddedToken(token)
     if not hasattr(token, "content"):
         raise InvalidTypeError(f"tokens: found {type(token).__name__}, expected str or AddedToken")
+    if special and isinstance(token, AddedToken):
+        # As in the `tokenizers` package, whoever holds the token sees what became of it.
+        token.special = True
     special = special or token.special  # type: ignore[attr-defined]
     normalized = token.normalized  # type: ignore[attr-defined]
     if isinstance(token, AddedToken) and token._normalized is None:

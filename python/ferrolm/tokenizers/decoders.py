@@ -11,10 +11,10 @@ from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.tokenizers._part import Part, from_json
 
 __all__ = [
+    "CTC",
     "BPEDecoder",
     "ByteFallback",
     "ByteLevel",
-    "CTC",
     "DecodeStream",
     "Decoder",
     "Fuse",
@@ -194,7 +194,7 @@ class Replace(Decoder):
     'good morning'
     """
 
-    def __new__(cls, pattern: Any, content: str) -> Replace:
+    def __new__(cls, pattern: str | _rust.Regex, content: str) -> Replace:
         state = {"type": "Replace", "pattern": _pattern(pattern), "content": content}
         return from_json(cls, json.dumps(state))
 
@@ -206,7 +206,7 @@ class Sequence(Decoder):
     'ab'
     """
 
-    def __new__(cls, decoders: list[Decoder]) -> Sequence:
+    def __new__(cls, decoders: list[Any]) -> Sequence:
         for index, part in enumerate(decoders):
             if not isinstance(part, Decoder):
                 found = type(part).__name__
@@ -284,13 +284,13 @@ class WordPiece(Decoder):
         self._set("cleanup", value)
 
 
-def _pattern(pattern: Any) -> dict[str, str]:
+def _pattern(pattern: str | _rust.Regex) -> dict[str, str]:
     """A string or a regular expression in the form of tokenizer.json."""
-    if isinstance(pattern, str):
-        return {"String": pattern}
-    regex = getattr(pattern, "pattern", None)
-    if isinstance(regex, str):
-        return {"Regex": regex}
+    match pattern:
+        case str():
+            return {"String": pattern}
+        case _rust.Regex():
+            return {"Regex": pattern.pattern}
     raise InvalidTypeError(f"pattern: found {type(pattern).__name__}, expected str or Regex")
 
 

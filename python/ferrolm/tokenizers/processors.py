@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence as Sequence_
 from typing import Any
 
 from ferrolm import _rust
-from ferrolm.errors import InvalidArgumentError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.tokenizers._part import Part, from_json
 
 __all__ = [
@@ -44,7 +45,7 @@ class ByteLevel(PostProcessor):
     ) -> ByteLevel:
         given = {"add_prefix_space": add_prefix_space, "trim_offsets": trim_offsets, "use_regex": use_regex}
         settings = {name: True if value is None else value for name, value in given.items()}
-        return super().__new__(cls, json.dumps({"type": "ByteLevel"} | settings))
+        return from_json(cls, json.dumps({"type": "ByteLevel"} | settings))
 
     @property
     def add_prefix_space(self) -> bool:
@@ -98,8 +99,8 @@ class _SepAndCls(PostProcessor):
 class BertProcessing(_SepAndCls):
     """``[CLS] A [SEP]`` and ``[CLS] A [SEP] B [SEP]``; ``sep`` and ``cls`` are tokens with their ids."""
 
-    def __new__(cls, sep: _TokenId = ("[SEP]", 102), cls_token: _TokenId = ("[CLS]", 101)) -> BertProcessing:
-        return super().__new__(cls, json.dumps({"type": "BertProcessing", "sep": sep, "cls": cls_token}))
+    def __new__(cls, sep: _TokenId, cls_token: _TokenId) -> BertProcessing:
+        return from_json(cls, json.dumps({"type": "BertProcessing", "sep": sep, "cls": cls_token}))
 
 
 class RobertaProcessing(_SepAndCls):
@@ -107,14 +108,14 @@ class RobertaProcessing(_SepAndCls):
 
     def __new__(
         cls,
-        sep: _TokenId = ("</s>", 2),
-        cls_token: _TokenId = ("<s>", 0),
+        sep: _TokenId,
+        cls_token: _TokenId,
         trim_offsets: bool = True,
         add_prefix_space: bool = True,
     ) -> RobertaProcessing:
         settings = {"trim_offsets": trim_offsets, "add_prefix_space": add_prefix_space}
         tokens = {"sep": sep, "cls": cls_token}
-        return super().__new__(cls, json.dumps({"type": "RobertaProcessing"} | tokens | settings))
+        return from_json(cls, json.dumps({"type": "RobertaProcessing"} | tokens | settings))
 
     @property
     def trim_offsets(self) -> bool:
@@ -152,62 +153,120 @@ class TemplateProcessing(PostProcessor):
         pair: str | list[str] | None = None,
         special_tokens: Sequence_[Any] | None = None,
     ) -> TemplateProcessing:
-        tokens = [_special_token(token) for token in special_tokens or ()]
+        tokens = {token["id"]: token for token in map(_special_token, special_tokens or ())}
         state = {
             "type": "TemplateProcessing",
-            "single": _template(single if single is not None else "$0"),
-            "pair": _template(pair if pair is not None else "$A:0 $B:1"),
-            "special_tokens": {token["id"]: token for token in tokens},
+            "single": _template("$0" if single is None else single),
+            "pair": _template("$A:0 $B:1" if pair is None else pair),
+            "special_tokens": dict(sorted(tokens.items())),
         }
-        used = {piece["Sequence"]["id"] for piece in state["pair"] if "Sequence" in piece}
-        if used != {"A", "B"}:
+        if {piece["Sequence"]["id"] for piece in state["pair"] if "Sequence" in piece} != {"A", "B"}:
             raise InvalidArgumentError(f"pair: found {pair!r}, expected both $A and $B")
-        return super().__new__(cls, json.dumps(state))
+        pieces = [*state["single"], *state["pair"]]
+        used = dict.fromkeys(piece["SpecialToken"]["id"] for piece in pieces if "SpecialToken" in piece)
+        if missing := [name for name in used if name not in tokens]:
+            raise InvalidArgumentError(
+                f"special_tokens: no ids for {', '.join(map(repr, missing))} of the templates"
+            )
+        return from_json(cls, json.dumps(state))
+
+    @property
+    def single(self) -> str:
+        """The template for one sequence, described; it is set to a template as in the constructor."""
+        return f"Template([{', '.join(map(_described, self._get('single')))}])"
+
+    @single.setter
+    def single(self, template: str | list[str]) -> None:
+        self._set("single", _template(template))
 
 
 class Sequence(PostProcessor):
-    """One post-processor after the other."""
+    """One post-processor after the other; those of a sequence inside become part of it."""
 
-    def __new__(cls, processors: list[PostProcessor] | None = None) -> Sequence:
-        states = [part._state() for part in processors or ()]
-        return super().__new__(cls, json.dumps({"type": "Sequence", "processors": states}))
+    def __new__(cls, processors: list[Any]) -> Sequence:
+        states: list[dict[str, Any]] = []
+        for index, part in enumerate(processors):
+            if not isinstance(part, PostProcessor):
+                found = type(part).__name__
+                raise InvalidTypeError(f"processors[{index}]: found {found}, expected a PostProcessor")
+            state = part._state()
+            states += state["processors"] if isinstance(part, Sequence) else [state]
+        return from_json(cls, json.dumps({"type": "Sequence", "processors": states}))
+
+    def _element(self, index: int) -> dict[str, Any]:
+        states: list[dict[str, Any]] = self._get("processors")
+        if not 0 <= index < len(states):
+            raise IndexError(f"post-processor {index} of {len(states)}")
+        return states[index]
 
     def __getitem__(self, index: int) -> PostProcessor:
-        state = self._get("processors")[index]
-        return from_json(_TYPES[state["type"]], json.dumps(state))
+        """The post-processor at ``index``; settings that are changed on it change this sequence."""
+        part = _of_state(self._element(index))
+
+        def replace(part: PostProcessor) -> None:
+            self[index] = part
+
+        part._attached = replace
+        return part
+
+    def __setitem__(self, index: int, part: Any) -> None:
+        if isinstance(part, Sequence) or not isinstance(part, PostProcessor):
+            found = type(part).__name__
+            raise InvalidTypeError(f"processor: found {found}, expected a PostProcessor that is no Sequence")
+        self._element(index)
+        states = self._get("processors")
+        self._set("processors", [*states[:index], part._state(), *states[index + 1 :]])
 
 
 def _template(template: str | list[str]) -> list[dict[str, dict[str, Any]]]:
-    pieces = template.split(" ") if isinstance(template, str) else template
-    return [_piece(piece) for piece in pieces]
+    if isinstance(template, str):
+        return [_piece(piece) for piece in template.split(" ")]
+    if not all(isinstance(piece, str) for piece in template):
+        raise InvalidTypeError("template: expected a string, or a list of strings")
+    return [_piece(piece) for piece in template]
 
 
 def _piece(text: str) -> dict[str, dict[str, Any]]:
     """``$A``, ``$B:1``, ``$0``, ``[SEP]`` or ``[SEP]:1`` in the form of tokenizer.json."""
-    name, _, type_text = text.partition(":")
-    if (":" in text and not type_text.isdecimal()) or ":" in type_text:
-        raise InvalidArgumentError(f"template: found {text!r}, expected an integer type id after the colon")
+    name, colon, type_text = text.partition(":")
+    given = _type_id(type_text, text) if colon else None
     if not name.startswith("$"):
-        return {"SpecialToken": {"id": name, "type_id": int(type_text or 0)}}
+        return {"SpecialToken": {"id": name, "type_id": given or 0}}
     match name[1:]:
         case "" | "A" | "a":
             sequence, type_id = "A", 0
         case "B" | "b":
             sequence, type_id = "B", 0
-        case number if number.isdecimal():
-            sequence, type_id = "A", int(number)
-        case _:
-            raise InvalidArgumentError(f"template: found {text!r}, expected $A, $B or $ and a type id")
-    return {"Sequence": {"id": sequence, "type_id": int(type_text) if type_text else type_id}}
+        case number:
+            sequence, type_id = "A", _type_id(number, text)
+    return {"Sequence": {"id": sequence, "type_id": type_id if given is None else given}}
+
+
+def _type_id(number: str, text: str) -> int:
+    if not re.fullmatch(r"\+?[0-9]+", number) or int(number) >= 1 << 32:
+        raise InvalidArgumentError(
+            f"template: found {text!r}, expected $A, $B, $ with a type id, or a token, each with :TYPE_ID if need be"
+        )
+    return int(number)
+
+
+def _described(piece: dict[str, dict[str, Any]]) -> str:
+    ((kind, fields),) = piece.items()
+    name = fields["id"] if kind == "Sequence" else json.dumps(fields["id"], ensure_ascii=False)
+    return f"{kind} {{ id: {name}, type_id: {fields['type_id']} }}"
 
 
 def _special_token(token: Any) -> dict[str, Any]:
     match token:
-        case (str(text), int(identifier)) | (int(identifier), str(text)):
+        case (str(text), int(identifier)) | (int(identifier), str(text)) if isinstance(token, tuple):
             return {"id": text, "ids": [identifier], "tokens": [text]}
         case {"id": text, "ids": ids, "tokens": tokens}:
             return {"id": text, "ids": list(ids), "tokens": list(tokens)}
-    raise InvalidArgumentError(f"special_tokens: found {token!r}, expected (token, id) or a dictionary")
+        case dict():
+            raise InvalidArgumentError(f"special_tokens: found {token!r}, expected id, ids and tokens")
+    raise InvalidTypeError(
+        f"special_tokens: found {token!r}, expected (token, id), (id, token) or a dictionary"
+    )
 
 
 _TYPES: dict[str, type[PostProcessor]] = {
@@ -216,7 +275,10 @@ _TYPES: dict[str, type[PostProcessor]] = {
 }
 
 
+def _of_state(state: dict[str, Any]) -> PostProcessor:
+    return from_json(_TYPES[state["type"]], json.dumps(state))
+
+
 def wrap(part: _rust.PostProcessor) -> PostProcessor:
     """The object of the right class for a part of a tokenizer."""
-    state = part.to_json()
-    return from_json(_TYPES[json.loads(state)["type"]], state)
+    return _of_state(json.loads(part.to_json()))

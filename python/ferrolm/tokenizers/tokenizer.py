@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ferrolm import _rust
-from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
-from ferrolm.tokenizers._part import literal
+from ferrolm.tokenizers import _training, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers._interface import Interface
 from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
-from ferrolm.tokenizers.batch import BatchEncoding, Batching
-from ferrolm.tokenizers.loading import find_files
+from ferrolm.tokenizers.batch import BatchEncoding
+from ferrolm.tokenizers.loading import Found, find
 from ferrolm.tokenizers.ragged import RaggedIds
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ __all__ = ["Tokenizer"]
 _Path = str | os.PathLike[str]
 
 
-class Tokenizer(Batching):
+class Tokenizer(Interface):
     """A pipeline from text to ids and back, with the methods of `tokenizers.Tokenizer`, and arrays besides.
 
     Made by `from_file`, `from_pretrained`, `from_str`, or from a model and further parts:
@@ -93,17 +92,76 @@ class Tokenizer(Batching):
 
     @classmethod
     def from_pretrained(cls, identifier: _Path, revision: str = "main", token: str | None = None) -> Self:
-        """The tokenizer in a folder, or of a repository of the Hugging Face hub.
+        """The tokenizer in a folder, or of a repository of the Hugging Face hub, or of a file of any format.
 
-        Takes ``tokenizer.json``, else ``vocab.json`` and ``merges.txt``. An existing folder is never looked up on
-        the hub. Raises `MissingFileError` if neither is found.
+        Takes the first that is there of ``tokenizer.json``; ``vocab.json`` and ``merges.txt`` (GPT-2's or RoBERTa's);
+        ``vocab.txt`` (BERT's); a ``.tiktoken`` file; ``tekken.json``; a ``.model`` file. Settings in
+        ``tokenizer_config.json`` and ``special_tokens_map.json`` beside a vocabulary are followed. An existing folder
+        is never looked up on the hub. Raises `MissingFileError` if nothing is found.
         """
-        files = find_files(identifier, revision, token)
-        if len(files) == 1:
-            return cls.from_file(files[0])
-        vocab, merges = models.BPE.read_file(*files)
-        special = [token for token in ("<|endoftext|>",) if token in vocab]
-        return cls.from_bpe(vocab, merges, special_tokens=special)
+        found = find(identifier, revision, token)
+        if found.format == "tiktoken":
+            return cls.from_tiktoken(found.files[0])
+        return cls._from_found(found)
+
+    @classmethod
+    def _from_found(cls, found: Found) -> Self:
+        if found.format == "tokenizer.json":
+            return cls.from_file(found.files[0])
+        tokenizer = cls._empty()
+        merges = found.files[1] if len(found.files) > 1 else None
+        if found.format == "vocab.json" and merges is None:
+            merges = found.files[0].with_name("merges.txt")
+        tokenizer.load_format(found.format, found.files[0], merges)
+        return tokenizer
+
+    @classmethod
+    def from_tiktoken(
+        cls,
+        path: _Path,
+        pattern: str | None = None,
+        special_tokens: Mapping[str, int] | Iterable[str] = (),
+    ) -> Self:
+        """Byte-level BPE of a ``.tiktoken`` file (also Llama 3's ``tokenizer.model``).
+
+        Args:
+            path: lines of a token in base64 and its rank, which is its id.
+            pattern: what cuts text into pieces: a regular expression as tiktoken writes it, or a name (``gpt2``,
+                ``r50k_base``, ``p50k_base``, ``cl100k_base``, ``o200k_base``, ``llama3``, ``qwen2``, ``tekken``). None
+                takes the one of the file's name.
+            special_tokens: ids by special token, or the tokens alone, which then get the ids after the others.
+
+        Raises `InvalidFileError` naming the line, `InvalidArgumentError` for a pattern that is neither.
+        """
+        path = Path(path)
+        tokenizer = cls._empty()
+        named = special_tokens.items() if isinstance(special_tokens, Mapping) else ()
+        tokenizer.load_format("tiktoken", path, None, path.stem if pattern is None else pattern, list(named))
+        if not isinstance(special_tokens, Mapping):
+            tokenizer.add_special_tokens(list(special_tokens))
+        return tokenizer
+
+    @classmethod
+    def from_sentencepiece(cls, path: _Path) -> Self:
+        """The tokenizer of a SentencePiece ``.model`` file (BPE or Unigram); ids are those of `sentencepiece`.
+
+        Nothing is put around a text, and control symbols like ``</s>`` in a text are text: set
+        ``encode_special_tokens = False`` to have them matched. Raises `InvalidFileError` naming the place.
+        """
+        return cls._from_found(Found("sentencepiece", [Path(path)]))
+
+    @classmethod
+    def from_gguf(cls, path: _Path) -> Self:
+        """The tokenizer inside a GGUF file; its tensors are not read.
+
+        Raises `InvalidFileError` naming the place, or the kind of tokenizer that is not supported.
+        """
+        return cls._from_found(Found("gguf", [Path(path)]))
+
+    @classmethod
+    def from_tekken(cls, path: _Path) -> Self:
+        """The tokenizer of Mistral's ``tekken.json``; nothing is put around a text."""
+        return cls._from_found(Found("tekken", [Path(path)]))
 
     def to_str(self, pretty: bool = False) -> str:
         """The text of a ``tokenizer.json`` that describes this tokenizer."""
@@ -113,9 +171,20 @@ class Tokenizer(Batching):
         """Write a ``tokenizer.json``, whole or not at all; the `tokenizers` package loads it too."""
         self.save_file(Path(path), pretty)
 
+    def save_tiktoken(self, path: _Path) -> None:
+        """Write the tokens of a byte-level vocabulary as a ``.tiktoken`` file; added tokens are left out.
+
+        Raises `InvalidArgumentError` for a vocabulary that is not spelled in byte characters.
+        """
+        self.save_tiktoken_file(Path(path))
+
     def __reduce__(self) -> tuple[Any, ...]:
         state = (self.to_json(False), self.encode_special_tokens, self._pad_token)
         return _rebuild, (type(self), *state)
+
+    def __getstate__(self) -> bytes:
+        """The state as JSON, in the form of the `tokenizers` package."""
+        return self.to_json(False).encode()
 
     def __copy__(self) -> Self:
         copy = self._empty()
@@ -125,14 +194,6 @@ class Tokenizer(Batching):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self.__copy__()
-
-    def __repr__(self) -> str:
-        parts = ("truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model")
-        described = ", ".join(f"{name}={getattr(self, name)!r}" for name in parts)
-        added = literal([dict(id=index, **token.__getstate__()) for index, token in self._added().items()])
-        return f'Tokenizer(version="1.0", added_tokens={added}, {described})'
-
-    __str__ = __repr__
 
     # Parts
 
@@ -150,54 +211,38 @@ class Tokenizer(Batching):
     @property
     def normalizer(self) -> normalizers.Normalizer | None:
         """The normalizer; settings that are changed on it change this tokenizer."""
-        part = self.get_normalizer()
-        if part is None:
-            return None
-        wrapped = normalizers.wrap(part)
-        wrapped._attached = self.set_normalizer
-        return wrapped
+        return cast("normalizers.Normalizer | None", self._wrapped("normalizer", normalizers.wrap))
 
     @normalizer.setter
     def normalizer(self, part: normalizers.Normalizer | None) -> None:
-        self.set_normalizer(part)
+        self._set_part("normalizer", part)
 
     @property
     def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer | None:
         """The pre-tokenizer; settings that are changed on it change this tokenizer."""
-        part = self.get_pre_tokenizer()
-        if part is None:
-            return None
-        wrapped = pre_tokenizers.wrap(part)
-        wrapped._attached = self.set_pre_tokenizer
-        return wrapped
+        return cast("pre_tokenizers.PreTokenizer | None", self._wrapped("pre_tokenizer", pre_tokenizers.wrap))
 
     @pre_tokenizer.setter
     def pre_tokenizer(self, part: pre_tokenizers.PreTokenizer | None) -> None:
-        self.set_pre_tokenizer(part)
+        self._set_part("pre_tokenizer", part)
 
     @property
     def post_processor(self) -> processors.PostProcessor | None:
         """The post-processor; settings that are changed on it change this tokenizer."""
-        part = self.get_post_processor()
-        if part is None:
-            return None
-        wrapped = processors.wrap(part)
-        wrapped._attached = self.set_post_processor
-        return wrapped
+        return cast("processors.PostProcessor | None", self._wrapped("post_processor", processors.wrap))
 
     @post_processor.setter
     def post_processor(self, part: processors.PostProcessor | None) -> None:
-        self.set_post_processor(part)
+        self._set_part("post_processor", part)
 
     @property
     def decoder(self) -> decoders.Decoder | None:
-        """The decoder."""
-        part = self.get_decoder()
-        return None if part is None else decoders.wrap(part)
+        """The decoder; settings that are changed on it change this tokenizer."""
+        return cast("decoders.Decoder | None", self._wrapped("decoder", decoders.wrap))
 
     @decoder.setter
     def decoder(self, part: decoders.Decoder | None) -> None:
-        self.set_decoder(part)
+        self._set_part("decoder", part)
 
     # Vocabulary
 
@@ -230,9 +275,9 @@ class Tokenizer(Batching):
     def train(self, files: Iterable[_Path], trainer: trainers.Trainer | None = None) -> None:
         """Learn the vocabulary of the model from text files; every line, with its end, is a text of its own.
 
-        Ctrl-C stops it. Raises `MissingFileError`, `InvalidEncodingError`, or `InvalidArgumentError` where there is no text.
+        See `train_from_iterator`. Raises `MissingFileError`, `InvalidEncodingError`, or `InvalidArgumentError` where there is no text.
         """
-        trainers.train_from_files(self, files, trainer)
+        _training.train_from_files(self, files, trainer)
 
     def train_from_iterator(
         self,
@@ -240,11 +285,17 @@ class Tokenizer(Batching):
         trainer: trainers.Trainer | None = None,
         length: int | None = None,
     ) -> None:
-        """Learn the vocabulary of the model from texts, or lists of texts, on all threads; see `BpeTrainer`.
+        """Learn the vocabulary of the model from texts, or lists of texts, on all threads.
 
-        ``length`` is not needed; it is there for code written for the `tokenizers` package.
+        Args:
+            iterator: texts, lists of them, or a numpy or Arrow array of strings; it is read in batches.
+            trainer: by default the one of the model, see `ferrolm.tokenizers.models.Model.get_trainer`.
+            length: number of texts, for the progress bar.
+
+        Ctrl-C stops it within a tenth of a second; the tokenizer is then as it was, as after any error. Raises
+        `InvalidArgumentError` where the trainer is not one of the model, or where there is no text.
         """
-        trainers.train_from_texts(self, iterator, trainer)
+        _training.train_from_texts(self, iterator, trainer, length)
 
     # Settings
 
@@ -264,18 +315,6 @@ class Tokenizer(Batching):
         return settings and dict(zip(names, settings, strict=True))
 
     # Encoding and decoding
-
-    def encode_batch(
-        self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True
-    ) -> list[_rust.Encoding]:
-        """Encode texts, or pairs of texts as tuples of two; padded to the longest if padding is on."""
-        return self.encode_many(input, is_pretokenized, add_special_tokens, True)
-
-    def encode_batch_fast(
-        self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True
-    ) -> list[_rust.Encoding]:
-        """`encode_batch` without tokens, offsets and words."""
-        return self.encode_many(input, is_pretokenized, add_special_tokens, False)
 
     def encode_ids_batch(
         self, texts: Any, add_special_tokens: bool = True, *, separator: str | None = None

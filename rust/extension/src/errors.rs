@@ -20,6 +20,7 @@ pub enum Kind {
     ShapeError,
     LimitError,
     InvalidTypeError,
+    UnknownNameError,
 }
 
 impl Kind {
@@ -33,6 +34,7 @@ impl Kind {
             Self::ShapeError => "ShapeError",
             Self::LimitError => "LimitError",
             Self::InvalidTypeError => "InvalidTypeError",
+            Self::UnknownNameError => "UnknownNameError",
         }
     }
 
@@ -103,10 +105,9 @@ impl ToPyErr for ferrolm_attention::AttentionError {
 
 /// A part of the user's own is a Python object: its exception goes on as it is.
 fn custom(error: Box<dyn std::error::Error + Send + Sync>) -> PyErr {
-    error.downcast::<PyErr>().map_or_else(
-        |other| Kind::InvalidArgumentError.error(other.to_string()),
-        |exception| *exception,
-    )
+    error
+        .downcast::<PyErr>()
+        .map_or_else(|other| Kind::InvalidArgumentError.error(other.to_string()), |exception| *exception)
 }
 
 impl ToPyErr for ferrolm_tokenizer::TokenizerError {
@@ -120,6 +121,7 @@ impl ToPyErr for ferrolm_tokenizer::TokenizerError {
             E::InvalidEncoding { .. } => Kind::InvalidEncodingError,
             E::NoTokenizer(_) => Kind::MissingFileError,
             E::Limit { .. } => Kind::LimitError,
+            E::UnknownToken(_) => Kind::UnknownNameError,
             _ => Kind::InvalidArgumentError,
         };
         kind.error(self.to_string())

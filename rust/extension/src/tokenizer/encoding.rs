@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ferrolm_tokenizer::encoding::{Direction, Encoding as Full, TokenText};
 use ferrolm_tokenizer::{LazyEncoding, Padding, Run};
+use pyo3::exceptions::PyDeprecationWarning;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
@@ -132,6 +133,8 @@ impl Encoding {
     /// The index of the word of each token; deprecated name of `word_ids`.
     #[getter]
     fn words<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let category = py.get_type::<PyDeprecationWarning>();
+        PyErr::warn(py, &category, c"Encoding.words is deprecated; use Encoding.word_ids", 1)?;
         self.word_ids(py)
     }
 
@@ -216,6 +219,11 @@ impl Encoding {
     fn __repr__(&self) -> String {
         let fields = "ids, type_ids, tokens, offsets, attention_mask, special_tokens_mask, overflowing";
         format!("Encoding(num_tokens={}, attributes=[{fields}])", self.__len__())
+    }
+
+    /// The tokens in colours, for notebooks.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("ferrolm.tokenizers.tools.markup")?.call_method1("encoding_view", (slf,))
     }
 
     /// The state as JSON, in the form of the `tokenizers` package.

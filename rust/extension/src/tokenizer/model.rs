@@ -9,6 +9,7 @@ use ferrolm_tokenizer::model::{
     Bpe, BpeOptions, PieceToken, Unigram, UnigramOptions, Vocabulary, WordLevel, WordPiece, WordPieceOptions,
 };
 use ferrolm_tokenizer::{TokenizerError, file, model};
+use pyo3::conversion::FromPyObjectOwned;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -37,104 +38,50 @@ fn of_arguments(error: TokenizerError) -> PyErr {
     part::of_arguments(error).to_py_err()
 }
 
-/// The options of each model as a dictionary.
-#[derive(FromPyObject, IntoPyObject)]
-#[pyo3(from_item_all)]
-struct BpeDict {
-    dropout: Option<f32>,
-    unk_token: Option<String>,
-    continuing_subword_prefix: Option<String>,
-    end_of_word_suffix: Option<String>,
-    fuse_unk: bool,
-    byte_fallback: bool,
-    ignore_merges: bool,
+/// An option of the right type, or an error that names it.
+fn option<'py, T: FromPyObjectOwned<'py>>(
+    settings: &Bound<'py, PyDict>,
+    name: &str,
+    expected: &str,
+) -> PyResult<T> {
+    let missing = || Kind::InvalidArgumentError.error(format!("settings: {name:?} is missing"));
+    let value = settings.get_item(name)?.ok_or_else(missing)?;
+    value.extract().map_err(|_| wrong_type(&value, name, expected))
 }
 
-#[derive(FromPyObject, IntoPyObject)]
-#[pyo3(from_item_all)]
-struct WordPieceDict {
-    unk_token: String,
-    continuing_subword_prefix: String,
-    max_input_chars_per_word: usize,
+const TEXT: &str = "a string";
+const TEXT_OR_NONE: &str = "a string or None";
+const FLAG: &str = "True or False";
+const NUMBER_OR_NONE: &str = "a number or None";
+const SIZE: &str = "an integer of 0 or more";
+const SIZE_OR_NONE: &str = "an integer of 0 or more, or None";
+
+fn bpe_options(settings: &Bound<'_, PyDict>) -> PyResult<BpeOptions> {
+    Ok(BpeOptions {
+        dropout: option(settings, "dropout", NUMBER_OR_NONE)?,
+        unk_token: option(settings, "unk_token", TEXT_OR_NONE)?,
+        continuing_subword_prefix: option(settings, "continuing_subword_prefix", TEXT_OR_NONE)?,
+        end_of_word_suffix: option(settings, "end_of_word_suffix", TEXT_OR_NONE)?,
+        fuse_unk: option(settings, "fuse_unk", FLAG)?,
+        byte_fallback: option(settings, "byte_fallback", FLAG)?,
+        ignore_merges: option(settings, "ignore_merges", FLAG)?,
+    })
 }
 
-#[derive(FromPyObject, IntoPyObject)]
-#[pyo3(from_item_all)]
-struct WordLevelDict {
-    unk_token: String,
+fn word_piece_options(settings: &Bound<'_, PyDict>) -> PyResult<WordPieceOptions> {
+    Ok(WordPieceOptions {
+        unk_token: option(settings, "unk_token", TEXT)?,
+        continuing_subword_prefix: option(settings, "continuing_subword_prefix", TEXT)?,
+        max_input_chars_per_word: option(settings, "max_input_chars_per_word", SIZE)?,
+    })
 }
 
-#[derive(FromPyObject, IntoPyObject)]
-#[pyo3(from_item_all)]
-struct UnigramDict {
-    unk_id: Option<usize>,
-    byte_fallback: bool,
-    alpha: Option<f64>,
-    nbest_size: Option<usize>,
-}
-
-impl From<BpeDict> for BpeOptions {
-    fn from(options: BpeDict) -> Self {
-        Self {
-            dropout: options.dropout,
-            unk_token: options.unk_token,
-            continuing_subword_prefix: options.continuing_subword_prefix,
-            end_of_word_suffix: options.end_of_word_suffix,
-            fuse_unk: options.fuse_unk,
-            byte_fallback: options.byte_fallback,
-            ignore_merges: options.ignore_merges,
-        }
-    }
-}
-
-impl From<BpeOptions> for BpeDict {
-    fn from(options: BpeOptions) -> Self {
-        Self {
-            dropout: options.dropout,
-            unk_token: options.unk_token,
-            continuing_subword_prefix: options.continuing_subword_prefix,
-            end_of_word_suffix: options.end_of_word_suffix,
-            fuse_unk: options.fuse_unk,
-            byte_fallback: options.byte_fallback,
-            ignore_merges: options.ignore_merges,
-        }
-    }
-}
-
-impl From<WordPieceDict> for WordPieceOptions {
-    fn from(options: WordPieceDict) -> Self {
-        let WordPieceDict { unk_token, continuing_subword_prefix, max_input_chars_per_word } = options;
-        Self { unk_token, continuing_subword_prefix, max_input_chars_per_word }
-    }
-}
-
-impl From<WordPieceOptions> for WordPieceDict {
-    fn from(options: WordPieceOptions) -> Self {
-        let WordPieceOptions { unk_token, continuing_subword_prefix, max_input_chars_per_word } = options;
-        Self { unk_token, continuing_subword_prefix, max_input_chars_per_word }
-    }
-}
-
-impl From<UnigramDict> for UnigramOptions {
-    fn from(options: UnigramDict) -> Self {
-        let UnigramDict { unk_id, byte_fallback, alpha, nbest_size } = options;
-        Self { unk_id, byte_fallback, alpha, nbest_size }
-    }
-}
-
-impl From<UnigramOptions> for UnigramDict {
-    fn from(options: UnigramOptions) -> Self {
-        let UnigramOptions { unk_id, byte_fallback, alpha, nbest_size } = options;
-        Self { unk_id, byte_fallback, alpha, nbest_size }
-    }
-}
-
-/// Options of the right types, or an error that names the wrong one.
-fn options<'a, 'py, T: FromPyObject<'a, 'py>>(dict: &'a Bound<'py, PyDict>) -> PyResult<T> {
-    dict.as_any().extract().map_err(|error: T::Error| {
-        let error: PyErr = error.into();
-        let cause = error.cause(dict.py()).unwrap_or(error);
-        Kind::InvalidTypeError.error(format!("options: {cause}"))
+fn unigram_options(settings: &Bound<'_, PyDict>) -> PyResult<UnigramOptions> {
+    Ok(UnigramOptions {
+        unk_id: option(settings, "unk_id", SIZE_OR_NONE)?,
+        byte_fallback: option(settings, "byte_fallback", FLAG)?,
+        alpha: option(settings, "alpha", NUMBER_OR_NONE)?,
+        nbest_size: option(settings, "nbest_size", SIZE_OR_NONE)?,
     })
 }
 
@@ -157,7 +104,7 @@ fn entries<'a, T: Copy>(vocab: &'a [(Bound<'_, PyAny>, T)]) -> PyResult<Vec<(&'a
 fn bpe(
     vocab: &Bound<'_, PyAny>,
     merges: Option<&Bound<'_, PyAny>>,
-    options: BpeDict,
+    options: BpeOptions,
 ) -> PyResult<model::Model> {
     let vocab = vocabulary(vocab)?;
     let merges = merges.map_or(Ok(Vec::new()), |merges| elements(merges, "merges"))?;
@@ -169,7 +116,7 @@ fn bpe(
         .iter()
         .map(|(left, right)| Ok((text(left, "merges")?, text(right, "merges")?)))
         .collect::<PyResult<Vec<_>>>()?;
-    let bpe = Bpe::new(entries(&vocab)?.into_iter(), pairs.into_iter(), options.into());
+    let bpe = Bpe::new(entries(&vocab)?.into_iter(), pairs.into_iter(), options);
     Ok(model::Model::Bpe(Arc::new(bpe.map_err(of_arguments)?)))
 }
 
@@ -177,14 +124,14 @@ fn map(vocab: &Bound<'_, PyAny>) -> PyResult<Vocabulary> {
     Vocabulary::new(entries(&vocabulary(vocab)?)?.into_iter()).map_err(of_arguments)
 }
 
-fn unigram(vocab: &Bound<'_, PyAny>, options: UnigramDict) -> PyResult<model::Model> {
+fn unigram(vocab: &Bound<'_, PyAny>, options: UnigramOptions) -> PyResult<model::Model> {
     let pieces: Vec<(Bound<'_, PyAny>, f64)> = elements(vocab, "vocab")?
         .iter()
         .map(|piece| {
             piece.extract().map_err(|_| wrong_type(piece, "vocab", "pairs of a piece and its score"))
         })
         .collect::<PyResult<_>>()?;
-    let unigram = Unigram::new(entries(&pieces)?.into_iter(), options.into());
+    let unigram = Unigram::new(entries(&pieces)?.into_iter(), options);
     Ok(model::Model::Unigram(Arc::new(unigram.map_err(of_arguments)?)))
 }
 
@@ -201,17 +148,17 @@ impl Model {
         merges: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         Ok(Self::of(match kind {
-            "BPE" => bpe(vocab, merges, options(settings)?)?,
+            "BPE" => bpe(vocab, merges, bpe_options(settings)?)?,
             "WordPiece" => {
-                let options = options::<WordPieceDict>(settings)?.into();
+                let options = word_piece_options(settings)?;
                 let model = WordPiece::new(map(vocab)?, options).map_err(of_arguments)?;
                 model::Model::WordPiece(Arc::new(model))
             }
             "WordLevel" => {
-                let options: WordLevelDict = options(settings)?;
-                model::Model::WordLevel(Arc::new(WordLevel::new(map(vocab)?, options.unk_token)))
+                let unk_token = option(settings, "unk_token", TEXT)?;
+                model::Model::WordLevel(Arc::new(WordLevel::new(map(vocab)?, unk_token)))
             }
-            "Unigram" => unigram(vocab, options(settings)?)?,
+            "Unigram" => unigram(vocab, unigram_options(settings)?)?,
             _ => {
                 return Err(
                     Kind::InvalidArgumentError.error(format!("kind: found {kind:?}, which is no model"))
@@ -247,33 +194,53 @@ impl Model {
     }
 
     fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let options = PyDict::new(py);
         match self.part() {
-            model::Model::Bpe(model) => BpeDict::from(model.options().clone()).into_pyobject(py),
-            model::Model::WordPiece(model) => WordPieceDict::from(model.options().clone()).into_pyobject(py),
-            model::Model::WordLevel(model) => {
-                WordLevelDict { unk_token: model.unk_token().to_owned() }.into_pyobject(py)
+            model::Model::Bpe(model) => {
+                let of = model.options();
+                options.set_item("dropout", of.dropout)?;
+                options.set_item("unk_token", &of.unk_token)?;
+                options.set_item("continuing_subword_prefix", &of.continuing_subword_prefix)?;
+                options.set_item("end_of_word_suffix", &of.end_of_word_suffix)?;
+                options.set_item("fuse_unk", of.fuse_unk)?;
+                options.set_item("byte_fallback", of.byte_fallback)?;
+                options.set_item("ignore_merges", of.ignore_merges)?;
             }
-            model::Model::Unigram(model) => UnigramDict::from(model.options().clone()).into_pyobject(py),
+            model::Model::WordPiece(model) => {
+                let of = model.options();
+                options.set_item("unk_token", &of.unk_token)?;
+                options.set_item("continuing_subword_prefix", &of.continuing_subword_prefix)?;
+                options.set_item("max_input_chars_per_word", of.max_input_chars_per_word)?;
+            }
+            model::Model::WordLevel(model) => options.set_item("unk_token", model.unk_token())?,
+            model::Model::Unigram(model) => {
+                let of = model.options();
+                options.set_item("unk_id", of.unk_id)?;
+                options.set_item("byte_fallback", of.byte_fallback)?;
+                options.set_item("alpha", of.alpha)?;
+                options.set_item("nbest_size", of.nbest_size)?;
+            }
         }
+        Ok(options)
     }
 
     fn set_options(&self, settings: &Bound<'_, PyDict>) -> PyResult<()> {
         self.set(match self.part() {
             model::Model::Bpe(model) => {
-                let options = options::<BpeDict>(settings)?.into();
+                let options = bpe_options(settings)?;
                 let changed = Bpe::clone(&model).with_options(options).map_err(of_arguments)?;
                 model::Model::Bpe(Arc::new(changed))
             }
             model::Model::WordPiece(model) => {
-                let options = options::<WordPieceDict>(settings)?.into();
+                let options = word_piece_options(settings)?;
                 model::Model::WordPiece(Arc::new(WordPiece::clone(&model).with_options(options)))
             }
             model::Model::WordLevel(model) => {
-                let options: WordLevelDict = options(settings)?;
-                model::Model::WordLevel(Arc::new(WordLevel::clone(&model).with_unk_token(options.unk_token)))
+                let unk_token = option(settings, "unk_token", TEXT)?;
+                model::Model::WordLevel(Arc::new(WordLevel::clone(&model).with_unk_token(unk_token)))
             }
             model::Model::Unigram(model) => {
-                let options: UnigramDict = options(settings)?;
+                let options = unigram_options(settings)?;
                 let changed = Unigram::clone(&model).with_sampling(options.alpha, options.nbest_size);
                 model::Model::Unigram(Arc::new(changed))
             }

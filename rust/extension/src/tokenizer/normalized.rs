@@ -48,7 +48,7 @@ impl NormalizedString {
     }
 
     /// What the object holds; parts are shared, not copied.
-    fn text(&self) -> PyResult<normalized::NormalizedString> {
+    pub fn text(&self) -> PyResult<normalized::NormalizedString> {
         self.with(|text| text.clone())
     }
 

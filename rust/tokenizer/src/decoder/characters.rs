@@ -1,6 +1,4 @@
-//! Decoders that change the characters of each token: Metaspace, Replace, Strip.
-
-use crate::error::{Result, TokenizerError};
+//! Decoders that change the characters of each token: Metaspace, Strip.
 
 /// Which texts Metaspace puts its character before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,56 +32,6 @@ impl Metaspace {
                 *token = token.replace(self.replacement, if added { "" } else { " " });
             }
         }
-    }
-}
-
-/// What Replace looks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReplacePattern {
-    String(String),
-    Regex(String),
-}
-
-/// Settings of `{"type": "Replace"}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replace {
-    pattern: ReplacePattern,
-    content: String,
-}
-
-impl Replace {
-    /// # Errors
-    /// A pattern that cannot be compiled.
-    pub fn new(pattern: ReplacePattern, content: String) -> Result<Self> {
-        match &pattern {
-            ReplacePattern::String(_) => Ok(Self { pattern, content }),
-            ReplacePattern::Regex(regex) => {
-                let message = format!("found the regular expression {regex:?}, expected a string");
-                Err(TokenizerError::argument("pattern", message))
-            }
-        }
-    }
-
-    pub fn pattern(&self) -> &ReplacePattern {
-        &self.pattern
-    }
-
-    pub fn content(&self) -> &str {
-        &self.content
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "a regular expression can give up")]
-    pub(super) fn decode(&self, tokens: &mut [String]) -> Result<()> {
-        // Nothing is ever found in an empty text, not even an empty pattern.
-        for token in tokens.iter_mut().filter(|token| !token.is_empty()) {
-            match &self.pattern {
-                ReplacePattern::String(text) if token.contains(text) => {
-                    *token = token.replace(text, &self.content);
-                }
-                ReplacePattern::String(_) | ReplacePattern::Regex(_) => {}
-            }
-        }
-        Ok(())
     }
 }
 
@@ -144,13 +92,5 @@ mod tests {
         assert_eq!(decoded(PrependScheme::Always), ["a", " b"]);
         assert_eq!(decoded(PrependScheme::First), ["a", " b"]);
         assert_eq!(decoded(PrependScheme::Never), [" a ", " b"]);
-    }
-
-    #[test]
-    fn an_empty_pattern_is_found_around_every_character() {
-        let replace = Replace::new(ReplacePattern::String(String::new()), "x".into()).unwrap();
-        let mut tokens = ["ab", "", "é"].map(String::from);
-        replace.decode(&mut tokens).unwrap();
-        assert_eq!(tokens, ["xaxbx", "", "xéx"]);
     }
 }

@@ -7,15 +7,16 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::added::AddedToken;
 use crate::model::{Bpe, BpeOptions, Model};
+use crate::pattern::Pattern;
 use crate::tokenizer::Tokenizer;
-use crate::AddedToken;
 
 /// Pieces of words, bytes by both spellings, unfinished characters, tokens without text and long ones.
 const TOKENS: [&str; 34] = [
-    "a", " ", "  ", "▁", "▁▁", "▁a", "a▁", "b▁c", "##a", "##", "#", "don", "'t", " '", " n't", " .", "do", "not",
-    "<0x41>", "<0xE6>", "<0xBC>", "<0xA2>", "<0xEF>", "<0xBF>", "<0xBD>", "<0x20>", "<0xZZ>", "\u{fffd}", "é漢",
-    "Ã", "©", "æ", "¼", "ï",
+    "a", " ", "  ", "▁", "▁▁", "▁a", "a▁", "b▁c", "##a", "##", "#", "don", "'t", " '", " n't", " .", "do",
+    "not", "<0x41>", "<0xE6>", "<0xBC>", "<0xA2>", "<0xEF>", "<0xBF>", "<0xBD>", "<0x20>", "<0xZZ>",
+    "\u{fffd}", "é漢", "Ã", "©", "æ", "¼", "ï",
 ];
 const ADDED: [&str; 5] = ["<s>", "</s>", "Ġx", "<0x42>", "▁y"];
 /// Ids beyond the vocabulary are unknown.
@@ -23,8 +24,8 @@ const IDS: u32 = (TOKENS.len() + 2 + ADDED.len() + 3) as u32;
 
 fn tokenizer(decoder: Option<Decoder>) -> Tokenizer {
     let long = ["▁long".repeat(9), "l".repeat(15)];
-    let tokens = TOKENS.iter().copied().chain(long.iter().map(String::as_str));
-    let vocab = tokens.enumerate().map(|(id, token)| (token, id as u32));
+    let tokens: Vec<&str> = TOKENS.iter().copied().chain(long.iter().map(String::as_str)).collect();
+    let vocab = tokens.iter().enumerate().map(|(id, &token)| (token, id as u32));
     let bpe = Bpe::new(vocab, [].into_iter(), BpeOptions::default()).unwrap();
     let mut tokenizer = Tokenizer::new(Model::Bpe(Arc::new(bpe)));
     let added = ADDED.iter().enumerate().map(|(index, token)| AddedToken::new(*token, index < 3));
@@ -34,23 +35,27 @@ fn tokenizer(decoder: Option<Decoder>) -> Tokenizer {
 }
 
 fn part() -> impl Strategy<Value = Decoder> {
-    let text = |text: &str| ReplacePattern::String(text.into());
-    let replace = |from: &str, to: &str| Decoder::Replace(Replace::new(text(from), to.into()).unwrap());
+    let literal = |from: &str, content: &str| (Pattern::literal(from), content.to_owned());
+    let replace = |(pattern, content)| Decoder::Replace(Replace { pattern, content });
     let mut parts = vec![
         Decoder::Fuse,
         Decoder::ByteFallback,
         Decoder::ByteLevel(ByteLevel::default()),
         Decoder::Bpe(BpeDecoder { suffix: "▁".into() }),
         Decoder::Ctc(Ctc { pad_token: "a".into(), word_delimiter_token: "▁".into(), cleanup: true }),
-        replace("▁", " "),
-        replace("", "x"),
-        replace("a", "<0xE6>"),
+        replace(literal("▁", " ")),
+        replace(literal("", "x")),
+        replace(literal("a", "<0xE6>")),
+        replace((Pattern::regex(r"\s+$|^▁").unwrap(), "-".into())),
     ];
-    parts.extend([true, false].map(|cleanup| Decoder::WordPiece(WordPiece { cleanup, ..WordPiece::default() })));
+    parts.extend(
+        [true, false].map(|cleanup| Decoder::WordPiece(WordPiece { cleanup, ..WordPiece::default() })),
+    );
     let schemes = [PrependScheme::First, PrependScheme::Never];
-    parts.extend(schemes.map(|prepend_scheme| {
-        Decoder::Metaspace(Metaspace { prepend_scheme, ..Metaspace::default() })
-    }));
+    parts.extend(
+        schemes
+            .map(|prepend_scheme| Decoder::Metaspace(Metaspace { prepend_scheme, ..Metaspace::default() })),
+    );
     let strips = [(' ', 1, 0), (' ', 0, 2), ('▁', 3, 0), ('\u{fffd}', 2, 0), (' ', usize::MAX, 0)];
     parts.extend(strips.map(|(content, start, stop)| Decoder::Strip(Strip { content, start, stop })));
     select(parts)

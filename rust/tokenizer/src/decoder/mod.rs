@@ -19,12 +19,13 @@ mod words;
 
 pub(crate) use byte_level::{lossy, push_bytes};
 pub(crate) use cache::DecodeCache;
-pub use characters::{Metaspace, PrependScheme, Replace, ReplacePattern, Strip};
+pub use characters::{Metaspace, PrependScheme, Strip};
 pub use custom::{Custom, CustomDecoder};
 pub use stream::DecodeStream;
 pub use words::{BpeDecoder, Ctc, WordPiece};
 
 use crate::error::Result;
+use crate::normalizer::Replace;
 use crate::pre_tokenizer::ByteLevel;
 
 /// The decoder of a tokenizer.
@@ -39,6 +40,7 @@ pub enum Decoder {
     /// All tokens become one.
     Fuse,
     Metaspace(Metaspace),
+    /// The normalizer of this name on every token.
     Replace(Replace),
     /// One after the other.
     Sequence(Vec<Decoder>),
@@ -61,7 +63,9 @@ impl Decoder {
             Self::Ctc(ctc) => return Ok(ctc.decode(tokens)),
             Self::Fuse => return Ok(vec![tokens.concat()]),
             Self::Metaspace(metaspace) => metaspace.decode(&mut tokens),
-            Self::Replace(replace) => replace.decode(&mut tokens)?,
+            Self::Replace(replace) => {
+                return tokens.iter().map(|token| Ok(replace.plain(token)?.into_owned())).collect();
+            }
             Self::Sequence(decoders) => {
                 return decoders.iter().try_fold(tokens, |tokens, one| one.decode_chain(tokens));
             }

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::Json;
+use super::normalizer::PatternWrite;
 use super::pre_tokenizer::{ByteLevelWrite, read_byte_level};
-use crate::decoder::{
-    BpeDecoder, Ctc, Decoder, Metaspace, PrependScheme, Replace, ReplacePattern, Strip, WordPiece,
-};
+use crate::decoder::{BpeDecoder, Ctc, Decoder, Metaspace, PrependScheme, Strip, WordPiece};
 use crate::error::{Result, TokenizerError};
+use crate::normalizer::Replace;
+use crate::pattern::{Pattern, Source};
 
 const SUPPORTED: &str =
     "BPEDecoder, ByteLevel, WordPiece, Metaspace, CTC, Sequence, Replace, Fuse, Strip, ByteFallback";
@@ -63,14 +64,13 @@ fn read_ctc(json: &Json<'_>) -> Result<Decoder> {
 }
 
 fn read_replace(json: &Json<'_>) -> Result<Decoder> {
-    let pattern = json.field("pattern")?;
-    let read = match pattern.entries()?.as_slice() {
-        [("String", text)] => ReplacePattern::String(text.string()?.to_owned()),
-        [("Regex", regex)] => ReplacePattern::Regex(regex.string()?.to_owned()),
-        _ => return Err(pattern.error("expected {\"String\": text} or {\"Regex\": text}")),
+    let source = json.field("pattern")?;
+    let pattern = match source.entries()?.as_slice() {
+        [("String", text)] => Pattern::literal(text.string()?),
+        [("Regex", text)] => Pattern::regex(text.string()?).map_err(|error| text.error(error.to_string()))?,
+        _ => return Err(source.error("expected {\"String\": text} or {\"Regex\": text}")),
     };
-    let content = json.field("content")?.string()?.to_owned();
-    Replace::new(read, content).map(Decoder::Replace).map_err(|error| pattern.error(error.to_string()))
+    Ok(Decoder::Replace(Replace { pattern, content: json.field("content")?.string()?.to_owned() }))
 }
 
 fn read_strip(json: &Json<'_>) -> Result<Decoder> {
@@ -90,7 +90,7 @@ fn read_character(json: &Json<'_>) -> Result<char> {
     }
 }
 
-fn read_metaspace(json: &Json<'_>) -> Result<Metaspace> {
+pub(super) fn read_metaspace(json: &Json<'_>) -> Result<Metaspace> {
     let prepend_scheme =
         json.optional("prepend_scheme")?.map_or(Ok(PrependScheme::Always), |scheme| read_scheme(&scheme))?;
     // Old files say this too, and have to agree.
@@ -118,23 +118,39 @@ fn read_scheme(json: &Json<'_>) -> Result<PrependScheme> {
 #[serde(tag = "type")]
 pub(super) enum DecoderWrite<'a> {
     #[serde(rename = "BPEDecoder")]
-    BpeDecoder { suffix: &'a str },
+    BpeDecoder {
+        suffix: &'a str,
+    },
     ByteLevel(ByteLevelWrite),
-    WordPiece { prefix: &'a str, cleanup: bool },
-    Metaspace { replacement: char, prepend_scheme: &'static str, split: bool },
+    WordPiece {
+        prefix: &'a str,
+        cleanup: bool,
+    },
+    Metaspace {
+        replacement: char,
+        prepend_scheme: &'static str,
+        split: bool,
+    },
     #[serde(rename = "CTC")]
-    Ctc { pad_token: &'a str, word_delimiter_token: &'a str, cleanup: bool },
-    Sequence { decoders: Vec<DecoderWrite<'a>> },
-    Replace { pattern: PatternWrite<'a>, content: &'a str },
+    Ctc {
+        pad_token: &'a str,
+        word_delimiter_token: &'a str,
+        cleanup: bool,
+    },
+    Sequence {
+        decoders: Vec<DecoderWrite<'a>>,
+    },
+    Replace {
+        pattern: PatternWrite<'a>,
+        content: &'a str,
+    },
     Fuse,
-    Strip { content: char, start: usize, stop: usize },
+    Strip {
+        content: char,
+        start: usize,
+        stop: usize,
+    },
     ByteFallback,
-}
-
-#[derive(Serialize)]
-pub(super) enum PatternWrite<'a> {
-    String(&'a str),
-    Regex(&'a str),
 }
 
 /// # Errors
@@ -158,11 +174,11 @@ pub(super) fn write(part: &Decoder) -> Result<DecoderWrite<'_>> {
             split: *split,
         },
         Decoder::Replace(replace) => DecoderWrite::Replace {
-            pattern: match replace.pattern() {
-                ReplacePattern::String(text) => PatternWrite::String(text),
-                ReplacePattern::Regex(text) => PatternWrite::Regex(text),
+            pattern: match replace.pattern.source() {
+                Source::Literal(text) => PatternWrite::String(text),
+                Source::Regex(text) => PatternWrite::Regex(text),
             },
-            content: replace.content(),
+            content: &replace.content,
         },
         Decoder::Sequence(decoders) => {
             DecoderWrite::Sequence { decoders: decoders.iter().map(write).collect::<Result<_>>()? }

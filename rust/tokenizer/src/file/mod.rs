@@ -1,14 +1,21 @@
-//! Tokenizer files: `tokenizer.json`, and `vocab.json` with `merges.txt`.
+//! Tokenizer files: `tokenizer.json`, `vocab.json` with `merges.txt`, `.tiktoken`.
 
 mod added;
 mod base64;
 mod decoder;
+mod gguf;
 mod model;
 mod normalizer;
 mod path;
+mod patterns;
 mod pre_tokenizer;
 mod processor;
+mod protobuf;
+mod sentencepiece;
 mod settings;
+mod tekken;
+mod tiktoken;
+mod vocab_folder;
 mod vocab_merges;
 mod vocabulary_files;
 
@@ -21,9 +28,15 @@ use serde_json::Value;
 use crate::error::{Result, TokenizerError};
 use crate::tokenizer::Tokenizer;
 
+pub use gguf::{from_gguf, gguf_from_reader};
 pub use model::merge_texts;
 use path::Json;
-pub use vocab_merges::{read_merges, read_vocab};
+pub use sentencepiece::{from_sentencepiece, is_sentencepiece, sentencepiece_from_bytes};
+pub use tekken::{from_tekken, tekken_from_bytes};
+pub(crate) use tiktoken::bpe_of_ranks;
+pub use tiktoken::{from_ranks, from_tiktoken, ranks_from_tiktoken, read_tiktoken, save_tiktoken};
+pub use vocab_folder::{from_vocab_and_merges, from_vocab_txt};
+pub use vocab_merges::{ranks_from_vocab, read_merges, read_vocab};
 pub use vocabulary_files::{read_vocab_txt, save_model};
 
 /// No tokenizer file may be larger; the largest that are published have some 40 MB.
@@ -113,7 +126,7 @@ struct Written<'a> {
     padding: Option<settings::PaddingWrite<'a>>,
     added_tokens: Vec<added::AddedTokenWrite<'a>>,
     normalizer: Option<normalizer::NormalizerWrite<'a>>,
-    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite>,
+    pre_tokenizer: Option<pre_tokenizer::PreTokenizerWrite<'a>>,
     post_processor: Option<processor::ProcessorWrite<'a>>,
     decoder: Option<decoder::DecoderWrite<'a>>,
     model: model::ModelWrite<'a>,
@@ -127,7 +140,7 @@ pub fn to_json(tokenizer: &Tokenizer, pretty: bool) -> Result<String> {
         padding: tokenizer.padding().map(settings::write_padding),
         added_tokens: added::write(tokenizer.added_vocabulary()),
         normalizer: tokenizer.normalizer().map(normalizer::write).transpose()?,
-        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write),
+        pre_tokenizer: tokenizer.pre_tokenizer().map(pre_tokenizer::write).transpose()?,
         post_processor: tokenizer.post_processor().map(processor::write),
         decoder: tokenizer.decoder().map(decoder::write).transpose()?,
         model: model::write(tokenizer.model()),
@@ -174,7 +187,7 @@ pub mod part {
     }
 
     pub fn pre_tokenizer_to_json(part: &PreTokenizer) -> Result<String> {
-        text(&pre_tokenizer::write(part))
+        text(&pre_tokenizer::write(part)?)
     }
 
     pub fn post_processor_from_json(json: &str) -> Result<PostProcessor> {

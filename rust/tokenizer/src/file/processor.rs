@@ -12,25 +12,41 @@ use crate::post_processor::{Bert, Piece, PostProcessor, Roberta, Sequence, Speci
 const SUPPORTED: &str = "ByteLevel, BertProcessing, RobertaProcessing, TemplateProcessing, Sequence";
 
 pub(super) fn read(json: &Json<'_>) -> Result<PostProcessor> {
-    match json.type_name()? {
-        "ByteLevel" => Ok(PostProcessor::ByteLevel(read_byte_level(json)?)),
-        "BertProcessing" => Ok(PostProcessor::Bert(Bert {
-            sep: read_token(&json.field("sep")?)?,
-            cls: read_token(&json.field("cls")?)?,
-        })),
-        "RobertaProcessing" => Ok(PostProcessor::Roberta(Roberta {
-            sep: read_token(&json.field("sep")?)?,
-            cls: read_token(&json.field("cls")?)?,
-            trim_offsets: json.field("trim_offsets")?.boolean()?,
-            add_prefix_space: json.field("add_prefix_space")?.boolean()?,
-        })),
-        "TemplateProcessing" => read_template(json).map(PostProcessor::Template),
-        "Sequence" => {
+    let name = json.optional("type")?.and_then(|name| name.string().ok());
+    match name {
+        Some("ByteLevel") => Ok(PostProcessor::ByteLevel(read_byte_level(json)?)),
+        Some("BertProcessing" | "RobertaProcessing") => read_sep_and_cls(json),
+        Some("TemplateProcessing") => read_template(json).map(PostProcessor::Template),
+        Some("Sequence") => {
             let processors = json.field("processors")?.elements()?.iter().map(read).collect::<Result<_>>()?;
             Ok(PostProcessor::Sequence(processors))
         }
-        other => Err(TokenizerError::unsupported(json.path(), other, SUPPORTED)),
+        _ => read_untagged(json, name),
     }
+}
+
+/// Old files have no type: what it is follows from the settings.
+fn read_untagged(json: &Json<'_>, name: Option<&str>) -> Result<PostProcessor> {
+    if let Ok(processor) = read_sep_and_cls(json) {
+        return Ok(processor);
+    }
+    match (read_template(json), name) {
+        (Ok(template), _) => Ok(PostProcessor::Template(template)),
+        (Err(_), Some(name)) => Err(TokenizerError::unsupported(json.path(), name, SUPPORTED)),
+        (Err(_), None) => Err(json.error("field \"type\" is missing")),
+    }
+}
+
+/// BERT's and RoBERTa's differ in that the latter has settings for offsets, whatever their type says.
+fn read_sep_and_cls(json: &Json<'_>) -> Result<PostProcessor> {
+    let (sep, cls) = (read_token(&json.field("sep")?)?, read_token(&json.field("cls")?)?);
+    let flag = |name| json.field(name)?.boolean();
+    Ok(match (flag("trim_offsets"), flag("add_prefix_space")) {
+        (Ok(trim_offsets), Ok(add_prefix_space)) => {
+            PostProcessor::Roberta(Roberta { sep, cls, trim_offsets, add_prefix_space })
+        }
+        _ => PostProcessor::Bert(Bert { sep, cls }),
+    })
 }
 
 /// `["</s>", 2]`

@@ -1,5 +1,5 @@
-//! The files that a model alone is saved in: `vocab.txt` of WordPiece, `vocab.json` of WordLevel, `unigram.json`, and
-//! the two of BPE.
+//! The files that a model alone is saved in: `vocab.txt` or `vocab.json` of a vocabulary of words,
+//! `unigram.json`, and the two of BPE.
 
 use std::path::{Path, PathBuf};
 

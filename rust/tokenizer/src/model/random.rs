@@ -41,7 +41,7 @@ impl Random {
     pub(super) fn choose(&mut self, log_weights: &[f64]) -> Option<usize> {
         let largest =
             log_weights.iter().copied().filter(|weight| !weight.is_nan()).fold(f64::NEG_INFINITY, f64::max);
-        let weight = |at: &f64| if *at == largest { 1.0 } else { (at - largest).exp() };
+        let weight = |at: &f64| if *at >= largest { 1.0 } else { (at - largest).exp() };
         let weights: Vec<f64> =
             log_weights.iter().map(weight).map(|weight| if weight > 0.0 { weight } else { 0.0 }).collect();
         let total: f64 = weights.iter().sum();

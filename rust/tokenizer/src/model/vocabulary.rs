@@ -29,20 +29,18 @@ impl Vocabulary {
     /// # Errors
     /// Ids far beyond the number of tokens.
     pub fn new<'a>(entries: impl ExactSizeIterator<Item = (&'a str, u32)> + Clone) -> Result<Self> {
-        match Self::distinct(entries.clone())? {
-            Some(vocabulary) => Ok(vocabulary),
-            None => {
-                let last: HashMap<&str, usize> =
-                    entries.clone().enumerate().map(|(at, (token, _))| (token, at)).collect();
-                let kept: Vec<_> = entries
-                    .enumerate()
-                    .filter(|(at, (token, _))| last.get(token) == Some(at))
-                    .map(|(_, entry)| entry)
-                    .collect();
-                Self::distinct(kept.into_iter())?
-                    .ok_or_else(|| TokenizerError::at("model.vocab", "tokens occur twice"))
-            }
+        if let Some(vocabulary) = Self::distinct(entries.clone())? {
+            return Ok(vocabulary);
         }
+        let last: HashMap<&str, usize> =
+            entries.clone().enumerate().map(|(at, (token, _))| (token, at)).collect();
+        let kept: Vec<_> = entries
+            .enumerate()
+            .filter(|(at, (token, _))| last.get(token) == Some(at))
+            .map(|(_, entry)| entry)
+            .collect();
+        Self::distinct(kept.into_iter())?
+            .ok_or_else(|| TokenizerError::at("model.vocab", "tokens occur twice"))
     }
 
     /// A list of tokens whose ids are their places. A token may occur twice: its id is its last place, and every

@@ -29,7 +29,7 @@ impl Replace {
         Ok(())
     }
 
-    pub(super) fn plain<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
+    pub(crate) fn plain<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
         let mut output = Output::new(text);
         self.find(text, &mut |range| output.replace(range).push_str(&self.content))?;
         Ok(output.finish())

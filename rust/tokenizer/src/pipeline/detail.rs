@@ -1,10 +1,10 @@
 //! Encodings with everything: tokens, offsets, words.
 
 use super::encode::Input;
-use crate::added::Segment;
-use crate::encoding::{Characters, Encoding, Token, TokenText};
+use crate::encoding::{Encoding, Token, TokenText};
 use crate::error::Result;
 use crate::post_processor::merge;
+use crate::pre_tokenized::OffsetType;
 use crate::tokenizer::Tokenizer;
 
 impl Tokenizer {
@@ -90,25 +90,9 @@ impl Tokenizer {
             encoding.set_type_ids(0);
             return Ok(());
         }
-        let mut characters = Characters::new(text);
-        let mut words = 0u32..;
-        let mut push = |id, text: TokenText, range, at: u32| {
-            let token = Token { id, text, offsets: characters.convert(range), word: word.or(Some(at)) };
-            encoding.push(token, type_id);
-        };
-        for Segment { range, added } in self.segments(text) {
-            if let Some(id) = added {
-                let content = TokenText::Own(text[range.clone()].into());
-                push(id, content, range, words.next().unwrap_or(0));
-            } else if !self.push_fast_detail(text, &range, &mut words, &mut push) {
-                for piece in self.pieces(text, range) {
-                    let at = words.next().unwrap_or(0);
-                    for span in self.spans(&piece)? {
-                        push(span.id, TokenText::Model(span.id), span.range, at);
-                    }
-                }
-            }
+        if self.has_fast_detail() {
+            return self.push_fast_detail(text, word, type_id, encoding);
         }
-        Ok(())
+        self.tokenized(text)?.push_tokens(word, type_id, OffsetType::Character, encoding)
     }
 }

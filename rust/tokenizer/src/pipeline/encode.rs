@@ -1,13 +1,9 @@
 //! Text to ids.
 
-use std::ops::Range;
-
 use crate::added::Segment;
-use crate::encoding::TokenText;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::{PostProcessor, Slot, plain_layout};
 use crate::pre_tokenizer::PreTokenizer;
-use crate::split::gpt2;
 use crate::tokenizer::Tokenizer;
 use crate::truncation::Truncation;
 
@@ -21,23 +17,24 @@ pub enum Input<'a> {
 impl Tokenizer {
     /// Append the ids of `text`, without what post-processing adds.
     pub fn push_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let plan = self.plan();
+        if plan.engine.is_none() {
+            return match &plan.words {
+                Some(words) => words.push_ids(self, text, ids),
+                None => self.push_general_ids(text, ids),
+            };
+        }
         let mut result = Ok(());
-        self.added_vocabulary().segments(text, |segment| match segment.added {
+        self.added_vocabulary().segments(text, |Segment { range, added }| match added {
             Some(id) => ids.push(id),
-            None if result.is_ok() => {
-                let at_start = segment.range.start == 0;
-                result = self.push_raw_ids(&text[segment.range], at_start, ids);
-            }
+            None if result.is_ok() => result = self.push_raw_ids(&text[range], ids),
             None => {}
         });
         result
     }
 
     /// Append the ids of a stretch in which only tokens of normalized text can be found yet.
-    fn push_raw_ids(&self, stretch: &str, at_start: bool, ids: &mut Vec<u32>) -> Result<()> {
-        if self.plan().engine.is_none() {
-            return self.push_general_ids(stretch, at_start, ids);
-        }
+    fn push_raw_ids(&self, stretch: &str, ids: &mut Vec<u32>) -> Result<()> {
         let mut result = Ok(());
         self.added_vocabulary().normalized_segments(stretch, |Segment { range, added }| match added {
             Some(id) => ids.push(id),
@@ -64,42 +61,6 @@ impl Tokenizer {
 
     pub(super) fn adds_space(&self, stretch: &str) -> bool {
         matches!(self.pre_tokenizer(), Some(PreTokenizer::ByteLevel(settings)) if settings.adds_space(stretch))
-    }
-
-    /// Emit (id, text, bytes of the input, word) of the tokens of a stretch from its ids alone: a byte-level token
-    /// has as many bytes as characters. False if the pipeline is not byte-level.
-    pub(super) fn push_fast_detail(
-        &self,
-        text: &str,
-        range: &Range<usize>,
-        words: &mut std::ops::RangeFrom<u32>,
-        push: &mut impl FnMut(u32, TokenText, Range<usize>, u32),
-    ) -> bool {
-        let Some(engine) = &self.plan().engine else { return false };
-        let stretch = &text[range.clone()];
-        let space = usize::from(self.adds_space(stretch));
-        let input = if space == 1 { spaced(stretch) } else { stretch.to_owned() };
-        let mut ids = Vec::new();
-        if input.len() >= MAX_STRETCH {
-            return false;
-        }
-        engine.encode(&input, &mut ids);
-        let mut ids = ids.into_iter();
-        gpt2::split(&input, |piece| {
-            let word = words.next().unwrap_or(0);
-            let mut at = piece.start;
-            while at < piece.end {
-                let Some(id) = ids.next() else { return };
-                let token = self.model().id_to_token(id).unwrap_or("");
-                let end = at + token.chars().count();
-                // The added space has no bytes in the text: it counts as part of the first character.
-                let last = if end > space { end - space } else { 1 };
-                let bytes = range.start + at.saturating_sub(space)..range.start + last;
-                push(id, TokenText::Model(id), bytes, word);
-                at = end;
-            }
-        });
-        true
     }
 
     /// The truncation in force, less what special tokens take.

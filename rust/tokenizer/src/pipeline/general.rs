@@ -1,124 +1,77 @@
-//! The general path: pieces as the model sees them, each byte knowing where in the text it comes from.
-
-use std::ops::Range;
+//! The general path: what the parts of a tokenizer say, each byte knowing where in the text it comes from.
 
 use crate::added::Segment;
-use crate::byte_level::BYTE_TO_CHAR;
 use crate::error::Result;
-use crate::pre_tokenizer::{ByteLevel, PreTokenizer};
+use crate::model::PieceToken;
+use crate::normalized::NormalizedString;
+use crate::pre_tokenized::{PreTokenizedString, Split, SplitToken};
 use crate::tokenizer::Tokenizer;
 
-/// A piece of text as the model sees it.
-pub(crate) struct Piece {
-    pub(crate) text: String,
-    /// For each byte of `text`, the bytes of the input that it comes from: those of a whole character.
-    origin: Vec<Range<usize>>,
-}
-
-/// A token and the bytes of the input that it comes from.
-pub(super) struct Span {
-    pub id: u32,
-    pub range: Range<usize>,
-}
-
-impl Piece {
-    /// All of `text[range]`.
-    pub(crate) fn whole(text: &str, range: Range<usize>) -> Self {
-        let mut whole = Self { text: text[range.clone()].to_owned(), origin: Vec::new() };
-        for (at, character) in whole.text.char_indices() {
-            let start = range.start + at;
-            let bytes = start..start + character.len_utf8();
-            whole.origin.extend(std::iter::repeat_n(bytes, character.len_utf8()));
-        }
-        whole
-    }
-
-    /// The bytes of the input that this piece comes from.
-    pub(crate) fn range(&self) -> Range<usize> {
-        let start = self.origin.first().map_or(0, |origin| origin.start);
-        start..self.origin.last().map_or(start, |origin| origin.end)
-    }
-
-    pub(crate) fn split(self, pre_tokenizer: Option<&PreTokenizer>) -> Vec<Self> {
-        match pre_tokenizer {
-            None => vec![self],
-            Some(PreTokenizer::ByteLevel(settings)) => byte_level_pieces(self, *settings),
-        }
-    }
-}
-
 impl Tokenizer {
-    /// Append the ids of a stretch in which only tokens of normalized text can be found yet.
-    pub(super) fn push_general_ids(&self, stretch: &str, _at_start: bool, ids: &mut Vec<u32>) -> Result<()> {
-        for Segment { range, added } in self.normalized_segments(stretch) {
-            if let Some(id) = added {
-                ids.push(id);
-                continue;
+    /// A text cut into pieces: its added tokens, and what normalizer and pre-tokenizer make of the rest.
+    pub(crate) fn pre_tokenized(&self, text: &str) -> Result<PreTokenizedString> {
+        let whole = NormalizedString::new(text);
+        let (mut splits, mut result) = (Vec::new(), Ok(()));
+        self.added_vocabulary().segments(text, |Segment { range, added }| {
+            let part = whole.slice(range);
+            match added {
+                Some(id) => splits.push(added_token(part, id)),
+                None if result.is_ok() => result = self.push_normalized(part, &mut splits),
+                None => {}
             }
-            for piece in self.pieces(stretch, range) {
-                ids.extend(self.spans(&piece)?.iter().map(|span| span.id));
-            }
+        });
+        result?;
+        let mut pieces = PreTokenizedString::from(splits);
+        if let Some(pre_tokenizer) = self.pre_tokenizer() {
+            pre_tokenizer.pre_tokenize(&mut pieces)?;
         }
+        Ok(pieces)
+    }
+
+    /// Normalize a part without added tokens, and find those that are matched only then.
+    fn push_normalized(&self, mut part: NormalizedString, splits: &mut Vec<Split>) -> Result<()> {
+        if let Some(normalizer) = self.normalizer() {
+            normalizer.normalize(&mut part)?;
+        }
+        self.added_vocabulary().normalized_segments(part.get(), |Segment { range, added }| {
+            let text = part.slice(range);
+            splits.push(match added {
+                Some(id) => added_token(text, id),
+                None => Split { text, tokens: None },
+            });
+        });
         Ok(())
     }
 
-    fn normalized_segments(&self, text: &str) -> Vec<Segment> {
-        let mut segments = Vec::new();
-        self.added_vocabulary().normalized_segments(text, |segment| segments.push(segment));
-        segments
-    }
-
-    /// The added tokens of a text and what is between them.
-    pub(super) fn segments(&self, text: &str) -> Vec<Segment> {
-        let mut segments = Vec::new();
-        self.added_vocabulary().segments(text, |Segment { range, added }| match added {
-            Some(_) => segments.push(Segment { range, added }),
-            None => {
-                segments.extend(self.normalized_segments(&text[range.clone()]).into_iter().map(|inner| {
-                    let moved = inner.range.start + range.start..inner.range.end + range.start;
-                    Segment { range: moved, added: inner.added }
-                }))
-            }
-        });
-        segments
-    }
-
-    /// The pieces of `text[range]`, a stretch without added tokens.
-    pub(super) fn pieces(&self, text: &str, range: Range<usize>) -> Vec<Piece> {
-        Piece::whole(text, range).split(self.pre_tokenizer())
-    }
-
-    /// The tokens of a piece.
-    pub(super) fn spans(&self, piece: &Piece) -> Result<Vec<Span>> {
+    /// The pieces of a text with their tokens.
+    pub(super) fn tokenized(&self, text: &str) -> Result<PreTokenizedString> {
+        let mut pieces = self.pre_tokenized(text)?;
         let mut tokens = Vec::new();
-        self.model().tokenize(&piece.text, &mut tokens)?;
-        let span = |token: &crate::model::PieceToken| {
-            let (start, end) = (token.start as usize, token.end as usize);
-            // Characters that the model drops shift what follows them, as in the reference.
-            let first = piece.origin.get(start).map_or(0, |origin| origin.start);
-            let last = piece.origin.get(end.saturating_sub(1)).map_or(first, |origin| origin.end);
-            Span { id: token.id, range: first..last }
-        };
-        Ok(tokens.iter().map(span).collect())
+        pieces.tokenize(|piece| {
+            tokens.clear();
+            self.model().tokenize(piece.get(), &mut tokens)?;
+            let with_text = |&token: &PieceToken| {
+                let own =
+                    piece.get().get(token.start as usize..token.end as usize).filter(|_| token.verbatim);
+                SplitToken { token, text: own.map(Box::from) }
+            };
+            Ok(tokens.iter().map(with_text).collect())
+        })?;
+        Ok(pieces)
+    }
+
+    /// Append the ids of a text.
+    pub(super) fn push_general_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        for split in self.tokenized(text)?.splits() {
+            ids.extend(split.tokens.iter().flatten().map(|token| token.token.id));
+        }
+        Ok(())
     }
 }
 
-fn byte_level_pieces(mut whole: Piece, settings: ByteLevel) -> Vec<Piece> {
-    if settings.adds_space(&whole.text) {
-        whole.text.insert(0, ' ');
-        // The space counts as part of the first character.
-        let first = whole.origin[0].clone();
-        whole.origin.insert(0, first);
-    }
-    let mut pieces = Vec::new();
-    settings.pieces(&whole.text, |range| {
-        let mut piece = Piece { text: String::new(), origin: Vec::new() };
-        for (&byte, origin) in whole.text.as_bytes()[range.clone()].iter().zip(&whole.origin[range]) {
-            let character = BYTE_TO_CHAR[usize::from(byte)];
-            piece.text.push(character);
-            piece.origin.extend(std::iter::repeat_n(origin.clone(), character.len_utf8()));
-        }
-        pieces.push(piece);
-    });
-    pieces
+/// An added token is a piece that has its token already, called what stands in the text.
+fn added_token(text: NormalizedString, id: u32) -> Split {
+    let token = PieceToken { id, start: 0, end: text.len() as u32, verbatim: true };
+    let own = Some(Box::from(text.get()));
+    Split { text, tokens: Some(vec![SplitToken { token, text: own }]) }
 }

@@ -6,8 +6,11 @@ mod decode;
 mod detail;
 pub mod documents;
 mod encode;
+mod fast_detail;
 mod general;
 mod lazy;
+mod training;
+mod words;
 
 use std::sync::Arc;
 
@@ -19,14 +22,17 @@ use crate::decoder::DecodeCache;
 use crate::fast::ByteEngine;
 use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
+use crate::split::Family;
 use crate::tokenizer::Tokenizer;
-pub(crate) use general::Piece;
+use words::Words;
 
 /// What is worked out once from the parts of a tokenizer.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Set when the parts are those of byte-level BPE; otherwise the general path runs.
     engine: Option<Arc<ByteEngine>>,
+    /// Set for other parts whose text has the same ids each time.
+    words: Option<Arc<Words>>,
     decode: Arc<DecodeCache>,
 }
 
@@ -39,13 +45,16 @@ impl Plan {
     }
 
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        let engine = match (tokenizer.model(), tokenizer.pre_tokenizer()) {
+        // The byte-level engine knows no normalizer yet.
+        let pre_tokenizer = tokenizer.pre_tokenizer().filter(|_| tokenizer.normalizer().is_none());
+        let engine = match (tokenizer.model(), pre_tokenizer) {
             (Model::Bpe(bpe), Some(PreTokenizer::ByteLevel(settings))) if settings.use_regex => {
-                ByteEngine::new(bpe)
+                ByteEngine::new(bpe, Family::Gpt2)
             }
             _ => None,
         };
+        let words = if engine.is_none() { Words::new(tokenizer) } else { None };
         let decode = Arc::new(DecodeCache::new(tokenizer.decoder()));
-        Self { engine: engine.map(Arc::new), decode }
+        Self { engine: engine.map(Arc::new), words: words.map(Arc::new), decode }
     }
 }

@@ -60,31 +60,18 @@ pub struct Template {
 
 impl Template {
     /// # Errors
-    /// Special tokens of a template without ids, with as many ids as not tokens; `$B` in the template for one
-    /// sequence.
+    /// Special tokens with as many ids as not tokens. Those that a template lacks are an error where they are needed.
     pub fn new(
         single: Vec<Piece>,
         pair: Vec<Piece>,
         special_tokens: BTreeMap<String, SpecialToken>,
     ) -> Result<Self> {
-        for piece in single.iter().chain(&pair) {
-            if let Piece::SpecialToken { id, .. } = piece {
-                let message = match special_tokens.get(id) {
-                    None => format!("special token {id:?} of the template has no id"),
-                    Some(token) if token.ids.len() != token.tokens.len() => {
-                        format!(
-                            "special token {id:?} has {} ids but {} tokens",
-                            token.ids.len(),
-                            token.tokens.len()
-                        )
-                    }
-                    Some(_) => continue,
-                };
+        for (id, token) in &special_tokens {
+            let (ids, tokens) = (token.ids.len(), token.tokens.len());
+            if ids != tokens {
+                let message = format!("special token {id:?} has {ids} ids but {tokens} tokens");
                 return Err(TokenizerError::argument("special_tokens", message));
             }
-        }
-        if single.iter().any(|piece| matches!(piece, Piece::Sequence { id: Sequence::B, .. })) {
-            return Err(TokenizerError::argument("single", "$B in the template for one sequence"));
         }
         Ok(Self { single, pair, special_tokens })
     }
@@ -127,15 +114,20 @@ impl Template {
             match piece {
                 Piece::Sequence { id, type_id } => {
                     let sequence = usize::from(*id == Sequence::B);
-                    if let Some(part) = parts.get_mut(sequence) {
-                        part.set_type_ids(*type_id);
-                        part.set_sequence_id(sequence);
-                        done.push(part.clone());
-                    }
+                    let Some(part) = parts.get_mut(sequence) else {
+                        let message = "the template for one sequence has $B";
+                        return Err(TokenizerError::argument("post_processor", message));
+                    };
+                    part.set_type_ids(*type_id);
+                    part.set_sequence_id(sequence);
+                    done.push(part.clone());
                 }
                 Piece::SpecialToken { id, type_id } if add_special_tokens => {
-                    let token = self.special_tokens.get(id);
-                    done.extend(token.map(|token| Encoding::special(&token.ids, &token.tokens, *type_id)));
+                    let Some(token) = self.special_tokens.get(id) else {
+                        let message = format!("special token {id:?} of the template has no id");
+                        return Err(TokenizerError::argument("post_processor", message));
+                    };
+                    done.push(Encoding::special(&token.ids, &token.tokens, *type_id));
                 }
                 Piece::SpecialToken { .. } => {}
             }
@@ -147,6 +139,7 @@ impl Template {
         let mut slots = Vec::new();
         for piece in self.pieces(pair) {
             match piece {
+                Piece::Sequence { id: Sequence::B, .. } if !pair => return None,
                 Piece::Sequence { id, type_id } => {
                     slots.push(Slot::Sequence(usize::from(*id == Sequence::B), *type_id));
                 }

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use crate::byte_level::BYTE_TO_CHAR;
+use crate::error::Result;
+use crate::pre_tokenized::PreTokenizedString;
 use crate::split::gpt2;
 
 /// Settings of `{"type": "ByteLevel"}`; also those of the post-processor and decoder of the same name.
@@ -34,5 +37,24 @@ impl ByteLevel {
         } else if !text.is_empty() {
             emit(0..text.len());
         }
+    }
+
+    pub(super) fn pre_tokenize(&self, text: &mut PreTokenizedString) -> Result<()> {
+        text.split(|_, mut text| {
+            if self.adds_space(text.get()) {
+                text.prepend(" ");
+            }
+            let mut pieces = Vec::new();
+            self.pieces(text.get(), |range| pieces.push(text.slice(range)));
+            Ok(pieces)
+        })?;
+        text.normalize(|text| {
+            text.expand(|character| {
+                let mut buffer = [0; 4];
+                let length = character.encode_utf8(&mut buffer).len();
+                buffer.into_iter().take(length).map(|byte| BYTE_TO_CHAR[usize::from(byte)])
+            });
+            Ok(())
+        })
     }
 }

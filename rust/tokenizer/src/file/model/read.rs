@@ -52,22 +52,22 @@ fn missing(name: &str) -> TokenizerError {
 }
 
 /// A field that must be there and may not be null.
-fn required<'a>(field: &'a Option<Value>, name: &str) -> Result<Json<'a>> {
-    let value = field.as_ref().ok_or_else(|| missing(name))?;
+fn required<'a>(field: Option<&'a Value>, name: &str) -> Result<Json<'a>> {
+    let value = field.ok_or_else(|| missing(name))?;
     Ok(Json::new(value, &format!("model.{name}")))
 }
 
 /// A field that may be missing or null.
-fn optional<'a>(field: &'a Option<Value>, name: &str) -> Option<Json<'a>> {
-    let value = field.as_ref().filter(|value| !value.is_null())?;
+fn optional<'a>(field: Option<&'a Value>, name: &str) -> Option<Json<'a>> {
+    let value = field.filter(|value| !value.is_null())?;
     Some(Json::new(value, &format!("model.{name}")))
 }
 
-fn text_or_none(field: &Option<Value>, name: &str) -> Result<Option<String>> {
+fn text_or_none(field: Option<&Value>, name: &str) -> Result<Option<String>> {
     optional(field, name).map(|json| json.string().map(str::to_owned)).transpose()
 }
 
-fn flag(field: &Option<Value>, name: &str) -> Result<bool> {
+fn flag(field: Option<&Value>, name: &str) -> Result<bool> {
     optional(field, name).map_or(Ok(false), |json| json.boolean())
 }
 
@@ -116,18 +116,18 @@ impl ModelRead<'_> {
     }
 
     fn bpe(&self) -> Result<Model> {
-        let dropout = optional(&self.dropout, "dropout").map(|json| json.number()).transpose()?;
+        let dropout = optional(self.dropout.as_ref(), "dropout").map(|json| json.number()).transpose()?;
         let options = BpeOptions {
             dropout: dropout.map(|dropout| dropout as f32),
-            unk_token: text_or_none(&self.unk_token, "unk_token")?,
+            unk_token: text_or_none(self.unk_token.as_ref(), "unk_token")?,
             continuing_subword_prefix: text_or_none(
-                &self.continuing_subword_prefix,
+                self.continuing_subword_prefix.as_ref(),
                 "continuing_subword_prefix",
             )?,
-            end_of_word_suffix: text_or_none(&self.end_of_word_suffix, "end_of_word_suffix")?,
-            fuse_unk: flag(&self.fuse_unk, "fuse_unk")?,
-            byte_fallback: flag(&self.byte_fallback, "byte_fallback")?,
-            ignore_merges: flag(&self.ignore_merges, "ignore_merges")?,
+            end_of_word_suffix: text_or_none(self.end_of_word_suffix.as_ref(), "end_of_word_suffix")?,
+            fuse_unk: flag(self.fuse_unk.as_ref(), "fuse_unk")?,
+            byte_fallback: flag(self.byte_fallback.as_ref(), "byte_fallback")?,
+            ignore_merges: flag(self.ignore_merges.as_ref(), "ignore_merges")?,
         };
         let entries = self.vocab()?;
         let merges = match self.merges.as_ref().ok_or_else(|| missing("merges"))? {
@@ -139,10 +139,10 @@ impl ModelRead<'_> {
     }
 
     fn word_piece(&self) -> Result<Model> {
-        let prefix = required(&self.continuing_subword_prefix, "continuing_subword_prefix")?;
-        let most = required(&self.max_input_chars_per_word, "max_input_chars_per_word")?;
+        let prefix = required(self.continuing_subword_prefix.as_ref(), "continuing_subword_prefix")?;
+        let most = required(self.max_input_chars_per_word.as_ref(), "max_input_chars_per_word")?;
         let options = WordPieceOptions {
-            unk_token: required(&self.unk_token, "unk_token")?.string()?.to_owned(),
+            unk_token: required(self.unk_token.as_ref(), "unk_token")?.string()?.to_owned(),
             continuing_subword_prefix: prefix.string()?.to_owned(),
             max_input_chars_per_word: most.size()?,
         };
@@ -151,17 +151,17 @@ impl ModelRead<'_> {
     }
 
     fn word_level(&self) -> Result<Model> {
-        let unk_token = required(&self.unk_token, "unk_token")?.string()?.to_owned();
+        let unk_token = required(self.unk_token.as_ref(), "unk_token")?.string()?.to_owned();
         let vocabulary = Vocabulary::new(self.vocab()?)?;
         Ok(Model::WordLevel(Arc::new(WordLevel::new(vocabulary, unk_token))))
     }
 
     fn unigram(&self) -> Result<Model> {
         let byte_fallback = match &self.byte_fallback {
-            Some(_) => required(&self.byte_fallback, "byte_fallback")?.boolean()?,
+            Some(_) => required(self.byte_fallback.as_ref(), "byte_fallback")?.boolean()?,
             None => false,
         };
-        let unk_id = optional(&self.unk_id, "unk_id").map(|json| json.size()).transpose()?;
+        let unk_id = optional(self.unk_id.as_ref(), "unk_id").map(|json| json.size()).transpose()?;
         let options = UnigramOptions { unk_id, byte_fallback, ..UnigramOptions::default() };
         let entries = match self.vocab.as_ref().ok_or_else(|| missing("vocab"))? {
             Vocab::List(entries) => entries.iter().map(|(piece, score)| (&**piece, *score)),

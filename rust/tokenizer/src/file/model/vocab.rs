@@ -67,9 +67,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for MergeList<'a> {
         struct ListVisitor;
 
         /// What no model has as merges.
-        fn wrong<'a, E>(found: &str) -> std::result::Result<MergeList<'a>, E> {
+        fn wrong<'a>(found: &str) -> MergeList<'a> {
             let message = format!("found {found}, expected an array of merges");
-            Ok(MergeList::Wrong { at: "model.merges".into(), message })
+            MergeList::Wrong { at: "model.merges".into(), message }
         }
 
         impl<'de> Visitor<'de> for ListVisitor {
@@ -110,27 +110,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for MergeList<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                wrong("an object")
+                Ok(wrong("an object"))
             }
 
             fn visit_str<E>(self, _: &str) -> std::result::Result<Self::Value, E> {
-                wrong("a string")
+                Ok(wrong("a string"))
             }
 
             fn visit_bool<E>(self, value: bool) -> std::result::Result<Self::Value, E> {
-                wrong(&value.to_string())
+                Ok(wrong(&value.to_string()))
             }
 
             fn visit_u64<E>(self, value: u64) -> std::result::Result<Self::Value, E> {
-                wrong(&value.to_string())
+                Ok(wrong(&value.to_string()))
             }
 
             fn visit_i64<E>(self, value: i64) -> std::result::Result<Self::Value, E> {
-                wrong(&value.to_string())
+                Ok(wrong(&value.to_string()))
             }
 
             fn visit_f64<E>(self, value: f64) -> std::result::Result<Self::Value, E> {
-                wrong(&value.to_string())
+                Ok(wrong(&value.to_string()))
             }
         }
 

@@ -42,8 +42,9 @@ impl Automaton {
         let mut edges: Vec<Edge> = Vec::new();
         let trie = Trie::with_edges(keys, |edge| edges.push(edge))?;
         let mut this = Self { failure: vec![ROOT; trie.len()], trie };
-        for Edge { parent, child, byte } in edges {
+        for Edge { parent, child } in edges {
             if parent != ROOT {
+                let byte = this.trie.node(child).byte();
                 this.failure[child as usize] = this.next(this.state(this.failure[parent as usize]), byte).at;
             }
             let ending = this.trie.node(this.failure[child as usize]).value();

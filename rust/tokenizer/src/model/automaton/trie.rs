@@ -36,6 +36,11 @@ impl Node {
         (self.0 >> 16) as u32 & NO_VALUE
     }
 
+    /// The byte that leads here.
+    pub(super) fn byte(self) -> u8 {
+        self.0 as u8
+    }
+
     #[inline(always)]
     fn is_child_by(self, byte: u8) -> bool {
         self.0 as u16 == OCCUPIED | u16::from(byte)
@@ -54,11 +59,10 @@ impl Node {
     }
 }
 
-/// A node, its parent and the byte between them.
+/// A node and its parent.
 pub(super) struct Edge {
     pub parent: u32,
     pub child: u32,
-    pub byte: u8,
 }
 
 /// Keys, each with a value below [`NO_VALUE`].
@@ -130,7 +134,7 @@ impl Trie {
             for (mut group, byte) in children.drain(..).zip(bytes.drain(..)) {
                 let child = base ^ u32::from(byte);
                 nodes[child as usize] = Node::VACANT.with_byte(byte);
-                tell(Edge { parent: node, child, byte });
+                tell(Edge { parent: node, child });
                 group.node = child;
                 groups.push_back(group);
             }

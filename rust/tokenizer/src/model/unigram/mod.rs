@@ -85,7 +85,7 @@ impl Unigram {
             .clone()
             .map(|(piece, score)| Piece { score, length: piece.len() as u32, shorter: NO_VALUE })
             .collect();
-        let keys = entries.clone().map(|(piece, _)| piece.as_bytes()).zip(0..).collect();
+        let keys = entries.map(|(piece, _)| piece.as_bytes()).zip(0..).collect();
         let automaton = Automaton::new(keys, |id, shorter| pieces[id as usize].shorter = shorter)?;
         // Not f64::min, which does not tell what it makes of scores that are no numbers.
         let smallest =

@@ -80,7 +80,9 @@ impl Parser {
             'u' => {
                 let code = self.digits(16, 4, 4);
                 let character = code.and_then(char::from_u32);
-                character.ok_or_else(|| self.error_at(start, r"\u without four hexadecimal digits of a character"))?
+                character.ok_or_else(|| {
+                    self.error_at(start, r"\u without four hexadecimal digits of a character")
+                })?
             }
             'o' if self.eat("{") => return Err(self.unsupported(start, r"\o{}")),
             '0'..='7' => {

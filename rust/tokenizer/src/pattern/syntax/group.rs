@@ -1,7 +1,7 @@
 //! Parentheses and what refers back to them.
 
-use super::parser::{Atom, Parser};
 use super::Node;
+use super::parser::{Atom, Parser};
 use crate::error::Result;
 
 /// For each capturing group of the pattern, in order of their opening parentheses, its name.
@@ -63,7 +63,9 @@ impl Parser {
         if self.eat("<") || self.eat("'") {
             let close = if self.characters.get(self.at - 1) == Some(&'<') { '>' } else { '\'' };
             let name = self.until(close, "group name")?;
-            if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first)) {
+            if name.is_empty()
+                || name.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first))
+            {
                 return Err(self.error_at(start, format!("{name:?} is no name of a group")));
             }
             return self.capture(start).map(Some);

@@ -64,9 +64,9 @@ impl Parser {
     }
 
     pub fn looking_at(&self, text: &str) -> bool {
-        text.chars().enumerate().all(|(offset, character)| {
-            self.characters.get(self.at + offset) == Some(&character)
-        })
+        text.chars()
+            .enumerate()
+            .all(|(offset, character)| self.characters.get(self.at + offset) == Some(&character))
     }
 
     pub fn eat(&mut self, text: &str) -> bool {

@@ -1,0 +1,103 @@
+//! Tokens with offsets and words from the ids of the fast path: a byte-level token has as many bytes as characters.
+
+use crate::added::Segment;
+use crate::encoding::{Characters, Encoding, Token, TokenText};
+use crate::error::Result;
+use crate::split::gpt2;
+use crate::tokenizer::Tokenizer;
+
+impl Tokenizer {
+    /// Whether [`push_fast_detail`](Self::push_fast_detail) knows this pipeline.
+    pub(super) fn has_fast_detail(&self) -> bool {
+        self.plan().engine.is_some()
+    }
+
+    /// Append the tokens of `text`; words are counted unless `word` is given.
+    pub(super) fn push_fast_detail(
+        &self,
+        text: &str,
+        word: Option<u32>,
+        type_id: u32,
+        encoding: &mut Encoding,
+    ) -> Result<()> {
+        let mut state = State {
+            tokenizer: self,
+            characters: Characters::new(text),
+            words: 0,
+            word,
+            type_id,
+            encoding,
+            ids: Vec::new(),
+        };
+        let added = self.added_vocabulary();
+        let mut result = Ok(());
+        added.segments(text, |Segment { range, added: id }| match id {
+            Some(id) => state.added(text, range.start, range.end, id),
+            None => added.normalized_segments(&text[range.clone()], |inner| {
+                let (start, end) = (range.start + inner.range.start, range.start + inner.range.end);
+                match inner.added {
+                    Some(id) => state.added(text, start, end, id),
+                    None if result.is_ok() => result = state.stretch(text, start, end),
+                    None => {}
+                }
+            }),
+        });
+        result
+    }
+}
+
+/// A text on its way into an encoding.
+struct State<'a> {
+    tokenizer: &'a Tokenizer,
+    characters: Characters<'a>,
+    words: u32,
+    word: Option<u32>,
+    type_id: u32,
+    encoding: &'a mut Encoding,
+    ids: Vec<u32>,
+}
+
+impl State<'_> {
+    fn push(&mut self, id: u32, text: TokenText, start: usize, end: usize) {
+        let offsets = self.characters.convert(start..end);
+        let word = self.word.or(Some(self.words));
+        self.encoding.push(Token { id, text, offsets, word }, self.type_id);
+    }
+
+    fn added(&mut self, text: &str, start: usize, end: usize, id: u32) {
+        self.push(id, TokenText::Own(text[start..end].into()), start, end);
+        self.words += 1;
+    }
+
+    /// The tokens of `text[start..end]`, in which there are no added ones.
+    fn stretch(&mut self, text: &str, start: usize, end: usize) -> Result<()> {
+        let stretch = &text[start..end];
+        let space = usize::from(self.tokenizer.adds_space(stretch));
+        self.ids.clear();
+        let mut ids = std::mem::take(&mut self.ids);
+        self.tokenizer.push_stretch_ids(stretch, space == 1, &mut ids)?;
+        let spaced;
+        let input = if space == 1 {
+            spaced = [" ", stretch].concat();
+            &spaced
+        } else {
+            stretch
+        };
+        let mut rest = ids.iter();
+        gpt2::split(input, |piece| {
+            let mut at = piece.start;
+            while at < piece.end {
+                let Some(&id) = rest.next() else { return };
+                let token = self.tokenizer.model().id_to_token(id).unwrap_or("");
+                let to = at + token.chars().count();
+                // The added space has no bytes in the text: it counts as part of the first character.
+                let last = if to > space { to - space } else { 1 };
+                self.push(id, TokenText::Model(id), start + at.saturating_sub(space), start + last);
+                at = to;
+            }
+            self.words += 1;
+        });
+        self.ids = ids;
+        Ok(())
+    }
+}
