@@ -55,12 +55,10 @@ impl Sequences {
     pub fn of(tokenizer: &Arc<Tokenizer>, by_line: bool) -> Self {
         let plain = tokenizer.normalizer().is_none() && tokenizer.added_vocabulary().ids().is_empty();
         let cut = match tokenizer.pre_tokenizer() {
-            Some(PreTokenizer::ByteLevel(settings)) if plain => {
-                Cut::ByteLevel {
-                    add_prefix_space: settings.add_prefix_space,
-                    family: settings.use_regex.then_some(Family::Gpt2),
-                }
-            }
+            Some(PreTokenizer::ByteLevel(settings)) if plain => Cut::ByteLevel {
+                add_prefix_space: settings.add_prefix_space,
+                family: settings.use_regex.then_some(Family::Gpt2),
+            },
             _ => {
                 let tokenizer = Arc::clone(tokenizer);
                 Cut::Pieces(Arc::new(move |text, emit| tokenizer.training_pieces(text, emit)))

@@ -195,7 +195,8 @@ mod tests {
     fn lines_are_sequences_of_their_own_when_asked() {
         let text = "a\n\nb";
         let words = |by_line, add_prefix_space| {
-            let sequences = Sequences { by_line, cut: Cut::ByteLevel { add_prefix_space, family: Some(Family::Gpt2) } };
+            let sequences =
+                Sequences { by_line, cut: Cut::ByteLevel { add_prefix_space, family: Some(Family::Gpt2) } };
             counted(text, sequences).into_iter().map(|(word, _)| word).collect::<Vec<_>>()
         };
         assert_eq!(words(false, false), [b"\n".to_vec(), b"a".to_vec(), b"b".to_vec()]);
@@ -207,8 +208,10 @@ mod tests {
     fn more_words_than_a_worker_keeps() {
         let numbers: Vec<_> = (0..3 * OWN_WORDS).map(|number| format!("{number:x}")).collect();
         let text = numbers.join(" ");
-        let sequences =
-            Sequences { by_line: false, cut: Cut::ByteLevel { add_prefix_space: true, family: Some(Family::Gpt2) } };
+        let sequences = Sequences {
+            by_line: false,
+            cut: Cut::ByteLevel { add_prefix_space: true, family: Some(Family::Gpt2) },
+        };
         let texts = [text.as_str(), text.as_str()];
         let mut counts = WordCounts::new(sequences);
         pool::install(|| counts.add(&texts, &Progress::default(), &NEVER)).unwrap();
