@@ -26,7 +26,6 @@ from ferrolm.tokenizers.interface_types import (
     TextEncodeInput,
     TextInputSequence,
 )
-from ferrolm.tokenizers.models import Token
 from ferrolm.tokenizers.ragged import RaggedIds
 from ferrolm.tokenizers.tokenizer import Tokenizer
 

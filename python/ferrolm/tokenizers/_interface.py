@@ -121,7 +121,7 @@ class Interface(Batching):
         if settings is None:
             return "None"
         max_length, stride, strategy, direction = settings
-        state = {"direction": direction.title(), "max_length": max_length}
+        state: dict[str, Any] = {"direction": direction.title(), "max_length": max_length}
         state |= {"strategy": strategy.title().replace("_", ""), "stride": stride}
         return describe({"type": "TruncationParams"} | state)
 
@@ -130,7 +130,7 @@ class Interface(Batching):
         if settings is None:
             return "None"
         length, pad_to_multiple_of, pad_id, pad_token, pad_type_id, direction = settings
-        state = {"strategy": "BatchLongest" if length is None else f"Fixed({length})"}
+        state: dict[str, Any] = {"strategy": "BatchLongest" if length is None else f"Fixed({length})"}
         state |= {"direction": direction.title(), "pad_to_multiple_of": pad_to_multiple_of}
         state |= {"pad_id": pad_id, "pad_type_id": pad_type_id, "pad_token": pad_token}
         return describe({"type": "PaddingParams"} | state)

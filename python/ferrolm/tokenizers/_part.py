@@ -49,7 +49,7 @@ class Part:
 
 def from_json(cls: type[Any_Part], state: str) -> Any_Part:
     """A part of class ``cls`` with the settings of its JSON, whatever arguments the class takes."""
-    extension = next(base for base in cls.__mro__ if base.__module__ == "ferrolm._rust")
+    extension: Any = next(base for base in cls.__mro__ if base.__module__ == "ferrolm._rust")
     part: Any_Part = extension.__new__(cls, state)
     return part
 

@@ -206,7 +206,7 @@ class Sequence(Decoder):
     'ab'
     """
 
-    def __new__(cls, decoders: list[Decoder]) -> Sequence:
+    def __new__(cls, decoders: list[Any]) -> Sequence:
         for index, part in enumerate(decoders):
             if not isinstance(part, Decoder):
                 found = type(part).__name__

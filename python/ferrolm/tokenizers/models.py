@@ -6,28 +6,18 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ferrolm import _rust
+from ferrolm._rust import Token
 from ferrolm.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from ferrolm.tokenizers.trainers import Trainer
 
-__all__ = ["BPE", "Model", "Token", "Unigram", "WordLevel", "WordPiece"]
+__all__ = ["BPE", "Model", "Unigram", "WordLevel", "WordPiece"]
 
 _Path = str | os.PathLike[str]
-
-
-class Token(NamedTuple):
-    """A token of a piece: its id, its text, and the bytes of the piece that it covers."""
-
-    id: int
-    value: str
-    offsets: tuple[int, int]
-
-    def as_tuple(self) -> tuple[int, str, tuple[int, int]]:
-        return (self.id, self.value, self.offsets)
 
 
 class Model(_rust.TokenizerModel):

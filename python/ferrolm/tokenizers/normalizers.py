@@ -50,7 +50,7 @@ class Normalizer(_rust.Normalizer, Part):
 
 
 class BertNormalizer(Normalizer):
-    """What BERT does to text.
+    r"""What BERT does to text.
 
     Args:
         clean_text: remove control characters and make white space spaces.
@@ -58,7 +58,7 @@ class BertNormalizer(Normalizer):
         strip_accents: remove accents; None does so where ``lowercase`` is set.
         lowercase: make text lower case.
 
-    >>> BertNormalizer().normalize_str("Héllo\\tWORLD 漢")
+    >>> BertNormalizer().normalize_str("Héllo\tWORLD 漢")
     'hello world  漢 '
     """
 
@@ -119,9 +119,9 @@ class _Plain(Normalizer):
 
 
 class NFC(_Plain):
-    """The normal form C of Unicode 9: characters composed.
+    r"""The normal form C of Unicode 9: characters composed.
 
-    >>> NFC().normalize_str("e\\u0301")
+    >>> NFC().normalize_str("e\u0301")
     'é'
     """
 
@@ -217,10 +217,10 @@ class Prepend(Normalizer):
 
 
 class Replace(Normalizer):
-    """Puts ``content`` in place of every match of ``pattern``, a string or a `Regex`.
+    r"""Puts ``content`` in place of every match of ``pattern``, a string or a `Regex`.
 
     >>> from ferrolm.tokenizers import Regex
-    >>> Replace(Regex(r"\\s+"), " ").normalize_str("a  \\n b")
+    >>> Replace(Regex(r"\s+"), " ").normalize_str("a  \n b")
     'a b'
     """
 
@@ -250,13 +250,6 @@ class Replace(Normalizer):
     @content.setter
     def content(self, value: str) -> None:
         self._set("content", value)
-
-    def __repr__(self) -> str:
-        state = self._state()
-        ((kind, pattern),) = state["pattern"].items()
-        return f'Replace(pattern={kind}("{pattern}"), content="{state["content"]}")'
-
-    __str__ = __repr__
 
 
 class Precompiled(Normalizer):

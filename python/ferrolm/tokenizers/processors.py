@@ -183,7 +183,7 @@ class TemplateProcessing(PostProcessor):
 class Sequence(PostProcessor):
     """One post-processor after the other; those of a sequence inside become part of it."""
 
-    def __new__(cls, processors: list[PostProcessor]) -> Sequence:
+    def __new__(cls, processors: list[Any]) -> Sequence:
         states: list[dict[str, Any]] = []
         for index, part in enumerate(processors):
             if not isinstance(part, PostProcessor):
@@ -209,7 +209,7 @@ class Sequence(PostProcessor):
         part._attached = replace
         return part
 
-    def __setitem__(self, index: int, part: PostProcessor) -> None:
+    def __setitem__(self, index: int, part: Any) -> None:
         if isinstance(part, Sequence) or not isinstance(part, PostProcessor):
             found = type(part).__name__
             raise InvalidTypeError(f"processor: found {found}, expected a PostProcessor that is no Sequence")

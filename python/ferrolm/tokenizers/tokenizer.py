@@ -15,7 +15,7 @@ from ferrolm.tokenizers._interface import Interface
 from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
 from ferrolm.tokenizers.batch import BatchEncoding
-from ferrolm.tokenizers.loading import find_files
+from ferrolm.tokenizers.loading import Found, find
 from ferrolm.tokenizers.ragged import RaggedIds
 
 if TYPE_CHECKING:
@@ -92,17 +92,76 @@ class Tokenizer(Interface):
 
     @classmethod
     def from_pretrained(cls, identifier: _Path, revision: str = "main", token: str | None = None) -> Self:
-        """The tokenizer in a folder, or of a repository of the Hugging Face hub.
+        """The tokenizer in a folder, or of a repository of the Hugging Face hub, or of a file of any format.
 
-        Takes ``tokenizer.json``, else ``vocab.json`` and ``merges.txt``. An existing folder is never looked up on
-        the hub. Raises `MissingFileError` if neither is found.
+        Takes the first that is there of ``tokenizer.json``; ``vocab.json`` and ``merges.txt`` (GPT-2's or RoBERTa's);
+        ``vocab.txt`` (BERT's); a ``.tiktoken`` file; ``tekken.json``; a ``.model`` file. Settings in
+        ``tokenizer_config.json`` and ``special_tokens_map.json`` beside a vocabulary are followed. An existing folder
+        is never looked up on the hub. Raises `MissingFileError` if nothing is found.
         """
-        files = find_files(identifier, revision, token)
-        if len(files) == 1:
-            return cls.from_file(files[0])
-        vocab, merges = models.BPE.read_file(*files)
-        special = [token for token in ("<|endoftext|>",) if token in vocab]
-        return cls.from_bpe(vocab, merges, special_tokens=special)
+        found = find(identifier, revision, token)
+        if found.format == "tiktoken":
+            return cls.from_tiktoken(found.files[0])
+        return cls._from_found(found)
+
+    @classmethod
+    def _from_found(cls, found: Found) -> Self:
+        if found.format == "tokenizer.json":
+            return cls.from_file(found.files[0])
+        tokenizer = cls._empty()
+        merges = found.files[1] if len(found.files) > 1 else None
+        if found.format == "vocab.json" and merges is None:
+            merges = found.files[0].with_name("merges.txt")
+        tokenizer.load_format(found.format, found.files[0], merges)
+        return tokenizer
+
+    @classmethod
+    def from_tiktoken(
+        cls,
+        path: _Path,
+        pattern: str | None = None,
+        special_tokens: Mapping[str, int] | Iterable[str] = (),
+    ) -> Self:
+        """Byte-level BPE of a ``.tiktoken`` file (also Llama 3's ``tokenizer.model``).
+
+        Args:
+            path: lines of a token in base64 and its rank, which is its id.
+            pattern: what cuts text into pieces: a regular expression as tiktoken writes it, or a name (``gpt2``,
+                ``r50k_base``, ``p50k_base``, ``cl100k_base``, ``o200k_base``, ``llama3``, ``qwen2``, ``tekken``). None
+                takes the one of the file's name.
+            special_tokens: ids by special token, or the tokens alone, which then get the ids after the others.
+
+        Raises `InvalidFileError` naming the line, `InvalidArgumentError` for a pattern that is neither.
+        """
+        path = Path(path)
+        tokenizer = cls._empty()
+        named = special_tokens.items() if isinstance(special_tokens, Mapping) else ()
+        tokenizer.load_format("tiktoken", path, None, path.stem if pattern is None else pattern, list(named))
+        if not isinstance(special_tokens, Mapping):
+            tokenizer.add_special_tokens(list(special_tokens))
+        return tokenizer
+
+    @classmethod
+    def from_sentencepiece(cls, path: _Path) -> Self:
+        """The tokenizer of a SentencePiece ``.model`` file (BPE or Unigram); ids are those of `sentencepiece`.
+
+        Nothing is put around a text, and control symbols like ``</s>`` in a text are text: set
+        ``encode_special_tokens = False`` to have them matched. Raises `InvalidFileError` naming the place.
+        """
+        return cls._from_found(Found("sentencepiece", [Path(path)]))
+
+    @classmethod
+    def from_gguf(cls, path: _Path) -> Self:
+        """The tokenizer inside a GGUF file; its tensors are not read.
+
+        Raises `InvalidFileError` naming the place, or the kind of tokenizer that is not supported.
+        """
+        return cls._from_found(Found("gguf", [Path(path)]))
+
+    @classmethod
+    def from_tekken(cls, path: _Path) -> Self:
+        """The tokenizer of Mistral's ``tekken.json``; nothing is put around a text."""
+        return cls._from_found(Found("tekken", [Path(path)]))
 
     def to_str(self, pretty: bool = False) -> str:
         """The text of a ``tokenizer.json`` that describes this tokenizer."""
@@ -111,6 +170,13 @@ class Tokenizer(Interface):
     def save(self, path: _Path, pretty: bool = True) -> None:
         """Write a ``tokenizer.json``, whole or not at all; the `tokenizers` package loads it too."""
         self.save_file(Path(path), pretty)
+
+    def save_tiktoken(self, path: _Path) -> None:
+        """Write the tokens of a byte-level vocabulary as a ``.tiktoken`` file; added tokens are left out.
+
+        Raises `InvalidArgumentError` for a vocabulary that is not spelled in byte characters.
+        """
+        self.save_tiktoken_file(Path(path))
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = (self.to_json(False), self.encode_special_tokens, self._pad_token)

@@ -20,6 +20,7 @@ pub enum Kind {
     ShapeError,
     LimitError,
     InvalidTypeError,
+    UnknownNameError,
 }
 
 impl Kind {
@@ -33,6 +34,7 @@ impl Kind {
             Self::ShapeError => "ShapeError",
             Self::LimitError => "LimitError",
             Self::InvalidTypeError => "InvalidTypeError",
+            Self::UnknownNameError => "UnknownNameError",
         }
     }
 
@@ -119,6 +121,7 @@ impl ToPyErr for ferrolm_tokenizer::TokenizerError {
             E::InvalidEncoding { .. } => Kind::InvalidEncodingError,
             E::NoTokenizer(_) => Kind::MissingFileError,
             E::Limit { .. } => Kind::LimitError,
+            E::UnknownToken(_) => Kind::UnknownNameError,
             _ => Kind::InvalidArgumentError,
         };
         kind.error(self.to_string())

@@ -21,6 +21,8 @@ pub enum TokenizerError {
     InvalidEncoding { argument: String, position: usize },
     #[error("no tokenizer in {}: expected tokenizer.json, or vocab.json with merges.txt", .0.display())]
     NoTokenizer(PathBuf),
+    #[error("token {0} is not in the vocabulary")]
+    UnknownToken(u32),
     #[error("{what}: {found} is beyond the limit of {limit}")]
     Limit { what: &'static str, found: usize, limit: usize },
     /// A part of the user's own failed.

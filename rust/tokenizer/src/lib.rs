@@ -7,6 +7,7 @@
 //! - [`model`]: pieces to tokens
 //! - [`post_processor`], [`truncation`], [`padding`]: from tokens of sequences to model inputs
 //! - [`decoder`]: tokens to text
+//! - [`ranks`]: vocabularies as tiktoken has them
 //! - [`train`]: learning a vocabulary from text
 //!
 //! [`pipeline`] puts them to work; for byte-level BPE it takes the fast path of `fast`, which is equal to the
@@ -28,6 +29,7 @@ pub mod pipeline;
 pub mod post_processor;
 pub mod pre_tokenized;
 pub mod pre_tokenizer;
+pub mod ranks;
 pub mod split;
 pub mod tokenizer;
 pub mod train;

@@ -57,12 +57,6 @@ class BertWordPieceTokenizer(BaseTokenizer):
             else models.WordPiece(vocab, unk_token=unknown)
         )
         tokenizer = Tokenizer(model)
-        cleaning = {
-            "clean_text": clean_text,
-            "handle_chinese_chars": handle_chinese_chars,
-            "strip_accents": strip_accents,
-            "lowercase": lowercase,
-        }
         tokens = {
             "unk_token": unk_token,
             "sep_token": sep_token,
@@ -70,10 +64,23 @@ class BertWordPieceTokenizer(BaseTokenizer):
             "pad_token": pad_token,
             "mask_token": mask_token,
         }
-        parameters = {"model": "BertWordPiece"} | tokens | cleaning | {"wordpieces_prefix": wordpieces_prefix}
+        parameters: dict[str, Any] = {
+            "model": "BertWordPiece",
+            **tokens,
+            "clean_text": clean_text,
+            "handle_chinese_chars": handle_chinese_chars,
+            "strip_accents": strip_accents,
+            "lowercase": lowercase,
+            "wordpieces_prefix": wordpieces_prefix,
+        }
         super().__init__(tokenizer, parameters)
         self._add_known(*tokens.values())
-        tokenizer.normalizer = normalizers.BertNormalizer(**cleaning)
+        tokenizer.normalizer = normalizers.BertNormalizer(
+            clean_text=clean_text,
+            handle_chinese_chars=handle_chinese_chars,
+            strip_accents=strip_accents,
+            lowercase=lowercase,
+        )
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         if vocab is not None:
             sep, cls = self._known(sep_token, "sep_token"), self._known(cls_token, "cls_token")

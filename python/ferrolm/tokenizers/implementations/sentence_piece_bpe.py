@@ -39,8 +39,8 @@ class SentencePieceBPETokenizer(BaseTokenizer):
         fuse_unk: bool | None = False,
     ) -> None:
         given = (vocab, merges) if vocab is not None and merges is not None else (None, None)
-        unknown = {"unk_token": str(unk_token), "fuse_unk": bool(fuse_unk)}
-        tokenizer = Tokenizer(models.BPE(*given, dropout=dropout, **unknown))
+        model = models.BPE(*given, dropout=dropout, unk_token=str(unk_token), fuse_unk=fuse_unk)
+        tokenizer = Tokenizer(model)
         parameters = {
             "model": "SentencePieceBPE",
             "unk_token": unk_token,
@@ -50,10 +50,10 @@ class SentencePieceBPETokenizer(BaseTokenizer):
         }
         super().__init__(tokenizer, parameters)
         self._add_known(unk_token)
-        spaces = {"replacement": replacement, "prepend_scheme": "always" if add_prefix_space else "never"}
+        scheme = "always" if add_prefix_space else "never"
         tokenizer.normalizer = normalizers.NFKC()
-        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(**spaces)
-        tokenizer.decoder = decoders.Metaspace(**spaces)
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement, scheme)
+        tokenizer.decoder = decoders.Metaspace(replacement, scheme)
 
     @staticmethod
     def from_file(vocab_filename: _Path, merges_filename: _Path, **kwargs: Any) -> SentencePieceBPETokenizer:

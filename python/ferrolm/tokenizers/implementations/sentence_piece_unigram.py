@@ -37,7 +37,9 @@ class SentencePieceUnigramTokenizer(BaseTokenizer):
         tokenizer = Tokenizer(models.Unigram() if vocab is None else models.Unigram(list(vocab)))
         single_spaces = normalizers.Replace(Regex(" {2,}"), " ")
         tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), single_spaces])
-        _set_spaces(tokenizer, replacement, add_prefix_space)
+        scheme = "always" if add_prefix_space else "never"
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement, scheme)
+        tokenizer.decoder = decoders.Metaspace(replacement, scheme)
         parameters = {
             "model": "SentencePieceUnigram",
             "replacement": replacement,
@@ -85,12 +87,6 @@ class SentencePieceUnigramTokenizer(BaseTokenizer):
         loaded = SentencePieceUnigramTokenizer.__new__(SentencePieceUnigramTokenizer)
         BaseTokenizer.__init__(loaded, tokenizer, {"model": "SentencePieceUnigram"})
         return loaded
-
-
-def _set_spaces(tokenizer: Tokenizer, replacement: str, add_prefix_space: bool) -> None:
-    spaces = {"replacement": replacement, "prepend_scheme": "always" if add_prefix_space else "never"}
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(**spaces)
-    tokenizer.decoder = decoders.Metaspace(**spaces)
 
 
 def _trainer(

@@ -105,6 +105,40 @@ impl Tokenizer {
         Ok(())
     }
 
+    /// Replace all parts by those of a file of another format.
+    #[pyo3(signature = (format, path, merges=None, pattern="", special_tokens=Vec::new()))]
+    fn load_format(
+        &self,
+        py: Python<'_>,
+        format: &str,
+        path: PathBuf,
+        merges: Option<PathBuf>,
+        pattern: &str,
+        special_tokens: Vec<(String, u32)>,
+    ) -> PyResult<()> {
+        let merges = merges.unwrap_or_default();
+        let loaded = enter_brief(py, |_| match format {
+            "vocab.txt" => Ok(file::from_vocab_txt(&path)),
+            "vocab.json" => Ok(file::from_vocab_and_merges(&path, &merges)),
+            "tiktoken" => Ok(file::from_tiktoken(&path, pattern, &special_tokens)),
+            "tekken" => Ok(file::from_tekken(&path)),
+            "sentencepiece" => Ok(file::from_sentencepiece(&path)),
+            "gguf" => Ok(file::from_gguf(&path)),
+            _ => Err(Kind::InvalidArgumentError.error(format!("format: {format:?} is not known"))),
+        });
+        let loaded = loaded?.map_err(ToPyErr::to_py_err)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        Ok(())
+    }
+
+    /// Write the tokens of a byte-level vocabulary and their ids as a `.tiktoken` file; added tokens are left out.
+    fn save_tiktoken_file(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let tokenizer = self.shared();
+        let is_added = |id: u32| tokenizer.added_vocabulary().tokens().contains_key(&id);
+        enter_brief(py, |_| file::save_tiktoken(tokenizer.model(), is_added, &path))
+            .map_err(ToPyErr::to_py_err)
+    }
+
     /// Share all parts and settings of `other`, caches included.
     fn copy_from(&self, other: &Self) {
         let shared = other.shared();

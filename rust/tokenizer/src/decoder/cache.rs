@@ -13,6 +13,9 @@ use crate::tokenizer::Tokenizer;
 /// Making the table takes as long as decoding a sixteenth as many ids without it.
 const IDS_PER_DECODED: usize = 16;
 
+/// Vocabularies with more ids than this for each of their tokens get no table: it would be empty for the most part.
+const MAX_IDS_PER_TOKEN: usize = 16;
+
 /// What is worked out once for decoding with a tokenizer.
 #[derive(Debug)]
 pub(crate) struct DecodeCache {
@@ -37,8 +40,12 @@ impl DecodeCache {
         if decoded < tokenizer.id_bound() / IDS_PER_DECODED {
             return None;
         }
-        // Where a token cannot be decoded alone, texts report it.
-        self.table.get_or_init(|| Table::new(tokenizer, shape).ok()).as_ref()
+        let table = || {
+            let dense = tokenizer.id_bound() / MAX_IDS_PER_TOKEN <= tokenizer.vocab_size(true);
+            // Where a token cannot be decoded alone, texts report it.
+            dense.then(|| Table::new(tokenizer, shape).ok()).flatten()
+        };
+        self.table.get_or_init(table).as_ref()
     }
 
     /// The bytes that `ids` become before the decoders of the whole text, by the table if there is one.

@@ -91,8 +91,10 @@ impl Window {
     }
 
     fn check_run(&mut self) {
+        if self.broken {
+            return;
+        }
         match std::str::from_utf8(&self.pending[self.valid..]) {
-            _ if self.broken => {}
             Ok(_) => self.valid = self.pending.len(),
             Err(error) => {
                 self.valid += error.valid_up_to();

@@ -113,6 +113,11 @@ fn back_index(hash: u32) -> usize {
 }
 
 impl Seed {
+    /// Of caches that start empty.
+    pub(super) fn empty() -> Self {
+        Self(Vec::new())
+    }
+
     /// Tokens that merging makes of their own bytes, the most frequent first.
     pub(super) fn new<'a>(tokens: impl Iterator<Item = (u32, &'a str)>) -> Self {
         let mut word = Vec::new();
@@ -205,8 +210,10 @@ impl Cache {
         if count == SPILLED {
             ids.extend_from_slice(&self.ids[entry.ids[1] as usize..entry.ids[2] as usize]);
         } else {
-            ids.push(entry.ids[0] & ((1 << COUNT_SHIFT) - 1));
-            ids.extend_from_slice(&entry.ids[1..count as usize]);
+            // A piece may have no ids at all.
+            let mut all = entry.ids;
+            all[0] &= (1 << COUNT_SHIFT) - 1;
+            ids.extend_from_slice(&all[..count as usize]);
         }
         true
     }

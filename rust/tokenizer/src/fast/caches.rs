@@ -2,23 +2,21 @@
 
 use crossbeam_utils::atomic::AtomicCell;
 
-use super::engine::Memory;
-
 /// More workers than slots make caches that are thrown away after the call.
 const SLOTS: usize = 64;
 
 /// Lock-free, because a lock could be held in the parent of a forked process by a thread that the child has not.
-pub(super) struct Caches {
-    slots: [AtomicCell<Option<Box<Memory>>>; SLOTS],
+pub(super) struct Caches<M> {
+    slots: [AtomicCell<Option<Box<M>>>; SLOTS],
 }
 
-impl Caches {
+impl<M> Caches<M> {
     pub(super) fn new() -> Self {
         Self { slots: std::array::from_fn(|_| AtomicCell::new(None)) }
     }
 
     /// Call `work` with a cache that nobody else uses meanwhile.
-    pub(super) fn with<R>(&self, make: impl FnOnce() -> Memory, work: impl FnOnce(&mut Memory) -> R) -> R {
+    pub(super) fn with<R>(&self, make: impl FnOnce() -> M, work: impl FnOnce(&mut M) -> R) -> R {
         let mut cache = self.slots.iter().find_map(AtomicCell::take).unwrap_or_else(|| Box::new(make()));
         let result = work(&mut cache);
         let mut returned = Some(cache);

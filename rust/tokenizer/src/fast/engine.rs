@@ -9,7 +9,8 @@ use super::caches::Caches;
 use super::merge::ByteMerges;
 use super::reach::Reached;
 use super::scan::{BATCH, ByWords, DeepSeek, Gpt2, Pattern, Scanner};
-use crate::byte_level::{BYTE_TO_CHAR, spell};
+use super::seams::Seams;
+use crate::byte_level::{BYTE_TO_CHAR, byte_of, spell};
 use crate::model::Bpe;
 use crate::split::Family;
 
@@ -20,7 +21,7 @@ pub(crate) struct ByteEngine {
     /// The token of each byte.
     bytes: [u32; 256],
     words: OnceLock<Words>,
-    caches: Caches,
+    caches: Caches<Memory>,
 }
 
 impl fmt::Debug for ByteEngine {
@@ -34,6 +35,8 @@ struct Words {
     merges: ByteMerges,
     /// The vocabulary's own words, those that merging reaches.
     seed: Seed,
+    /// None where a token that merging does not reach might be taken for a part of a piece.
+    seams: Option<Seams>,
 }
 
 /// Stands for pieces that are too long for a key; no key has such a length in its last byte, and vacant entries are
@@ -109,8 +112,22 @@ impl ByteEngine {
             let reached = Reached::new(&self.bpe, &self.bytes);
             let ignore_merges = self.bpe.options().ignore_merges;
             let is_reached = |id| ignore_merges || reached.as_ref().is_some_and(|reached| reached.get(id));
-            let words = self.bpe.vocabulary().iter().filter(|&(id, _)| is_reached(id));
-            Words { merges, seed: Seed::new(words) }
+            let vocabulary = self.bpe.vocabulary();
+            let all = |reached: &Reached| reached.all(vocabulary.iter().map(|(id, _)| id));
+            let exact = !ignore_merges || reached.as_ref().is_some_and(all);
+            let words = vocabulary.iter().filter(|&(id, _)| is_reached(id));
+            Words { merges, seed: Seed::new(words), seams: exact.then(|| self.seams()) }
+        })
+    }
+
+    fn seams(&self) -> Seams {
+        Seams::new(|emit| {
+            let mut bytes = Vec::new();
+            for (_, token) in self.bpe.vocabulary().iter() {
+                bytes.clear();
+                bytes.extend(token.chars().map_while(byte_of));
+                emit(&bytes);
+            }
         })
     }
 
@@ -239,6 +256,22 @@ impl Worker<'_> {
                 unknown.push(index);
             }
         }
+        if let Some(seams) = &self.words.seams {
+            unknown.retain(|&index| {
+                let Miss { piece: at, ids, .. } = &mut misses[index];
+                let whole = piece(*at);
+                let end = seams.next(whole, 0);
+                if end == whole.len() {
+                    return true;
+                }
+                let start = side.len();
+                Parts { engine: self.engine, words: self.words, cache: self.cache, seams }
+                    .push(whole, end, side);
+                *ids = start..side.len();
+                insert(self.cache, keys[*at], whole, &side[start..], &self.words.seed);
+                false
+            });
+        }
         for pair in unknown.chunks(2) {
             let (start, first) = (side.len(), misses[pair[0]].piece);
             if let [_, other] = pair {
@@ -252,14 +285,50 @@ impl Worker<'_> {
             }
             for &index in pair {
                 let Miss { piece: at, ids, .. } = &misses[index];
-                let (key, hash) = keys[*at];
-                if key == NO_KEY {
-                    self.cache.insert_long(piece(*at), &side[ids.clone()], &self.words.seed);
-                } else {
-                    self.cache.insert(key, hash, &side[ids.clone()], &self.words.seed);
-                }
+                insert(self.cache, keys[*at], piece(*at), &side[ids.clone()], &self.words.seed);
             }
         }
         unknown.clear();
+    }
+}
+
+fn insert(cache: &mut Cache, (key, hash): (u128, u32), piece: &[u8], ids: &[u32], seed: &Seed) {
+    if key == NO_KEY { cache.insert_long(piece, ids, seed) } else { cache.insert(key, hash, ids, seed) }
+}
+
+/// A piece that no cache knows, part by part.
+struct Parts<'a> {
+    engine: &'a ByteEngine,
+    words: &'a Words,
+    cache: &'a mut Cache,
+    seams: &'a Seams,
+}
+
+impl Parts<'_> {
+    /// Append the ids of `piece`, whose first seam is at `end`.
+    fn push(&mut self, piece: &[u8], mut end: usize, ids: &mut Vec<u32>) {
+        let mut start = 0;
+        while start < piece.len() {
+            self.push_part(piece, start..end, ids);
+            start = end;
+            end = self.seams.next(piece, end);
+        }
+    }
+
+    fn push_part(&mut self, piece: &[u8], part: Range<usize>, ids: &mut Vec<u32>) {
+        let before = ids.len();
+        if part.len() > SHORT {
+            if !self.cache.take_long(&piece[part.clone()], ids) {
+                self.engine.merge(self.words, &piece[part.clone()], ids);
+                self.cache.insert_long(&piece[part], &ids[before..], &self.words.seed);
+            }
+            return;
+        }
+        let key = key_at(piece, part.start, part.len());
+        let hash = hash_of(key);
+        if !self.cache.take(key, hash, ids) {
+            self.engine.merge(self.words, &piece[part], ids);
+            self.cache.insert(key, hash, &ids[before..], &self.words.seed);
+        }
     }
 }

@@ -47,9 +47,7 @@ impl ByteMerges {
     }
 
     fn merge_one<const N: usize, const M: usize>(&self, merges: &Merges, piece: &[u8], ids: &mut Vec<u32>) {
-        let mut word = Word::<N, M>::new(self, piece);
-        while word.step(merges) {}
-        word.push_ids(ids);
+        Word::<N, M>::new(self, piece).finish(merges, ids);
     }
 
     /// Append the ids of two pieces; returns where those of the second start.
@@ -90,6 +88,21 @@ impl ByteMerges {
     }
 }
 
+/// Append what merging makes of up to [`LONGEST`] tokens of characters; false if there are more.
+///
+/// Only for merges whose result is spelled as its two parts together: then no two pairs of the same place and result
+/// follow each other, and the general merge, which may mistake one for the other, does the same.
+pub(super) fn merge_tokens(merges: &Merges, tokens: &[u32], ids: &mut Vec<u32>) -> bool {
+    match tokens.len() {
+        0..=16 => Word::<16, 32>::of(merges, tokens).finish(merges, ids),
+        17..=32 => Word::<32, 64>::of(merges, tokens).finish(merges, ids),
+        33..=64 => Word::<64, 128>::of(merges, tokens).finish(merges, ids),
+        65..=LONGEST => Word::<LONGEST, { 2 * LONGEST }>::of(merges, tokens).finish(merges, ids),
+        _ => return false,
+    }
+    true
+}
+
 /// A piece of at most `N` bytes, a power of two, in the making; `M` is twice as much.
 struct Word<const N: usize, const M: usize> {
     length: usize,
@@ -105,26 +118,39 @@ struct Word<const N: usize, const M: usize> {
 impl<const N: usize, const M: usize> Word<N, M> {
     #[inline(always)]
     fn new(words: &ByteMerges, piece: &[u8]) -> Self {
-        let mut word = Self {
-            length: piece.len().min(N),
-            tokens: [0; N],
-            next: [0; N],
-            previous: [0; N],
-            tree: [NONE; M],
-        };
-        for (at, &byte) in piece.iter().enumerate().take(N) {
-            word.tokens[at] = words.bytes[usize::from(byte)];
+        let token = |at: usize| words.bytes[usize::from(piece[at])];
+        let rank = |at: usize| words.pairs[usize::from(piece[at]) << 8 | usize::from(piece[at + 1])];
+        Self::start(piece.len().min(N), token, rank)
+    }
+
+    #[inline(always)]
+    fn of(merges: &Merges, tokens: &[u32]) -> Self {
+        let rank = |at: usize| merges.rank(tokens[at], tokens[at + 1]);
+        Self::start(tokens.len().min(N), |at| tokens[at], rank)
+    }
+
+    /// From the tokens and the ranks of pairs of neighbours.
+    #[inline(always)]
+    fn start(length: usize, token: impl Fn(usize) -> u32, rank: impl Fn(usize) -> u32) -> Self {
+        let mut word = Self { length, tokens: [0; N], next: [0; N], previous: [0; N], tree: [NONE; M] };
+        for at in 0..length {
+            word.tokens[at] = token(at);
             word.next[at] = at as u16 + 1;
             word.previous[at] = at.wrapping_sub(1) as u16;
         }
-        for (at, pair) in piece.windows(2).enumerate().take(N) {
-            let rank = words.pairs[usize::from(pair[0]) << 8 | usize::from(pair[1])];
-            word.tree[N + at] = candidate(rank, at);
+        for at in 1..length {
+            word.tree[N + at - 1] = candidate(rank(at - 1), at - 1);
         }
         for node in (1..N).rev() {
             word.tree[node] = word.tree[2 * node].min(word.tree[2 * node + 1]);
         }
         word
+    }
+
+    #[inline(always)]
+    fn finish(mut self, merges: &Merges, ids: &mut Vec<u32>) {
+        while self.step(merges) {}
+        self.push_ids(ids);
     }
 
     /// Replace the candidate of a position.

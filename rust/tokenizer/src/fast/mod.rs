@@ -10,6 +10,9 @@ mod engine;
 mod merge;
 mod reach;
 mod scan;
+mod seams;
+mod words;
 
 pub(crate) use engine::ByteEngine;
 pub(crate) use scan::starts;
+pub(crate) use words::WordEngine;

@@ -1,14 +1,21 @@
-//! Tokenizer files: `tokenizer.json`, and `vocab.json` with `merges.txt`.
+//! Tokenizer files: `tokenizer.json`, `vocab.json` with `merges.txt`, `.tiktoken`.
 
 mod added;
 mod base64;
 mod decoder;
+mod gguf;
 mod model;
 mod normalizer;
 mod path;
+mod patterns;
 mod pre_tokenizer;
 mod processor;
+mod protobuf;
+mod sentencepiece;
 mod settings;
+mod tekken;
+mod tiktoken;
+mod vocab_folder;
 mod vocab_merges;
 mod vocabulary_files;
 
@@ -21,9 +28,15 @@ use serde_json::Value;
 use crate::error::{Result, TokenizerError};
 use crate::tokenizer::Tokenizer;
 
+pub use gguf::{from_gguf, gguf_from_reader};
 pub use model::merge_texts;
 use path::Json;
-pub use vocab_merges::{read_merges, read_vocab};
+pub use sentencepiece::{from_sentencepiece, is_sentencepiece, sentencepiece_from_bytes};
+pub use tekken::{from_tekken, tekken_from_bytes};
+pub(crate) use tiktoken::bpe_of_ranks;
+pub use tiktoken::{from_ranks, from_tiktoken, ranks_from_tiktoken, read_tiktoken, save_tiktoken};
+pub use vocab_folder::{from_vocab_and_merges, from_vocab_txt};
+pub use vocab_merges::{ranks_from_vocab, read_merges, read_vocab};
 pub use vocabulary_files::{read_vocab_txt, save_model};
 
 /// No tokenizer file may be larger; the largest that are published have some 40 MB.

@@ -1,5 +1,6 @@
 //! GPT-2's own files: `vocab.json` and `merges.txt`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ferrolm_base::{atomic_file, read};
@@ -7,8 +8,10 @@ use serde_json::Value;
 
 use super::model::{VocabWrite, merge_texts};
 use super::{Json, MAX_FILE_BYTES, path, text_of};
+use crate::byte_level::{BYTE_TO_CHAR, bytes_of};
 use crate::error::{Result, TokenizerError};
 use crate::model::Bpe;
+use crate::ranks::Ranks;
 
 fn text(file: &Path) -> Result<String> {
     text_of(read::bytes(file, MAX_FILE_BYTES)?, file)
@@ -40,6 +43,46 @@ pub fn read_merges(file: &Path) -> Result<Vec<(String, String)>> {
         }
     }
     Ok(pairs)
+}
+
+/// The ranks of a byte-level `vocab.json`, which have to be in the order of its `merges.txt`; tokens that are neither
+/// a byte nor the result of a merge, the special ones, have none.
+pub fn ranks_from_vocab(vocab: &[u8], merges: &[u8], source_name: &str) -> Result<Ranks> {
+    let utf8 = |bytes| {
+        std::str::from_utf8(bytes).map_err(|error| {
+            TokenizerError::at(format!("byte {}", error.valid_up_to()), "the file is not UTF-8 text")
+        })
+    };
+    let read = || {
+        let vocab: BTreeMap<String, u32> =
+            serde_json::from_str(utf8(vocab)?).map_err(|error| path::syntax(&error))?;
+        let find = |token: &str, place: String| {
+            let rank = vocab.get(token).copied();
+            rank.ok_or_else(|| TokenizerError::at(place, format!("token {token:?} is not in the vocabulary")))
+        };
+        let mut tokens = Vec::new();
+        for character in BYTE_TO_CHAR {
+            let token = character.to_string();
+            tokens.push((bytes_of(&token).unwrap_or_default(), find(&token, "byte tokens".into())?));
+        }
+        let mut last = None;
+        let lines = utf8(merges)?.lines().enumerate();
+        for (line, content) in lines.filter(|(_, line)| !line.starts_with("#version") && !line.is_empty()) {
+            let place = format!("line {} of the merges", line + 1);
+            let token = content.replacen(' ', "", 1);
+            let rank = find(&token, place.clone())?;
+            let bytes = bytes_of(&token).filter(|_| last.is_none_or(|last| last < rank));
+            let bytes = bytes.ok_or_else(|| {
+                let message =
+                    format!("token {token:?} is not in byte characters, or its id not in order of merging");
+                TokenizerError::at(place, message)
+            })?;
+            tokens.push((bytes, rank));
+            last = Some(rank);
+        }
+        Ranks::new(tokens.iter().map(|(token, rank)| (token.as_slice(), *rank)))
+    };
+    read().map_err(|error| error.named(source_name))
 }
 
 /// Write `vocab.json` and `merges.txt` into `folder`, their names preceded by `prefix` and a dash.

@@ -73,6 +73,11 @@ impl Precompiled {
         &self.0.charsmap
     }
 
+    /// Whether anything in the map begins with `text`.
+    pub(crate) fn begins(&self, text: &str) -> bool {
+        self.0.begins(text.as_bytes())
+    }
+
     pub(super) fn normalize(&self, text: &mut NormalizedString) {
         let mut changes: Vec<Change> = Vec::with_capacity(text.len());
         let mut modified = false;
@@ -142,16 +147,8 @@ impl Map {
     fn find(&self, key: &[u8]) -> Option<&str> {
         let mut at = offset(*self.units.first()?);
         for &byte in key {
-            if byte == 0 {
-                return None;
-            }
-            at ^= usize::from(byte);
-            let unit = *self.units.get(at)?;
-            // The highest bit marks the places of texts, which have no label.
-            if unit & (1 << 31 | 0xff) != u32::from(byte) {
-                return None;
-            }
-            at ^= offset(unit);
+            let unit = self.child(at, byte)?;
+            at ^= usize::from(byte) ^ offset(unit);
             if unit & 1 << 8 != 0 {
                 let text = self.texts.get((*self.units.get(at)? & !(1 << 31)) as usize..)?;
                 let end = memchr(0, text.as_bytes()).unwrap_or(text.len());
@@ -159,6 +156,20 @@ impl Map {
             }
         }
         None
+    }
+
+    /// The unit of the child by `byte` of a node whose children are at `at`.
+    #[inline]
+    fn child(&self, at: usize, byte: u8) -> Option<u32> {
+        let unit = *self.units.get(at ^ usize::from(byte))?;
+        // The highest bit marks the places of texts, which have no label.
+        (byte != 0 && unit & (1 << 31 | 0xff) == u32::from(byte)).then_some(unit)
+    }
+
+    fn begins(&self, key: &[u8]) -> bool {
+        let Some(&root) = self.units.first() else { return false };
+        let step = |at: usize, &byte: &u8| Some(at ^ usize::from(byte) ^ offset(self.child(at, byte)?));
+        key.iter().try_fold(offset(root), step).is_some()
     }
 }
 

@@ -4,6 +4,7 @@ use ferrolm_base::Cancel;
 use rayon::prelude::*;
 
 use super::cut::cut;
+use super::words::Part;
 use crate::added::Segment;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::Slot;
@@ -17,7 +18,7 @@ pub struct Ragged {
 }
 
 /// Bytes of text that one task takes: a few milliseconds at most, between polls of the flag.
-const TASK_BYTES: usize = 1 << 17;
+pub(super) const TASK_BYTES: usize = 1 << 17;
 
 /// What a task does, in order.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,8 @@ enum Unit<'a> {
     Id(u32),
     /// A part of a large text between added tokens, perhaps with a space in front.
     Stretch(&'a str, bool),
+    /// A part of a large text for the engine of words.
+    Part(Part<'a>),
     /// A large text ends here.
     End,
 }
@@ -35,8 +38,10 @@ enum Unit<'a> {
 impl Unit<'_> {
     fn bytes(&self) -> usize {
         match self {
-            Self::Whole(text) | Self::Stretch(text, _) => text.len(),
-            Self::Id(_) | Self::End => 0,
+            Self::Whole(text)
+            | Self::Stretch(text, _)
+            | Self::Part(Part::First(text, _) | Part::Rest(text)) => text.len(),
+            Self::Id(_) | Self::Part(Part::Id(_)) | Self::End => 0,
         }
     }
 }
@@ -67,7 +72,9 @@ impl Tokenizer {
     fn units<'a>(&self, texts: &[&'a str], add_special_tokens: bool) -> Result<Vec<Unit<'a>>> {
         let mut units = Vec::with_capacity(texts.len());
         for text in texts {
-            if text.len() < 2 * TASK_BYTES || self.plan().engine.is_none() {
+            let plan = self.plan();
+            let cuts = plan.engine.is_some() || plan.words.as_ref().is_some_and(|words| words.cuts());
+            if text.len() < 2 * TASK_BYTES || !cuts {
                 units.push(Unit::Whole(text));
                 continue;
             }
@@ -84,6 +91,13 @@ impl Tokenizer {
 
     /// The added tokens of a large text, and what is between them cut into stretches.
     fn push_units<'a>(&self, text: &'a str, units: &mut Vec<Unit<'a>>) {
+        let plan = self.plan();
+        if plan.engine.is_none()
+            && let Some(words) = &plan.words
+        {
+            words.parts(self, text, |part| units.push(Unit::Part(part)));
+            return;
+        }
         let added = self.added_vocabulary();
         added.segments(text, |Segment { range, added: id }| {
             if let Some(id) = id {
@@ -118,6 +132,11 @@ impl Tokenizer {
             match unit {
                 Unit::Whole(text) => self.push_ids_special(text, add_special_tokens, &mut ids)?,
                 Unit::Id(id) => ids.push(*id),
+                Unit::Part(part) => {
+                    if let Some(words) = &self.plan().words {
+                        words.push_part(*part, &mut ids)?;
+                    }
+                }
                 Unit::Stretch(stretch, space) => self.push_stretch_ids(stretch, *space, &mut ids)?,
                 Unit::End => {}
             }

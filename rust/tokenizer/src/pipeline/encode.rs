@@ -17,8 +17,12 @@ pub enum Input<'a> {
 impl Tokenizer {
     /// Append the ids of `text`, without what post-processing adds.
     pub fn push_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        if self.plan().engine.is_none() {
-            return self.push_general_ids(text, ids);
+        let plan = self.plan();
+        if plan.engine.is_none() {
+            return match &plan.words {
+                Some(words) => words.push_ids(self, text, ids),
+                None => self.push_general_ids(text, ids),
+            };
         }
         let mut result = Ok(());
         self.added_vocabulary().segments(text, |Segment { range, added }| match added {

@@ -51,7 +51,8 @@ impl Tokenizer {
             tokens.clear();
             self.model().tokenize(piece.get(), &mut tokens)?;
             let with_text = |&token: &PieceToken| {
-                let own = piece.get().get(token.start as usize..token.end as usize).filter(|_| token.verbatim);
+                let own =
+                    piece.get().get(token.start as usize..token.end as usize).filter(|_| token.verbatim);
                 SplitToken { token, text: own.map(Box::from) }
             };
             Ok(tokens.iter().map(with_text).collect())

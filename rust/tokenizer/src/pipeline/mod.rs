@@ -10,6 +10,7 @@ mod fast_detail;
 mod general;
 mod lazy;
 mod training;
+mod words;
 
 use std::sync::Arc;
 
@@ -23,12 +24,15 @@ use crate::model::Model;
 use crate::pre_tokenizer::PreTokenizer;
 use crate::split::Family;
 use crate::tokenizer::Tokenizer;
+use words::Words;
 
 /// What is worked out once from the parts of a tokenizer.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Set when the parts are those of byte-level BPE; otherwise the general path runs.
     engine: Option<Arc<ByteEngine>>,
+    /// Set for other parts whose text has the same ids each time.
+    words: Option<Arc<Words>>,
     decode: Arc<DecodeCache>,
 }
 
@@ -49,7 +53,8 @@ impl Plan {
             }
             _ => None,
         };
+        let words = if engine.is_none() { Words::new(tokenizer) } else { None };
         let decode = Arc::new(DecodeCache::new(tokenizer.decoder()));
-        Self { engine: engine.map(Arc::new), decode }
+        Self { engine: engine.map(Arc::new), words: words.map(Arc::new), decode }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn is_number(character: char) -> bool {
 }
 
 #[inline]
-pub(super) fn is_punctuation(character: char) -> bool {
+pub(crate) fn is_punctuation(character: char) -> bool {
     if character.is_ascii() {
         character.is_ascii_punctuation()
     } else {

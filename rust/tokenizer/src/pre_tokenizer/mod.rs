@@ -16,6 +16,7 @@ mod table;
 use std::ops::Range;
 
 pub use byte_level::ByteLevel;
+pub(crate) use characters::is_punctuation;
 pub use custom::{Custom, CustomPreTokenizer};
 pub use metaspace::{Metaspace, PrependScheme};
 pub use split::Split;
@@ -33,7 +34,9 @@ pub enum PreTokenizer {
     /// At this character, which goes.
     CharDelimiterSplit(char),
     /// Around numbers, or each digit of them.
-    Digits { individual_digits: bool },
+    Digits {
+        individual_digits: bool,
+    },
     /// Every so many characters, at least one.
     FixedLength(usize),
     Metaspace(Metaspace),

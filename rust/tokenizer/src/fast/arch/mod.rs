@@ -2,10 +2,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+mod x86_sets;
 
 use ferrolm_base::simd::Level;
 
 use super::scan::{BATCH, Pattern, Portable, Scanner, fill as fill_with};
+use super::words::{self, Spans, Walk};
 
 /// Ask for the cache line of an element, which will be read soon; nothing happens beyond the slice.
 #[inline(always)]
@@ -32,5 +35,30 @@ pub(super) fn fill<P: Pattern>(level: Level, scanner: &mut Scanner<'_, P>, out: 
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => x86::fill_avx512(scanner, out),
         _ => fill_with::<Portable, P>(scanner, out),
+    }
+}
+
+/// [`Walk::fill`] by the instructions of `level`.
+#[inline]
+pub(super) fn fill_spans(level: Level, walk: &mut Walk<'_>, spans: &mut Spans) {
+    // Levels come from `simd::level` or are not above `simd::detected`: the machine has the instructions.
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => x86_sets::fill_avx2(walk, spans),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => x86_sets::fill_avx512(walk, spans),
+        _ => words::fill_with::<words::Portable>(walk, spans),
+    }
+}
+
+/// The masks of a block by the instructions of `level`.
+#[cfg(test)]
+pub(super) fn find(level: Level, sets: &words::Sets, block: &[u8; super::scan::BLOCK]) -> words::Found {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => x86_sets::find_avx2(sets, block),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => x86_sets::find_avx512(sets, block),
+        _ => <words::Portable as words::Find>::find(sets, block),
     }
 }

@@ -63,22 +63,7 @@ impl Merges {
         vocabulary: &Vocabulary,
         continuing_subword_prefix: &str,
     ) -> Result<Self> {
-        for (what, found, limit) in
-            [("ids of a BPE model", vocabulary.id_bound(), MAX_IDS), ("merges", pairs.len(), MAX_MERGES)]
-        {
-            if found > limit {
-                return Err(TokenizerError::Limit { what, found, limit });
-            }
-        }
-        let bits = (pairs.len() * FILTER_BITS).next_power_of_two().max(64);
-        let mut merges = Self {
-            slots: vec![VACANT; pairs.len() + pairs.len() / 2 + 4],
-            filter: vec![0; bits / 64],
-            pairs: Vec::with_capacity(pairs.len()),
-            results: Vec::with_capacity(pairs.len()),
-            shift: 64 - bits.trailing_zeros(),
-            unique_results: true,
-        };
+        let mut merges = Self::with_capacity(pairs.len(), vocabulary.id_bound())?;
         let mut made = vec![false; vocabulary.id_bound()];
         let mut result = String::new();
         for (rank, (left, right)) in pairs.enumerate() {
@@ -104,6 +89,37 @@ impl Merges {
             merges.unique_results &= !std::mem::replace(&mut made[id as usize], true);
         }
         Ok(merges)
+    }
+
+    /// From ids, (left, right, result) in order of rank; all below `id_bound`.
+    pub(crate) fn from_ids(triples: &[(u32, u32, u32)], id_bound: usize) -> Result<Self> {
+        let mut merges = Self::with_capacity(triples.len(), id_bound)?;
+        let mut made = vec![false; id_bound];
+        for (rank, &(left, right, id)) in (0..).zip(triples) {
+            merges.insert(key(left, right), rank);
+            merges.pairs.push((left, right));
+            merges.results.push(id);
+            merges.unique_results &= !std::mem::replace(&mut made[id as usize], true);
+        }
+        Ok(merges)
+    }
+
+    fn with_capacity(count: usize, id_bound: usize) -> Result<Self> {
+        for (what, found, limit) in [("ids of a BPE model", id_bound, MAX_IDS), ("merges", count, MAX_MERGES)]
+        {
+            if found > limit {
+                return Err(TokenizerError::Limit { what, found, limit });
+            }
+        }
+        let bits = (count * FILTER_BITS).next_power_of_two().max(64);
+        Ok(Self {
+            slots: vec![VACANT; count + count / 2 + 4],
+            filter: vec![0; bits / 64],
+            pairs: Vec::with_capacity(count),
+            results: Vec::with_capacity(count),
+            shift: 64 - bits.trailing_zeros(),
+            unique_results: true,
+        })
     }
 
     fn insert(&mut self, key: u64, rank: u32) {

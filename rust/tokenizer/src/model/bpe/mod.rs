@@ -57,6 +57,11 @@ impl Bpe {
         Self { vocabulary, merges, options: BpeOptions::default(), unk_id: None }.with_options(options)
     }
 
+    /// From tables that are made already.
+    pub(crate) fn from_parts(vocabulary: Vocabulary, merges: Merges, options: BpeOptions) -> Result<Self> {
+        Self { vocabulary, merges, options: BpeOptions::default(), unk_id: None }.with_options(options)
+    }
+
     /// The same vocabulary and merges under other options.
     pub fn with_options(mut self, options: BpeOptions) -> Result<Self> {
         if let Some(p) = options.dropout.filter(|p| !(0.0..=1.0).contains(p)) {

@@ -61,6 +61,17 @@ fn class(character: char) -> Class {
     CLASSES[usize::from(table::BLOCKS[usize::from(table::INDEX[code >> 6])][code & 63])]
 }
 
+/// Whether a character is a cluster with no other, but for marks after it and what clings to any text that follows.
+pub(crate) fn stands_alone(character: char) -> bool {
+    class(character) == Class::Other
+}
+
+/// Characters that cling to the text that follows.
+pub(crate) fn prepended() -> impl Iterator<Item = char> {
+    let candidates = ('\u{600}'..='\u{d4e}').chain('\u{11000}'..='\u{11fff}');
+    candidates.filter(|&character| class(character) == Class::Prepend)
+}
+
 /// What the rules that look back further than one character need to know of a cluster.
 #[derive(Default)]
 struct Seen {
@@ -145,6 +156,12 @@ mod tests {
             text = rest;
         }
         found
+    }
+
+    #[test]
+    fn all_that_clings_to_what_follows_is_listed() {
+        let all = ('\0'..=char::MAX).filter(|&character| class(character) == Class::Prepend);
+        assert!(all.eq(prepended()));
     }
 
     #[test]
