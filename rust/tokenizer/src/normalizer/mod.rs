@@ -12,6 +12,8 @@ mod lowercase;
 mod output;
 mod precompiled;
 mod replace;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
