@@ -103,10 +103,9 @@ impl ToPyErr for ferrolm_attention::AttentionError {
 
 /// A part of the user's own is a Python object: its exception goes on as it is.
 fn custom(error: Box<dyn std::error::Error + Send + Sync>) -> PyErr {
-    error.downcast::<PyErr>().map_or_else(
-        |other| Kind::InvalidArgumentError.error(other.to_string()),
-        |exception| *exception,
-    )
+    error
+        .downcast::<PyErr>()
+        .map_or_else(|other| Kind::InvalidArgumentError.error(other.to_string()), |exception| *exception)
 }
 
 impl ToPyErr for ferrolm_tokenizer::TokenizerError {

@@ -85,7 +85,10 @@ impl PreTokenizedString {
 
     /// Change each piece.
     pub fn normalize(&mut self, mut change: impl FnMut(&mut NormalizedString) -> Result<()>) -> Result<()> {
-        self.splits.iter_mut().filter(|split| split.tokens.is_none()).try_for_each(|split| change(&mut split.text))
+        self.splits
+            .iter_mut()
+            .filter(|split| split.tokens.is_none())
+            .try_for_each(|split| change(&mut split.text))
     }
 
     /// Give each piece its tokens.
@@ -114,7 +117,9 @@ impl PreTokenizedString {
             };
             match unit {
                 OffsetType::Byte => (bytes.start, bytes.end),
-                OffsetType::Character => convert(&mut characters, whole.as_deref().unwrap_or_default(), bytes),
+                OffsetType::Character => {
+                    convert(&mut characters, whole.as_deref().unwrap_or_default(), bytes)
+                }
             }
         };
         self.splits.iter().map(offsets).collect()

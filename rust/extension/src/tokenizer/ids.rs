@@ -38,7 +38,8 @@ impl<'py> Ids<'py> {
         }
         if let Ok(array) = object.extract::<PyReadonlyArray1<'py, i64>>() {
             let id = |&id: &i64| {
-                u32::try_from(id).map_err(|_| PyOverflowError::new_err(format!("id {id} has no place in 32 bits")))
+                u32::try_from(id)
+                    .map_err(|_| PyOverflowError::new_err(format!("id {id} has no place in 32 bits")))
             };
             return Ok(Self::List(array.as_array().iter().map(id).collect::<PyResult<_>>()?));
         }

@@ -49,9 +49,7 @@ impl PreTokenizer {
     pub fn part(&self) -> pre_tokenizer::PreTokenizer {
         match self.held() {
             Held::One(shared) => read(&shared),
-            Held::Sequence(parts) => {
-                pre_tokenizer::PreTokenizer::Sequence(parts.iter().map(read).collect())
-            }
+            Held::Sequence(parts) => pre_tokenizer::PreTokenizer::Sequence(parts.iter().map(read).collect()),
         }
     }
 
@@ -169,11 +167,11 @@ struct PythonPreTokenizer(Py<PyAny>);
 
 impl CustomPreTokenizer for PythonPreTokenizer {
     fn pre_tokenize(&self, text: &mut pre_tokenized::PreTokenizedString) -> Result<()> {
-        let call = |py| {
+        let result = Python::attach(|py| {
             PreTokenizedString::lend(py, text, |object| {
                 self.0.bind(py).call_method1("pre_tokenize", (object,)).map(drop)
             })
-        };
-        Python::attach(call).map_err(|error| TokenizerError::Custom(Box::new(error)))
+        });
+        result.map_err(|error| TokenizerError::Custom(Box::new(error)))
     }
 }

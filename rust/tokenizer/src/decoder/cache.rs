@@ -44,7 +44,12 @@ impl DecodeCache {
     /// The bytes that `ids` become before the decoders of the whole text, by the table if there is one.
     ///
     /// They need not be UTF-8 if the decoder is byte-level.
-    pub fn joined(&self, tokenizer: &Tokenizer, ids: &[u32], skip_special_tokens: bool) -> Result<Option<Vec<u8>>> {
+    pub fn joined(
+        &self,
+        tokenizer: &Tokenizer,
+        ids: &[u32],
+        skip_special_tokens: bool,
+    ) -> Result<Option<Vec<u8>>> {
         let Some(shape) = &self.shape else { return Ok(None) };
         let Some(table) = self.table(tokenizer, shape, ids.len()) else { return Ok(None) };
         if !shape.first_differs && shape.join != Join::Words {

@@ -7,15 +7,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::AddedToken;
 use crate::model::{Bpe, BpeOptions, Model};
 use crate::tokenizer::Tokenizer;
-use crate::AddedToken;
 
 /// Pieces of words, bytes by both spellings, unfinished characters, tokens without text and long ones.
 const TOKENS: [&str; 34] = [
-    "a", " ", "  ", "▁", "▁▁", "▁a", "a▁", "b▁c", "##a", "##", "#", "don", "'t", " '", " n't", " .", "do", "not",
-    "<0x41>", "<0xE6>", "<0xBC>", "<0xA2>", "<0xEF>", "<0xBF>", "<0xBD>", "<0x20>", "<0xZZ>", "\u{fffd}", "é漢",
-    "Ã", "©", "æ", "¼", "ï",
+    "a", " ", "  ", "▁", "▁▁", "▁a", "a▁", "b▁c", "##a", "##", "#", "don", "'t", " '", " n't", " .", "do",
+    "not", "<0x41>", "<0xE6>", "<0xBC>", "<0xA2>", "<0xEF>", "<0xBF>", "<0xBD>", "<0x20>", "<0xZZ>",
+    "\u{fffd}", "é漢", "Ã", "©", "æ", "¼", "ï",
 ];
 const ADDED: [&str; 5] = ["<s>", "</s>", "Ġx", "<0x42>", "▁y"];
 /// Ids beyond the vocabulary are unknown.
@@ -46,11 +46,14 @@ fn part() -> impl Strategy<Value = Decoder> {
         replace("", "x"),
         replace("a", "<0xE6>"),
     ];
-    parts.extend([true, false].map(|cleanup| Decoder::WordPiece(WordPiece { cleanup, ..WordPiece::default() })));
+    parts.extend(
+        [true, false].map(|cleanup| Decoder::WordPiece(WordPiece { cleanup, ..WordPiece::default() })),
+    );
     let schemes = [PrependScheme::First, PrependScheme::Never];
-    parts.extend(schemes.map(|prepend_scheme| {
-        Decoder::Metaspace(Metaspace { prepend_scheme, ..Metaspace::default() })
-    }));
+    parts.extend(
+        schemes
+            .map(|prepend_scheme| Decoder::Metaspace(Metaspace { prepend_scheme, ..Metaspace::default() })),
+    );
     let strips = [(' ', 1, 0), (' ', 0, 2), ('▁', 3, 0), ('\u{fffd}', 2, 0), (' ', usize::MAX, 0)];
     parts.extend(strips.map(|(content, start, stop)| Decoder::Strip(Strip { content, start, stop })));
     select(parts)

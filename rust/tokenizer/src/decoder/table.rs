@@ -121,7 +121,11 @@ impl Table {
                 } else if let Some(start) = run.take() {
                     output.end_run(start);
                 }
-                if meta & LONG == 0 { output.push_slot(slot, usize::from(slot[META] & LENGTH)) } else { output.push(self.long(slot)) }
+                if meta & LONG == 0 {
+                    output.push_slot(slot, usize::from(slot[META] & LENGTH))
+                } else {
+                    output.push(self.long(slot))
+                }
             }
         }
         if let Some(start) = run {

@@ -118,16 +118,38 @@ fn read_scheme(json: &Json<'_>) -> Result<PrependScheme> {
 #[serde(tag = "type")]
 pub(super) enum DecoderWrite<'a> {
     #[serde(rename = "BPEDecoder")]
-    BpeDecoder { suffix: &'a str },
+    BpeDecoder {
+        suffix: &'a str,
+    },
     ByteLevel(ByteLevelWrite),
-    WordPiece { prefix: &'a str, cleanup: bool },
-    Metaspace { replacement: char, prepend_scheme: &'static str, split: bool },
+    WordPiece {
+        prefix: &'a str,
+        cleanup: bool,
+    },
+    Metaspace {
+        replacement: char,
+        prepend_scheme: &'static str,
+        split: bool,
+    },
     #[serde(rename = "CTC")]
-    Ctc { pad_token: &'a str, word_delimiter_token: &'a str, cleanup: bool },
-    Sequence { decoders: Vec<DecoderWrite<'a>> },
-    Replace { pattern: PatternWrite<'a>, content: &'a str },
+    Ctc {
+        pad_token: &'a str,
+        word_delimiter_token: &'a str,
+        cleanup: bool,
+    },
+    Sequence {
+        decoders: Vec<DecoderWrite<'a>>,
+    },
+    Replace {
+        pattern: PatternWrite<'a>,
+        content: &'a str,
+    },
     Fuse,
-    Strip { content: char, start: usize, stop: usize },
+    Strip {
+        content: char,
+        start: usize,
+        stop: usize,
+    },
     ByteFallback,
 }
 

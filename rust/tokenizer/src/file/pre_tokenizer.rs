@@ -20,9 +20,7 @@ fn read_at(json: &Json<'_>, depth: usize) -> Result<PreTokenizer> {
         "BertPreTokenizer" => PreTokenizer::Bert,
         "ByteLevel" => PreTokenizer::ByteLevel(read_byte_level(json)?),
         "CharDelimiterSplit" => PreTokenizer::CharDelimiterSplit(character(&json.field("delimiter")?)?),
-        "Digits" => {
-            PreTokenizer::Digits { individual_digits: json.field("individual_digits")?.boolean()? }
-        }
+        "Digits" => PreTokenizer::Digits { individual_digits: json.field("individual_digits")?.boolean()? },
         "FixedLength" => {
             let length = json.optional("length")?.map_or(Ok(5), |json| json.size())?;
             if length == 0 {
@@ -33,7 +31,9 @@ fn read_at(json: &Json<'_>, depth: usize) -> Result<PreTokenizer> {
         "Metaspace" => PreTokenizer::Metaspace(super::decoder::read_metaspace(json)?),
         "Punctuation" => {
             let behavior = json.optional("behavior")?;
-            PreTokenizer::Punctuation(behavior.map_or(Ok(SplitBehavior::Isolated), |json| read_behavior(&json))?)
+            PreTokenizer::Punctuation(
+                behavior.map_or(Ok(SplitBehavior::Isolated), |json| read_behavior(&json))?,
+            )
         }
         "Sequence" => {
             let depth = depth.checked_sub(1).ok_or_else(|| json.error("too many sequences in each other"))?;
@@ -177,9 +177,9 @@ pub(super) fn write(part: &PreTokenizer) -> Result<PreTokenizerWrite<'_>> {
         PreTokenizer::Punctuation(behavior) => {
             PreTokenizerWrite::Punctuation { behavior: behavior_name(*behavior) }
         }
-        PreTokenizer::Sequence(parts) => PreTokenizerWrite::Sequence {
-            pretokenizers: parts.iter().map(write).collect::<Result<_>>()?,
-        },
+        PreTokenizer::Sequence(parts) => {
+            PreTokenizerWrite::Sequence { pretokenizers: parts.iter().map(write).collect::<Result<_>>()? }
+        }
         PreTokenizer::Split(split) => PreTokenizerWrite::Split {
             pattern: (&split.pattern).into(),
             behavior: behavior_name(split.behavior),

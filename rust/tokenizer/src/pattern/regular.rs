@@ -143,9 +143,10 @@ fn convert_all(nodes: &[Node], rest: &Rest) -> Option<Vec<Hir>> {
         let next = nodes.get(index + 1);
         converted.push(match (node, next) {
             // Once it has taken all line feeds, the end of a line is the end of the text.
-            (Node::Repeat { node, min, max: None, greed: Greed::Possessive }, Some(Node::Assert(Assertion::LineEnd)))
-                if matches!(&**node, Node::Class(class) if contains(class, '\n')) =>
-            {
+            (
+                Node::Repeat { node, min, max: None, greed: Greed::Possessive },
+                Some(Node::Assert(Assertion::LineEnd)),
+            ) if matches!(&**node, Node::Class(class) if contains(class, '\n')) => {
                 let run = greedy(convert(node, &rest)?, *min, None);
                 Hir::concat(vec![run, Hir::look(Look::End)])
             }

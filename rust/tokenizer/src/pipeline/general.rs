@@ -81,13 +81,10 @@ impl Tokenizer {
                 Ok(byte_level_pieces(Piece::whole(text, range), *settings))
             }
             Some(other) => {
-                let mut pieces =
-                    PreTokenizedString::from(NormalizedString::part_of(&Arc::from(text), range));
+                let mut pieces = PreTokenizedString::from(NormalizedString::part_of(&Arc::from(text), range));
                 other.pre_tokenize(&mut pieces)?;
-                let piece = |split: &Split| Piece {
-                    text: split.text.get().to_owned(),
-                    origin: split.text.origins(),
-                };
+                let piece =
+                    |split: &Split| Piece { text: split.text.get().to_owned(), origin: split.text.origins() };
                 Ok(pieces.splits().iter().map(piece).collect())
             }
         }

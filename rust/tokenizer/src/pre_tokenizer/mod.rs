@@ -33,7 +33,9 @@ pub enum PreTokenizer {
     /// At this character, which goes.
     CharDelimiterSplit(char),
     /// Around numbers, or each digit of them.
-    Digits { individual_digits: bool },
+    Digits {
+        individual_digits: bool,
+    },
     /// Every so many characters, at least one.
     FixedLength(usize),
     Metaspace(Metaspace),

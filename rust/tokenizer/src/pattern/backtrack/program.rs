@@ -45,20 +45,40 @@ pub(super) enum Instruction {
     /// One character of the set with this index.
     Character(usize),
     /// Go on at `first`, and where that fails at `second`; `memory` numbers these.
-    Branch { first: usize, second: usize, memory: usize },
+    Branch {
+        first: usize,
+        second: usize,
+        memory: usize,
+    },
     Jump(usize),
     Assert(Assertion),
     /// The program that follows, up to its `Accept`, must match here or must not; then go on at `next`.
-    LookAhead { negate: bool, next: usize },
+    LookAhead {
+        negate: bool,
+        next: usize,
+    },
     /// The same for what ends here, between `least` and `most` characters long.
-    LookBehind { negate: bool, least: usize, most: usize, next: usize },
+    LookBehind {
+        negate: bool,
+        least: usize,
+        most: usize,
+        next: usize,
+    },
     /// The program that follows, without coming back to it; then go on at `next`.
-    Atomic { next: usize },
-    Backreference { groups: Vec<usize>, ignore_case: bool },
+    Atomic {
+        next: usize,
+    },
+    Backreference {
+        groups: Vec<usize>,
+        ignore_case: bool,
+    },
     /// Remember this place of the text.
     Save(usize),
     /// Fail if no text has been read since it was saved here.
-    LeaveIfEmpty { slot: usize, next: usize },
+    LeaveIfEmpty {
+        slot: usize,
+        next: usize,
+    },
     Accept,
 }
 
@@ -82,6 +102,8 @@ impl Program {
         let dependent = node.any(&|node| match node {
             Node::Backreference { .. } | Node::Assert(Assertion::SearchStart) => true,
             Node::Repeat { node, max, .. } => node.min_len() == 0 && *max != Some(1),
+            // It may look at all of the text before, again and again.
+            Node::Look { ahead: false, node, .. } => node.max_len().is_none(),
             _ => false,
         });
         let start = Rest::end().after(node);
@@ -160,7 +182,7 @@ impl Program {
             }
             Node::Group { node, .. } => self.emit(node, saves)?,
             Node::Look { ahead, negate, node } => {
-                let (least, most) = (node.min_len(), node.max_len().unwrap_or(0));
+                let (least, most) = (node.min_len(), node.max_len().unwrap_or(usize::MAX));
                 let at = self.push(if *ahead {
                     Instruction::LookAhead { negate: *negate, next: 0 }
                 } else {
@@ -203,7 +225,14 @@ impl Program {
         Ok(())
     }
 
-    fn emit_repeat(&mut self, node: &Node, min: u32, max: Option<u32>, greedy: bool, saves: bool) -> Result<()> {
+    fn emit_repeat(
+        &mut self,
+        node: &Node,
+        min: u32,
+        max: Option<u32>,
+        greedy: bool,
+        saves: bool,
+    ) -> Result<()> {
         for _ in 0..min {
             self.emit(node, saves)?;
         }

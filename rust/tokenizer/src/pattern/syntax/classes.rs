@@ -78,7 +78,8 @@ impl Parser {
     fn set_item(&mut self, set: &mut Set, class: &ClassUnicode) -> Result<()> {
         set.current.union(class);
         let next = self.characters.get(self.at + 1).copied();
-        if self.peek() == Some('-') && next.is_some_and(|next| next != ']') && !self.ends_operand(self.at + 1) {
+        if self.peek() == Some('-') && next.is_some_and(|next| next != ']') && !self.ends_operand(self.at + 1)
+        {
             return Err(self.error("a range that starts with a set"));
         }
         Ok(())
@@ -142,8 +143,8 @@ impl Parser {
         };
         let name: String = rest.iter().take(length).collect();
         let (name, negated) = name.strip_prefix('^').map_or((name.as_str(), false), |name| (name, true));
-        let mut class = named::posix(name)
-            .ok_or_else(|| self.error_at(at, format!("unknown class [:{name}:]")))?;
+        let mut class =
+            named::posix(name).ok_or_else(|| self.error_at(at, format!("unknown class [:{name}:]")))?;
         let options = self.options;
         let ascii = options.ascii_posix
             || (options.ascii_word && name == "word")

@@ -51,13 +51,28 @@ pub(super) enum Node {
     Class(ClassUnicode),
     Concat(Vec<Node>),
     Alternate(Vec<Node>),
-    Repeat { node: Box<Node>, min: u32, max: Option<u32>, greed: Greed },
-    Group { index: usize, node: Box<Node> },
-    Look { ahead: bool, negate: bool, node: Box<Node> },
+    Repeat {
+        node: Box<Node>,
+        min: u32,
+        max: Option<u32>,
+        greed: Greed,
+    },
+    Group {
+        index: usize,
+        node: Box<Node>,
+    },
+    Look {
+        ahead: bool,
+        negate: bool,
+        node: Box<Node>,
+    },
     Atomic(Box<Node>),
     Assert(Assertion),
     /// The text of the last of these groups that has matched.
-    Backreference { groups: Vec<usize>, ignore_case: bool },
+    Backreference {
+        groups: Vec<usize>,
+        ignore_case: bool,
+    },
 }
 
 impl Node {
@@ -66,9 +81,7 @@ impl Node {
         match self {
             Self::Empty | Self::Look { .. } | Self::Assert(_) | Self::Backreference { .. } => 0,
             Self::Class(_) => 1,
-            Self::Concat(nodes) => {
-                nodes.iter().fold(0, |length, node| length.saturating_add(node.min_len()))
-            }
+            Self::Concat(nodes) => nodes.iter().fold(0, |length, node| length.saturating_add(node.min_len())),
             Self::Alternate(nodes) => nodes.iter().map(Self::min_len).min().unwrap_or(0),
             Self::Repeat { node, min, .. } => node.min_len().saturating_mul(*min as usize),
             Self::Group { node, .. } | Self::Atomic(node) => node.min_len(),
@@ -81,9 +94,9 @@ impl Node {
             Self::Empty | Self::Look { .. } | Self::Assert(_) => Some(0),
             Self::Class(_) => Some(1),
             Self::Backreference { .. } => None,
-            Self::Concat(nodes) => nodes.iter().try_fold(0usize, |length, node| {
-                node.max_len().and_then(|more| length.checked_add(more))
-            }),
+            Self::Concat(nodes) => nodes
+                .iter()
+                .try_fold(0usize, |length, node| node.max_len().and_then(|more| length.checked_add(more))),
             Self::Alternate(nodes) => {
                 nodes.iter().try_fold(0, |length, node| node.max_len().map(|other| other.max(length)))
             }

@@ -61,9 +61,7 @@ pub(super) fn posix(name: &str) -> Option<ClassUnicode> {
         "punct" => union(&["P", "S"]),
         "space" => unicode("White_Space"),
         "upper" => unicode("Uppercase"),
-        "xdigit" => {
-            Some(ClassUnicode::new([range('0', '9'), range('A', 'F'), range('a', 'f')]))
-        }
+        "xdigit" => Some(ClassUnicode::new([range('0', '9'), range('A', 'F'), range('a', 'f')])),
         "word" => union(&["Alphabetic", "M", "Nd", "Pc"]),
         _ => None,
     }
