@@ -30,7 +30,7 @@ pub(crate) fn is_punctuation(character: char) -> bool {
     }
 }
 
-/// The number of its script; 0 for the space.
+/// The number of its script; 0 for the space and what is not assigned.
 #[inline]
 pub(super) fn script(character: char) -> u8 {
     (entry(character) & 0xff) as u8
@@ -54,21 +54,28 @@ pub(super) fn cut(
         merge_matches(&matches, behavior).into_iter().for_each(emit);
         return;
     }
-    // The run of characters that belong together, and whether they are matches.
+}
+
+/// Runs of characters that are matches or not; with `isolated`, each match is a run of its own.
+fn runs(
+    text: &str,
+    is_match: impl Fn(char) -> bool,
+    isolated: bool,
+    mut emit: impl FnMut(Range<usize>, bool),
+) {
     let (mut start, mut run_matches) = (0, false);
     for (at, character) in text.char_indices() {
         let matches = is_match(character);
-        let joins = matches == run_matches && !(matches && behavior == SplitBehavior::Isolated);
-        if joins {
+        if matches == run_matches && !(matches && isolated) {
             continue;
         }
-        if start < at && !(run_matches && behavior == SplitBehavior::Removed) {
-            emit(start..at);
+        if start < at {
+            emit(start..at, run_matches);
         }
         (start, run_matches) = (at, matches);
     }
-    if start < text.len() && !(run_matches && behavior == SplitBehavior::Removed) {
-        emit(start..text.len());
+    if start < text.len() {
+        emit(start..text.len(), run_matches);
     }
 }
 
