@@ -49,9 +49,7 @@ impl PreTokenizer {
     pub fn part(&self) -> pre_tokenizer::PreTokenizer {
         match self.held() {
             Held::One(shared) => read(&shared),
-            Held::Sequence(parts) => {
-                pre_tokenizer::PreTokenizer::Sequence(parts.iter().map(read).collect())
-            }
+            Held::Sequence(parts) => pre_tokenizer::PreTokenizer::Sequence(parts.iter().map(read).collect()),
         }
     }
 

@@ -92,7 +92,9 @@ impl Tokenizer {
     /// The added tokens of a large text, and what is between them cut into stretches.
     fn push_units<'a>(&self, text: &'a str, units: &mut Vec<Unit<'a>>) {
         let plan = self.plan();
-        if plan.engine.is_none() && let Some(words) = &plan.words {
+        if plan.engine.is_none()
+            && let Some(words) = &plan.words
+        {
             words.parts(self, text, |part| units.push(Unit::Part(part)));
             return;
         }

@@ -69,11 +69,11 @@ impl Cutter {
     pub(super) fn next_cut(&self, text: &str, from: usize) -> Option<usize> {
         let bytes = text.as_bytes();
         match self {
-            Self::Apart(apart) => (from..bytes.len()).find(|&at| {
-                apart.sets.has(0, bytes[at]) && !(apart.clusters && begins_cluster(bytes, at))
-            }),
-            Self::Joints(joints) => (from..bytes.len())
-                .find(|&at| text.is_char_boundary(at) && joints.may_part(bytes, at)),
+            Self::Apart(apart) => (from..bytes.len())
+                .find(|&at| apart.sets.has(0, bytes[at]) && !(apart.clusters && begins_cluster(bytes, at))),
+            Self::Joints(joints) => {
+                (from..bytes.len()).find(|&at| text.is_char_boundary(at) && joints.may_part(bytes, at))
+            }
         }
     }
 }
@@ -136,7 +136,10 @@ impl Joints {
             return true;
         }
         let Some(ends) = &self.ends else { return false };
-        !last.is_ascii() && first.is_ascii() && self.parting.get(b'a', first) && before(text, at).is_some_and(|last| ends.get(last))
+        !last.is_ascii()
+            && first.is_ascii()
+            && self.parting.get(b'a', first)
+            && before(text, at).is_some_and(|last| ends.get(last))
     }
 }
 

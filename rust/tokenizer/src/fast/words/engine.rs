@@ -116,7 +116,10 @@ impl WordEngine {
                 Way::Cut { cutter, parts } => {
                     let mut resolver = definition::Resolver::new(parts, false);
                     let at_start = head == Some(true) && parts.knows_start;
-                    let first = |_: &mut Memory, piece: &str, resolver: &mut definition::Resolver<'_>, ids: &mut _| {
+                    let first = |_: &mut Memory,
+                                 piece: &str,
+                                 resolver: &mut definition::Resolver<'_>,
+                                 ids: &mut _| {
                         resolver.at_start = piece.as_ptr() == text.as_ptr();
                         let result = resolver.resolve(piece, ids);
                         resolver.at_start = false;

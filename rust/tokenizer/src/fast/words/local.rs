@@ -51,17 +51,14 @@ impl Local {
                 self.first = false;
                 local
             }),
-            Normalizer::Bert(_)
-            | Normalizer::StripAccents
-            | Normalizer::Lowercase
-            | Normalizer::Nmt => true,
+            Normalizer::Bert(_) | Normalizer::StripAccents | Normalizer::Lowercase | Normalizer::Nmt => true,
             Normalizer::Unicode(form) => {
                 self.composes |= matches!(form, Form::Nfc | Form::Nfkc);
                 true
             }
             Normalizer::Precompiled(map) => {
                 // What other types do before may move marks to where raw text has none.
-                if !std::mem::replace(&mut self.first, false) {
+                if !std::mem::replace(&mut self.first, false) || map.has_longest_match() {
                     return false;
                 }
                 (self.clusters, self.composes) = (true, true);
@@ -80,7 +77,9 @@ impl Local {
                     Source::Regex(pattern) => {
                         self.squeezes = true;
                         let content = content.next().filter(|_| content.next().is_none());
-                        pattern == " {2,}" && content.is_some() && self.squeezed.replace(content.unwrap_or(' ')).is_none()
+                        pattern == " {2,}"
+                            && content.is_some()
+                            && self.squeezed.replace(content.unwrap_or(' ')).is_none()
                     }
                     Source::Literal(pattern) => {
                         self.vanishes |= replace.content.is_empty();
@@ -97,7 +96,9 @@ impl Local {
 
     fn normalize(&self, text: &str) -> Option<String> {
         let normalize = |normalizer: &Normalizer| normalizer.normalize_plain(text).map(String::from);
-        self.normalizer.as_ref().map_or_else(|| Some(text.to_owned()), |normalizer| normalize(normalizer).ok())
+        self.normalizer
+            .as_ref()
+            .map_or_else(|| Some(text.to_owned()), |normalizer| normalize(normalizer).ok())
     }
 
     /// What becomes of a character between letters.
@@ -147,6 +148,8 @@ impl Ends {
         let [whole, left, right] = parts.map(|text| self.local.normalize(&text));
         let apart = left.zip(right).map(|(left, right)| left + &right);
         let last = self.local.becomes(character).and_then(|becomes| becomes.chars().next_back());
-        whole.is_some() && whole == apart && last.is_some_and(|last| !last.is_whitespace() && last != self.space)
+        whole.is_some()
+            && whole == apart
+            && last.is_some_and(|last| !last.is_whitespace() && last != self.space)
     }
 }

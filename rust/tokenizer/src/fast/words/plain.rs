@@ -11,9 +11,7 @@ pub(super) fn is_plain(pre_tokenizer: &PreTokenizer) -> bool {
     match pre_tokenizer {
         PreTokenizer::Custom(_) => false,
         // Only of the whole stretch is it known whether it is the start of the text.
-        PreTokenizer::Sequence(parts) => {
-            parts.iter().all(is_plain) && !parts.iter().skip(1).any(knows_start)
-        }
+        PreTokenizer::Sequence(parts) => parts.iter().all(is_plain) && !parts.iter().skip(1).any(knows_start),
         _ => true,
     }
 }

@@ -9,8 +9,8 @@ use super::local::{Ends, Local, WHITE};
 use super::plain::{is_plain, knows_start};
 use super::spaced_bpe::SpacedBpe;
 use crate::model::Model;
-use crate::pattern::{Pattern, Source};
 use crate::normalizer::Normalizer;
+use crate::pattern::{Pattern, Source};
 use crate::pre_tokenizer::{Metaspace, PreTokenizer, PrependScheme, is_punctuation};
 use crate::unicode::traits::Traits;
 
@@ -135,7 +135,8 @@ fn apart(
         single => std::slice::from_ref(single),
     };
     let (first, rest) = parts.split_first()?;
-    let drops = matches!(first, PreTokenizer::Bert | PreTokenizer::Whitespace | PreTokenizer::WhitespaceSplit);
+    let drops =
+        matches!(first, PreTokenizer::Bert | PreTokenizer::Whitespace | PreTokenizer::WhitespaceSplit);
     if !drops || parts.iter().any(knows_start) || local.squeezed.is_some_and(|space| !space.is_whitespace()) {
         return None;
     }
@@ -153,7 +154,8 @@ fn apart(
         becomes.chars().next().is_some_and(ends) && becomes.chars().next_back().is_some_and(ends)
     };
     let alone = |byte: u8| isolates && byte.is_ascii_punctuation() && stands_alone(byte as char);
-    let spaces_ideographs = matches!(normalizer, Some(Normalizer::Bert(settings)) if settings.handle_chinese_chars);
+    let spaces_ideographs =
+        matches!(normalizer, Some(Normalizer::Bert(settings)) if settings.handle_chinese_chars);
     let isolated = isolates.then(|| {
         let ideograph = |character| Traits::of(character).any(Traits::IDEOGRAPH);
         let candidate = |character: char| is_punctuation(character) || character.is_whitespace();
@@ -186,8 +188,11 @@ fn joints(local: Local, settings: &Metaspace) -> Option<(Cutter, Option<Shortcut
     let starts: Vec<u8> = WHITE.iter().filter(becomes_space).copied().collect();
     let most_spaces = if local.squeezed.is_some() { usize::MAX } else { 1 };
     let graphic = |_| true;
-    let shortcut =
-        before(settings).map(|_| Shortcut { becomes: becomes(&local, graphic), before: space.to_string(), most_spaces });
+    let shortcut = before(settings).map(|_| Shortcut {
+        becomes: becomes(&local, graphic),
+        before: space.to_string(),
+        most_spaces,
+    });
     let ends = Ends::new(local, space);
     let mut parting = Box::new(Parting::new(false));
     for last in (b'!'..=b'~').filter(|&last| ends.get(last as char)) {
