@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_normalizers import TEXTS, alignment, panics
+from normalized_texts import TEXTS, alignment, panics
 
 import ferrolm.tokenizers as ours_module
 
@@ -28,7 +28,8 @@ CHANGES = st.one_of(
     st.tuples(st.just("filter"), st.sampled_from(["a", " ", "\u0301", "é"])),
     st.tuples(st.just("map"), st.sampled_from(["a", " ", "é"])),
     st.tuples(st.just("slice"), st.integers(0, 8), st.integers(0, 8)),
-    st.tuples(st.just("split"), SHORT, st.sampled_from(BEHAVIORS)),
+    # Split by nothing the reference takes a count of characters for one of bytes, and cuts texts off.
+    st.tuples(st.just("split"), SHORT.filter(bool), st.sampled_from(BEHAVIORS)),
 )
 
 
@@ -50,14 +51,16 @@ def apply(package: Any, text: Any, change: tuple[Any, ...]) -> Any:
     return text
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(text=TEXTS, changes=st.lists(CHANGES, max_size=5))
 def test_any_changes(text: str, changes: list[tuple[Any, ...]]) -> None:
     ours, theirs = ours_module.NormalizedString(text), theirs_module.NormalizedString(text)
     for change in changes:
         changed: list[Any] = []
         panicked = panics(
-            lambda change=change, text=theirs: changed.append(apply(theirs_module, text, change))
+            lambda change=change, text=theirs, changed=changed: changed.append(
+                apply(theirs_module, text, change)
+            )
         )
         ours = apply(ours_module, ours, change)
         if panicked:

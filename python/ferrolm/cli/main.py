@@ -18,7 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clean": ("clean", "make clean text of an HTML page or a text file"),
     "tokenize": ("tokenize", "show the tokens of a text with ids and offsets"),
     "inspect": ("inspect", "describe a tokenizer, or compare two on the same text"),
-    "train-tokenizer": ("train_tokenizer", "learn a byte-level BPE tokenizer.json from text"),
+    "train-tokenizer": (
+        "train_tokenizer",
+        "learn a tokenizer.json from text: BPE, WordPiece, Unigram or words",
+    ),
     "prepare": ("prepare", "tokenize text into a token file for training"),
     "pretrain": ("pretrain", "train a language model as a TOML file says"),
     "count-ngrams": ("count_ngrams", "count the n-grams of a text"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers import _training, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from ferrolm.tokenizers._interface import Interface
 from ferrolm.tokenizers._texts import encode_ragged
 from ferrolm.tokenizers.added_token import AddedToken, from_tuple, token_tuple
@@ -275,9 +275,9 @@ class Tokenizer(Interface):
     def train(self, files: Iterable[_Path], trainer: trainers.Trainer | None = None) -> None:
         """Learn the vocabulary of the model from text files; every line, with its end, is a text of its own.
 
-        Ctrl-C stops it. Raises `MissingFileError`, `InvalidEncodingError`, or `InvalidArgumentError` where there is no text.
+        See `train_from_iterator`. Raises `MissingFileError`, `InvalidEncodingError`, or `InvalidArgumentError` where there is no text.
         """
-        trainers.train_from_files(self, files, trainer)
+        _training.train_from_files(self, files, trainer)
 
     def train_from_iterator(
         self,
@@ -285,11 +285,17 @@ class Tokenizer(Interface):
         trainer: trainers.Trainer | None = None,
         length: int | None = None,
     ) -> None:
-        """Learn the vocabulary of the model from texts, or lists of texts, on all threads; see `BpeTrainer`.
+        """Learn the vocabulary of the model from texts, or lists of texts, on all threads.
 
-        ``length`` is not needed; it is there for code written for the `tokenizers` package.
+        Args:
+            iterator: texts, lists of them, or a numpy or Arrow array of strings; it is read in batches.
+            trainer: by default the one of the model, see `ferrolm.tokenizers.models.Model.get_trainer`.
+            length: number of texts, for the progress bar.
+
+        Ctrl-C stops it within a tenth of a second; the tokenizer is then as it was, as after any error. Raises
+        `InvalidArgumentError` where the trainer is not one of the model, or where there is no text.
         """
-        trainers.train_from_texts(self, iterator, trainer)
+        _training.train_from_texts(self, iterator, trainer, length)
 
     # Settings
 

@@ -18,6 +18,9 @@ mod pre_tokenizer;
 mod ranks;
 mod text;
 
+pub use class::Tokenizer;
+pub use model::Model;
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<class::Tokenizer>()?;
     module.add_class::<encoding::Encoding>()?;

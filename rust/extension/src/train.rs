@@ -1,19 +1,26 @@
 //! Bindings of `ferrolm-tokenizer`'s trainers.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ferrolm_tokenizer::train::{self, BpeOptions, Sequences, TrainError, WordCounts};
+use ferrolm_base::Cancel;
+use ferrolm_tokenizer::model::{Model as Part, WordPieceOptions};
+use ferrolm_tokenizer::train::{
+    self, BpeOptions, Progress, Sequences, TrainError, UnigramOptions, WordCounts, WordLevelOptions, Words,
+};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyDict;
 
 use crate::enter::enter;
 use crate::errors::{Kind, ToPyErr};
+use crate::tokenizer::{Model, Tokenizer};
 
 impl ToPyErr for TrainError {
     fn to_py_err(self) -> PyErr {
         match self {
             Self::File(error) => error.to_py_err(),
+            Self::Text(error) => error.to_py_err(),
             Self::Cancelled(error) => error.to_py_err(),
             Self::InvalidEncoding { .. } => Kind::InvalidEncodingError.error(self.to_string()),
             _ => Kind::InvalidArgumentError.error(self.to_string()),
@@ -21,70 +28,178 @@ impl ToPyErr for TrainError {
     }
 }
 
-/// Counts words of texts and files, then learns a BPE vocabulary from them.
+/// Counts the words that a tokenizer's model would see of texts and files, then learns a model from them.
 #[pyclass(frozen, module = "ferrolm._rust")]
-struct BpeWordCounter(Mutex<WordCounts>);
+struct WordCounter {
+    words: Mutex<WordCounts>,
+    progress: Progress,
+}
+
+/// The settings of BPE and WordPiece training, by name.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct PairSettings {
+    vocab_size: usize,
+    min_frequency: u64,
+    special_tokens: Vec<String>,
+    limit_alphabet: Option<usize>,
+    initial_alphabet: Vec<char>,
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
+    max_token_length: Option<usize>,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct WordLevelSettings {
+    vocab_size: usize,
+    min_frequency: u64,
+    special_tokens: Vec<String>,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct UnigramSettings {
+    vocab_size: usize,
+    n_sub_iterations: usize,
+    shrinking_factor: f64,
+    special_tokens: Vec<String>,
+    initial_alphabet: Vec<char>,
+    unk_token: Option<String>,
+    max_piece_length: usize,
+    seed_size: usize,
+}
+
+impl From<PairSettings> for BpeOptions {
+    fn from(settings: PairSettings) -> Self {
+        Self {
+            vocab_size: settings.vocab_size,
+            min_frequency: settings.min_frequency,
+            special_tokens: settings.special_tokens,
+            limit_alphabet: settings.limit_alphabet,
+            initial_alphabet: settings.initial_alphabet,
+            continuing_subword_prefix: settings.continuing_subword_prefix.unwrap_or_default(),
+            end_of_word_suffix: settings.end_of_word_suffix.unwrap_or_default(),
+            max_token_length: settings.max_token_length,
+        }
+    }
+}
+
+impl From<WordLevelSettings> for WordLevelOptions {
+    fn from(settings: WordLevelSettings) -> Self {
+        let WordLevelSettings { vocab_size, min_frequency, special_tokens } = settings;
+        Self { vocab_size, min_frequency, special_tokens }
+    }
+}
+
+impl From<UnigramSettings> for UnigramOptions {
+    fn from(settings: UnigramSettings) -> Self {
+        Self {
+            vocab_size: settings.vocab_size,
+            n_sub_iterations: settings.n_sub_iterations,
+            shrinking_factor: settings.shrinking_factor,
+            special_tokens: settings.special_tokens,
+            initial_alphabet: settings.initial_alphabet,
+            unk_token: settings.unk_token,
+            max_piece_length: settings.max_piece_length,
+            seed_size: settings.seed_size,
+        }
+    }
+}
+
+impl WordCounter {
+    fn lock(&self) -> MutexGuard<'_, WordCounts> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(
+        &self,
+        py: Python<'_>,
+        learn: impl FnOnce(&Words, &Cancel) -> Result<Part, TrainError> + Send,
+    ) -> PyResult<Model> {
+        let learn = |cancel: &Cancel| {
+            let words = self.lock().words();
+            learn(&words, cancel)
+        };
+        enter(py, learn)?.map(Model::of).map_err(ToPyErr::to_py_err)
+    }
+}
 
 #[pymethods]
-impl BpeWordCounter {
+impl WordCounter {
     #[new]
-    #[pyo3(signature = (*, add_prefix_space = false, split = true, by_line = false))]
-    fn new(add_prefix_space: bool, split: bool, by_line: bool) -> Self {
-        Self(Mutex::new(WordCounts::new(Sequences { add_prefix_space, split, by_line })))
+    #[pyo3(signature = (tokenizer, *, by_line = false))]
+    fn new(tokenizer: &Tokenizer, by_line: bool) -> Self {
+        let sequences = Sequences::of(&tokenizer.shared(), by_line);
+        Self { words: Mutex::new(WordCounts::new(sequences)), progress: Progress::default() }
     }
 
     /// Count the words of `texts`.
     fn add(&self, py: Python<'_>, texts: Vec<PyBackedStr>) -> PyResult<()> {
-        let add = |cancel: &_| self.0.lock().unwrap_or_else(PoisonError::into_inner).add(&texts, cancel);
-        enter(py, add)?.map_err(ToPyErr::to_py_err)
+        enter(py, |cancel| self.lock().add(&texts, &self.progress, cancel))?.map_err(ToPyErr::to_py_err)
     }
 
     /// Count the words of a text file.
     fn add_file(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        let add = |cancel: &_| self.0.lock().unwrap_or_else(PoisonError::into_inner).add_file(&path, cancel);
-        enter(py, add)?.map_err(ToPyErr::to_py_err)
+        enter(py, |cancel| self.lock().add_file(&path, &self.progress, cancel))?.map_err(ToPyErr::to_py_err)
     }
 
-    /// Number of different words counted.
+    /// Name, done and total (0 for unknown) of every stage so far, from any thread.
+    fn progress(&self) -> Vec<(&'static str, u64, u64)> {
+        self.progress.stages()
+    }
+
+    /// Number of different words.
     fn __len__(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.lock().len()
     }
 
-    /// Tokens by id, and merges as pairs of ids.
-    #[pyo3(signature = (*, vocab_size, min_frequency, special_tokens, limit_alphabet, initial_alphabet,
-                        continuing_subword_prefix, end_of_word_suffix, max_token_length))]
-    #[expect(clippy::too_many_arguments, reason = "the settings of the trainer, by keyword")]
-    #[expect(clippy::type_complexity, reason = "tokens and merges")]
-    fn train(
-        &self,
-        py: Python<'_>,
-        vocab_size: usize,
-        min_frequency: u64,
-        special_tokens: Vec<String>,
-        limit_alphabet: Option<usize>,
-        initial_alphabet: Vec<char>,
-        continuing_subword_prefix: String,
-        end_of_word_suffix: String,
-        max_token_length: Option<usize>,
-    ) -> PyResult<(Vec<String>, Vec<(u32, u32)>)> {
-        let options = BpeOptions {
-            vocab_size,
-            min_frequency,
-            special_tokens,
-            limit_alphabet,
-            initial_alphabet,
-            continuing_subword_prefix,
-            end_of_word_suffix,
-            max_token_length,
-        };
-        let train = |cancel: &_| {
-            train::train(&self.0.lock().unwrap_or_else(PoisonError::into_inner), &options, cancel)
-        };
-        let trained = enter(py, train)?.map_err(ToPyErr::to_py_err)?;
-        Ok((trained.tokens, trained.merges))
+    /// A model like `model` with what is learnt; the kind of model decides how.
+    fn train(&self, py: Python<'_>, model: &Model, settings: &Bound<'_, PyDict>) -> PyResult<Model> {
+        match model.part() {
+            Part::Bpe(model) => {
+                let settings: PairSettings = settings.as_any().extract()?;
+                let mut options = model.options().clone();
+                options.continuing_subword_prefix.clone_from(&settings.continuing_subword_prefix);
+                options.end_of_word_suffix.clone_from(&settings.end_of_word_suffix);
+                let settings = settings.into();
+                self.learn(py, |words, cancel| {
+                    let trained = train::train_bpe(words, &settings, &self.progress, cancel)?;
+                    Ok(Part::Bpe(Arc::new(trained.into_bpe(options)?)))
+                })
+            }
+            Part::WordPiece(model) => {
+                let settings: PairSettings = settings.as_any().extract()?;
+                let mut options = model.options().clone();
+                // Without a prefix the model gets that of the format, as in the reference.
+                options.continuing_subword_prefix = settings
+                    .continuing_subword_prefix
+                    .clone()
+                    .unwrap_or_else(|| WordPieceOptions::default().continuing_subword_prefix);
+                let settings = settings.into();
+                self.learn(py, |words, cancel| {
+                    let trained = train::train_bpe(words, &settings, &self.progress, cancel)?;
+                    Ok(Part::WordPiece(Arc::new(trained.into_word_piece(options)?)))
+                })
+            }
+            Part::WordLevel(model) => {
+                let settings = WordLevelOptions::from(settings.as_any().extract::<WordLevelSettings>()?);
+                self.learn(py, |words, cancel| {
+                    let trained = train::train_word_level(words, &settings, &self.progress, cancel)?;
+                    Ok(Part::WordLevel(Arc::new(trained.into_word_level(model.unk_token().to_owned())?)))
+                })
+            }
+            Part::Unigram(_) => {
+                let settings = UnigramOptions::from(settings.as_any().extract::<UnigramSettings>()?);
+                self.learn(py, |words, cancel| {
+                    let trained = train::train_unigram(words, &settings, &self.progress, cancel)?;
+                    Ok(Part::Unigram(Arc::new(trained.into_unigram()?)))
+                })
+            }
+        }
     }
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<BpeWordCounter>()
+    module.add_class::<WordCounter>()
 }

@@ -42,6 +42,10 @@ type RaggedArrays<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 /// `(content, single_word, lstrip, rstrip, normalized, special)`
 type TokenTuple = (String, bool, bool, bool, bool, bool);
 
+fn added_token((content, single_word, lstrip, rstrip, normalized, special): TokenTuple) -> AddedToken {
+    AddedToken { content, single_word, lstrip, rstrip, normalized, special }
+}
+
 impl Tokenizer {
     fn new(tokenizer: tokenizer::Tokenizer) -> Self {
         Self(RwLock::new(Arc::new(tokenizer)), RwLock::default())
@@ -170,6 +174,14 @@ impl Tokenizer {
         })
     }
 
+    /// Take a model that was learnt, and add its special tokens, both or neither.
+    fn set_trained(&self, model: &Model, tokens: Vec<TokenTuple>) -> PyResult<()> {
+        self.change(|tokenizer| {
+            tokenizer.set_model(model.part());
+            tokenizer.add_tokens(tokens.into_iter().map(added_token)).map(drop)
+        })
+    }
+
     fn get_normalizer(&self) -> Option<Normalizer> {
         self.read(|tokenizer| tokenizer.normalizer().cloned().map(Normalizer::of))
     }
@@ -238,15 +250,7 @@ impl Tokenizer {
     }
 
     fn add_token_tuples(&self, tokens: Vec<TokenTuple>) -> PyResult<usize> {
-        let token = |(content, single_word, lstrip, rstrip, normalized, special)| AddedToken {
-            content,
-            single_word,
-            lstrip,
-            rstrip,
-            normalized,
-            special,
-        };
-        self.change(|tokenizer| tokenizer.add_tokens(tokens.into_iter().map(token)))
+        self.change(|tokenizer| tokenizer.add_tokens(tokens.into_iter().map(added_token)))
     }
 
     /// (id, token tuple) of the added tokens by id.

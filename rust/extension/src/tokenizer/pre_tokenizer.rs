@@ -167,11 +167,11 @@ struct PythonPreTokenizer(Py<PyAny>);
 
 impl CustomPreTokenizer for PythonPreTokenizer {
     fn pre_tokenize(&self, text: &mut pre_tokenized::PreTokenizedString) -> Result<()> {
-        let call = |py: Python<'_>| {
+        Python::attach(|py| {
             PreTokenizedString::lend(py, text, |object| {
                 self.0.bind(py).call_method1("pre_tokenize", (object,)).map(drop)
             })
-        };
-        Python::attach(call).map_err(|error| TokenizerError::Custom(Box::new(error)))
+        })
+        .map_err(|error| TokenizerError::Custom(Box::new(error)))
     }
 }

@@ -59,7 +59,9 @@ struct Scratch {
     /// Keys and their hashes.
     keys: [(u128, u32); BATCH],
     /// Ids of the pieces that the hot table has.
-    found: [u32; BATCH * INLINE],
+    found: [u32; (BATCH + 1) * INLINE],
+    /// How many ids each piece has, where that is asked for.
+    counts: [u32; BATCH],
     /// The other pieces, their ids, and which of them no table has.
     misses: Vec<Miss>,
     side: Vec<u32>,
@@ -86,7 +88,8 @@ impl ByteEngine {
     pub(crate) fn new(bpe: &Arc<Bpe>, family: Family) -> Option<Self> {
         let options = bpe.options();
         let plain = |affix: &Option<String>| affix.as_deref().unwrap_or("").is_empty();
-        if !plain(&options.continuing_subword_prefix)
+        if bpe.is_random()
+            || !plain(&options.continuing_subword_prefix)
             || !plain(&options.end_of_word_suffix)
             || bpe.vocabulary().id_bound() >= MAX_ID_BOUND
             || bpe.vocabulary().has_shared_ids()
@@ -100,6 +103,10 @@ impl ByteEngine {
             *id = bpe.vocabulary().id(character.encode_utf8(&mut buffer))?;
         }
         Some(Self { bpe: bpe.clone(), family, bytes, words: OnceLock::new(), caches: Caches::new() })
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        self.family
     }
 
     pub(crate) fn prepare(&self) {
@@ -133,28 +140,91 @@ impl ByteEngine {
 
     /// Append the ids of `text`, one stretch between added tokens, shorter than 4 GiB.
     pub(crate) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
+        self.each_batch(text, |worker, bytes, count| worker.pieces::<false>(bytes, count, ids));
+    }
+
+    /// Emit the bytes of each piece of such a text and its ids, in order.
+    pub(crate) fn encode_pieces(&self, text: &str, mut emit: impl FnMut(Range<usize>, &[u32])) {
+        let mut ids = Vec::with_capacity(2 * BATCH);
+        self.each_batch(text, |worker, bytes, count| {
+            ids.clear();
+            worker.pieces::<true>(bytes, count, &mut ids);
+            let Scratch { bounds, counts, .. } = &*worker.scratch;
+            let mut rest = ids.as_slice();
+            for (bound, &count) in bounds[..=count].windows(2).zip(counts) {
+                let (own, others) = rest.split_at(count as usize);
+                emit(bound[0] as usize..bound[1] as usize, own);
+                rest = others;
+            }
+        });
+    }
+
+    fn each_batch(&self, text: &str, work: impl FnMut(&mut Worker<'_>, &[u8], usize)) {
         let words = self.words();
-        let memory = || Memory {
-            cache: Cache::new(&words.seed),
-            scratch: Scratch {
-                starts: [0; BATCH],
-                bounds: [0; BATCH + 1],
-                keys: [(0, 0); BATCH],
-                found: [0; BATCH * INLINE],
-                misses: Vec::new(),
-                side: Vec::new(),
-                unknown: Vec::new(),
-            },
-        };
+        let memory = || Memory { cache: Cache::new(&words.seed), scratch: Scratch::default() };
         self.caches.with(memory, |Memory { cache, scratch }| {
             let mut worker = Worker { engine: self, words, cache, scratch };
             match self.family.words() {
-                Some(words) if words.cased => worker.encode(text, ByWords::<true>(words), ids),
-                Some(words) => worker.encode(text, ByWords::<false>(words), ids),
-                None if self.family == Family::DeepSeek => worker.encode(text, DeepSeek, ids),
-                None => worker.encode(text, Gpt2, ids),
+                Some(words) if words.cased => worker.batches(text, ByWords::<true>(words), work),
+                Some(words) => worker.batches(text, ByWords::<false>(words), work),
+                None if self.family == Family::DeepSeek => worker.batches(text, DeepSeek, work),
+                None => worker.batches(text, Gpt2, work),
             }
         });
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            starts: [0; BATCH],
+            bounds: [0; BATCH + 1],
+            keys: [(0, 0); BATCH],
+            found: [0; (BATCH + 1) * INLINE],
+            counts: [0; BATCH],
+            misses: Vec::new(),
+            side: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+}
+
+/// The end of a vector, written a few ids at a time: calls of `memcpy` for two or three take longer.
+struct Out<'a> {
+    ids: &'a mut Vec<u32>,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Out<'a> {
+    /// Room for `count` more.
+    fn new(ids: &'a mut Vec<u32>, count: usize) -> Self {
+        let at = ids.len();
+        ids.resize(at + count + INLINE, 0);
+        Self { ids, at, end: at + count }
+    }
+
+    /// `from` must go on for a few ids after the range; what is copied of those is written over.
+    #[inline(always)]
+    fn copy(&mut self, from: &[u32], range: Range<usize>) {
+        let length = range.len();
+        let (mut source, mut target) = (range.start, self.at);
+        while source < range.end {
+            if let (Some(from), Some(to)) =
+                (from.get(source..source + INLINE), self.ids.get_mut(target..target + INLINE))
+            {
+                to.copy_from_slice(from);
+            }
+            source += INLINE;
+            target += INLINE;
+        }
+        self.at += length;
+    }
+}
+
+impl Drop for Out<'_> {
+    fn drop(&mut self) {
+        self.ids.truncate(self.end);
     }
 }
 
@@ -182,7 +252,8 @@ impl ByteEngine {
 }
 
 impl Worker<'_> {
-    fn encode<P: Pattern>(&mut self, text: &str, pattern: P, ids: &mut Vec<u32>) {
+    /// Call `work` with the number of pieces of each batch; their bounds are in the scratch.
+    fn batches<P: Pattern>(&mut self, text: &str, pattern: P, mut work: impl FnMut(&mut Self, &[u8], usize)) {
         let bytes = text.as_bytes();
         let mut scanner = Scanner::with_best(text, pattern);
         let mut waiting = 0;
@@ -193,7 +264,7 @@ impl Worker<'_> {
             let end = if count > 0 { starts[0] } else { bytes.len() as u32 };
             if waiting > 0 {
                 bounds[waiting] = end;
-                self.pieces(bytes, waiting, ids);
+                work(self, bytes, waiting);
             }
             if count == 0 {
                 return;
@@ -204,9 +275,9 @@ impl Worker<'_> {
         }
     }
 
-    /// Append the ids of the first `count` pieces of the bounds.
-    fn pieces(&mut self, text: &[u8], count: usize, ids: &mut Vec<u32>) {
-        let Scratch { bounds, keys, found, misses, .. } = &mut *self.scratch;
+    /// Append the ids of the first `count` pieces of the bounds; with `COUNTS`, note how many each has.
+    fn pieces<const COUNTS: bool>(&mut self, text: &[u8], count: usize, ids: &mut Vec<u32>) {
+        let Scratch { bounds, keys, found, misses, counts, .. } = &mut *self.scratch;
         let (bounds, keys) = (&bounds[..=count], &mut keys[..count]);
         for (key, bound) in keys.iter_mut().zip(bounds.windows(2)) {
             let (start, length) = (bound[0] as usize, (bound[1] - bound[0]) as usize);
@@ -222,20 +293,32 @@ impl Worker<'_> {
             {
                 target.copy_from_slice(&hit);
                 filled += length;
+                if COUNTS {
+                    counts[index] = length as u32;
+                }
             } else {
                 self.cache.prefetch_back(hash);
                 misses.push(Miss { at: filled, piece: index, ids: 0..0 });
             }
         }
+        if misses.is_empty() {
+            ids.extend_from_slice(&found[..filled]);
+            return;
+        }
         self.resolve(text);
-        let Scratch { found, misses, side, .. } = &mut *self.scratch;
+        let Scratch { found, misses, side, counts, .. } = &mut *self.scratch;
+        let mut out = Out::new(ids, filled + misses.iter().map(|miss| miss.ids.len()).sum::<usize>());
+        side.extend([0; INLINE]);
         let mut done = 0;
         for miss in misses.drain(..) {
-            ids.extend_from_slice(&found[done..miss.at]);
-            ids.extend_from_slice(&side[miss.ids]);
+            if COUNTS {
+                counts[miss.piece] = miss.ids.len() as u32;
+            }
+            out.copy(found, done..miss.at);
+            out.copy(side, miss.ids);
             done = miss.at;
         }
-        ids.extend_from_slice(&found[done..filled]);
+        out.copy(found, done..filled);
         side.clear();
     }
 

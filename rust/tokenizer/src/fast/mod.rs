@@ -14,4 +14,5 @@ mod seams;
 mod words;
 
 pub(crate) use engine::ByteEngine;
+pub(crate) use scan::starts;
 pub(crate) use words::WordEngine;

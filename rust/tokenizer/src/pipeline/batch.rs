@@ -8,6 +8,7 @@ use super::words::Part;
 use crate::added::Segment;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::Slot;
+use crate::split::Family;
 use crate::tokenizer::Tokenizer;
 
 /// Ids of many texts, one after the other; text `i` has `ids[offsets[i]..offsets[i + 1]]`.
@@ -73,7 +74,10 @@ impl Tokenizer {
         let mut units = Vec::with_capacity(texts.len());
         for text in texts {
             let plan = self.plan();
-            let cuts = plan.engine.is_some() || plan.words.as_ref().is_some_and(|words| words.cuts());
+            let cuts = match (&plan.engine, &plan.words) {
+                (Some(_), _) => self.is_normal(text),
+                (None, words) => words.as_ref().is_some_and(|words| words.cuts()),
+            };
             if text.len() < 2 * TASK_BYTES || !cuts {
                 units.push(Unit::Whole(text));
                 continue;
@@ -99,6 +103,7 @@ impl Tokenizer {
             return;
         }
         let added = self.added_vocabulary();
+        let family = plan.engine.as_ref().map_or(Family::Gpt2, |engine| engine.family());
         added.segments(text, |Segment { range, added: id }| {
             if let Some(id) = id {
                 units.push(Unit::Id(id));
@@ -111,7 +116,7 @@ impl Tokenizer {
                     return;
                 }
                 let mut space = self.adds_space(&raw[range.clone()]);
-                for stretch in cut(&raw[range], TASK_BYTES) {
+                for stretch in cut(&raw[range], TASK_BYTES, family) {
                     units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
                 }
             });

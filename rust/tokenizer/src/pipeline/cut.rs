@@ -1,35 +1,44 @@
 //! Cutting a large text where its pieces are the same as without the cut.
 
-use crate::unicode::Class;
+use crate::split::Family;
+use crate::unicode::{Categories, Category};
 
 /// Parts of `text` of about `size` bytes, which together are the text.
 ///
-/// Cuts are before white space that follows something else: a run of white space always starts a piece of the GPT-2
-/// pattern, and no alternative looks further back or, at the end of the part before, further ahead.
-pub(super) fn cut(text: &str, size: usize) -> impl Iterator<Item = &str> {
+/// Cuts are at places where a piece starts whatever comes before, and before which one ends whatever comes after:
+/// - before a blank or the like that follows something else: white space but line breaks joins nothing before it;
+/// - before a line break that follows a letter or number, since only punctuation takes line breaks;
+/// - but for GPT-2, whose pattern counts the white space that is left, after line breaks and before a letter or number.
+pub(super) fn cut(text: &str, size: usize, family: Family) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let (part, after) = rest.split_at(boundary(rest, size));
+        let (part, after) = rest.split_at(boundary(rest, size, family));
         rest = after;
         Some(part)
     })
 }
 
+const WORD: Categories = Categories::LETTER.or(Categories::NUMBER);
+
 /// The first place to cut at or after `from`, or the end.
-fn boundary(text: &str, from: usize) -> usize {
+fn boundary(text: &str, from: usize, family: Family) -> usize {
     let bytes = text.as_bytes();
-    let is_space = |byte: u8| byte == b' ' || byte.wrapping_sub(9) < 5;
-    let mut at = from.max(1);
-    while at < bytes.len() {
-        if is_space(bytes[at])
-            && text[..at].chars().next_back().is_some_and(|before| Class::of(before) != Class::Space)
-        {
+    let before = |at: usize| text[..at].chars().next_back().map(Category::of);
+    for at in from.max(1)..bytes.len() {
+        let cuts = match bytes[at] {
+            b'\r' | b'\n' => before(at).is_some_and(|category| category.is(WORD)),
+            b'\t' | 0x0B | 0x0C | b' ' => before(at) != Some(Category::Space),
+            _ if family != Family::Gpt2 && matches!(bytes[at - 1], b'\r' | b'\n') => {
+                text[at..].chars().next().is_some_and(|next| Category::of(next).is(WORD))
+            }
+            _ => false,
+        };
+        if cuts {
             return at;
         }
-        at += 1;
     }
     text.len()
 }
@@ -39,21 +48,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::split::gpt2;
 
-    fn pieces(text: &str) -> Vec<&str> {
+    fn pieces(text: &str, family: Family) -> Vec<&str> {
         let mut pieces = Vec::new();
-        gpt2::split(text, |range| pieces.push(&text[range]));
+        family.split(text, |range| pieces.push(&text[range]));
         pieces
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn pieces_are_the_same_with_cuts(text in "[ab1!' \\n\\u{a0}\\u{3000}é]{0,60}", size in 0usize..10) {
-            let parts: Vec<&str> = cut(&text, size).collect();
-            prop_assert_eq!(parts.concat(), text.clone());
-            let cut: Vec<&str> = parts.iter().flat_map(|part| pieces(part)).collect();
-            prop_assert_eq!(cut, pieces(&text));
+        fn pieces_are_the_same_with_cuts(
+            text in "[aA1!/' \\n\\r\\t\\u{a0}\\u{3000}é漢\u{301}\u{200b}]{0,60}",
+            size in 0usize..10,
+        ) {
+            for family in Family::ALL {
+                let parts: Vec<&str> = cut(&text, size, family).collect();
+                prop_assert_eq!(parts.concat(), text.clone());
+                let cut: Vec<&str> = parts.iter().flat_map(|part| pieces(part, family)).collect();
+                prop_assert_eq!(cut, pieces(&text, family), "{:?}", family);
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ impl Tokenizer {
             encoding.set_type_ids(0);
             return Ok(());
         }
-        if self.has_fast_detail() {
+        if self.has_fast_detail(text) {
             return self.push_fast_detail(text, word, type_id, encoding);
         }
         self.tokenized(text)?.push_tokens(word, type_id, OffsetType::Character, encoding)

@@ -1,5 +1,7 @@
 //! Text to ids.
 
+use std::ops::Range;
+
 use crate::added::Segment;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::{PostProcessor, Slot, plain_layout};
@@ -35,6 +37,8 @@ impl Tokenizer {
 
     /// Append the ids of a stretch in which only tokens of normalized text can be found yet.
     fn push_raw_ids(&self, stretch: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let normal = self.normalizer().map(|normalizer| normalizer.normalize_plain(stretch)).transpose()?;
+        let stretch = normal.as_deref().unwrap_or(stretch);
         let mut result = Ok(());
         self.added_vocabulary().normalized_segments(stretch, |Segment { range, added }| match added {
             Some(id) => ids.push(id),
@@ -49,18 +53,33 @@ impl Tokenizer {
 
     /// Append the ids of a stretch without added tokens, by the byte-level engine.
     pub(super) fn push_stretch_ids(&self, stretch: &str, space: bool, ids: &mut Vec<u32>) -> Result<()> {
-        if stretch.len() >= MAX_STRETCH {
-            let (what, found) = ("bytes of text without white space", stretch.len());
-            return Err(TokenizerError::Limit { what, found, limit: MAX_STRETCH });
-        }
+        check_length(stretch)?;
         if let Some(engine) = &self.plan().engine {
             if space { engine.encode(&spaced(stretch), ids) } else { engine.encode(stretch, ids) }
         }
         Ok(())
     }
 
+    /// Emit the bytes of each piece of such a stretch, and its ids.
+    pub(super) fn each_piece(&self, stretch: &str, emit: impl FnMut(Range<usize>, &[u32])) -> Result<()> {
+        check_length(stretch)?;
+        if let Some(engine) = &self.plan().engine {
+            engine.encode_pieces(stretch, emit);
+        }
+        Ok(())
+    }
+
+    /// Whether the pre-tokenizer puts a space before `stretch`.
     pub(super) fn adds_space(&self, stretch: &str) -> bool {
-        matches!(self.pre_tokenizer(), Some(PreTokenizer::ByteLevel(settings)) if settings.adds_space(stretch))
+        let settings = match self.pre_tokenizer() {
+            Some(PreTokenizer::ByteLevel(settings)) => settings,
+            Some(PreTokenizer::Sequence(parts)) => match parts.as_slice() {
+                [PreTokenizer::ByteLevel(settings)] => settings,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        settings.adds_space(stretch)
     }
 
     /// The truncation in force, less what special tokens take.
@@ -105,6 +124,14 @@ impl Tokenizer {
 
 /// The engine counts bytes in 32 bits.
 const MAX_STRETCH: usize = u32::MAX as usize - 64;
+
+fn check_length(stretch: &str) -> Result<()> {
+    if stretch.len() >= MAX_STRETCH {
+        let (what, found) = ("bytes of text without white space", stretch.len());
+        return Err(TokenizerError::Limit { what, found, limit: MAX_STRETCH });
+    }
+    Ok(())
+}
 
 fn spaced(stretch: &str) -> String {
     [" ", stretch].concat()

@@ -3,13 +3,12 @@
 use crate::added::Segment;
 use crate::encoding::{Characters, Encoding, Token, TokenText};
 use crate::error::Result;
-use crate::split::gpt2;
 use crate::tokenizer::Tokenizer;
 
 impl Tokenizer {
-    /// Whether [`push_fast_detail`](Self::push_fast_detail) knows this pipeline.
-    pub(super) fn has_fast_detail(&self) -> bool {
-        self.plan().engine.is_some()
+    /// Whether [`push_fast_detail`](Self::push_fast_detail) can do it: offsets are those of the text as it is.
+    pub(super) fn has_fast_detail(&self, text: &str) -> bool {
+        self.plan().engine.is_some() && self.is_normal(text)
     }
 
     /// Append the tokens of `text`; words are counted unless `word` is given.
@@ -20,15 +19,8 @@ impl Tokenizer {
         type_id: u32,
         encoding: &mut Encoding,
     ) -> Result<()> {
-        let mut state = State {
-            tokenizer: self,
-            characters: Characters::new(text),
-            words: 0,
-            word,
-            type_id,
-            encoding,
-            ids: Vec::new(),
-        };
+        let mut state =
+            State { tokenizer: self, characters: Characters::new(text), words: 0, word, type_id, encoding };
         let added = self.added_vocabulary();
         let mut result = Ok(());
         added.segments(text, |Segment { range, added: id }| match id {
@@ -54,7 +46,6 @@ struct State<'a> {
     word: Option<u32>,
     type_id: u32,
     encoding: &'a mut Encoding,
-    ids: Vec<u32>,
 }
 
 impl State<'_> {
@@ -73,9 +64,6 @@ impl State<'_> {
     fn stretch(&mut self, text: &str, start: usize, end: usize) -> Result<()> {
         let stretch = &text[start..end];
         let space = usize::from(self.tokenizer.adds_space(stretch));
-        self.ids.clear();
-        let mut ids = std::mem::take(&mut self.ids);
-        self.tokenizer.push_stretch_ids(stretch, space == 1, &mut ids)?;
         let spaced;
         let input = if space == 1 {
             spaced = [" ", stretch].concat();
@@ -83,11 +71,9 @@ impl State<'_> {
         } else {
             stretch
         };
-        let mut rest = ids.iter();
-        gpt2::split(input, |piece| {
+        self.tokenizer.each_piece(input, |piece, ids| {
             let mut at = piece.start;
-            while at < piece.end {
-                let Some(&id) = rest.next() else { return };
+            for &id in ids {
                 let token = self.tokenizer.model().id_to_token(id).unwrap_or("");
                 let to = at + token.chars().count();
                 // The added space has no bytes in the text: it counts as part of the first character.
@@ -96,8 +82,6 @@ impl State<'_> {
                 at = to;
             }
             self.words += 1;
-        });
-        self.ids = ids;
-        Ok(())
+        })
     }
 }

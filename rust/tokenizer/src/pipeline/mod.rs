@@ -1,6 +1,7 @@
 //! What a tokenizer does with text: encoding and decoding, one text or many.
 
 mod batch;
+mod byte_level;
 mod cut;
 mod decode;
 mod detail;
@@ -9,6 +10,7 @@ mod encode;
 mod fast_detail;
 mod general;
 mod lazy;
+mod training;
 mod words;
 
 use std::sync::Arc;
@@ -20,8 +22,6 @@ pub use lazy::{LazyEncoding, OwnedInput, Run};
 use crate::decoder::DecodeCache;
 use crate::fast::ByteEngine;
 use crate::model::Model;
-use crate::pre_tokenizer::PreTokenizer;
-use crate::split::Family;
 use crate::tokenizer::Tokenizer;
 use words::Words;
 
@@ -44,12 +44,9 @@ impl Plan {
     }
 
     pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
-        // The byte-level engine knows no normalizer yet.
-        let pre_tokenizer = tokenizer.pre_tokenizer().filter(|_| tokenizer.normalizer().is_none());
-        let engine = match (tokenizer.model(), pre_tokenizer) {
-            (Model::Bpe(bpe), Some(PreTokenizer::ByteLevel(settings))) if settings.use_regex => {
-                ByteEngine::new(bpe, Family::Gpt2)
-            }
+        let family = tokenizer.pre_tokenizer().and_then(byte_level::family);
+        let engine = match (tokenizer.model(), family) {
+            (Model::Bpe(bpe), Some(family)) => ByteEngine::new(bpe, family),
             _ => None,
         };
         let words = if engine.is_none() { Words::new(tokenizer) } else { None };

@@ -9,6 +9,7 @@ mod classify;
 mod deepseek;
 mod gpt2;
 mod numbers;
+mod starts;
 mod words;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use super::arch;
 pub(super) use classify::{Ascii, BLOCK, Beyond, Classify, Leads, Portable, Reach};
 pub(super) use deepseek::DeepSeek;
 pub(super) use gpt2::Gpt2;
+pub(crate) use starts::starts;
 pub(super) use words::ByWords;
 
 /// Starts that one call of [`Scanner::fill`] returns at most.

@@ -1,6 +1,6 @@
 //! The growing vocabulary: tokens by id and ids by token.
 
-use super::hash::FastMap;
+use super::super::hash::FastMap;
 
 #[derive(Default)]
 pub(super) struct Vocabulary {
