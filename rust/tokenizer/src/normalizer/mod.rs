@@ -8,6 +8,7 @@ mod bert;
 mod byte_level;
 mod clean;
 mod custom;
+mod longest;
 mod lowercase;
 mod output;
 mod precompiled;
