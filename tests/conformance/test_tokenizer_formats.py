@@ -68,7 +68,9 @@ def test_saved_ranks_load_elsewhere(file: str, tmp_path: Path) -> None:
         assert tokenizer.decode(mine.ids, skip_special_tokens=False) == other.decode(mine.ids, False)
     assert tokenizer.encode_list("<|sep|>") == [160_007]
     tokenizer.save_tiktoken(tmp_path / "again.tiktoken")
-    assert (tmp_path / "again.tiktoken").read_bytes() == shared(f"tokenizers/{file}").read_bytes().strip() + b"\n"
+    assert (tmp_path / "again.tiktoken").read_bytes() == shared(
+        f"tokenizers/{file}"
+    ).read_bytes().strip() + b"\n"
 
 
 def test_tekken(tmp_path: Path) -> None:
@@ -115,8 +117,12 @@ def test_older_files_of_transformers(name: str, tmp_path: Path) -> None:
 
 def test_settings_beside_a_vocabulary_are_followed(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").symlink_to(shared("tokenizers/bert-base-uncased/vocab.txt"))
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "strip_accents": False}))
-    (tmp_path / "special_tokens_map.json").write_text(json.dumps({"sep_token": {"content": "[MASK]", "lstrip": True}}))
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"do_lower_case": False, "strip_accents": False})
+    )
+    (tmp_path / "special_tokens_map.json").write_text(
+        json.dumps({"sep_token": {"content": "[MASK]", "lstrip": True}})
+    )
     transformers = pytest.importorskip("transformers")
     reference = transformers.BertTokenizerFast.from_pretrained(str(tmp_path)).backend_tokenizer
     tokenizer = Tokenizer.from_pretrained(tmp_path)

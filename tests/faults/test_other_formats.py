@@ -51,7 +51,12 @@ def test_lines_of_ranks(tmp_path: Path, lines: str, message: str) -> None:
 def test_ranks_without_their_parts_stay_unreached(tmp_path: Path) -> None:
     # "abc" has a part that is no token, "bc" comes after the token it is in.
     tokenizer = load(tmp_path, "tiktoken", b"YQ== 0\nYg== 1\nYw== 2\nYWJj 3\nYWJjZA== 4\nYmM= 5\n")
-    assert [tokenizer.encode_list(text) for text in ("abc", "bc", "bbc", "abcabc")] == [[3], [5], [1, 5], [3, 3]]
+    assert [tokenizer.encode_list(text) for text in ("abc", "bc", "bbc", "abcabc")] == [
+        [3],
+        [5],
+        [1, 5],
+        [3, 3],
+    ]
 
 
 def test_special_tokens_that_contradict(tmp_path: Path) -> None:
@@ -86,7 +91,7 @@ MODEL = ("tokenizer.ggml.model", 8, struct.pack("<Q", 4) + b"gpt2")
     ("content", "message"),
     [
         (b"", "byte 0"),
-        (b"GGUX" + bytes(20), "expected \"GGUF\""),
+        (b"GGUX" + bytes(20), 'expected "GGUF"'),
         (b"GGUF" + struct.pack(">I", 3) + bytes(16), "big-endian"),
         (gguf(count=1 << 60), "cut off"),
         (gguf(("a", 8, struct.pack("<Q", 1 << 62))), "cut off"),
@@ -120,7 +125,7 @@ MODEL = ("tokenizer.ggml.model", 8, struct.pack("<Q", 4) + b"gpt2")
                 ("tokenizer.ggml.merges", 9, strings()),
                 ("tokenizer.ggml.pre", 8, struct.pack("<Q", 3) + b"new"),
             ),
-            "\"new\" is not supported",
+            '"new" is not supported',
         ),
     ],
 )
@@ -173,7 +178,9 @@ def test_any_damage_is_an_error_or_another_tokenizer(tmp_path: Path, kind: str) 
             del content[draw.randrange(len(content)) :]
         else:
             for _ in range(draw.choice((1, 20))):
-                content[draw.randrange(min(len(content), draw.choice((200, len(content)))))] = draw.randrange(256)
+                content[draw.randrange(min(len(content), draw.choice((200, len(content)))))] = draw.randrange(
+                    256
+                )
         try:
             load(tmp_path, kind, bytes(content)).encode_list("Hello, wörld 123")
         except FerrolmError as error:

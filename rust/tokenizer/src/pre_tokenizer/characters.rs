@@ -43,16 +43,19 @@ pub(super) fn cut(
     behavior: SplitBehavior,
     emit: &mut dyn FnMut(Range<usize>),
 ) {
-    if matches!(behavior, SplitBehavior::MergedWithNext | SplitBehavior::MergedWithPrevious) {
-        let mut matches = Vec::new();
-        // As an object, so that this function is not made anew for each level of references.
-        let is_match: &dyn Fn(char) -> bool = &is_match;
-        cut(text, is_match, SplitBehavior::Isolated, &mut |range: Range<usize>| {
-            let first = text.get(range.clone()).and_then(|piece| piece.chars().next());
-            matches.push((range, first.is_some_and(is_match)));
-        });
-        merge_matches(&matches, behavior).into_iter().for_each(emit);
-        return;
+    match behavior {
+        SplitBehavior::MergedWithNext | SplitBehavior::MergedWithPrevious => {
+            let mut matches = Vec::new();
+            runs(text, is_match, true, |range, is_match| matches.push((range, is_match)));
+            merge_matches(&matches, behavior).into_iter().for_each(emit);
+        }
+        SplitBehavior::Isolated => runs(text, is_match, true, |range, _| emit(range)),
+        SplitBehavior::Contiguous => runs(text, is_match, false, |range, _| emit(range)),
+        SplitBehavior::Removed => runs(text, is_match, false, |range, is_match| {
+            if !is_match {
+                emit(range);
+            }
+        }),
     }
 }
 
