@@ -1,5 +1,6 @@
 //! A text on its way through pre-tokenizers: the pieces so far, each knowing where in the text it comes from.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::encoding::{Characters, Encoding, Token, TokenText};
@@ -184,13 +185,11 @@ fn convert(characters: &mut Characters<'_>, text: &str, bytes: Range<usize>) -> 
         return (bytes.start, bytes.end);
     }
     let (start, _) = characters.convert(bytes.start..bytes.start + 1);
-    let end = if bytes.end < text.len() {
+    let end = match bytes.end.cmp(&text.len()) {
         // Inside of a character it counts as the start of it.
-        characters.convert(bytes.end..bytes.end + 1).0
-    } else if bytes.end == text.len() {
-        characters.convert(bytes.end - 1..bytes.end).1
-    } else {
-        start + 2
+        Ordering::Less => characters.convert(bytes.end..bytes.end + 1).0,
+        Ordering::Equal => characters.convert(bytes.end - 1..bytes.end).1,
+        Ordering::Greater => start + 2,
     };
     (start, end)
 }

@@ -66,12 +66,11 @@ impl Batch {
     pub fn new(sequences: &[Bound<'_, PyAny>]) -> PyResult<Self> {
         let mut batch = Self::default();
         for (index, sequence) in sequences.iter().enumerate() {
-            match sequence.cast::<PyList>() {
-                Ok(list) => push(list, &mut batch.ids)?,
-                Err(_) => {
-                    let ids = Ids::new(sequence, &format!("sequences[{index}]"))?;
-                    batch.ids.extend_from_slice(ids.as_slice());
-                }
+            if let Ok(list) = sequence.cast::<PyList>() {
+                push(list, &mut batch.ids)?;
+            } else {
+                let ids = Ids::new(sequence, &format!("sequences[{index}]"))?;
+                batch.ids.extend_from_slice(ids.as_slice());
             }
             batch.ends.push(batch.ids.len());
         }

@@ -293,7 +293,7 @@ impl NormalizedString {
     }
 
     /// The parts between the matches of `pattern`, a str or a Regex; `behavior` says what becomes of the matches:
-    /// "removed", "isolated", "merged_with_previous", "merged_with_next" or "contiguous".
+    /// "removed", "isolated", "`merged_with_previous`", "`merged_with_next`" or "contiguous".
     fn split(&self, pattern: &Bound<'_, PyAny>, behavior: &str) -> PyResult<Vec<Self>> {
         let behavior = self::behavior(behavior)?;
         let text = self.text()?;

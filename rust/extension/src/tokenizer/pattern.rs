@@ -9,9 +9,11 @@ use crate::errors::ToPyErr;
 
 /// A regular expression with the syntax of Oniguruma, for `Split` and `Replace`.
 ///
+/// ```text
 /// >>> from ferrolm.tokenizers import NormalizedString, Regex
 /// >>> [part.normalized for part in NormalizedString("one, two").split(Regex(r",\s*"), "removed")]
 /// ['one', 'two']
+/// ```
 #[pyclass(frozen, module = "ferrolm.tokenizers")]
 pub struct Regex(Pattern);
 

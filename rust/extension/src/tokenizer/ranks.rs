@@ -128,7 +128,7 @@ impl RankEncoding {
         let objects = elements(texts, "text")?;
         let texts = strings(&objects)?;
         let work = |cancel: &Cancel| self.0.encode_batch(&texts, Allowed::These(&[]), cancel);
-        self.lists(py, &enter(py, work)?.map_err(ToPyErr::to_py_err)?)
+        Self::lists(py, &enter(py, work)?.map_err(ToPyErr::to_py_err)?)
     }
 
     /// Ids of many texts with the special tokens that are allowed.
@@ -148,11 +148,10 @@ impl RankEncoding {
         }
         let allowed: Vec<&str> = allowed.into_iter().collect();
         let work = |cancel: &Cancel| self.0.encode_batch(&texts, Allowed::These(&allowed), cancel);
-        self.lists(py, &enter(py, work)?.map_err(ToPyErr::to_py_err)?)
+        Self::lists(py, &enter(py, work)?.map_err(ToPyErr::to_py_err)?)
     }
 
     /// The tokens of a text that no further text changes, and what may follow them.
-    #[expect(clippy::type_complexity, reason = "two lists")]
     fn encode_with_unstable(
         &self,
         py: Python<'_>,
@@ -267,15 +266,17 @@ impl RankEncoding {
             let mut ids = Vec::with_capacity(text.len() / 3 + 8);
             self.0.encode(text, found, Allowed::All, cancel, &mut ids).map(|()| ids)
         };
-        let ids = match text.len() {
-            0..=INLINE_BYTES => work(&ferrolm_base::cancel::NEVER),
-            0..=LONG_BYTES => enter_brief(py, work),
-            _ => enter(py, work)?,
+        let ids = if text.len() <= INLINE_BYTES {
+            work(&ferrolm_base::cancel::NEVER)
+        } else if text.len() <= LONG_BYTES {
+            enter_brief(py, work)
+        } else {
+            enter(py, work)?
         };
         ids.map_err(ToPyErr::to_py_err)
     }
 
-    fn lists<'py>(&self, py: Python<'py>, ragged: &Ragged) -> PyResult<Bound<'py, PyList>> {
+    fn lists<'py>(py: Python<'py>, ragged: &Ragged) -> PyResult<Bound<'py, PyList>> {
         let row = |bounds: &[i64]| numbers::list(py, &ragged.ids[bounds[0] as usize..bounds[1] as usize]);
         PyList::new(py, ragged.offsets.windows(2).map(row).collect::<PyResult<Vec<_>>>()?)
     }
@@ -309,7 +310,7 @@ impl RankEncoding {
         let named: Vec<PyBackedStr> = disallowed
             .try_iter()
             .map_err(|_| wrong_type(disallowed, "disallowed_special", "\"all\" or a collection of texts"))?
-            .map(|token| Ok(token?.extract::<PyBackedStr>()?))
+            .map(|token| token?.extract::<PyBackedStr>())
             .collect::<PyResult<_>>()?;
         let first =
             named.iter().filter_map(|token| Some((text.find(&**token)?, token))).min_by_key(|(at, _)| *at);

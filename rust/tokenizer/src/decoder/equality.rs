@@ -81,6 +81,8 @@ struct Reference {
 }
 
 impl Reference {
+    /// None for an error, as opposed to no text yet.
+    #[expect(clippy::option_option, reason = "what the package has")]
     fn step(&mut self, tokenizer: &Tokenizer, new: &[u32], skip: bool) -> Option<Option<String>> {
         let decode = |ids: &[u32]| tokenizer.decode_by_chain(ids, skip).unwrap();
         if self.prefix.is_empty() && !self.ids.is_empty() {

@@ -20,7 +20,7 @@ pub fn ranks_from_tiktoken(content: &[u8], source_name: &str) -> Result<Ranks> {
 }
 
 fn parse(content: &[u8]) -> Result<Ranks> {
-    let count = content.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let count = memchr::memchr_iter(b'\n', content).count() + 1;
     let limit = rank_limit(count);
     let mut ranks = Ranks::with_capacity(count, content.len() / 2);
     for (index, line) in content.split(|&byte| byte == b'\n').enumerate() {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::normalized::SplitBehavior;
 use crate::normalizer::Normalizer;
 use crate::pattern::Source;
-use crate::pre_tokenizer::{PreTokenizer, Split};
+use crate::pre_tokenizer::PreTokenizer;
 use crate::split::Family;
 use crate::tokenizer::Tokenizer;
 use crate::unicode::forms::Form;
@@ -22,18 +22,16 @@ pub(super) fn family(pre_tokenizer: &PreTokenizer) -> Option<Family> {
         [splits @ .., PreTokenizer::ByteLevel(settings)]
             if !settings.use_regex && !settings.add_prefix_space =>
         {
-            let pattern = |part| match part {
-                &PreTokenizer::Split(ref split) => pattern(split, splits.len() == 1),
-                _ => None,
-            };
-            Family::of_patterns(&splits.iter().map(pattern).collect::<Option<Vec<_>>>()?)
+            let patterns = splits.iter().map(|part| pattern(part, splits.len() == 1));
+            Family::of_patterns(&patterns.collect::<Option<Vec<_>>>()?)
         }
         _ => None,
     }
 }
 
 /// The pattern of a split whose matches, and what is between them, are the pieces.
-fn pattern(split: &Split, only: bool) -> Option<&str> {
+fn pattern(part: &PreTokenizer, only: bool) -> Option<&str> {
+    let PreTokenizer::Split(split) = part else { return None };
     let Source::Regex(pattern) = split.pattern.source() else { return None };
     let isolated = split.behavior == SplitBehavior::Isolated;
     // The patterns that stand alone leave nothing between their matches that could be removed.

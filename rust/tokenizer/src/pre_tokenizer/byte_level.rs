@@ -39,7 +39,7 @@ impl ByteLevel {
         }
     }
 
-    pub(super) fn pre_tokenize(&self, text: &mut PreTokenizedString) -> Result<()> {
+    pub(super) fn pre_tokenize(self, text: &mut PreTokenizedString) -> Result<()> {
         text.split(|_, mut text| {
             if self.adds_space(text.get()) {
                 text.prepend(" ");

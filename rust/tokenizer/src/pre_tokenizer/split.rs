@@ -19,7 +19,9 @@ impl Split {
     pub(super) fn pieces(&self, text: &str, emit: &mut dyn FnMut(Range<usize>)) -> Result<()> {
         let mut matches = self.pattern.find_all(text)?;
         if self.invert {
-            matches.iter_mut().for_each(|(_, is_match)| *is_match = !*is_match);
+            for (_, is_match) in &mut matches {
+                *is_match = !*is_match;
+            }
         }
         merge_matches(&matches, self.behavior).into_iter().filter(|range| !range.is_empty()).for_each(emit);
         Ok(())

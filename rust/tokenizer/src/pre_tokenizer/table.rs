@@ -1,6 +1,6 @@
 //! What pre-tokenizers ask of characters, in two stages: 64 code points share a block.
 //!
-//! Made by rust/tokenizer/scripts/generate_pre_tokenizer_table.py; do not edit.
+//! Made by `rust/tokenizer/scripts/generate_pre_tokenizer_table.py`; do not edit.
 
 pub(super) const NUMBER: u16 = 0x100;
 pub(super) const PUNCTUATION: u16 = 0x200;

@@ -52,7 +52,7 @@ pub(crate) fn to_oniguruma(pattern: &str) -> String {
                 if matches!(written.as_bytes().last(), Some(b'p' | b'P' | b'x' | b'u'))
                     && characters.peek() == Some(&'{')
                 {
-                    while let Some(inner) = characters.next() {
+                    for inner in characters.by_ref() {
                         written.push(inner);
                         if inner == '}' {
                             break;

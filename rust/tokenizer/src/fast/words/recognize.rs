@@ -196,7 +196,9 @@ fn joints(local: Local, settings: &Metaspace) -> Option<(Cutter, Option<Shortcut
     let ends = Ends::new(local, space);
     let mut parting = Box::new(Parting::new(false));
     for last in (b'!'..=b'~').filter(|&last| ends.get(last as char)) {
-        starts.iter().for_each(|&first| parting.set(last, first, true));
+        for &first in &starts {
+            parting.set(last, first, true);
+        }
     }
     Some((Cutter::Joints(Joints::new(parting, Some(Box::new(ends)))), shortcut))
 }

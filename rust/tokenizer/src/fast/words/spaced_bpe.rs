@@ -252,7 +252,7 @@ mod tests {
         ) {
             let [bytes, byte_fallback, fuse_unk, ignore_merges, split] = flags;
             let unk_token = Some("<unk>".to_owned());
-            let options = BpeOptions { unk_token, byte_fallback, fuse_unk, ignore_merges, ..BpeOptions::default() };
+            let options = BpeOptions { unk_token, fuse_unk, byte_fallback, ignore_merges, ..BpeOptions::default() };
             let Some(bpe) = model(known, &picks, bytes, options) else { return Ok(()) };
             let Some((model, parting)) = SpacedBpe::new(&bpe, '▁', split) else {
                 prop_assert!(ignore_merges && !split);

@@ -146,7 +146,7 @@ fn has_user_defined(pieces: &[Piece]) -> bool {
     pieces.iter().any(|piece| piece.kind == Kind::UserDefined)
 }
 
-fn replace(pattern: Value, content: &str) -> Value {
+fn replace(pattern: &Value, content: &str) -> Value {
     json!({"type": "Replace", "pattern": pattern, "content": content})
 }
 
@@ -160,18 +160,18 @@ fn normalizer(pieces: &[Piece], spec: &Spec, space: &str) -> Value {
     if spec.remove_extra_whitespaces {
         // What stands for a space counts as one at the end of a text, and nowhere else.
         let ends = if spec.escape_whitespaces { format!(r"\A +|[ {SPACE}]+\z") } else { r"\A +| +\z".into() };
-        steps.push(replace(json!({"Regex": ends}), ""));
-        steps.push(replace(json!({"Regex": " {2,}"}), " "));
+        steps.push(replace(&json!({"Regex": ends}), ""));
+        steps.push(replace(&json!({"Regex": " {2,}"}), " "));
     }
     // Not so with symbols of the user's, which are cut out before: it is the whole text that gets one space.
     if spec.add_dummy_prefix && !spec.treat_whitespace_as_suffix && !has_user_defined(pieces) {
         steps.push(json!({"type": "Prepend", "prepend": space}));
     }
     if spec.escape_whitespaces {
-        steps.push(replace(json!({"String": " "}), space));
+        steps.push(replace(&json!({"String": " "}), space));
     }
     if spec.add_dummy_prefix && spec.treat_whitespace_as_suffix {
-        steps.push(replace(json!({"Regex": r"(?<=.)\z"}), space));
+        steps.push(replace(&json!({"Regex": r"(?<=.)\z"}), space));
     }
     match steps.len() {
         0 => Value::Null,
@@ -200,7 +200,7 @@ fn pre_tokenizer(pieces: &[Piece], spec: &Spec, space: &str) -> Value {
 }
 
 fn decoder(spec: &Spec, space: &str, byte_fallback: bool) -> Value {
-    let mut steps = vec![replace(json!({"String": space}), " ")];
+    let mut steps = vec![replace(&json!({"String": space}), " ")];
     if byte_fallback {
         steps.push(json!({"type": "ByteFallback"}));
     }

@@ -107,7 +107,9 @@ impl Unigram {
         let keys = visible().map(|id| (vocabulary.token(id).unwrap_or("").as_bytes(), id)).collect();
         let scores = visible().filter_map(|id| pieces.get(id as usize));
         let smallest = scores.map(|piece| piece.score).fold(f64::INFINITY, f64::min);
-        pieces.iter_mut().for_each(|piece| piece.shorter = NO_VALUE);
+        for piece in pieces.iter_mut() {
+            piece.shorter = NO_VALUE;
+        }
         let automaton = Automaton::new(keys, |id, shorter| pieces[id as usize].shorter = shorter)?;
         self.automaton = automaton;
         self.unk_score = smallest - UNK_PENALTY;

@@ -144,15 +144,15 @@ impl Program {
 
     fn set_next(&mut self, at: usize) {
         let here = self.instructions.len();
-        match self.instructions.get_mut(at) {
-            Some(
-                Instruction::Jump(next)
-                | Instruction::LookAhead { next, .. }
-                | Instruction::LookBehind { next, .. }
-                | Instruction::Atomic { next }
-                | Instruction::LeaveIfEmpty { next, .. },
-            ) => *next = here,
-            _ => {}
+        if let Some(
+            Instruction::Jump(next)
+            | Instruction::LookAhead { next, .. }
+            | Instruction::LookBehind { next, .. }
+            | Instruction::Atomic { next }
+            | Instruction::LeaveIfEmpty { next, .. },
+        ) = self.instructions.get_mut(at)
+        {
+            *next = here;
         }
     }
 
@@ -221,7 +221,9 @@ impl Program {
             ends.push(self.push(Instruction::Jump(0))?);
             self.direct(branch, true, branch + 1, self.instructions.len());
         }
-        ends.into_iter().for_each(|end| self.set_next(end));
+        for end in ends {
+            self.set_next(end);
+        }
         Ok(())
     }
 
@@ -243,7 +245,9 @@ impl Program {
             self.emit(node, saves)?;
         }
         let end = self.instructions.len();
-        branches.into_iter().for_each(|branch| self.direct(branch, greedy, branch + 1, end));
+        for branch in branches {
+            self.direct(branch, greedy, branch + 1, end);
+        }
         Ok(())
     }
 

@@ -40,12 +40,9 @@ pub(super) fn literal(characters: &[char]) -> Result<Node, String> {
 }
 
 fn rest(characters: &[char], forms: &mut usize) -> Option<Node> {
-    let (&first, others) = match characters.split_first() {
-        Some(split) => split,
-        None => {
-            *forms += 1;
-            return (*forms <= MAX_FORMS).then_some(Node::Empty);
-        }
+    let Some((&first, others)) = characters.split_first() else {
+        *forms += 1;
+        return (*forms <= MAX_FORMS).then_some(Node::Empty);
     };
     // What comes first is one character for one; then it for several, and several for one.
     let class = cases(first);

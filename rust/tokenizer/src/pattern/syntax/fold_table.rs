@@ -1,6 +1,6 @@
 //! Characters whose case folding is several characters (status F of Unicode's CaseFolding.txt).
 //!
-//! Made by rust/tokenizer/scripts/generate_folds.py; do not edit.
+//! Made by `rust/tokenizer/scripts/generate_folds.py`; do not edit.
 
 /// A character and what it folds to, by character.
 #[rustfmt::skip]

@@ -104,10 +104,8 @@ impl Parser {
         self.in_negative_look_behind |= !ahead && negate;
         let node = self.body(start)?;
         self.in_negative_look_behind = outside;
-        if !ahead {
-            if node.any(&|node| matches!(node, Node::Look { .. } | Node::Atomic(_))) {
-                return Err(self.unsupported(start, "an atomic group or look-around in a look-behind"));
-            }
+        if !ahead && node.any(&|node| matches!(node, Node::Look { .. } | Node::Atomic(_))) {
+            return Err(self.unsupported(start, "an atomic group or look-around in a look-behind"));
         }
         Ok(Node::Look { ahead, negate, node: Box::new(node) })
     }

@@ -233,6 +233,7 @@ impl Parser {
         Ok(Some(Atom::Node(node)))
     }
 
+    #[expect(clippy::unused_self, reason = "beside the other classes")]
     pub fn dot(&self, dot_all: bool) -> ClassUnicode {
         let mut class = super::everything();
         if !dot_all {
