@@ -86,7 +86,23 @@ def random_texts(seed: int, count: int, length: int = 30) -> Iterator[str]:
     """Texts that mix words, white space of all kinds, and any characters."""
     draw = random.Random(seed)
     spaces = " \n\r\t\x0b\x0c\x85\xa0\u1680\u2003\u2028\u3000\u2581\ufeff\u200b"
-    parts = ["the", "'s", "'LL", "ſ", "İ", "éa", "ﬁ", "ﷺ", "한글", "日本", "🙂\u200d", "<s>", "</s>", "<unk>", "<0x41>"]
+    parts = [
+        "the",
+        "'s",
+        "'LL",
+        "ſ",
+        "İ",
+        "éa",
+        "ﬁ",
+        "ﷺ",
+        "한글",
+        "日本",
+        "🙂\u200d",
+        "<s>",
+        "</s>",
+        "<unk>",
+        "<0x41>",
+    ]
 
     def part() -> str:
         match draw.randrange(6):
@@ -108,4 +124,6 @@ def every_character(chunk: int = 512) -> Iterator[str]:
     """Texts in which each code point occurs: at a start, after a letter, a digit and a space, and in a row."""
     points = [*range(0xD800), *range(0xE000, 0x110000)]
     for start in range(0, len(points), chunk):
-        yield "".join(f" {chr(point)}a{chr(point)}1{chr(point)}{chr(point)}!" for point in points[start : start + chunk])
+        yield "".join(
+            f" {chr(point)}a{chr(point)}1{chr(point)}{chr(point)}!" for point in points[start : start + chunk]
+        )

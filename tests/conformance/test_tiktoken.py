@@ -119,7 +119,9 @@ def test_bytes_that_are_no_text(pair: Pair) -> None:
     mine, reference = pair
     draw = random.Random(2)
     for _ in range(3000):
-        text = bytes(draw.choice((draw.randrange(256), 32, 10, 97, 0xE3, 0x80)) for _ in range(draw.randrange(12)))
+        text = bytes(
+            draw.choice((draw.randrange(256), 32, 10, 97, 0xE3, 0x80)) for _ in range(draw.randrange(12))
+        )
         assert mine._encode_bytes(text) == reference._encode_bytes(text), text
         if text:
             assert mine._encode_single_piece(text) == reference._encode_single_piece(text), text
@@ -150,7 +152,9 @@ def test_decoding(pair: Pair) -> None:
         mine.encode_single_token("no such token")
 
 
-@pytest.mark.parametrize("text", ["hello fanta", "  ", "\n\n", "a  \n", "<|endoftext|>", "x<|endoftext|>y", "", "é ", "日"])
+@pytest.mark.parametrize(
+    "text", ["hello fanta", "  ", "\n\n", "a  \n", "<|endoftext|>", "x<|endoftext|>y", "", "é ", "日"]
+)
 def test_unstable(pair: Pair, text: str) -> None:
     mine, reference = pair
     stable, completions = mine.encode_with_unstable(text, allowed_special="all")
@@ -172,11 +176,17 @@ def test_patterns_and_ranks_of_ones_own() -> None:
         names = [*(bytes([byte]) for byte in range(256)), *(token.encode() for token in tokens)]
         draw.shuffle(names)
         ranks = {token: rank for rank, token in enumerate(names)}
-        options: dict[str, Any] = {"pat_str": pattern, "mergeable_ranks": ranks, "special_tokens": {"<a>": 500}}
+        options: dict[str, Any] = {
+            "pat_str": pattern,
+            "mergeable_ranks": ranks,
+            "special_tokens": {"<a>": 500},
+        }
         mine, reference = ours.Encoding("own", **options), theirs.Encoding("own", **options)
         for _ in range(300):
             text = "".join(draw.choices(["a", "b", "c", "A", " ", "\n", "<a>", "é"], k=draw.randrange(12)))
-            assert mine.encode(text, allowed_special="all") == reference.encode(text, allowed_special="all"), text
+            assert mine.encode(text, allowed_special="all") == reference.encode(
+                text, allowed_special="all"
+            ), text
 
 
 def test_copies_and_pickles(pair: Pair) -> None:

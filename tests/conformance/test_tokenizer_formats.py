@@ -19,7 +19,6 @@ hf = pytest.importorskip("tokenizers")
 def test_ranks_recorded(file: str) -> None:
     tokenizer = Tokenizer.from_tiktoken(shared(f"tokenizers/{file}"), PATTERNS[file])
     name = file.replace("/", "__").removesuffix(".tiktoken").removesuffix(".model") + ".tiktoken"
-    name = name.replace("tokenizer.tiktoken", "tokenizer.tiktoken")
     for text, record in zip(golden_lines(), golden(name), strict=True):
         assert tokenizer.encode_list(text) == record["ids"], text
         assert tokenizer.decode(record["ids"]) == record.get("decode", text)
@@ -28,9 +27,12 @@ def test_ranks_recorded(file: str) -> None:
         assert hashlib.sha256(ids.astype("<u4").tobytes()).hexdigest() == record["sha256_u32le"], path
 
 
-@pytest.mark.parametrize("name", ["cl100k_base", "o200k_base", "p50k_base"])
-def test_ranks_kitoken(name: str) -> None:
-    tokenizer = Tokenizer.from_tiktoken(shared(f"tokenizers/tiktoken/{name}.tiktoken"))
+@pytest.mark.parametrize(
+    ("name", "end"), [("cl100k_base", 100257), ("o200k_base", 199999), ("p50k_base", 50256)]
+)
+def test_ranks_kitoken(name: str, end: int) -> None:
+    path = shared(f"tokenizers/tiktoken/{name}.tiktoken")
+    tokenizer = Tokenizer.from_tiktoken(path, special_tokens={"<|endoftext|>": end})
     for text, ids in kitoken("tiktoken", name):
         assert tokenizer.encode_list(text) == ids, text
 
@@ -66,7 +68,9 @@ def test_saved_ranks_load_elsewhere(file: str, tmp_path: Path) -> None:
         assert tokenizer.decode(mine.ids, skip_special_tokens=False) == other.decode(mine.ids, False)
     assert tokenizer.encode_list("<|sep|>") == [160_007]
     tokenizer.save_tiktoken(tmp_path / "again.tiktoken")
-    assert (tmp_path / "again.tiktoken").read_bytes() == shared(f"tokenizers/{file}").read_bytes().strip() + b"\n"
+    assert (tmp_path / "again.tiktoken").read_bytes() == shared(
+        f"tokenizers/{file}"
+    ).read_bytes().strip() + b"\n"
 
 
 def test_tekken(tmp_path: Path) -> None:
@@ -113,8 +117,12 @@ def test_older_files_of_transformers(name: str, tmp_path: Path) -> None:
 
 def test_settings_beside_a_vocabulary_are_followed(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").symlink_to(shared("tokenizers/bert-base-uncased/vocab.txt"))
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "strip_accents": False}))
-    (tmp_path / "special_tokens_map.json").write_text(json.dumps({"sep_token": {"content": "[MASK]", "lstrip": True}}))
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"do_lower_case": False, "strip_accents": False})
+    )
+    (tmp_path / "special_tokens_map.json").write_text(
+        json.dumps({"sep_token": {"content": "[MASK]", "lstrip": True}})
+    )
     transformers = pytest.importorskip("transformers")
     reference = transformers.BertTokenizerFast.from_pretrained(str(tmp_path)).backend_tokenizer
     tokenizer = Tokenizer.from_pretrained(tmp_path)

@@ -8,7 +8,9 @@ from ferrolm.tokenizers import Tokenizer
 
 __all__ = ["NAME_HELP", "load_tokenizer"]
 
-NAME_HELP = "tokenizer.json, .tiktoken, tekken.json, .model or .gguf; a folder, or a name of the hub or bundled here"
+NAME_HELP = (
+    "tokenizer.json, .tiktoken, tekken.json, .model or .gguf; a folder, or a name of the hub or bundled here"
+)
 
 
 def load_tokenizer(name: str) -> Tokenizer:

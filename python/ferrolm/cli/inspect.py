@@ -30,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("tokenizer", help=NAME_HELP)
     parser.add_argument("other", nargs="?", help="another one to compare with")
-    parser.add_argument("--text", type=Path, help="compare on this text, line by line (default: some built-in lines)")
+    parser.add_argument(
+        "--text", type=Path, help="compare on this text, line by line (default: some built-in lines)"
+    )
     parser.add_argument("--show", type=int, default=5, help="disagreements to show (default: 5)")
 
 

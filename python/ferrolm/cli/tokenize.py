@@ -23,12 +23,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
     parser.add_argument("text", nargs="?", help="the text; by default standard input")
-    parser.add_argument("-t", "--tokenizer", default="ferrolm-tiny", help=f"{NAME_HELP} (default: ferrolm-tiny)")
+    parser.add_argument(
+        "-t", "--tokenizer", default="ferrolm-tiny", help=f"{NAME_HELP} (default: ferrolm-tiny)"
+    )
     parser.add_argument("--file", type=Path, help="read the text from this UTF-8 file")
     parser.add_argument("--no-special", action="store_true", help="leave out what the post-processor adds")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--ids", action="store_true", help="only the ids, on one line")
-    form.add_argument("--table", action="store_true", help="a line per token: index, id, characters, token, text")
+    form.add_argument(
+        "--table", action="store_true", help="a line per token: index, id, characters, token, text"
+    )
     form.add_argument("--json", action="store_true", help="one JSON object: ids, tokens, offsets")
     form.add_argument("--count", action="store_true", help="only the number of tokens")
 
@@ -61,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         rows = zip(encoding.ids, encoding.offsets, encoding.tokens, pieces, strict=True)
         for index, (token_id, (start, end), token, piece) in enumerate(rows):
             where = terminal.style(f"{start}-{end}".rjust(11), "dim")
-            terminal.line(f"{index:>5} {token_id:>{width}} {where}  {token}  {terminal.style(repr(piece), 'dim')}")
+            terminal.line(
+                f"{index:>5} {token_id:>{width}} {where}  {token}  {terminal.style(repr(piece), 'dim')}"
+            )
     else:
         terminal.line(terminal.tokens(pieces))
     size = len(text.encode())

@@ -11,9 +11,24 @@ array([2, 1], dtype=uint32)
 from __future__ import annotations
 
 from ferrolm._rust import Encoding, NormalizedString, PreTokenizedString, Regex, Token
-from ferrolm.tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+from ferrolm.tokenizers import (
+    decoders,
+    implementations,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from ferrolm.tokenizers.added_token import AddedToken
 from ferrolm.tokenizers.batch import BatchEncoding
+from ferrolm.tokenizers.implementations import (
+    BertWordPieceTokenizer,
+    ByteLevelBPETokenizer,
+    CharBPETokenizer,
+    SentencePieceBPETokenizer,
+    SentencePieceUnigramTokenizer,
+)
 from ferrolm.tokenizers.interface_types import (
     EncodeInput,
     InputSequence,
@@ -32,6 +47,9 @@ from ferrolm.tokenizers.tokenizer import Tokenizer
 __all__ = [
     "AddedToken",
     "BatchEncoding",
+    "BertWordPieceTokenizer",
+    "ByteLevelBPETokenizer",
+    "CharBPETokenizer",
     "EncodeInput",
     "Encoding",
     "InputSequence",
@@ -44,12 +62,15 @@ __all__ = [
     "PreTokenizedString",
     "RaggedIds",
     "Regex",
+    "SentencePieceBPETokenizer",
+    "SentencePieceUnigramTokenizer",
     "SplitDelimiterBehavior",
     "TextEncodeInput",
     "TextInputSequence",
     "Token",
     "Tokenizer",
     "decoders",
+    "implementations",
     "models",
     "normalizers",
     "pre_tokenizers",

@@ -65,6 +65,8 @@ LONG = Limits(99, None)
 SHORT = Limits(5, 100)
 # Fields whose strings are names of choices, which the `tokenizers` package shows without quotes.
 _CHOICES = frozenset({"behavior", "direction", "prepend_scheme", "strategy"})
+# Fields that are tuples, which JSON does not know.
+_TUPLES = frozenset({"cls", "sep"})
 _VARIANTS = frozenset({"Regex", "Sequence", "SpecialToken", "String"})
 
 
@@ -75,7 +77,11 @@ def describe(state: dict[str, Any], limits: Limits = LONG) -> str:
 
 def _fields(state: dict[str, Any], limits: Limits, choices: frozenset[str] = _CHOICES) -> str:
     def shown(name: str, value: Any) -> str:
-        return f"{name}={value if name in choices and isinstance(value, str) else literal(value, limits)}"
+        if name in choices and isinstance(value, str):
+            return f"{name}={value}"
+        if name in _TUPLES and isinstance(value, list):
+            return f"{name}=({literal(value, limits)[1:-1]})"
+        return f"{name}={literal(value, limits)}"
 
     return ", ".join(shown(name, value) for name, value in state.items() if name != "type")
 

@@ -221,9 +221,7 @@ class Metaspace(PreTokenizer):
     [('▁so', (0, 2)), ('▁it', (2, 5))]
     """
 
-    def __new__(
-        cls, replacement: str = "▁", prepend_scheme: str = "always", split: bool = True
-    ) -> Metaspace:
+    def __new__(cls, replacement: str = "▁", prepend_scheme: str = "always", split: bool = True) -> Metaspace:
         settings = {
             "replacement": _character(replacement, "replacement"),
             "prepend_scheme": _scheme(prepend_scheme),

@@ -17,6 +17,7 @@ mod sampling;
 mod tokenizer;
 mod train;
 mod unsafe_buffers;
+mod unsafe_integers;
 mod unsafe_views;
 
 #[pymodule(gil_used = false)]

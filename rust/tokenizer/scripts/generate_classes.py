@@ -76,7 +76,12 @@ def main() -> None:
         "/// For each 64 code points, their block in [`BLOCKS`].",
         *table("INDEX", "u16", [str(block) for block in index], 24),
         "/// 64 values of `Category`, four bits each.",
-        *table("BLOCKS", "[u64; 4]", [f"[{', '.join(f'0x{word:016x}' for word in block)}]" for block in blocks], 1),
+        *table(
+            "BLOCKS",
+            "[u64; 4]",
+            [f"[{', '.join(f'0x{word:016x}' for word in block)}]" for block in blocks],
+            1,
+        ),
         "/// Inclusive ranges of the word characters, `\\w`.",
         *table("WORD", "(u32, u32)", [f"(0x{first:x}, 0x{last:x})" for first, last in ranges(WORD)], 6),
     ]

@@ -3,8 +3,8 @@
     python rust/tokenizer/scripts/generate_pre_tokenizer_table.py > rust/tokenizer/src/pre_tokenizer/table.rs
 
 Asks the `tokenizers` package, whose types follow different versions of Unicode: numbers are those of 17, punctuation
-that of about 7 and scripts those of about 8. Scripts have numbers in order of their first character; 0 is the
-space, which goes with any script.
+that of about 7 and scripts those of about 8. Scripts have numbers in order of their first character; 0 are
+the space and what is not assigned, which go with any script.
 """
 
 from tokenizers import pre_tokenizers
@@ -28,10 +28,22 @@ def members(pre_tokenizer: pre_tokenizers.PreTokenizer) -> set[str]:
     return found
 
 
+def joined(pre_tokenizer: pre_tokenizers.PreTokenizer, before: str, after: str) -> set[str]:
+    """The characters that are not cut from ``before``."""
+    found: set[str] = set()
+    for at in range(0, len(CHARACTERS), 50_000):
+        part = CHARACTERS[at : at + 50_000]
+        cuts = starts(pre_tokenizer, "".join(before + character + after for character in part))
+        found.update(character for index, character in enumerate(part) if 3 * index + 1 not in cuts)
+    return found
+
+
 def scripts() -> dict[str, int]:
     """The number of the script of each character."""
     pre_tokenizer = pre_tokenizers.UnicodeScripts()
-    found, left, number = {" ": 0}, [character for character in CHARACTERS if character != " "], 0
+    joining = joined(pre_tokenizer, "a", "漢") & joined(pre_tokenizer, "漢", "a")
+    found = dict.fromkeys(joining, 0)
+    left, number = [character for character in CHARACTERS if character not in joining], 0
     while left:
         number += 1
         others: list[str] = []

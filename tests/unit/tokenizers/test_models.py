@@ -102,7 +102,11 @@ def test_what_cannot_be_is_refused_with_the_reason(tmp_path: Path) -> None:
         (lambda: BPE({"a": 0}, [("a", "z")]), InvalidArgumentError, r"merges\[0\]"),
         (lambda: BPE({"a": 0}, [], dropout=1.5), InvalidArgumentError, "between 0 and 1"),
         (lambda: BPE("vocab.json", [("a", "b")]), InvalidArgumentError, "one path"),
-        (lambda: BPE({"a": 0}, [("a", "a")], continuing_subword_prefix="##"), InvalidArgumentError, "shorter"),
+        (
+            lambda: BPE({"a": 0}, [("a", "a")], continuing_subword_prefix="##"),
+            InvalidArgumentError,
+            "shorter",
+        ),
         (lambda: WordPiece(tmp_path / "none.txt"), MissingFileError, "none.txt"),
         (lambda: WordPiece({"a": 0}).tokenize("b"), InvalidArgumentError, r"\[UNK\]"),
         (lambda: WordPiece({"a": 0}, unk_token=None), InvalidTypeError, "unk_token"),  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ class _EitherDecodeStream:
 _ORIGINAL_STREAM = reference.decoders.DecodeStream
 
 
-class patch(AbstractContextManager[None]):  # noqa: N801 (a function that can also be a context)
+class patch(AbstractContextManager[None]):
     """Give every fast tokenizer that transformers makes from now on our backend, and `DecodeStream` the same.
 
     As a context manager it lasts for the block; called alone, until `undo` of what it returned. Tokenizers made

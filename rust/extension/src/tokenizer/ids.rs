@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
 use super::text::wrong_type;
+use crate::unsafe_integers::push;
 
 /// Ids of one text.
 pub enum Ids<'py> {
@@ -52,14 +53,6 @@ impl<'py> Ids<'py> {
             Self::List(ids) => ids,
         }
     }
-}
-
-fn push(list: &Bound<'_, PyList>, ids: &mut Vec<u32>) -> PyResult<()> {
-    ids.reserve(list.len());
-    for id in list {
-        ids.push(id.extract()?);
-    }
-    Ok(())
 }
 
 /// Ids of many texts, one after the other.

@@ -99,7 +99,9 @@ fn read_precompiled(fields: &Fields<'_, '_>) -> Result<Normalizer> {
     let mut charsmap = Vec::new();
     base64::decode_into(&text, &mut charsmap, || json.path().to_owned())?;
     let map = Precompiled::new(charsmap).map_err(|error| json.error(error.to_string()))?;
-    Ok(Normalizer::Precompiled(map))
+    // A field of ours, which others pass over.
+    let longest = fields.optional("longest_match", 1).ok().flatten().and_then(|json| json.boolean().ok());
+    Ok(Normalizer::Precompiled(if longest == Some(true) { map.with_longest_match() } else { map }))
 }
 
 fn read_replace(fields: &Fields<'_, '_>) -> Result<Normalizer> {
@@ -153,6 +155,9 @@ pub(super) enum NormalizerWrite<'a> {
     Nmt,
     Precompiled {
         precompiled_charsmap: String,
+        /// Ours, written where it is true alone.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        longest_match: bool,
     },
     Replace {
         pattern: PatternWrite<'a>,
@@ -186,7 +191,7 @@ pub(super) fn write(part: &Normalizer) -> Result<NormalizerWrite<'_>> {
         Normalizer::Precompiled(map) => {
             let mut precompiled_charsmap = String::new();
             base64::encode_into(map.charsmap(), &mut precompiled_charsmap);
-            Write::Precompiled { precompiled_charsmap }
+            Write::Precompiled { precompiled_charsmap, longest_match: map.has_longest_match() }
         }
         Normalizer::Replace(replace) => Write::Replace {
             pattern: match replace.pattern.source() {

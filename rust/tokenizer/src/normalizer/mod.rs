@@ -8,10 +8,13 @@ mod bert;
 mod byte_level;
 mod clean;
 mod custom;
+mod longest;
 mod lowercase;
 mod output;
 mod precompiled;
 mod replace;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+use super::longest;
 use super::output::{Output, character_at};
 use crate::error::{Result, TokenizerError};
 use crate::normalized::{Change, NormalizedString};
@@ -25,20 +26,23 @@ const LONG_CLUSTER: usize = 6;
 
 /// A character map; copies share it.
 #[derive(Clone, PartialEq)]
-pub struct Precompiled(Arc<Map>);
+pub struct Precompiled {
+    map: Arc<Map>,
+    longest: bool,
+}
 
 #[derive(PartialEq)]
-struct Map {
+pub(super) struct Map {
     charsmap: Vec<u8>,
     units: Vec<u32>,
     texts: String,
     /// ASCII characters that are not in the map, and begin no cluster with other ASCII.
-    kept: [bool; 256],
+    pub(super) kept: [bool; 256],
 }
 
 impl fmt::Debug for Precompiled {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Precompiled({} bytes)", self.0.charsmap.len())
+        write!(formatter, "Precompiled({} bytes)", self.map.charsmap.len())
     }
 }
 
@@ -65,20 +69,34 @@ impl Precompiled {
             let byte = byte as u8;
             byte.is_ascii() && byte != b'\r' && map.find(&[byte]).is_none()
         });
-        Ok(Self(Arc::new(map)))
+        Ok(Self { map: Arc::new(map), longest: false })
+    }
+
+    /// The same map, of which the longest entry counts at each place: how SentencePiece reads it.
+    #[must_use]
+    pub fn with_longest_match(mut self) -> Self {
+        self.longest = true;
+        self
+    }
+
+    pub fn has_longest_match(&self) -> bool {
+        self.longest
     }
 
     /// What [`new`](Self::new) took.
     pub fn charsmap(&self) -> &[u8] {
-        &self.0.charsmap
+        &self.map.charsmap
     }
 
     /// Whether anything in the map begins with `text`.
     pub(crate) fn begins(&self, text: &str) -> bool {
-        self.0.begins(text.as_bytes())
+        self.map.begins(text.as_bytes())
     }
 
     pub(super) fn normalize(&self, text: &mut NormalizedString) {
+        if self.longest {
+            return longest::normalize(&self.map, text);
+        }
         let mut changes: Vec<Change> = Vec::with_capacity(text.len());
         let mut modified = false;
         let whole = text.get();
@@ -87,7 +105,7 @@ impl Precompiled {
             let cluster = &whole[at..at + cluster(&whole[at..])];
             at += cluster.len();
             if cluster.len() < LONG_CLUSTER
-                && let Some(new) = self.0.find(cluster.as_bytes())
+                && let Some(new) = self.map.find(cluster.as_bytes())
             {
                 modified = true;
                 replace(&mut changes, cluster, new);
@@ -95,7 +113,7 @@ impl Precompiled {
             }
             for (start, character) in cluster.char_indices() {
                 let part = &cluster[start..start + character.len_utf8()];
-                match self.0.find(part.as_bytes()) {
+                match self.map.find(part.as_bytes()) {
                     Some(new) => {
                         modified = true;
                         replace(&mut changes, part, new);
@@ -110,7 +128,10 @@ impl Precompiled {
     }
 
     pub(super) fn plain<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let map = &*self.0;
+        if self.longest {
+            return longest::plain(&self.map, text);
+        }
+        let map = &*self.map;
         let mut output = Output::new(text);
         let bytes = text.as_bytes();
         let mut at = 0;
@@ -173,13 +194,39 @@ impl Map {
     }
 }
 
+impl Map {
+    /// The longest beginning of `text` that has a text, in bytes, and that.
+    pub(super) fn longest(&self, text: &str) -> Option<(usize, &str)> {
+        let mut at = offset(*self.units.first()?);
+        let mut found = None;
+        for (length, &byte) in (1..).zip(text.as_bytes()) {
+            if byte == 0 {
+                break;
+            }
+            at ^= usize::from(byte);
+            let Some(&unit) = self.units.get(at) else { break };
+            if unit & (1 << 31 | 0xff) != u32::from(byte) {
+                break;
+            }
+            at ^= offset(unit);
+            if unit & 1 << 8 != 0 && text.is_char_boundary(length) {
+                let place = self.units.get(at).map(|unit| (unit & !(1 << 31)) as usize);
+                let new = place.and_then(|place| self.texts.get(place..));
+                found =
+                    new.map(|new| (length, &new[..memchr(0, new.as_bytes()).unwrap_or(new.len())])).or(found);
+            }
+        }
+        found
+    }
+}
+
 /// Where the children of a unit are, exclusive-or where it is itself.
 fn offset(unit: u32) -> usize {
     ((unit >> 10) as usize) << ((unit & 1 << 9) >> 6)
 }
 
 /// Say that `new` stands for `old`: character for character, with what is over new, or gone with the last one.
-fn replace(changes: &mut Vec<Change>, old: &str, new: &str) {
+pub(super) fn replace(changes: &mut Vec<Change>, old: &str, new: &str) {
     let more = new.chars().count() as isize - old.chars().count() as isize;
     changes.extend(new.chars().map(|character| (character, 0)));
     if more > 0 {

@@ -150,3 +150,6 @@ fn each_match(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

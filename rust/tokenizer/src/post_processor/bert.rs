@@ -16,7 +16,9 @@ impl Bert {
             Encoding::special(&[*id], std::slice::from_ref(token), type_id)
         };
         let cls = special(&self.cls, 0);
-        let around = |(sequence, part): (usize, &Encoding)| {
+        let around = |(index, part): (usize, &Encoding)| {
+            // Another post-processor can have made more than two parts of the sequences.
+            let sequence = index.min(1);
             let sep = special(&self.sep, sequence as u32);
             surround(part, (sequence == 0).then_some(&cls), &sep, sequence)
         };

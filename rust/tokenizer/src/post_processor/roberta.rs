@@ -30,7 +30,8 @@ impl Roberta {
             for overflow in &mut part.overflowing {
                 overflow.set_type_ids(0);
             }
-            surround(part, Some(if sequence == 0 { &cls } else { &sep }), &sep, sequence)
+            // Another post-processor can have made more than two parts of the sequences.
+            surround(part, Some(if sequence == 0 { &cls } else { &sep }), &sep, sequence.min(1))
         };
         parts.iter_mut().enumerate().map(around).collect()
     }

@@ -30,7 +30,7 @@ pub(crate) fn is_punctuation(character: char) -> bool {
     }
 }
 
-/// The number of its script; 0 for the space.
+/// The number of its script; 0 for the space and what is not assigned.
 #[inline]
 pub(super) fn script(character: char) -> u8 {
     (entry(character) & 0xff) as u8
@@ -43,32 +43,42 @@ pub(super) fn cut(
     behavior: SplitBehavior,
     emit: &mut dyn FnMut(Range<usize>),
 ) {
-    if matches!(behavior, SplitBehavior::MergedWithNext | SplitBehavior::MergedWithPrevious) {
-        let mut matches = Vec::new();
-        // As an object, so that this function is not made anew for each level of references.
-        let is_match: &dyn Fn(char) -> bool = &is_match;
-        cut(text, is_match, SplitBehavior::Isolated, &mut |range: Range<usize>| {
-            let first = text.get(range.clone()).and_then(|piece| piece.chars().next());
-            matches.push((range, first.is_some_and(is_match)));
-        });
-        merge_matches(&matches, behavior).into_iter().for_each(emit);
-        return;
+    match behavior {
+        SplitBehavior::MergedWithNext | SplitBehavior::MergedWithPrevious => {
+            let mut matches = Vec::new();
+            runs(text, is_match, true, |range, is_match| matches.push((range, is_match)));
+            merge_matches(&matches, behavior).into_iter().for_each(emit);
+        }
+        SplitBehavior::Isolated => runs(text, is_match, true, |range, _| emit(range)),
+        SplitBehavior::Contiguous => runs(text, is_match, false, |range, _| emit(range)),
+        SplitBehavior::Removed => runs(text, is_match, false, |range, is_match| {
+            if !is_match {
+                emit(range);
+            }
+        }),
     }
-    // The run of characters that belong together, and whether they are matches.
+}
+
+/// Runs of characters that are matches or not; with `isolated`, each match is a run of its own.
+fn runs(
+    text: &str,
+    is_match: impl Fn(char) -> bool,
+    isolated: bool,
+    mut emit: impl FnMut(Range<usize>, bool),
+) {
     let (mut start, mut run_matches) = (0, false);
     for (at, character) in text.char_indices() {
         let matches = is_match(character);
-        let joins = matches == run_matches && !(matches && behavior == SplitBehavior::Isolated);
-        if joins {
+        if matches == run_matches && !(matches && isolated) {
             continue;
         }
-        if start < at && !(run_matches && behavior == SplitBehavior::Removed) {
-            emit(start..at);
+        if start < at {
+            emit(start..at, run_matches);
         }
         (start, run_matches) = (at, matches);
     }
-    if start < text.len() && !(run_matches && behavior == SplitBehavior::Removed) {
-        emit(start..text.len());
+    if start < text.len() {
+        emit(start..text.len(), run_matches);
     }
 }
 

@@ -58,7 +58,7 @@ impl Local {
             }
             Normalizer::Precompiled(map) => {
                 // What other types do before may move marks to where raw text has none.
-                if !std::mem::replace(&mut self.first, false) {
+                if !std::mem::replace(&mut self.first, false) || map.has_longest_match() {
                     return false;
                 }
                 (self.clusters, self.composes) = (true, true);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::sentencepiece::{Algorithm, Kind, ModelProto, Piece, Spec, document};
+use super::super::sentencepiece::{Algorithm, Kind, ModelProto, Piece, Spec, document, finish};
 use super::super::{from_json, patterns};
 use super::metadata::Metadata;
 use crate::error::{Result, TokenizerError};
@@ -11,6 +11,7 @@ use crate::tokenizer::Tokenizer;
 const SPACE: &str = "\u{2581}";
 
 /// The tokens, and what is said of each.
+#[derive(Clone)]
 struct Vocabulary {
     tokens: Vec<String>,
     kinds: Vec<Kind>,
@@ -18,26 +19,30 @@ struct Vocabulary {
 }
 
 pub(super) fn tokenizer(metadata: &Metadata, source_name: &str) -> Result<Tokenizer> {
-    let (document, is_sentencepiece) = document_of(metadata).map_err(|error| error.named(source_name))?;
+    let (document, pieces) = document_of(metadata).map_err(|error| error.named(source_name))?;
     let mut tokenizer = from_json(document.to_string().as_bytes(), source_name)?;
-    tokenizer.set_encode_special_tokens(is_sentencepiece);
+    if let Some(pieces) = pieces {
+        finish(&mut tokenizer, &pieces)?;
+    }
     Ok(tokenizer)
 }
 
-fn document_of(metadata: &Metadata) -> Result<(Value, bool)> {
-    let model = metadata.text("model")?;
-    let model = model
-        .ok_or_else(|| TokenizerError::at("tokenizer.ggml.model", "is missing: the file has no tokenizer"))?;
+/// The tokenizer.json, and the pieces if they are SentencePiece's.
+fn document_of(metadata: &Metadata) -> Result<(Value, Option<Vec<Piece>>)> {
+    let missing = || TokenizerError::at("tokenizer.ggml.model", "is missing: the file has no tokenizer");
+    let model = metadata.text("model")?.ok_or_else(missing)?;
     let vocabulary = Vocabulary::new(metadata)?;
-    Ok(match model.as_str() {
-        "gpt2" => (byte_level(metadata, &vocabulary)?, false),
-        "llama" => (sentencepiece(metadata, vocabulary, Algorithm::Bpe)?, true),
-        "t5" => (sentencepiece(metadata, vocabulary, Algorithm::Unigram)?, true),
-        "bert" => (word_piece(metadata, &vocabulary)?, false),
-        other => {
-            return Err(TokenizerError::unsupported("tokenizer.ggml.model", other, "gpt2, llama, t5, bert"));
-        }
-    })
+    let sentencepiece = |algorithm| {
+        let (document, pieces) = sentencepiece(metadata, vocabulary.clone(), algorithm)?;
+        Ok((document, Some(pieces)))
+    };
+    match model.as_str() {
+        "gpt2" => Ok((byte_level(metadata, &vocabulary)?, None)),
+        "llama" => sentencepiece(Algorithm::Bpe),
+        "t5" => sentencepiece(Algorithm::Unigram),
+        "bert" => Ok((word_piece(metadata, &vocabulary)?, None)),
+        other => Err(TokenizerError::unsupported("tokenizer.ggml.model", other, "gpt2, llama, t5, bert")),
+    }
 }
 
 impl Vocabulary {
@@ -152,7 +157,11 @@ fn byte_level(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<Value> {
     }))
 }
 
-fn sentencepiece(metadata: &Metadata, vocabulary: Vocabulary, algorithm: Algorithm) -> Result<Value> {
+fn sentencepiece(
+    metadata: &Metadata,
+    vocabulary: Vocabulary,
+    algorithm: Algorithm,
+) -> Result<(Value, Vec<Piece>)> {
     let is_unigram = algorithm == Algorithm::Unigram;
     let post_processor = around(metadata, &vocabulary, !is_unigram, is_unigram)?;
     let spec = Spec {
@@ -167,9 +176,10 @@ fn sentencepiece(metadata: &Metadata, vocabulary: Vocabulary, algorithm: Algorit
     let Vocabulary { tokens, kinds, scores } = vocabulary;
     let piece = |((text, kind), score)| Piece { text, score, kind };
     let pieces = tokens.into_iter().zip(kinds).zip(scores).map(piece).collect();
-    let mut document = document(&ModelProto { pieces, spec }, SPACE)?;
+    let model = ModelProto { pieces, spec };
+    let mut document = document(&model, SPACE)?;
     document["post_processor"] = post_processor;
-    Ok(document)
+    Ok((document, model.pieces))
 }
 
 /// llama.cpp marks the first piece of a word where BERT marks the others.

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::tokenizer::Tokenizer;
 
 pub(super) use model::{Algorithm, Kind, ModelProto, Piece, Spec};
-pub(super) use pipeline::document;
+pub(super) use pipeline::{document, finish};
 
 /// The tokenizer of a `.model` file.
 pub fn from_sentencepiece(path: &Path) -> Result<Tokenizer> {

@@ -1,12 +1,14 @@
 //! The parts of a tokenizer.json that do what a `.model` file says.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::super::{base64, from_json};
 use super::{Algorithm, Kind, ModelProto, Piece, Spec};
 use crate::error::{Result, TokenizerError};
+use crate::model::{Model, Unigram};
 use crate::ranks::last_part;
 use crate::tokenizer::Tokenizer;
 
@@ -16,8 +18,23 @@ const SPACE: &str = "\u{2581}";
 pub(super) fn tokenizer(model: &ModelProto, source_name: &str) -> Result<Tokenizer> {
     let document = document(model, SPACE).map_err(|error| error.named(source_name))?;
     let mut tokenizer = from_json(document.to_string().as_bytes(), source_name)?;
-    tokenizer.set_encode_special_tokens(true);
+    finish(&mut tokenizer, &model.pieces)?;
     Ok(tokenizer)
+}
+
+/// What no tokenizer.json can say: symbols that stand for nothing in a text are not found in one.
+pub(crate) fn finish(tokenizer: &mut Tokenizer, pieces: &[Piece]) -> Result<()> {
+    tokenizer.set_encode_special_tokens(true);
+    let stands_for_text = |id: u32| {
+        pieces
+            .get(id as usize)
+            .is_some_and(|piece| matches!(piece.kind, Kind::Normal | Kind::Unused | Kind::UserDefined))
+    };
+    if let Model::Unigram(unigram) = tokenizer.model() {
+        let hidden = Unigram::clone(unigram).with_hidden(|id| !stands_for_text(id))?;
+        tokenizer.set_model(Model::Unigram(Arc::new(hidden)));
+    }
+    Ok(())
 }
 
 /// The tokenizer.json of a model whose pieces have `space` for spaces.
@@ -138,7 +155,7 @@ fn normalizer(pieces: &[Piece], spec: &Spec, space: &str) -> Value {
     if !spec.precompiled_charsmap.is_empty() {
         let mut text = String::new();
         base64::encode_into(&spec.precompiled_charsmap, &mut text);
-        steps.push(json!({"type": "Precompiled", "precompiled_charsmap": text}));
+        steps.push(json!({"type": "Precompiled", "precompiled_charsmap": text, "longest_match": true}));
     }
     if spec.remove_extra_whitespaces {
         // What stands for a space counts as one at the end of a text, and nowhere else.

@@ -99,6 +99,21 @@ impl Unigram {
         Ok(Self { vocabulary, options, automaton, pieces, unk_score: smallest - UNK_PENALTY, bytes })
     }
 
+    /// The same pieces, some of which are never found in text, as SentencePiece's control symbols. No tokenizer.json
+    /// can say so.
+    pub(crate) fn with_hidden(mut self, is_hidden: impl Fn(u32) -> bool) -> Result<Self> {
+        let Self { vocabulary, pieces, .. } = &mut self;
+        let visible = || (0..vocabulary.id_bound() as u32).filter(|&id| !is_hidden(id));
+        let keys = visible().map(|id| (vocabulary.token(id).unwrap_or("").as_bytes(), id)).collect();
+        let scores = visible().filter_map(|id| pieces.get(id as usize));
+        let smallest = scores.map(|piece| piece.score).fold(f64::INFINITY, f64::min);
+        pieces.iter_mut().for_each(|piece| piece.shorter = NO_VALUE);
+        let automaton = Automaton::new(keys, |id, shorter| pieces[id as usize].shorter = shorter)?;
+        self.automaton = automaton;
+        self.unk_score = smallest - UNK_PENALTY;
+        Ok(self)
+    }
+
     /// The same pieces with other options of sampling.
     #[must_use]
     pub fn with_sampling(mut self, alpha: Option<f64>, nbest_size: Option<usize>) -> Self {

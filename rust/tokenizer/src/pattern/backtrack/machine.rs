@@ -278,7 +278,7 @@ impl<'a> Search<'a> {
     ) -> Result<bool> {
         let before = self.text.get(..position).unwrap_or_default();
         let starts = std::iter::once(position).chain(before.char_indices().rev().map(|(start, _)| start));
-        for start in starts.skip(*lengths.start()).take(lengths.end() - lengths.start() + 1) {
+        for start in starts.skip(*lengths.start()).take((lengths.end() - lengths.start()).saturating_add(1)) {
             if self.run(at, start, Purpose::EndAt(position), keeps_slots)?.is_some() {
                 return Ok(true);
             }

@@ -102,6 +102,8 @@ impl Program {
         let dependent = node.any(&|node| match node {
             Node::Backreference { .. } | Node::Assert(Assertion::SearchStart) => true,
             Node::Repeat { node, max, .. } => node.min_len() == 0 && *max != Some(1),
+            // It may look at all of the text before, again and again.
+            Node::Look { ahead: false, node, .. } => node.max_len().is_none(),
             _ => false,
         });
         let start = Rest::end().after(node);
@@ -180,7 +182,7 @@ impl Program {
             }
             Node::Group { node, .. } => self.emit(node, saves)?,
             Node::Look { ahead, negate, node } => {
-                let (least, most) = (node.min_len(), node.max_len().unwrap_or(0));
+                let (least, most) = (node.min_len(), node.max_len().unwrap_or(usize::MAX));
                 let at = self.push(if *ahead {
                     Instruction::LookAhead { negate: *negate, next: 0 }
                 } else {

@@ -74,7 +74,9 @@ impl Parser {
             'v' => '\x0b',
             'a' => '\x07',
             'e' => '\x1b',
-            'p' | 'P' => return self.property(start, character == 'P', in_class).map(Escaped::Set),
+            'p' | 'P' if self.looking_at("{") => {
+                return self.property(start, character == 'P', in_class).map(Escaped::Set);
+            }
             'x' if self.eat("{") => self.code_point(start)?,
             'x' => self.bytes(start)?,
             'u' => {
@@ -119,17 +121,12 @@ impl Parser {
         Some(class)
     }
 
-    /// After `\p` or `\P`.
+    /// After `\p` or `\P`, at a brace; without one they are letters.
     fn property(&mut self, start: usize, negated: bool, in_class: bool) -> Result<ClassUnicode> {
         let mut negated = negated;
-        let name = if self.eat("{") {
-            negated ^= self.eat("^");
-            self.until('}', "property name")?
-        } else {
-            let letter = self.peek().filter(char::is_ascii_alphabetic);
-            self.at += 1;
-            letter.map(String::from).unwrap_or_default()
-        };
+        self.at += 1;
+        negated ^= self.eat("^");
+        let name = self.until('}', "property name")?;
         let mut class = named::property(&name, in_class)
             .ok_or_else(|| self.error_at(start, format!("unknown or unsupported property {name:?}")))?;
         if self.options.ascii_posix && named::is_posix(&name) {

@@ -93,7 +93,10 @@ impl Parser {
         }
         let index = self.next_group;
         self.next_group += 1;
-        Ok(Node::Group { index, node: Box::new(self.body(start)?) })
+        self.open_groups.push(index);
+        let node = self.body(start)?;
+        self.open_groups.pop();
+        Ok(Node::Group { index, node: Box::new(node) })
     }
 
     fn look(&mut self, start: usize, ahead: bool, negate: bool) -> Result<Node> {
@@ -102,9 +105,6 @@ impl Parser {
         let node = self.body(start)?;
         self.in_negative_look_behind = outside;
         if !ahead {
-            if node.max_len().is_none() {
-                return Err(self.unsupported(start, "a look-behind without a greatest length"));
-            }
             if node.any(&|node| matches!(node, Node::Look { .. } | Node::Atomic(_))) {
                 return Err(self.unsupported(start, "an atomic group or look-around in a look-behind"));
             }
@@ -139,7 +139,8 @@ impl Parser {
                 ':' => {
                     let node = self.body(start)?;
                     self.options = outside;
-                    return Ok(Some(node));
+                    // Such a group can be repeated whatever it holds.
+                    return Ok(Some(Node::Concat(vec![node])));
                 }
                 other => return Err(self.error_at(at, format!("unknown option {other:?} of a group"))),
             }
@@ -154,7 +155,7 @@ impl Parser {
             return Err(self.error_at(start, "a numbered backreference where groups have names"));
         }
         if number <= self.group_names.len() {
-            return Ok(Atom::Node(self.backreference(vec![number])));
+            return self.backreference(start, vec![number]).map(Atom::Node);
         }
         // A number of no group that can be octal is a character.
         self.at = at;
@@ -180,13 +181,13 @@ impl Parser {
         if let Some(relative) = name.strip_prefix('-').and_then(|number| number.parse::<usize>().ok()) {
             let group = self.next_group.checked_sub(relative).filter(|&group| group > 0);
             let group = group.ok_or_else(|| self.error_at(start, format!("no group {name}")))?;
-            return Ok(self.backreference(vec![group]));
+            return self.backreference(start, vec![group]);
         }
         if let Ok(number) = name.parse::<usize>() {
             if self.has_named || number == 0 || number > self.group_names.len() {
                 return Err(self.error_at(start, format!("no group {number} to refer back to")));
             }
-            return Ok(self.backreference(vec![number]));
+            return self.backreference(start, vec![number]);
         }
         let is_named = |(_, other): &(usize, &Option<String>)| other.as_deref() == Some(name.as_str());
         let groups: Vec<usize> =
@@ -194,10 +195,13 @@ impl Parser {
         if groups.is_empty() {
             return Err(self.error_at(start, format!("no group {name:?} to refer back to")));
         }
-        Ok(self.backreference(groups))
+        self.backreference(start, groups)
     }
 
-    fn backreference(&self, groups: Vec<usize>) -> Node {
-        Node::Backreference { groups, ignore_case: self.options.ignore_case }
+    fn backreference(&self, start: usize, groups: Vec<usize>) -> Result<Node> {
+        if groups.iter().any(|group| self.open_groups.contains(group)) {
+            return Err(self.unsupported(start, "a backreference to the group that it is in"));
+        }
+        Ok(Node::Backreference { groups, ignore_case: self.options.ignore_case })
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Parser {
     pub group_names: Vec<Option<String>>,
     pub next_group: usize,
     pub has_named: bool,
+    /// The groups whose end is still to come.
+    pub open_groups: Vec<usize>,
     pub in_negative_look_behind: bool,
     depth: usize,
 }
@@ -48,6 +50,7 @@ pub(in crate::pattern) fn parse(pattern: &str) -> Result<Node> {
         group_names,
         next_group: 1,
         has_named,
+        open_groups: Vec::new(),
         in_negative_look_behind: false,
         depth: 0,
     };
@@ -319,11 +322,11 @@ fn flush(literal: &mut Vec<char>, nodes: &mut Vec<Node>, parser: &Parser) -> Res
     Ok(())
 }
 
+/// What the reference does not let be repeated; several in a row it does.
 fn is_assertion(node: &Node) -> bool {
     match node {
         Node::Assert(_) | Node::Look { .. } => true,
-        Node::Alternate(_) | Node::Group { .. } | Node::Repeat { .. } => false,
-        Node::Concat(nodes) => nodes.iter().all(is_assertion),
+        Node::Alternate(nodes) => nodes.iter().any(is_assertion),
         _ => false,
     }
 }
