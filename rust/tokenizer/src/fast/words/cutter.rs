@@ -18,10 +18,9 @@ use crate::unicode::graphemes::cluster;
 
 /// How the raw text of a pipeline is cut.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each tokenizer")]
 pub(super) enum Cutter {
-    Apart(Apart),
-    Joints(Joints),
+    Apart(Box<Apart>),
+    Joints(Box<Joints>),
 }
 
 /// White space is dropped, characters stand alone.
@@ -211,7 +210,7 @@ fn fill_apart<F: Find>(walk: &mut Walk<'_>, apart: &Apart, spans: &mut Spans) {
     while walk.base <= walk.text.len() && started + BLOCK < BATCH {
         let found = find::<F>(walk.text, walk.base, &apart.sets);
         let [dropped, alone, ..] = found.sets;
-        let dropped = if apart.clusters && found.high | (dropped >> 63) != 0 {
+        let dropped = if apart.clusters && found.high | dropped >> 63 != 0 {
             Apart::without_marks(walk.text, walk.base, dropped, found.lead)
         } else {
             dropped

@@ -93,7 +93,7 @@ fn spaced_bpe(
         _ => return None,
     };
     let (model, parting) = SpacedBpe::new(bpe, space, split)?;
-    Some(Way::SpacedBpe { cutter: Cutter::Joints(Joints::new(parting, None)), model, head })
+    Some(Way::SpacedBpe { cutter: Cutter::Joints(Box::new(Joints::new(parting, None))), model, head })
 }
 
 /// Whether a pre-tokenizer does nothing to a text without spaces.
@@ -171,7 +171,8 @@ fn apart(
     };
     let simple = |byte: u8| *first != PreTokenizer::Bert || alone(byte) || byte.is_ascii_alphanumeric();
     let shortcut = before.map(|before| Shortcut { becomes: becomes(local, simple), before, most_spaces: 0 });
-    Some((Cutter::Apart(Apart::new(dropped, alone, isolated, local.clusters)), shortcut))
+    let apart = Apart::new(dropped, alone, isolated, local.clusters);
+    Some((Cutter::Apart(Box::new(apart)), shortcut))
 }
 
 /// Spaces start pieces.
@@ -200,7 +201,7 @@ fn joints(local: Local, settings: &Metaspace) -> Option<(Cutter, Option<Shortcut
             parting.set(last, first, true);
         }
     }
-    Some((Cutter::Joints(Joints::new(parting, Some(Box::new(ends)))), shortcut))
+    Some((Cutter::Joints(Box::new(Joints::new(parting, Some(Box::new(ends))))), shortcut))
 }
 
 /// What is put in front of a word without spaces, if that is all that happens to it.

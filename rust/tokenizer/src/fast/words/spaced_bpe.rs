@@ -27,7 +27,7 @@ pub(super) struct SpacedBpe {
     /// Every space starts a piece.
     split: bool,
     /// The tokens of ASCII characters as they stand in raw text, or of their bytes.
-    ascii: [u32; 128],
+    ascii: Box<[u32; 128]>,
     /// The tokens of bytes, if all have one.
     bytes: Option<Box<[u32; 256]>>,
 }
@@ -56,13 +56,13 @@ impl SpacedBpe {
             return None;
         }
         let fallback = |byte: u8| bytes.as_ref().map_or(UNKNOWN, |bytes| bytes[usize::from(byte)]);
-        let ascii = std::array::from_fn(|byte| {
+        let ascii: [u32; 128] = std::array::from_fn(|byte| {
             let character = if byte == usize::from(b' ') { space } else { byte as u8 as char };
             vocabulary
                 .id(character.encode_utf8(&mut [0; 4]))
                 .unwrap_or_else(|| if character.is_ascii() { fallback(byte as u8) } else { UNKNOWN })
         });
-        let this = Self { bpe: bpe.clone(), space, split, ascii, bytes };
+        let this = Self { bpe: bpe.clone(), space, split, ascii: Box::new(ascii), bytes };
         if this.merges_stand_ins(unknown.flatten()) {
             return None;
         }
@@ -258,7 +258,7 @@ mod tests {
                 prop_assert!(ignore_merges && !split);
                 return Ok(());
             };
-            let cutter = Cutter::Joints(Joints::new(parting, None));
+            let cutter = Cutter::Joints(Box::new(Joints::new(parting, None)));
             let engine = WordEngine::of(Way::SpacedBpe { cutter, model, head: Head::Space });
             let text = parts.concat();
             let expected = if text.is_empty() { Vec::new() } else { definition(&bpe, &format!(" {text}"), split) };
