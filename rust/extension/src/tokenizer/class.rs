@@ -27,8 +27,6 @@ use crate::unsafe_buffers::Bytes;
 
 /// Text below this is encoded without releasing the interpreter: releasing costs more than waiting.
 const INLINE_BYTES: usize = 1 << 11;
-/// Batches of fewer ids are decoded on this thread.
-const SMALL_BATCH_IDS: usize = 1 << 13;
 /// Text above this goes to the pool, where Ctrl-C is answered.
 const LONG_BYTES: usize = 1 << 16;
 
@@ -543,7 +541,7 @@ impl Tokenizer {
         let tokenizer = self.shared();
         let work = |cancel: &Cancel| tokenizer.decode_batch(rows, skip_special_tokens, cancel);
         let count: usize = rows.iter().map(|row| row.len()).sum();
-        let texts = if count < SMALL_BATCH_IDS { enter_brief(py, work) } else { enter(py, work)? };
+        let texts = if tokenizer.is_small_batch(count) { enter_brief(py, work) } else { enter(py, work)? };
         texts.map_err(ToPyErr::to_py_err)
     }
 

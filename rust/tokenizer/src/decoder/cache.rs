@@ -31,6 +31,11 @@ impl DecodeCache {
         Self { shape: Shape::new(decoder), table: OnceLock::new(), decoded: AtomicUsize::new(0) }
     }
 
+    /// What of the decoder can be worked out for each token beforehand.
+    pub fn has_shape(&self) -> bool {
+        self.shape.is_some()
+    }
+
     /// The table, if decoding `count` ids more makes it worth its making.
     pub(super) fn table(&self, tokenizer: &Tokenizer, shape: &Shape, count: usize) -> Option<&Table> {
         if let Some(table) = self.table.get() {

@@ -53,6 +53,7 @@ impl Output {
 
     pub fn into_bytes(mut self) -> Vec<u8> {
         self.bytes.truncate(self.length);
+        self.bytes.shrink_to_fit();
         self.bytes
     }
 }

@@ -9,8 +9,9 @@ use crate::decoder::{DecodeCache, Decoder, lossy, push_bytes};
 use crate::error::Result;
 use crate::tokenizer::Tokenizer;
 
-/// Ids that make a task of their own.
-const TASK_IDS: usize = 1 << 13;
+/// Ids that make a task of their own: a fraction of a millisecond, by the table or token by token.
+const TASK_IDS: usize = 1 << 16;
+const SLOW_TASK_IDS: usize = 1 << 12;
 
 impl Tokenizer {
     /// The text of `ids`; unknown ids are skipped, bytes that are not UTF-8 become U+FFFD.
@@ -72,11 +73,20 @@ impl Tokenizer {
             self.decode(ids, skip_special_tokens)
         };
         let count: usize = batch.iter().map(|ids| ids.len()).sum();
-        if count < 2 * TASK_IDS || rayon::current_num_threads() == 1 {
+        if self.is_small_batch(count) || rayon::current_num_threads() == 1 {
             return batch.iter().map(one).collect();
         }
-        let rows = batch.len() * TASK_IDS / count;
+        let rows = batch.len() * self.task_ids() / count;
         batch.par_iter().with_min_len(rows.max(1)).map(one).collect()
+    }
+
+    /// Whether [`decode_batch`](Self::decode_batch) of so many ids runs on the thread that calls it, whatever the pool.
+    pub fn is_small_batch(&self, count: usize) -> bool {
+        count < 2 * self.task_ids()
+    }
+
+    fn task_ids(&self) -> usize {
+        if self.decode_cache().has_shape() { TASK_IDS } else { SLOW_TASK_IDS }
     }
 
     pub(crate) fn decode_cache(&self) -> &Arc<DecodeCache> {
