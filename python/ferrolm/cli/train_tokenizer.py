@@ -153,13 +153,10 @@ def _finish(tokenizer: Tokenizer, model: str) -> None:
     """What goes around a text, where the usual special tokens are there."""
     from ferrolm.tokenizers import processors
 
-    def pair(token: str) -> tuple[str, int | None]:
-        return (token, tokenizer.token_to_id(token))
-
-    separator, start, end = pair("[SEP]"), pair("[CLS]"), pair("</s>")
-    if model == "wordpiece" and separator[1] is not None and start[1] is not None:
-        tokenizer.post_processor = processors.BertProcessing(separator, start)
-    elif model == "unigram" and end[1] is not None:
+    separator, start, end = map(tokenizer.token_to_id, ("[SEP]", "[CLS]", "</s>"))
+    if model == "wordpiece" and separator is not None and start is not None:
+        tokenizer.post_processor = processors.BertProcessing(("[SEP]", separator), ("[CLS]", start))
+    elif model == "unigram" and end is not None:
         tokenizer.post_processor = processors.TemplateProcessing(
             single="$A </s>", pair="$A </s> $B </s>", special_tokens=[end]
         )

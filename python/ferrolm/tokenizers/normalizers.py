@@ -16,6 +16,7 @@ __all__ = [
     "NFD",
     "NFKC",
     "NFKD",
+    "NORMALIZERS",
     "BertNormalizer",
     "ByteLevel",
     "Lowercase",
@@ -273,10 +274,11 @@ class Sequence(Normalizer):
     """
 
     def __new__(cls, normalizers: list[Normalizer]) -> Sequence:
-        if not isinstance(normalizers, list):
-            found = type(normalizers).__name__
+        parts: Any = normalizers
+        if not isinstance(parts, list):
+            found = type(parts).__name__
             raise InvalidTypeError(f"normalizers: found {found}, expected a list of normalizers")
-        for index, part in enumerate(normalizers):
+        for index, part in enumerate(parts):
             if not isinstance(part, Normalizer):
                 found = type(part).__name__
                 raise InvalidTypeError(f"normalizers[{index}]: found {found}, expected a normalizer")
@@ -307,16 +309,20 @@ class Sequence(Normalizer):
             self._attached(self)
 
 
+# The normal forms by name.
+NORMALIZERS: dict[str, Callable[[], Normalizer]] = {"nfc": NFC, "nfd": NFD, "nfkc": NFKC, "nfkd": NFKD}
+
+
 def unicode_normalizer_from_str(normalizer: str) -> Normalizer:
     """The normalizer of a normal form by its name.
 
     >>> unicode_normalizer_from_str("nfc")
     NFC()
     """
-    forms: dict[str, Callable[[], Normalizer]] = {"nfc": NFC, "nfd": NFD, "nfkc": NFKC, "nfkd": NFKD}
-    if normalizer not in forms:
-        raise InvalidArgumentError(f"normalizer: found {normalizer!r}, expected one of {', '.join(forms)}")
-    return forms[normalizer]()
+    if normalizer not in NORMALIZERS:
+        expected = ", ".join(NORMALIZERS)
+        raise InvalidArgumentError(f"normalizer: found {normalizer!r}, expected one of {expected}")
+    return NORMALIZERS[normalizer]()
 
 
 _TYPES: dict[str, type[Normalizer]] = {

@@ -337,10 +337,11 @@ class Sequence(PreTokenizer):
     """
 
     def __new__(cls, pretokenizers: list[PreTokenizer]) -> Sequence:
-        if not isinstance(pretokenizers, list):
-            found = type(pretokenizers).__name__
+        parts: Any = pretokenizers
+        if not isinstance(parts, list):
+            found = type(parts).__name__
             raise InvalidTypeError(f"pretokenizers: found {found}, expected a list of pre-tokenizers")
-        for index, part in enumerate(pretokenizers):
+        for index, part in enumerate(parts):
             if not isinstance(part, PreTokenizer):
                 found = type(part).__name__
                 raise InvalidTypeError(f"pretokenizers[{index}]: found {found}, expected a pre-tokenizer")

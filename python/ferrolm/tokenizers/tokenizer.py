@@ -145,6 +145,9 @@ class Tokenizer(Interface):
     def from_sentencepiece(cls, path: _Path) -> Self:
         """The tokenizer of a SentencePiece ``.model`` file (BPE or Unigram); ids are those of `sentencepiece`.
 
+        Unigram adds scores in double precision, as the `tokenizers` package does; `sentencepiece` adds in single
+        precision from the start of the text on, so that rounding decides there between ways of nearly equal sums.
+
         Nothing is put around a text, and control symbols like ``</s>`` in a text are text: set
         ``encode_special_tokens = False`` to have them matched. Raises `InvalidFileError` naming the place.
         """

@@ -94,7 +94,8 @@ def test_unigram_draws_ways_to_cut_a_text() -> None:
         assert set(map("".join, drawn)) == {"abab"}
         assert len(drawn) == 2 if size == 2 else len(drawn) > 4
     sharp = Unigram(PIECES, 0, alpha=50.0, nbest_size=50)
-    assert Counter(tuple(values(sharp, "abab")) for _ in range(50)).most_common(1)[0][1] == 50
+    # Two ways have the best sum.
+    assert len({tuple(values(sharp, "abab")) for _ in range(50)}) <= 2
 
 
 def test_what_cannot_be_is_refused_with_the_reason(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class patch(AbstractContextManager[None]):
 
     def __init__(self) -> None:
         base = transformers.PreTrainedTokenizerFast
-        original = base.__init__
+        original: Any = base.__init__
 
         @functools.wraps(original)
         def init(tokenizer: Any, *arguments: Any, **options: Any) -> None:

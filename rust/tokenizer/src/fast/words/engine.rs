@@ -26,7 +26,6 @@ pub(crate) struct WordEngine {
 
 /// How text becomes pieces, and pieces ids.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each tokenizer")]
 pub(super) enum Way {
     /// Raw text is cut; BPE of what is between.
     SpacedBpe { cutter: Cutter, model: SpacedBpe, head: Head },
