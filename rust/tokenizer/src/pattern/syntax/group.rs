@@ -1,7 +1,7 @@
 //! Parentheses and what refers back to them.
 
-use super::Node;
 use super::parser::{Atom, Parser};
+use super::{Assertion, Node};
 use crate::error::Result;
 
 /// For each capturing group of the pattern, in order of their opening parentheses, its name.
@@ -106,6 +106,10 @@ impl Parser {
         self.in_negative_look_behind = outside;
         if !ahead && node.any(&|node| matches!(node, Node::Look { .. } | Node::Atomic(_))) {
             return Err(self.unsupported(start, "an atomic group or look-around in a look-behind"));
+        }
+        let is_end = |node: &Node| matches!(node, Node::Assert(Assertion::TextEnd | Assertion::LastLineEnd));
+        if !ahead && node.any(&is_end) {
+            return Err(self.error_at(start, "the end of the text in a look-behind"));
         }
         Ok(Node::Look { ahead, negate, node: Box::new(node) })
     }
