@@ -129,7 +129,7 @@ class BPE(Model):
         InvalidArgumentError: a merge whose parts or whose result are not in the vocabulary, or a wrong dropout.
 
     >>> BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]).tokenize("abb")
-    [Token(id=2, value='ab', offsets=(0, 2)), Token(id=1, value='b', offsets=(2, 3))]
+    [Token(2, 'ab', (0, 2)), Token(1, 'b', (2, 3))]
     """
 
     def __new__(
@@ -319,7 +319,7 @@ class WordLevel(Model):
         unk_token: the token of words that are not in the vocabulary.
 
     >>> WordLevel({"hello": 0, "<unk>": 1}).tokenize("world")
-    [Token(id=1, value='<unk>', offsets=(0, 5))]
+    [Token(1, '<unk>', (0, 5))]
     """
 
     def __new__(

@@ -23,7 +23,8 @@ class SentencePieceUnigramTokenizer(BaseTokenizer):
         replacement: the character that stands for a space.
         add_prefix_space: put one before the text.
 
-    >>> tokenizer = SentencePieceUnigramTokenizer([("<unk>", 0.0), ("▁a", -1.0), ("b", -2.0)])
+    >>> pieces = [("▁", -4.0), ("a", -3.0), ("b", -2.0), ("▁a", -1.0)]
+    >>> tokenizer = SentencePieceUnigramTokenizer(pieces)
     >>> tokenizer.encode("a ab").tokens
     ['▁a', '▁a', 'b']
     """

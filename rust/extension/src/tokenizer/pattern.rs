@@ -13,6 +13,7 @@ use crate::errors::ToPyErr;
 /// >>> from ferrolm.tokenizers import NormalizedString, Regex
 /// >>> [part.normalized for part in NormalizedString("one, two").split(Regex(r",\s*"), "removed")]
 /// ['one', 'two']
+///
 /// ```
 #[pyclass(frozen, module = "ferrolm.tokenizers")]
 pub struct Regex(Pattern);

@@ -17,7 +17,10 @@ impl Tokenizer {
         match self.pre_tokenizer() {
             None => emit(&self.normalized(text)?),
             Some(part) if part.only_cuts() => cut(part, &self.normalized(text)?, emit)?,
-            Some(part @ PreTokenizer::Metaspace(settings)) => {
+            // What is first in normalized text need not be first in the text, which only alignments tell.
+            Some(part @ PreTokenizer::Metaspace(settings))
+                if settings.prepend_scheme != PrependScheme::First || self.normalizer().is_none() =>
+            {
                 cut(part, &replaced(&self.normalized(text)?, settings), emit)?;
             }
             Some(_) => self.emit_general(text, emit)?,

@@ -81,7 +81,7 @@ const STALLED_ROUNDS: usize = 10;
 /// let words = Words::of_text([("abab", 2), ("ab", 1)]);
 /// let options = UnigramOptions { vocab_size: 10, ..UnigramOptions::default() };
 /// let trained = train::train_unigram(&words, &options, &Progress::default(), &ferrolm_base::cancel::NEVER)?;
-/// assert_eq!(trained.pieces[0].0, "ab");
+/// assert!(trained.pieces.iter().any(|(piece, _)| piece == "ab"));
 /// # Ok::<(), train::TrainError>(())
 /// ```
 pub fn train_unigram(
