@@ -91,7 +91,7 @@ def test_odd_patterns(pattern: str) -> None:
 )  # fmt: skip
 def test_what_is_refused_says_so(pattern: str) -> None:
     assert theirs_module.Regex(pattern)
-    with pytest.raises(InvalidArgumentError, match="supported.*, at character"):
+    with pytest.raises(InvalidArgumentError, match=r"supported.*, at character"):
         ours_module.Regex(pattern)
 
 

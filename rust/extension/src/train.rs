@@ -118,7 +118,7 @@ impl WordCounter {
         learn: impl FnOnce(&Words, &Cancel) -> Result<Part, TrainError> + Send,
     ) -> PyResult<Model> {
         let learn = |cancel: &Cancel| {
-            let words = self.lock().words();
+            let words = self.lock().words(cancel)?;
             learn(&words, cancel)
         };
         enter(py, learn)?.map(Model::of).map_err(ToPyErr::to_py_err)

@@ -9,6 +9,7 @@ mod error;
 mod hash;
 mod models;
 mod progress;
+mod sorting;
 mod unigram;
 mod word_level;
 mod words;

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use ferrolm_base::Cancel;
 
 use super::progress::Stage;
+use super::sorting::sort_by;
 use super::{Progress, TrainError, Words};
 
 /// Settings of word-level training, with the names and meanings of `tokenizers.trainers.WordLevelTrainer`.
@@ -61,8 +62,7 @@ pub fn train_word_level(
         order.select_nth_unstable_by(room, |left, right| rank(left).cmp(&rank(right)));
         order.truncate(room);
     }
-    cancel.check()?;
-    order.sort_unstable_by(|left, right| rank(left).cmp(&rank(right)));
+    sort_by(&mut order, cancel, |left, right| rank(left).cmp(&rank(right)))?;
     let special = options.special_tokens.iter().cloned();
     let tokens = special.chain(order.into_iter().map(|word| words.text(word).into_owned()));
     let tokens: Vec<String> = tokens.take(options.vocab_size).collect();

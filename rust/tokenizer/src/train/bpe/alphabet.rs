@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use ferrolm_base::{Cancel, Cancelled};
+
 use super::super::Words;
 use super::BpeOptions;
 use super::vocabulary::Vocabulary;
@@ -17,13 +19,23 @@ pub(super) struct Alphabet {
 }
 
 const ABSENT: u32 = 0;
+/// Words between two looks at the cancel flag.
+const POLL: usize = 1 << 14;
 
 impl Alphabet {
     /// All characters of the words and of `initial_alphabet`, or the `limit_alphabet` most frequent of them, those of
     /// `initial_alphabet` first. Of equally frequent ones the larger code points are left out.
-    pub(super) fn new(words: &Words, options: &BpeOptions, vocabulary: &mut Vocabulary) -> Self {
+    pub(super) fn new(
+        words: &Words,
+        options: &BpeOptions,
+        vocabulary: &mut Vocabulary,
+        cancel: &Cancel,
+    ) -> Result<Self, Cancelled> {
         let mut counts = vec![0u64; CODES];
         for word in 0..words.len() {
+            if word % POLL == 0 {
+                cancel.check()?;
+            }
             let count = words.count(word);
             words.characters(word, |character| {
                 let total = &mut counts[character as usize];
@@ -44,7 +56,7 @@ impl Alphabet {
         for &character in &characters {
             ids[character as usize] = vocabulary.id_or_insert(character.encode_utf8(&mut [0; 4])) + 1;
         }
-        Self { ids, characters }
+        Ok(Self { ids, characters })
     }
 
     #[inline]

@@ -203,7 +203,7 @@ mod tests {
     fn corpus(word: &str, options: &BpeOptions) -> (Corpus, Vocabulary) {
         let mut vocabulary = Vocabulary::default();
         let words = Words::of_text([(word, 1 << 33)]);
-        let alphabet = Alphabet::new(&words, options, &mut vocabulary);
+        let alphabet = Alphabet::new(&words, options, &mut vocabulary, &NEVER).unwrap();
         let corpus = Corpus::new(&words, &alphabet, options, &mut vocabulary, &Progress::default(), &NEVER);
         (corpus.unwrap(), vocabulary)
     }

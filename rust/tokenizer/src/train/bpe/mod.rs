@@ -87,7 +87,7 @@ pub fn train_bpe(
     for token in &options.special_tokens {
         vocabulary.id_or_insert(token);
     }
-    let alphabet = Alphabet::new(words, options, &mut vocabulary);
+    let alphabet = Alphabet::new(words, options, &mut vocabulary, cancel)?;
     let corpus = Corpus::new(words, &alphabet, options, &mut vocabulary, progress, cancel)?;
     drop(alphabet);
     let merges = merges::learn(corpus, options, &mut vocabulary, progress, cancel)?;

@@ -50,13 +50,18 @@ pub(super) fn probabilities(model: &Model) -> Vec<f64> {
 ///
 /// Not the plain maximum, but the variational one of a Dirichlet prior, which favours few pieces (Liang and Klein,
 /// "Structured Bayesian Nonparametric Models with Variational Inference", 2007).
-pub(super) fn maximized(model: &Model, expected: &[f64], text: &Text) -> Model {
+pub(super) fn maximized(
+    model: &Model,
+    expected: &[f64],
+    text: &Text,
+    cancel: &Cancel,
+) -> Result<Model, Cancelled> {
     let pieces = (0u32..).zip(expected).skip(1);
     let kept: Vec<(u32, f64)> =
         pieces.filter(|(_, expected)| **expected >= LEAST_EXPECTED).map(|(id, &sum)| (id, sum)).collect();
     let sum: f64 = kept.iter().map(|(_, expected)| expected).sum();
     let log_of_sum = digamma(sum);
-    model.keep(kept.into_iter().map(|(id, expected)| (id, digamma(expected) - log_of_sum)), text)
+    model.keep(kept.into_iter().map(|(id, expected)| (id, digamma(expected) - log_of_sum)), text, cancel)
 }
 
 /// The logarithmic derivative of the gamma function, by its asymptotic series beyond 7.

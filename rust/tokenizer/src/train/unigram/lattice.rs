@@ -153,11 +153,13 @@ mod tests {
     use super::super::fit::probabilities;
     use super::super::model::Piece;
     use super::super::text::Text;
+    use ferrolm_base::cancel::NEVER;
+
     use super::*;
 
     /// A word of 12 characters, all its substrings of up to 3 pieces of it, one character without a piece.
     fn example() -> (Text, Model) {
-        let text = Text::new(&Words::of_text([("abcabdabcabx", 1)])).unwrap();
+        let text = Text::new(&Words::of_text([("abcabdabcabx", 1)]), &NEVER).unwrap();
         let mut seeds = Vec::new();
         let mut seen = std::collections::BTreeSet::new();
         for length in 1..=3 {
@@ -168,7 +170,7 @@ mod tests {
                 }
             }
         }
-        let model = Model::new(seeds, &text);
+        let model = Model::new(seeds, &text, &NEVER).unwrap();
         (text, model)
     }
 

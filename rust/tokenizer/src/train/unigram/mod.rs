@@ -92,9 +92,9 @@ pub fn train_unigram(
 ) -> Result<TrainedUnigram, TrainError> {
     check(words, options)?;
     progress.start(Stage::Seeds, words.total_bytes());
-    let text = Text::new(words)?;
+    let text = Text::new(words, cancel)?;
     let required = finish::required(&text, options)?;
-    let mut model = Model::new(seeds::seeds(&text, options, progress, cancel)?, &text);
+    let mut model = Model::new(seeds::seeds(&text, options, progress, cancel)?, &text, cancel)?;
     // As in the reference, training stops at a tenth more than what is wanted.
     let desired = options.vocab_size.saturating_mul(11) / 10;
     progress.start(Stage::ExpectationMaximization, rounds(desired, &model, options));
@@ -103,7 +103,7 @@ pub fn train_unigram(
         let before = model.len();
         for _ in 0..options.n_sub_iterations {
             let expected = fit::expected(&model, &text, cancel)?;
-            model = fit::maximized(&model, &expected, &text);
+            model = fit::maximized(&model, &expected, &text, cancel)?;
             progress.advance(1);
         }
         if model.len() <= desired || stalled == STALLED_ROUNDS {

@@ -1,5 +1,8 @@
 //! Pieces, their scores, and what finds them in words.
 
+use ferrolm_base::{Cancel, Cancelled};
+
+use super::super::sorting::sort_by;
 use super::text::Text;
 use super::trie::Trie;
 
@@ -32,26 +35,38 @@ pub(super) struct Model {
 pub(super) const UNKNOWN: u32 = 0;
 
 impl Model {
-    pub(super) fn new(seeds: Vec<(Piece, f64)>, text: &Text) -> Self {
+    pub(super) fn new(seeds: Vec<(Piece, f64)>, text: &Text, cancel: &Cancel) -> Result<Self, Cancelled> {
         let unknown = (Piece { start: 0, length: 0 }, f64::NAN);
         let (pieces, scores): (Vec<_>, Vec<_>) = std::iter::once(unknown).chain(seeds).unzip();
         let mut order: Vec<u32> = (1..pieces.len() as u32).collect();
-        order.sort_unstable_by_key(|&id| pieces[id as usize].codes(text));
-        Self::of(pieces, scores, order, text)
+        let codes = |id: &u32| pieces[*id as usize].codes(text);
+        sort_by(&mut order, cancel, |left, right| codes(left).cmp(codes(right)))?;
+        Self::of(pieces, scores, order, text, cancel)
     }
 
-    fn of(pieces: Vec<Piece>, scores: Vec<f64>, order: Vec<u32>, text: &Text) -> Self {
+    fn of(
+        pieces: Vec<Piece>,
+        scores: Vec<f64>,
+        order: Vec<u32>,
+        text: &Text,
+        cancel: &Cancel,
+    ) -> Result<Self, Cancelled> {
         let sorted: Vec<_> = order.iter().map(|&id| (pieces[id as usize].codes(text), id)).collect();
-        let trie = Trie::new(&sorted, text.alphabet.len() + 1);
+        let trie = Trie::new(&sorted, text.alphabet.len() + 1, cancel)?;
         // Not a number is never less.
         let least =
             scores.iter().fold(f64::INFINITY, |least, &score| if score < least { score } else { least });
-        Self { pieces, scores, order, trie, least }
+        Ok(Self { pieces, scores, order, trie, least })
     }
 
     /// The model of the pieces `kept`, by their present ids in the order of the new ones, with their new scores;
     /// the unknown one is kept in any case.
-    pub(super) fn keep(&self, kept: impl Iterator<Item = (u32, f64)>, text: &Text) -> Self {
+    pub(super) fn keep(
+        &self,
+        kept: impl Iterator<Item = (u32, f64)>,
+        text: &Text,
+        cancel: &Cancel,
+    ) -> Result<Self, Cancelled> {
         let mut pieces = vec![self.pieces[UNKNOWN as usize]];
         let mut scores = vec![f64::NAN];
         let mut ids = vec![UNKNOWN; self.len()];
@@ -61,7 +76,7 @@ impl Model {
             scores.push(score);
         }
         let order = self.order.iter().map(|&id| ids[id as usize]).filter(|&id| id != UNKNOWN).collect();
-        Self::of(pieces, scores, order, text)
+        Self::of(pieces, scores, order, text, cancel)
     }
 
     /// Number of pieces, the unknown one included.

@@ -3,6 +3,7 @@
 use ferrolm_base::{Cancel, Cancelled};
 use rayon::prelude::*;
 
+use super::super::sorting::sort_by;
 use super::fit::{PARTS, POLL};
 use super::lattice::Lattice;
 use super::model::Model;
@@ -46,9 +47,9 @@ pub(super) fn pruned(model: &Model, text: &Text, size: usize, cancel: &Cancel) -
     }
     // The unknown piece counts too. If the others are too many already, all candidates stay, as in the reference.
     let room = size.checked_sub(kept.len() + 1).unwrap_or(candidates.len());
-    candidates.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+    sort_by(&mut candidates, cancel, |(left, _): &(f64, u32), (right, _)| right.total_cmp(left))?;
     kept.extend(candidates.iter().take(room).map(|(_, id)| *id));
-    Ok(model.keep(kept.into_iter().map(|id| (id, model.scores[id as usize])), text))
+    model.keep(kept.into_iter().map(|id| (id, model.scores[id as usize])), text, cancel)
 }
 
 fn fates(model: &Model, text: &Text, cancel: &Cancel) -> Result<Vec<Fate>, Cancelled> {

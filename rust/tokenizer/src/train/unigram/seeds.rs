@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use ferrolm_base::Cancel;
 
+use super::super::sorting::sort_by;
 use super::super::{Progress, TrainError};
 use super::UnigramOptions;
 use super::model::Piece;
@@ -31,8 +32,7 @@ pub(super) fn seeds(
         found.select_nth_unstable_by(room, falling);
         found.truncate(room);
     }
-    cancel.check()?;
-    found.sort_unstable_by(falling);
+    sort_by(&mut found, cancel, falling)?;
     seeds.extend(
         found
             .iter()
@@ -76,7 +76,7 @@ mod tests {
     /// The example of the reference's own test.
     #[test]
     fn characters_come_first_then_what_covers_most() {
-        let text = Text::new(&Words::of_text([("This is a", 1), ("こんにちは友達", 1)])).unwrap();
+        let text = Text::new(&Words::of_text([("This is a", 1), ("こんにちは友達", 1)]), &NEVER).unwrap();
         let found = seeds(&text, &UnigramOptions::default(), &Progress::default(), &NEVER).unwrap();
         let spelled: Vec<_> = found.iter().map(|(piece, _)| text.spell(piece.codes(&text))).collect();
         let expected = ["s", "i", " ", "達", "友", "ん", "は", "に", "ち", "こ", "h", "a", "T", "is ", "s "];

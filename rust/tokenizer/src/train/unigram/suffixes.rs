@@ -9,6 +9,7 @@ use ferrolm_base::{Cancel, Cancelled};
 use rayon::prelude::*;
 
 use super::super::Progress;
+use super::super::sorting::sort_by;
 use super::text::{BOUNDARY, Text};
 
 /// A substring by one of its places, and how often it occurs in different words.
@@ -21,6 +22,8 @@ pub(super) struct Repeat {
 
 /// Groups between two looks at the cancel flag.
 const POLL: usize = 1 << 12;
+/// Suffixes that are worked on without a look at it.
+const LARGE: usize = 1 << 16;
 
 /// The repeated substrings of 2 to `longest` characters, in the order of a suffix array.
 pub(super) fn repeats(
@@ -33,7 +36,7 @@ pub(super) fn repeats(
     let found = by_first(text).into_par_iter().map(|mut group| {
         sorter.sort(&mut group, cancel)?;
         progress.advance(group.len() as u64);
-        Ok(sorter.inner_nodes(&group))
+        sorter.inner_nodes(&group, cancel)
     });
     Ok(found.collect::<Result<Vec<_>, _>>()?.concat())
 }
@@ -52,6 +55,15 @@ fn by_first(text: &Text) -> Vec<Vec<u32>> {
 /// Bits that hold the boundary and the codes of `characters`.
 fn bits(characters: usize) -> u32 {
     usize::BITS - characters.leading_zeros()
+}
+
+/// Keys and places are all different, so that both sorts give the same.
+fn sort(keyed: &mut Vec<(u64, u32)>, cancel: &Cancel) -> Result<(), Cancelled> {
+    if keyed.len() > LARGE {
+        return sort_by(keyed, cancel, Ord::cmp);
+    }
+    keyed.sort_unstable();
+    Ok(())
 }
 
 struct Sorter<'a> {
@@ -78,13 +90,13 @@ impl Sorter<'_> {
         let mut done = 0usize;
         while let Some((range, depth)) = waiting.pop() {
             done += 1;
-            if done % POLL == 1 {
+            if done % POLL == 1 || range.len() > POLL {
                 cancel.check()?;
             }
             let group = &mut places[range.clone()];
             keyed.clear();
             keyed.extend(group.iter().map(|&place| (self.key(place as usize + depth), place)));
-            keyed.sort_unstable();
+            sort(&mut keyed, cancel)?;
             let (mut start, next) = (range.start, depth + self.packed());
             for equal in keyed.chunk_by(|left, right| left.0 == right.0) {
                 let end = start + equal.len();
@@ -128,10 +140,13 @@ impl Sorter<'_> {
     }
 
     /// The inner nodes of the tree of sorted suffixes, except single characters and those that are too long.
-    fn inner_nodes(&self, places: &[u32]) -> Vec<Repeat> {
+    fn inner_nodes(&self, places: &[u32], cancel: &Cancel) -> Result<Vec<Repeat>, Cancelled> {
         let mut nodes = Vec::new();
         let mut open: Vec<(usize, usize)> = Vec::new();
         for end in 1..=places.len() {
+            if end % LARGE == 0 {
+                cancel.check()?;
+            }
             let common = if end < places.len() { self.common(places[end - 1], places[end]) } else { 0 };
             let mut start = end - 1;
             while let Some((length, first)) = open.pop_if(|(length, _)| *length > common) {
@@ -145,7 +160,7 @@ impl Sorter<'_> {
                 open.push((common, start));
             }
         }
-        nodes
+        Ok(nodes)
     }
 }
 
@@ -182,7 +197,7 @@ mod tests {
             words in proptest::collection::btree_set("[ab]{1,40}|[a-zäöü漢]{1,6}", 1..40),
             longest in 1usize..30,
         ) {
-            let text = Text::new(&Words::of_text(words.iter().map(|word| (word.as_str(), 1)))).unwrap();
+            let text = Text::new(&Words::of_text(words.iter().map(|word| (word.as_str(), 1))), &NEVER).unwrap();
             let mut found = BTreeMap::new();
             for Repeat { start, length, count } in repeats(&text, longest, &Progress::default(), &NEVER).unwrap() {
                 let substring = text.spell(&text.codes[start as usize..][..length as usize]);

@@ -1,9 +1,13 @@
 //! The different words as numbers: characters by their rank among the characters of the text.
 
+use ferrolm_base::Cancel;
+
 use super::super::{TrainError, Words};
 
 /// Stands between words, and for the character U+0000, which `tokenizers` puts between them.
 pub(super) const BOUNDARY: u32 = 0;
+/// Words between two looks at the cancel flag.
+const POLL: usize = 1 << 14;
 
 /// Words in the order of their bytes, each followed by a boundary.
 pub(super) struct Text {
@@ -18,11 +22,14 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn new(words: &Words) -> Result<Self, TrainError> {
+    pub(super) fn new(words: &Words, cancel: &Cancel) -> Result<Self, TrainError> {
         // By code point; pages that are not touched take no memory.
         let mut ranks = vec![0u32; char::MAX as usize + 1];
         let mut characters = 0;
         for word in 0..words.len() {
+            if word % POLL == 0 {
+                cancel.check()?;
+            }
             words.characters(word, |character| {
                 ranks[character as usize] = 1;
                 characters += 1;
@@ -42,7 +49,10 @@ impl Text {
         let mut codes = Vec::with_capacity(found);
         let mut starts = Vec::with_capacity(words.len() + 1);
         let mut counts = Vec::with_capacity(words.len());
-        for word in words.sorted() {
+        for (at, word) in words.sorted(cancel)?.into_iter().enumerate() {
+            if at % POLL == 0 {
+                cancel.check()?;
+            }
             starts.push(codes.len() as u32);
             counts.push(words.count(word as usize) as f64);
             words.characters(word as usize, |character| codes.push(ranks[character as usize]));

@@ -1,5 +1,7 @@
 //! All pieces that begin at a place of a word.
 
+use ferrolm_base::{Cancel, Cancelled};
+
 /// A static trie in breadth-first order: the children of a node lie together, sorted by code, and those of the next
 /// node behind them. 12 bytes per node.
 pub(super) struct Trie {
@@ -14,10 +16,12 @@ pub(super) struct Trie {
 }
 
 const NONE: u32 = u32::MAX;
+/// Nodes between two looks at the cancel flag.
+const POLL: usize = 1 << 14;
 
 impl Trie {
     /// Of pieces in the order of their codes, all different and none empty; codes are below `bound`.
-    pub(super) fn new(sorted: &[(&[u32], u32)], bound: usize) -> Self {
+    pub(super) fn new(sorted: &[(&[u32], u32)], bound: usize, cancel: &Cancel) -> Result<Self, Cancelled> {
         let mut trie =
             Self { codes: Vec::new(), first: Vec::new(), ids: Vec::new(), roots: vec![NONE; bound] };
         // Ranges of pieces that share a beginning of one length, node by node.
@@ -30,14 +34,17 @@ impl Trie {
         while !level.is_empty() {
             depth += 1;
             let mut next = Vec::new();
-            for range in level {
+            for (at, range) in level.into_iter().enumerate() {
+                if at % POLL == 0 {
+                    cancel.check()?;
+                }
                 trie.first.push(trie.codes.len() as u32);
                 trie.children(sorted, range, depth, &mut next);
             }
             level = next;
         }
         trie.first.push(trie.codes.len() as u32);
-        trie
+        Ok(trie)
     }
 
     /// Add the nodes below a node of `depth` that `range` of the pieces go through.
@@ -107,6 +114,8 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use ferrolm_base::cancel::NEVER;
+
     use super::*;
 
     proptest! {
@@ -116,7 +125,7 @@ mod tests {
             word in proptest::collection::vec(1u32..15, 0..9),
         ) {
             let pieces: BTreeSet<Vec<u32>> = pieces;
-            let trie = Trie::new(&pieces.iter().map(Vec::as_slice).zip(7..).collect::<Vec<_>>(), 15);
+            let trie = Trie::new(&pieces.iter().map(Vec::as_slice).zip(7..).collect::<Vec<_>>(), 15, &NEVER).unwrap();
             let mut found = Vec::new();
             trie.prefixes(&word, |length, id| found.push((length, id)));
             let expected: Vec<_> = pieces

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use ferrolm_base::{Cancel, Cancelled};
+
+use super::super::sorting::sort_by;
 use crate::byte_level::{self, BYTE_TO_CHAR};
 
 /// Different words and how often each occurs; their bytes one after the other.
@@ -81,9 +84,10 @@ impl Words {
     }
 
     /// The words in the order of their bytes, for results that depend on an order.
-    pub(in super::super) fn sorted(&self) -> Vec<u32> {
+    pub(in super::super) fn sorted(&self, cancel: &Cancel) -> Result<Vec<u32>, Cancelled> {
         let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        order.sort_unstable_by_key(|&word| self.bytes(word as usize));
-        order
+        let bytes = |word: &u32| self.bytes(*word as usize);
+        sort_by(&mut order, cancel, |left, right| bytes(left).cmp(bytes(right)))?;
+        Ok(order)
     }
 }

@@ -7,7 +7,7 @@ mod table;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ferrolm_base::{Cancel, read};
+use ferrolm_base::{Cancel, Cancelled, read};
 use rayon::prelude::*;
 
 use super::{Progress, TrainError};
@@ -66,10 +66,10 @@ impl WordCounts {
     }
 
     /// The different words.
-    pub fn words(&mut self) -> Words {
+    pub fn words(&mut self, cancel: &Cancel) -> Result<Words, Cancelled> {
         let mut words = Words::new(self.sequences.is_spelled());
-        self.all().for_each(|word, count| words.push(word, count));
-        words
+        self.all().try_for_each(cancel, |word, count| words.push(word, count))?;
+        Ok(words)
     }
 
     /// Number of different words.
@@ -173,8 +173,8 @@ mod tests {
     fn counted(text: &str, sequences: Sequences) -> Vec<(Vec<u8>, u64)> {
         let mut counts = WordCounts::new(sequences);
         counts.add(&[text], &Progress::default(), &NEVER).unwrap();
-        let words = counts.words();
-        let order = words.sorted().into_iter().map(|word| word as usize);
+        let words = counts.words(&NEVER).unwrap();
+        let order = words.sorted(&NEVER).unwrap().into_iter().map(|word| word as usize);
         order.map(|word| (words.bytes(word).to_vec(), words.count(word))).collect()
     }
 
@@ -215,7 +215,7 @@ mod tests {
         let texts = [text.as_str(), text.as_str()];
         let mut counts = WordCounts::new(sequences);
         pool::install(|| counts.add(&texts, &Progress::default(), &NEVER)).unwrap();
-        let words = counts.words();
+        let words = counts.words(&NEVER).unwrap();
         let total: u64 = (0..words.len()).map(|word| words.count(word)).sum();
         let mut expected = 0;
         gpt2::split(&[" ", &text].concat(), |_| expected += 2);

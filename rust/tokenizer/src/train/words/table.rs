@@ -1,11 +1,15 @@
 //! A table of words and how often each occurred.
 
+use ferrolm_base::{Cancel, Cancelled};
+
 use super::super::hash::FastMap;
 
 /// Words up to this many bytes are their own key.
 const SHORT: usize = 15;
 /// Slots of a new table.
 const FIRST_SLOTS: usize = 1 << 12;
+/// Words between two looks at the cancel flag.
+const POLL: usize = 1 << 15;
 
 /// Short words sit in open slots, 32 bytes each, and are compared as one number; 97 of 100 words of text are short.
 /// No string is made per occurrence, and none per short word.
@@ -111,14 +115,25 @@ impl CountTable {
     }
 
     /// Emit every word and its count, in no particular order.
-    pub(super) fn for_each(&self, mut emit: impl FnMut(&[u8], u64)) {
-        for slot in self.slots.iter().filter(|slot| slot.key != 0) {
-            let bytes = slot.key.to_le_bytes();
-            emit(&bytes[..usize::from(bytes[SHORT])], slot.count);
+    pub(super) fn try_for_each(
+        &self,
+        cancel: &Cancel,
+        mut emit: impl FnMut(&[u8], u64),
+    ) -> Result<(), Cancelled> {
+        for slots in self.slots.chunks(POLL) {
+            cancel.check()?;
+            for slot in slots.iter().filter(|slot| slot.key != 0) {
+                let bytes = slot.key.to_le_bytes();
+                emit(&bytes[..usize::from(bytes[SHORT])], slot.count);
+            }
         }
-        for (word, &count) in &self.long {
+        for (at, (word, &count)) in self.long.iter().enumerate() {
+            if at % POLL == 0 {
+                cancel.check()?;
+            }
             emit(word, count);
         }
+        Ok(())
     }
 }
 
@@ -154,11 +169,14 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use ferrolm_base::cancel::NEVER;
+
     use super::*;
 
     fn contents(table: &CountTable) -> BTreeMap<Vec<u8>, u64> {
         let mut contents = BTreeMap::new();
-        table.for_each(|word, count| assert_eq!(contents.insert(word.to_vec(), count), None));
+        let emit = |word: &[u8], count| assert_eq!(contents.insert(word.to_vec(), count), None);
+        table.try_for_each(&NEVER, emit).unwrap();
         contents
     }
 
