@@ -4,6 +4,7 @@
 //! - [`cancel`]: the flag that long calls poll so that Ctrl-C is answered
 //! - [`simd`]: which instruction set the kernels use, decided once at run time
 //! - [`atomic_file`]: files that are either written whole or not at all
+//! - [`HugeBox`]: large tables on huge pages
 //! - [`read`]: reading files within a limit, with errors that name the path
 
 pub mod atomic_file;
@@ -12,7 +13,9 @@ mod error;
 pub mod pool;
 pub mod read;
 pub mod simd;
+mod unsafe_huge_box;
 mod unsafe_list;
 
 pub use cancel::{Cancel, Cancelled};
 pub use error::FileError;
+pub use unsafe_huge_box::HugeBox;

@@ -1,6 +1,6 @@
 //! A lock-free list that only grows: what it holds lives as long as the process.
 //!
-//! The one place of this crate with `unsafe` code. A lock would do but for `fork`: it could be held by a thread
+//! A lock would do but for `fork`: it could be held by a thread
 //! that the child does not have.
 
 use std::ptr;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::encoding::{Characters, Encoding, Token, TokenText};
 use crate::error::{Result, TokenizerError};
-use crate::model::PieceToken;
+use crate::model::{Model, PieceToken};
 use crate::normalized::NormalizedString;
 
 /// A token of a piece.
@@ -101,6 +101,21 @@ impl PreTokenizedString {
             split.tokens = Some(tokenize(&split.text)?);
         }
         Ok(())
+    }
+
+    /// Give each piece the tokens that `model` makes of it.
+    pub(crate) fn tokenize_by(&mut self, model: &Model) -> Result<()> {
+        let mut tokens = Vec::new();
+        self.tokenize(|piece| {
+            tokens.clear();
+            model.tokenize(piece.get(), &mut tokens)?;
+            let with_text = |&token: &PieceToken| {
+                let own =
+                    piece.get().get(token.start as usize..token.end as usize).filter(|_| token.verbatim);
+                SplitToken { token, text: own.map(Box::from) }
+            };
+            Ok(tokens.iter().map(with_text).collect())
+        })
     }
 
     /// The offsets of each piece.

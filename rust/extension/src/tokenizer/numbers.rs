@@ -37,11 +37,34 @@ pub fn optional_list<'py>(py: Python<'py>, numbers: &[Option<u32>]) -> PyResult<
     PyList::new(py, numbers.iter().map(object))
 }
 
+/// Pairs that start below this, and whose numbers are less than that apart, are kept once they are made.
+const STARTS: usize = 1 << 12;
+const LENGTHS: usize = 16;
+
+type Pairs = Box<[PyOnceLock<Py<PyTuple>>]>;
+
+/// Texts have offsets in common: those of the tokens of the first thousands of characters. Some 100 bytes each.
+static PAIRS: [PyOnceLock<Pairs>; STARTS * LENGTHS / BLOCK] =
+    [const { PyOnceLock::new() }; STARTS * LENGTHS / BLOCK];
+
+fn pair(py: Python<'_>, first: usize, second: usize) -> PyResult<Bound<'_, PyTuple>> {
+    // A tuple is only refused for lack of memory.
+    let make = || PyTuple::new(py, [number(py, first), number(py, second)]);
+    match second.checked_sub(first) {
+        Some(length) if first < STARTS && length < LENGTHS => {
+            let at = first * LENGTHS + length;
+            let block = PAIRS[at / BLOCK]
+                .get_or_init(py, || std::iter::repeat_with(PyOnceLock::new).take(BLOCK).collect());
+            let kept = block[at % BLOCK].get_or_try_init(py, || make().map(Bound::unbind))?;
+            Ok(kept.bind(py).clone())
+        }
+        _ => make(),
+    }
+}
+
 /// Tuples of two.
 pub fn pair_list<'py>(py: Python<'py>, pairs: &[(usize, usize)]) -> PyResult<Bound<'py, PyList>> {
-    let pair = |&(first, second): &(usize, usize)| PyTuple::new(py, [number(py, first), number(py, second)]);
-    // A tuple is only refused for lack of memory.
-    let pairs = pairs.iter().map(pair).collect::<PyResult<Vec<_>>>()?;
+    let pairs = pairs.iter().map(|&(first, second)| pair(py, first, second)).collect::<PyResult<Vec<_>>>()?;
     PyList::new(py, pairs)
 }
 

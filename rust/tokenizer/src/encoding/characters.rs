@@ -29,7 +29,10 @@ impl<'a> Characters<'a> {
     }
 
     /// The index of the character that byte `at` is part of.
-    fn index(&mut self, at: usize) -> usize {
+    pub(crate) fn index(&mut self, at: usize) -> usize {
+        if self.ascii {
+            return at;
+        }
         if at < self.byte {
             (self.byte, self.character) = (0, 0);
         }
@@ -37,7 +40,11 @@ impl<'a> Characters<'a> {
         while !self.text.is_char_boundary(target) {
             target -= 1;
         }
-        self.character += self.text[self.byte..target].chars().count();
+        let between = &self.text.as_bytes()[self.byte..target];
+        // Most tokens have a few bytes: a loop is done before a vector is set up.
+        let starts = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+        self.character +=
+            if between.len() < 16 { starts(between) } else { self.text[self.byte..target].chars().count() };
         self.byte = target;
         self.character
     }

@@ -60,6 +60,17 @@ impl Encoding {
         Self { model: Some(model), ..Self::default() }
     }
 
+    /// Make room for `count` more tokens.
+    pub fn reserve(&mut self, count: usize) {
+        self.ids.reserve(count);
+        self.type_ids.reserve(count);
+        self.texts.reserve(count);
+        self.words.reserve(count);
+        self.offsets.reserve(count);
+        self.special_tokens_mask.reserve(count);
+        self.attention_mask.reserve(count);
+    }
+
     /// Special tokens, as post-processors add them.
     pub fn special(ids: &[u32], tokens: &[String], type_id: u32) -> Self {
         let mut encoding = Self::default();

@@ -6,6 +6,9 @@
 //! and compared. Ids and bytes that do not fit into an entry go to arenas; when one is full, everything is forgotten
 //! and the tables start from the seed again. A worker's cache never takes more than some 12 MB.
 
+use bytemuck::Zeroable;
+use ferrolm_base::HugeBox;
+
 use super::arch::prefetch;
 use crate::byte_level::byte_of;
 
@@ -30,7 +33,7 @@ const SPILLED: u32 = 15;
 /// Ids must stay below this for their number to fit beside the first one.
 pub(super) const MAX_ID_BOUND: usize = 1 << COUNT_SHIFT;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroable)]
 #[repr(C, align(32))]
 struct Entry {
     key: u128,
@@ -38,13 +41,11 @@ struct Entry {
 }
 
 /// Two entries share a cache line.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroable)]
 #[repr(C, align(64))]
 struct Bucket([Entry; 2]);
 
-const VACANT: Bucket = Bucket([Entry { key: 0, ids: [0; INLINE] }; 2]);
-
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Zeroable)]
 struct Long {
     hash: u64,
     bytes: u32,
@@ -53,13 +54,20 @@ struct Long {
     count: u16,
 }
 
+/// Vacant entries are zeros.
+#[derive(Clone, Copy, Zeroable)]
+#[repr(C)]
+struct Tables {
+    hot: [Bucket; 1 << HOT_LOG2],
+    back: [Bucket; 1 << BACK_LOG2],
+    long: [Long; 1 << LONG_LOG2],
+}
+
 /// What a new cache knows: the vocabulary's own words, as keys and ids.
 pub(super) struct Seed(Vec<(u128, u32)>);
 
 pub(super) struct Cache {
-    hot: Box<[Bucket]>,
-    back: Box<[Bucket]>,
-    long: Box<[Long]>,
+    tables: HugeBox<Tables>,
     ids: Vec<u32>,
     bytes: Vec<u8>,
 }
@@ -135,20 +143,14 @@ impl Seed {
 
 impl Cache {
     pub(super) fn new(seed: &Seed) -> Self {
-        let mut cache = Self {
-            hot: vec![VACANT; 1 << HOT_LOG2].into_boxed_slice(),
-            back: vec![VACANT; 1 << BACK_LOG2].into_boxed_slice(),
-            long: vec![Long::default(); 1 << LONG_LOG2].into_boxed_slice(),
-            ids: Vec::new(),
-            bytes: Vec::new(),
-        };
+        let mut cache = Self { tables: HugeBox::zeroed(), ids: Vec::new(), bytes: Vec::new() };
         cache.plant(seed);
         cache
     }
 
     fn plant(&mut self, seed: &Seed) {
         for &(key, id) in &seed.0 {
-            let bucket = &mut self.back[back_index(hash_of(key))].0;
+            let bucket = &mut self.tables.back[back_index(hash_of(key))].0;
             if let Some(entry) = bucket.iter_mut().find(|entry| entry.key == 0) {
                 *entry = Entry { key, ids: [id | 1 << COUNT_SHIFT, 0, 0, 0] };
             }
@@ -158,10 +160,8 @@ impl Cache {
     /// Forget everything when the arenas cannot take so much more.
     fn make_room(&mut self, ids: usize, bytes: usize, seed: &Seed) {
         if self.ids.len() + ids > ARENA_IDS || self.bytes.len() + bytes > ARENA_BYTES {
-            self.hot.fill(VACANT);
-            self.back.fill(VACANT);
+            self.tables = HugeBox::zeroed();
             self.plant(seed);
-            self.long.fill(Long::default());
             self.ids.clear();
             self.bytes.clear();
         }
@@ -170,19 +170,19 @@ impl Cache {
     /// Bring the hot bucket of a hash near.
     #[inline(always)]
     pub(super) fn prefetch_hot(&self, hash: u32) {
-        prefetch(&self.hot, hot_index(hash));
+        prefetch(&self.tables.hot, hot_index(hash));
     }
 
     /// Bring the other bucket of a hash near.
     #[inline(always)]
     pub(super) fn prefetch_back(&self, hash: u32) {
-        prefetch(&self.back, back_index(hash));
+        prefetch(&self.tables.back, back_index(hash));
     }
 
     /// The entry of a key in the hot table, if it has its ids in place: up to four ids and how many they are.
     #[inline(always)]
     pub(super) fn get_hot(&self, key: u128, hash: u32) -> Option<([u32; INLINE], usize)> {
-        let [first, second] = &self.hot[hot_index(hash)].0;
+        let [first, second] = &self.tables.hot[hot_index(hash)].0;
         let entry = if first.key == key { first } else { second };
         if entry.key != key {
             return None;
@@ -196,9 +196,9 @@ impl Cache {
     /// Append the ids of a key from either table; false if neither has it.
     pub(super) fn take(&mut self, key: u128, hash: u32, ids: &mut Vec<u32>) -> bool {
         let find = |bucket: &Bucket| bucket.0.iter().find(|entry| entry.key == key).copied();
-        let entry = match find(&self.hot[hot_index(hash)]) {
+        let entry = match find(&self.tables.hot[hot_index(hash)]) {
             Some(entry) => entry,
-            None => match find(&self.back[back_index(hash)]) {
+            None => match find(&self.tables.back[back_index(hash)]) {
                 Some(entry) => {
                     self.warm(entry, hash);
                     entry
@@ -220,7 +220,7 @@ impl Cache {
 
     /// Put an entry first into its hot bucket; the second one is pushed out.
     fn warm(&mut self, entry: Entry, hash: u32) {
-        let [first, second] = &mut self.hot[hot_index(hash)].0;
+        let [first, second] = &mut self.tables.hot[hot_index(hash)].0;
         *second = std::mem::replace(first, entry);
     }
 
@@ -236,7 +236,7 @@ impl Cache {
             entry.ids = [SPILLED << COUNT_SHIFT, start, self.ids.len() as u32, 0];
         }
         self.warm(entry, hash);
-        let [first, second] = &mut self.back[back_index(hash)].0;
+        let [first, second] = &mut self.tables.back[back_index(hash)].0;
         // The first entry stays: it is the vocabulary's, or what came early, which is what is frequent.
         *(if first.key == 0 { first } else { second }) = entry;
     }
@@ -250,7 +250,7 @@ impl Cache {
 
     fn get_long(&self, piece: &[u8]) -> Option<&[u32]> {
         let hash = hash_long(piece);
-        let entry = &self.long[(hash >> (64 - LONG_LOG2)) as usize];
+        let entry = &self.tables.long[(hash >> (64 - LONG_LOG2)) as usize];
         if entry.hash != hash || usize::from(entry.length) != piece.len() {
             return None;
         }
@@ -265,7 +265,7 @@ impl Cache {
         }
         self.make_room(ids.len(), piece.len(), seed);
         let hash = hash_long(piece);
-        self.long[(hash >> (64 - LONG_LOG2)) as usize] = Long {
+        self.tables.long[(hash >> (64 - LONG_LOG2)) as usize] = Long {
             hash,
             bytes: self.bytes.len() as u32,
             ids: self.ids.len() as u32,
@@ -279,7 +279,7 @@ impl Cache {
 
 /// Eight bytes at a time; the last eight may overlap the ones before.
 #[inline]
-fn hash_long(piece: &[u8]) -> u64 {
+pub(super) fn hash_long(piece: &[u8]) -> u64 {
     let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk));
     let mut hash = piece.len() as u64;
     let mut mix = |word: u64| {

@@ -21,6 +21,8 @@ pub(crate) struct ByteEngine {
     /// The token of each byte.
     bytes: [u32; 256],
     words: OnceLock<Words>,
+    /// The bytes that each token stands for.
+    lengths: OnceLock<Box<[u32]>>,
     caches: Caches<Memory>,
 }
 
@@ -35,13 +37,17 @@ struct Words {
     merges: ByteMerges,
     /// The vocabulary's own words, those that merging reaches.
     seed: Seed,
-    /// None where a token that merging does not reach might be taken for a part of a piece.
-    seams: Option<Seams>,
+    seams: Seams,
+    /// Some token is not what merging makes of its bytes: it stands for a piece as a whole, never for a part of one.
+    parts_differ: bool,
 }
 
 /// Stands for pieces that are too long for a key; no key has such a length in its last byte, and vacant entries are
 /// all zeros.
 const NO_KEY: u128 = u128::MAX;
+
+/// Tells the key of a part from that of the same bytes as a whole, where that makes a difference.
+const PART: u128 = 1 << 127;
 
 /// A worker's state during a call.
 struct Worker<'a> {
@@ -102,7 +108,8 @@ impl ByteEngine {
         for (id, character) in bytes.iter_mut().zip(BYTE_TO_CHAR) {
             *id = bpe.vocabulary().id(character.encode_utf8(&mut buffer))?;
         }
-        Some(Self { bpe: bpe.clone(), family, bytes, words: OnceLock::new(), caches: Caches::new() })
+        let (words, lengths) = (OnceLock::new(), OnceLock::new());
+        Some(Self { bpe: bpe.clone(), family, bytes, words, lengths, caches: Caches::new() })
     }
 
     pub(crate) fn family(&self) -> Family {
@@ -111,6 +118,18 @@ impl ByteEngine {
 
     pub(crate) fn prepare(&self) {
         self.words();
+    }
+
+    /// How many bytes each token stands for, by its id.
+    pub(crate) fn lengths(&self) -> &[u32] {
+        self.lengths.get_or_init(|| {
+            let vocabulary = self.bpe.vocabulary();
+            let mut lengths = vec![0; vocabulary.id_bound()];
+            for (id, token) in vocabulary.iter() {
+                lengths[id as usize] = token.chars().count() as u32;
+            }
+            lengths.into()
+        })
     }
 
     fn words(&self) -> &Words {
@@ -123,7 +142,7 @@ impl ByteEngine {
             let all = |reached: &Reached| reached.all(vocabulary.iter().map(|(id, _)| id));
             let exact = !ignore_merges || reached.as_ref().is_some_and(all);
             let words = vocabulary.iter().filter(|&(id, _)| is_reached(id));
-            Words { merges, seed: Seed::new(words), seams: exact.then(|| self.seams()) }
+            Words { merges, seed: Seed::new(words), seams: self.seams(), parts_differ: !exact }
         })
     }
 
@@ -339,22 +358,19 @@ impl Worker<'_> {
                 unknown.push(index);
             }
         }
-        if let Some(seams) = &self.words.seams {
-            unknown.retain(|&index| {
-                let Miss { piece: at, ids, .. } = &mut misses[index];
-                let whole = piece(*at);
-                let end = seams.next(whole, 0);
-                if end == whole.len() {
-                    return true;
-                }
-                let start = side.len();
-                Parts { engine: self.engine, words: self.words, cache: self.cache, seams }
-                    .push(whole, end, side);
-                *ids = start..side.len();
-                insert(self.cache, keys[*at], whole, &side[start..], &self.words.seed);
-                false
-            });
-        }
+        unknown.retain(|&index| {
+            let Miss { piece: at, ids, .. } = &mut misses[index];
+            let whole = piece(*at);
+            let end = self.words.seams.next(whole, 0);
+            if end == whole.len() {
+                return true;
+            }
+            let start = side.len();
+            Parts { engine: self.engine, words: self.words, cache: self.cache }.push(whole, end, side);
+            *ids = start..side.len();
+            insert(self.cache, keys[*at], whole, &side[start..], &self.words.seed);
+            false
+        });
         for pair in unknown.chunks(2) {
             let (start, first) = (side.len(), misses[pair[0]].piece);
             if let [_, other] = pair {
@@ -384,7 +400,6 @@ struct Parts<'a> {
     engine: &'a ByteEngine,
     words: &'a Words,
     cache: &'a mut Cache,
-    seams: &'a Seams,
 }
 
 impl Parts<'_> {
@@ -394,23 +409,27 @@ impl Parts<'_> {
         while start < piece.len() {
             self.push_part(piece, start..end, ids);
             start = end;
-            end = self.seams.next(piece, end);
+            end = self.words.seams.next(piece, end);
         }
     }
 
     fn push_part(&mut self, piece: &[u8], part: Range<usize>, ids: &mut Vec<u32>) {
         let before = ids.len();
+        let merges = self.engine.bpe.merges();
+        let differ = self.words.parts_differ;
         if part.len() > SHORT {
-            if !self.cache.take_long(&piece[part.clone()], ids) {
-                self.engine.merge(self.words, &piece[part.clone()], ids);
-                self.cache.insert_long(&piece[part], &ids[before..], &self.words.seed);
+            if differ || !self.cache.take_long(&piece[part.clone()], ids) {
+                self.words.merges.merge(merges, &piece[part.clone()], ids);
+                if !differ {
+                    self.cache.insert_long(&piece[part], &ids[before..], &self.words.seed);
+                }
             }
             return;
         }
-        let key = key_at(piece, part.start, part.len());
+        let key = key_at(piece, part.start, part.len()) | if differ { PART } else { 0 };
         let hash = hash_of(key);
         if !self.cache.take(key, hash, ids) {
-            self.engine.merge(self.words, &piece[part], ids);
+            self.words.merges.merge(merges, &piece[part], ids);
             self.cache.insert(key, hash, &ids[before..], &self.words.seed);
         }
     }

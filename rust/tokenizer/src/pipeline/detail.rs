@@ -60,6 +60,12 @@ impl Tokenizer {
 
     fn encode_sequence(&self, input: &Input<'_>, type_id: u32, offsets: bool) -> Result<Encoding> {
         let mut encoding = Encoding::new(self.model().clone());
+        let bytes = match input {
+            Input::Text(text) => text.len(),
+            Input::Words(words) => words.iter().map(|word| word.len()).sum(),
+        };
+        // A token has four bytes of text on average.
+        encoding.reserve(bytes / 3);
         match input {
             Input::Text(text) => self.push_tokens(text, None, type_id, offsets, &mut encoding)?,
             Input::Words(words) => {
@@ -92,6 +98,9 @@ impl Tokenizer {
         }
         if self.has_fast_detail(text) {
             return self.push_fast_detail(text, word, type_id, encoding);
+        }
+        if let Some(words) = self.plan().words.as_ref().filter(|words| words.has_details()) {
+            return words.push_detail(self, text, word, type_id, encoding);
         }
         self.tokenized(text)?.push_tokens(word, type_id, OffsetType::Character, encoding)
     }

@@ -71,11 +71,12 @@ impl State<'_> {
         } else {
             stretch
         };
+        let Some(engine) = &self.tokenizer.plan().engine else { return Ok(()) };
+        let lengths = engine.lengths();
         self.tokenizer.each_piece(input, |piece, ids| {
             let mut at = piece.start;
             for &id in ids {
-                let token = self.tokenizer.model().id_to_token(id).unwrap_or("");
-                let to = at + token.chars().count();
+                let to = at + lengths.get(id as usize).map_or(0, |&length| length as usize);
                 // The added space has no bytes in the text: it counts as part of the first character.
                 let last = if to > space { to - space } else { 1 };
                 self.push(id, TokenText::Model(id), start + at.saturating_sub(space), start + last);

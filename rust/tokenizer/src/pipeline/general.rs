@@ -46,17 +46,7 @@ impl Tokenizer {
     /// The pieces of a text with their tokens.
     pub(super) fn tokenized(&self, text: &str) -> Result<PreTokenizedString> {
         let mut pieces = self.pre_tokenized(text)?;
-        let mut tokens = Vec::new();
-        pieces.tokenize(|piece| {
-            tokens.clear();
-            self.model().tokenize(piece.get(), &mut tokens)?;
-            let with_text = |&token: &PieceToken| {
-                let own =
-                    piece.get().get(token.start as usize..token.end as usize).filter(|_| token.verbatim);
-                SplitToken { token, text: own.map(Box::from) }
-            };
-            Ok(tokens.iter().map(with_text).collect())
-        })?;
+        pieces.tokenize_by(self.model())?;
         Ok(pieces)
     }
 

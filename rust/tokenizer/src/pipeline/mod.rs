@@ -12,6 +12,7 @@ mod general;
 mod lazy;
 mod training;
 mod words;
+mod words_detail;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use crate::tokenizer::Tokenizer;
 /// The engine, and which text it takes.
 #[derive(Debug)]
 pub(super) struct Words {
-    engine: WordEngine,
+    pub(super) engine: WordEngine,
     /// Added tokens are matched in normalized text, which the engine takes then.
     normalized: bool,
 }

@@ -53,8 +53,8 @@ impl PostProcessor {
                 overflow.set_sequence_id(sequence);
             }
         }
-        let parts = self.process_parts(encodings, add_special_tokens)?;
-        Ok(merge(&parts))
+        let mut parts = self.process_parts(encodings, add_special_tokens)?;
+        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { merge(&parts) })
     }
 
     fn process_parts(&self, mut parts: Vec<Encoding>, add_special_tokens: bool) -> Result<Vec<Encoding>> {

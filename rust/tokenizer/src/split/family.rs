@@ -1,5 +1,6 @@
 //! Families of byte-level tokenizers, known by the pattern that cuts their text.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::words::{Contractions, Words};
@@ -62,7 +63,7 @@ impl Family {
     /// assert_eq!(Family::of_pattern(r"\w+"), None);
     /// ```
     pub fn of_pattern(pattern: &str) -> Option<Self> {
-        Some(match pattern {
+        Some(match &*with_escapes(pattern) {
             GPT2 | GPT2_SHORTER | GPT2_TIKTOKEN => Self::Gpt2,
             LLAMA3 => Self::Llama3,
             QWEN2 => Self::Qwen2,
@@ -77,7 +78,7 @@ impl Family {
     pub fn of_patterns(patterns: &[&str]) -> Option<Self> {
         match patterns {
             [one] => Self::of_pattern(one),
-            _ if patterns == DEEPSEEK => Some(Self::DeepSeek),
+            _ if patterns.iter().map(|pattern| with_escapes(pattern)).eq(DEEPSEEK) => Some(Self::DeepSeek),
             _ => None,
         }
     }
@@ -120,5 +121,14 @@ impl Family {
             emit(start..end);
             start = end;
         }
+    }
+}
+
+/// A pattern with line breaks spelled out; the published file of DeepSeek has them as they are.
+fn with_escapes(pattern: &str) -> Cow<'_, str> {
+    if pattern.contains(['\r', '\n']) {
+        pattern.replace('\r', r"\r").replace('\n', r"\n").into()
+    } else {
+        pattern.into()
     }
 }

@@ -8,7 +8,9 @@ use super::super::scan::BATCH;
 use super::batch::{Memory, Resolve};
 use super::cutter::{Cutter, Walk};
 use super::definition::{self, Definition};
+use super::details::Details;
 use super::spaced_bpe::{self, SpacedBpe};
+use crate::encoding::Token;
 use crate::error::{Result, TokenizerError};
 
 /// The engine counts bytes in 32 bits.
@@ -22,6 +24,8 @@ pub(crate) struct WordEngine {
     way: Way,
     seed: Seed,
     caches: Caches<Memory>,
+    /// None where only the general path knows offsets.
+    details: Option<Details>,
 }
 
 /// How text becomes pieces, and pieces ids.
@@ -66,8 +70,8 @@ impl fmt::Debug for WordEngine {
 }
 
 impl WordEngine {
-    pub(super) fn of(way: Way) -> Self {
-        Self { way, seed: Seed::empty(), caches: Caches::new() }
+    pub(super) fn of(way: Way, details: Option<Details>) -> Self {
+        Self { way, seed: Seed::empty(), caches: Caches::new(), details }
     }
 
     /// Whether it makes a difference that a stretch is the start of the text.
@@ -83,6 +87,29 @@ impl WordEngine {
         &self.way
     }
 
+    /// Whether [`each_detail`](Self::each_detail) knows about tokens.
+    pub(crate) fn has_details(&self) -> bool {
+        self.details.is_some()
+    }
+
+    /// Emit where each piece of `stretch` starts, the words before it, and its tokens, whose offsets and words count
+    /// from there. Returns the number of words.
+    pub(crate) fn each_detail(
+        &self,
+        stretch: &str,
+        at_start: bool,
+        emit: impl FnMut(usize, u32, &[Token]),
+    ) -> Result<u32> {
+        check_length(stretch)?;
+        match (&self.way, &self.details) {
+            (Way::SpacedBpe { cutter, model, .. }, Some(details)) => {
+                details.each((cutter, Some(model)), stretch, at_start, emit)
+            }
+            (Way::Cut { cutter, .. }, Some(details)) => details.each((cutter, None), stretch, at_start, emit),
+            _ => Ok(0),
+        }
+    }
+
     /// Append the ids of `stretch`, raw text between added tokens; `at_start`: the text starts with it.
     pub(crate) fn encode(&self, stretch: &str, at_start: bool, ids: &mut Vec<u32>) -> Result<()> {
         self.encode_part(stretch, Some(at_start), ids)
@@ -95,10 +122,7 @@ impl WordEngine {
 
     /// `head`: whether the text starts with this, for the first part of a stretch.
     fn encode_part(&self, text: &str, head: Option<bool>, ids: &mut Vec<u32>) -> Result<()> {
-        if text.len() >= MAX_STRETCH {
-            let (what, found) = ("bytes of text between added tokens", text.len());
-            return Err(TokenizerError::Limit { what, found, limit: MAX_STRETCH });
-        }
+        check_length(text)?;
         if text.is_empty() {
             return Ok(());
         }
@@ -201,4 +225,12 @@ impl WordEngine {
             Some(part)
         })
     }
+}
+
+fn check_length(text: &str) -> Result<()> {
+    if text.len() >= MAX_STRETCH {
+        let (what, found) = ("bytes of text between added tokens", text.len());
+        return Err(TokenizerError::Limit { what, found, limit: MAX_STRETCH });
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod cutter;
 mod definition;
+mod details;
 mod engine;
 mod isolated;
 mod local;

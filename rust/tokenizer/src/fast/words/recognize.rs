@@ -3,6 +3,7 @@
 use super::super::cache::MAX_ID_BOUND;
 use super::cutter::{Apart, Cutter, Joints, Parting};
 use super::definition::{Definition, Shortcut};
+use super::details::{Details, WordCount};
 use super::engine::{Head, Way, WordEngine};
 use super::isolated::Isolated;
 use super::local::{Ends, Local, WHITE};
@@ -28,9 +29,6 @@ impl WordEngine {
         {
             return None;
         }
-        if let Some(way) = spaced_bpe(normalizer, pre_tokenizer, model) {
-            return Some(Self::of(way));
-        }
         let mut parts = Definition {
             normalizer: normalizer.cloned(),
             pre_tokenizer: pre_tokenizer.cloned(),
@@ -38,14 +36,19 @@ impl WordEngine {
             shortcut: None,
             knows_start: pre_tokenizer.is_some_and(knows_start),
         };
-        let way = match cutter(normalizer, pre_tokenizer) {
+        if let Some((way, rest, words)) = spaced_bpe(normalizer, pre_tokenizer, model) {
+            let (normalizer, pre_tokenizer) = rest;
+            let rest = Definition { normalizer, pre_tokenizer, ..parts.clone() };
+            return Some(Self::of(way, Some(Details::new(Some(parts), rest, words))));
+        }
+        Some(match cutter(normalizer, pre_tokenizer) {
             Some((cutter, shortcut)) => {
                 parts.shortcut = shortcut;
-                Way::Cut { cutter, parts }
+                let details = Details::new(None, parts.clone(), WordCount::AtCuts);
+                Self::of(Way::Cut { cutter, parts }, Some(details))
             }
-            None => Way::Pieces(parts),
-        };
-        Some(Self::of(way))
+            None => Self::of(Way::Pieces(parts), None),
+        })
     }
 }
 
@@ -57,21 +60,26 @@ fn is_custom(normalizer: &Normalizer) -> bool {
     }
 }
 
+/// What happens to pieces but the first of a stretch.
+type Rest = (Option<Normalizer>, Option<PreTokenizer>);
+
 /// Spaces become a character and nothing else happens before BPE.
 fn spaced_bpe(
     normalizer: Option<&Normalizer>,
     pre_tokenizer: Option<&PreTokenizer>,
     model: &Model,
-) -> Option<Way> {
+) -> Option<(Way, Rest, WordCount)> {
     let Model::Bpe(bpe) = model else { return None };
-    let (space, split, head) = match (normalizer, pre_tokenizer) {
+    let (space, split, head, rest) = match (normalizer, pre_tokenizer) {
         (None, Some(PreTokenizer::Metaspace(settings))) => {
             let head = match settings.prepend_scheme {
                 PrependScheme::Always => Head::SpaceUnless(settings.replacement),
                 PrependScheme::First => Head::SpaceAtStartUnless(settings.replacement),
                 PrependScheme::Never => Head::Plain,
             };
-            (settings.replacement, settings.split, head)
+            let settings = Metaspace { prepend_scheme: PrependScheme::Never, ..settings.clone() };
+            let (space, split) = (settings.replacement, settings.split);
+            (space, split, head, (None, Some(PreTokenizer::Metaspace(settings))))
         }
         (Some(normalizer), pre_tokenizer) if pre_tokenizer.is_none_or(cuts_at_spaces) => {
             let mut steps = Vec::new();
@@ -88,12 +96,15 @@ fn spaced_bpe(
             if !prepends || !spaces || space == ' ' {
                 return None;
             }
-            (space, false, if prepended.is_some() { Head::Space } else { Head::Plain })
+            let head = if prepended.is_some() { Head::Space } else { Head::Plain };
+            (space, false, head, (Some(Normalizer::Replace(replace.clone())), None))
         }
         _ => return None,
     };
     let (model, parting) = SpacedBpe::new(bpe, space, split)?;
-    Some(Way::SpacedBpe { cutter: Cutter::Joints(Box::new(Joints::new(parting, None))), model, head })
+    let words = if split { WordCount::AtSpaces(space) } else { WordCount::One };
+    let cutter = Cutter::Joints(Box::new(Joints::new(parting, None)));
+    Some((Way::SpacedBpe { cutter, model, head }, rest, words))
 }
 
 /// Whether a pre-tokenizer does nothing to a text without spaces.

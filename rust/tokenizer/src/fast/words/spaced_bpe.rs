@@ -12,6 +12,8 @@ use std::sync::Arc;
 use super::super::merge::merge_tokens;
 use super::batch::Resolve;
 use super::cutter::Parting;
+use super::details::PieceTokens;
+use crate::encoding::Token;
 use crate::error::Result;
 use crate::model::Bpe;
 use crate::model::bpe::{Symbol, merge_all};
@@ -164,6 +166,43 @@ impl SpacedBpe {
     }
 }
 
+impl SpacedBpe {
+    /// Append the tokens of a piece with their offsets in it; false where those are not plain to see.
+    pub(super) fn push_tokens(&self, piece: &str, found: &mut Vec<Token>) -> Result<bool> {
+        let starts_word = |character| character == ' ' || character == self.space;
+        let (mut tokens, mut ids) = (Vec::new(), Vec::new());
+        if self.bpe.options().ignore_merges
+            || self.split && piece.chars().skip(1).any(starts_word)
+            || !self.characters(piece, &mut tokens)
+        {
+            return Ok(false);
+        }
+        self.push_ids(piece, &mut tokens, &mut ids)?;
+        let mut characters = piece.chars();
+        // Where in the piece, and how many bytes of the character there have had their token.
+        let (mut at, mut spelled) = (0, 0);
+        for id in ids {
+            if self.bytes.as_ref().is_some_and(|bytes| bytes.contains(&id)) {
+                let Some(character) = characters.clone().next() else { return Ok(false) };
+                found.push(PieceTokens::token(id, at, at + 1));
+                spelled += 1;
+                if spelled == (if character == ' ' { self.space } else { character }).len_utf8() {
+                    characters.next();
+                    (at, spelled) = (at + 1, 0);
+                }
+                continue;
+            }
+            let length = self.bpe.vocabulary().token(id).map_or(0, |token| token.chars().count());
+            if spelled > 0 || length == 0 || characters.nth(length - 1).is_none() {
+                return Ok(false);
+            }
+            found.push(PieceTokens::token(id, at, at + length));
+            at += length;
+        }
+        Ok(spelled == 0 && characters.next().is_none())
+    }
+}
+
 /// Resolves pieces of raw text.
 pub(super) struct Resolver<'a> {
     pub(super) model: &'a SpacedBpe,
@@ -259,7 +298,7 @@ mod tests {
                 return Ok(());
             };
             let cutter = Cutter::Joints(Box::new(Joints::new(parting, None)));
-            let engine = WordEngine::of(Way::SpacedBpe { cutter, model, head: Head::Space });
+            let engine = WordEngine::of(Way::SpacedBpe { cutter, model, head: Head::Space }, None);
             let text = parts.concat();
             let expected = if text.is_empty() { Vec::new() } else { definition(&bpe, &format!(" {text}"), split) };
             let mut ids = Vec::new();

@@ -6,13 +6,14 @@ use proptest::prelude::*;
 
 use super::WordEngine;
 use super::engine::Way;
+use crate::encoding::{Encoding, Token};
 use crate::model::{
     Bpe, BpeOptions, Model, Unigram, UnigramOptions, Vocabulary, WordLevel, WordPiece, WordPieceOptions,
 };
 use crate::normalized::{NormalizedString, SplitBehavior};
 use crate::normalizer::{Bert, Normalizer, Replace};
 use crate::pattern::Pattern;
-use crate::pre_tokenized::PreTokenizedString;
+use crate::pre_tokenized::{OffsetType, PreTokenizedString};
 use crate::pre_tokenizer::{ByteLevel, Metaspace, PreTokenizer, PrependScheme, Split};
 use crate::unicode::forms::Form;
 
@@ -125,7 +126,7 @@ fn definition(
     model: &Model,
     text: &str,
     range: std::ops::Range<usize>,
-) -> Vec<u32> {
+) -> Encoding {
     let mut stretch = NormalizedString::new(text).slice(range);
     if let Some(normalizer) = normalizer {
         normalizer.normalize(&mut stretch).unwrap();
@@ -134,11 +135,23 @@ fn definition(
     if let Some(pre_tokenizer) = pre_tokenizer {
         pre_tokenizer.pre_tokenize(&mut pieces).unwrap();
     }
-    let mut tokens = Vec::new();
-    for piece in pieces.splits() {
-        model.tokenize(piece.text.get(), &mut tokens).unwrap();
-    }
-    tokens.iter().map(|token| token.id).collect()
+    pieces.tokenize_by(model).unwrap();
+    pieces.to_encoding(None, 0, OffsetType::Character).unwrap()
+}
+
+/// The tokens of `text`, before which there is as much text as `before` has.
+fn details(engine: &WordEngine, before: &str, text: &str) -> Encoding {
+    let mut encoding = Encoding::default();
+    engine
+        .each_detail(text, before.is_empty(), |start, words, tokens| {
+            let base = before.len() + text[..start].chars().count();
+            for Token { id, text, offsets, word } in tokens {
+                let (offsets, word) = ((base + offsets.0, base + offsets.1), word.map(|word| words + word));
+                encoding.push(Token { id: *id, text: text.clone(), offsets, word }, 0);
+            }
+        })
+        .unwrap();
+    encoding
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -225,12 +238,22 @@ proptest! {
         let pre_tokenizer = pre_tokenizers[which.1 % pre_tokenizers.len()].as_ref();
         let whole = format!("{before}{text}");
         for model in models() {
-            let expected = definition(normalizer, pre_tokenizer, &model, &whole, before.len()..whole.len());
+            let full = definition(normalizer, pre_tokenizer, &model, &whole, before.len()..whole.len());
+            let expected = full.ids.clone();
             let Some(engine) = WordEngine::new(normalizer, pre_tokenizer, &model) else { continue };
             for _ in 0..2 {
                 let mut ids = Vec::new();
                 engine.encode(&text, before.is_empty(), &mut ids).unwrap();
                 prop_assert_eq!(&ids, &expected, "{:?} {:?} {:?}", normalizer, pre_tokenizer, engine);
+            }
+            for _ in 0..2 {
+                if engine.has_details() {
+                    let found = details(&engine, before, &text);
+                    prop_assert_eq!(&found.ids, &full.ids, "{:?} {:?}", normalizer, pre_tokenizer);
+                    prop_assert_eq!(&found.offsets, &full.offsets, "{:?} {:?}", normalizer, pre_tokenizer);
+                    prop_assert_eq!(&found.words, &full.words, "{:?} {:?}", normalizer, pre_tokenizer);
+                    prop_assert_eq!(&found.texts, &full.texts, "{:?} {:?}", normalizer, pre_tokenizer);
+                }
             }
             let mut ids = Vec::new();
             for (index, part) in engine.cut(&text, size).enumerate() {

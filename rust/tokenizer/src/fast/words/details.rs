@@ -1,0 +1,177 @@
+//! Tokens of the pieces between cuts, with their offsets and words, which a worker keeps like ids.
+//!
+//! What becomes of a piece is found by the way of the definition, whose alignments say which characters each token
+//! stands for, once; where the piece comes again, only its place is added.
+
+use std::ops::Range;
+
+use super::super::cache::hash_long;
+use super::super::caches::Caches;
+use super::batch::Spans;
+use super::cutter::{Cutter, Walk};
+use super::definition::Definition;
+use super::spaced_bpe::SpacedBpe;
+use crate::encoding::{Encoding, Token, TokenText};
+use crate::error::Result;
+use crate::normalized::NormalizedString;
+use crate::pre_tokenized::{OffsetType, PreTokenizedString};
+
+/// Pieces that are kept, each in the place that its hash says.
+const SLOTS_LOG2: u32 = 15;
+/// Longer pieces are worked out anew each time.
+const LONGEST: usize = 64;
+
+/// The tokens of a piece. Their offsets count its characters, their words start at 0.
+#[derive(Debug, Default)]
+pub(crate) struct PieceTokens {
+    pub(crate) tokens: Vec<Token>,
+    words: u32,
+}
+
+impl PieceTokens {
+    /// A token of the vocabulary, in the first word.
+    pub(super) fn token(id: u32, start: usize, end: usize) -> Token {
+        Token { id, text: TokenText::Model(id), offsets: (start, end), word: Some(0) }
+    }
+}
+
+/// How the words of a stretch are counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum WordCount {
+    /// The stretch is one.
+    One,
+    /// This character, and the space that it stands for, start words.
+    AtSpaces(char),
+    /// Every cut is the end of one.
+    AtCuts,
+}
+
+pub(super) struct Details {
+    /// The first piece of a stretch, if other parts of the tokenizer are for that.
+    first: Option<Definition>,
+    parts: Definition,
+    words: WordCount,
+    caches: Caches<Memory>,
+}
+
+struct Memory {
+    spans: Box<Spans>,
+    slots: Box<[Option<Known>]>,
+    hits: PieceTokens,
+}
+
+struct Known {
+    piece: Box<str>,
+    tokens: PieceTokens,
+}
+
+impl Details {
+    pub(super) fn new(first: Option<Definition>, parts: Definition, words: WordCount) -> Self {
+        Self { first, parts, words, caches: Caches::new() }
+    }
+
+    /// Emit where each piece of `stretch` starts, the words before it, and its tokens. Returns the number of words.
+    pub(super) fn each(
+        &self,
+        (cutter, model): (&Cutter, Option<&SpacedBpe>),
+        stretch: &str,
+        at_start: bool,
+        mut emit: impl FnMut(usize, u32, &[Token]),
+    ) -> Result<u32> {
+        let memory = || Memory {
+            spans: Box::new(Spans::new()),
+            slots: std::iter::repeat_with(|| None).take(1 << SLOTS_LOG2).collect(),
+            hits: PieceTokens::default(),
+        };
+        self.caches.with(memory, |Memory { spans, slots, hits }| {
+            let mut walk = Walk::new(cutter, stretch);
+            let (mut words, mut is_first) = (0, true);
+            spans.clear();
+            loop {
+                walk.fill(spans);
+                if spans.count() == 0 {
+                    return Ok(words);
+                }
+                for index in 0..spans.count() {
+                    let Range { start, end } = spans.get(index);
+                    let piece = &stretch[start..end];
+                    let known = match (&self.first, std::mem::take(&mut is_first)) {
+                        (Some(parts), true) => uncached(parts, piece, at_start, hits)?,
+                        (None, true) if self.parts.knows_start => {
+                            uncached(&self.parts, piece, at_start && start == 0, hits)?
+                        }
+                        _ => self.cached(model, piece, slots, hits)?,
+                    };
+                    let goes_on = match self.words {
+                        WordCount::One => true,
+                        WordCount::AtSpaces(space) => !piece.starts_with([' ', space]),
+                        WordCount::AtCuts => false,
+                    };
+                    let before = words - u32::from(goes_on && words > 0);
+                    emit(start, before, &known.tokens);
+                    words = before + known.words;
+                }
+            }
+        })
+    }
+
+    fn cached<'a>(
+        &self,
+        model: Option<&SpacedBpe>,
+        piece: &str,
+        slots: &'a mut [Option<Known>],
+        other: &'a mut PieceTokens,
+    ) -> Result<&'a PieceTokens> {
+        if piece.len() > LONGEST {
+            return uncached(&self.parts, piece, false, other);
+        }
+        let slot = &mut slots[(hash_long(piece.as_bytes()) >> (64 - SLOTS_LOG2)) as usize];
+        if slot.as_ref().is_none_or(|known| *known.piece != *piece) {
+            let mut tokens = Vec::new();
+            let is_simple = match model {
+                Some(model) => model.push_tokens(piece, &mut tokens)?,
+                None => self.parts.push_tokens(piece, &mut tokens)?,
+            };
+            let tokens = if is_simple {
+                PieceTokens { tokens, words: 1 }
+            } else {
+                tokens_of(&self.parts, piece, false)?
+            };
+            *slot = Some(Known { piece: piece.into(), tokens });
+        }
+        Ok(slot.as_ref().map_or(other, |known| &known.tokens))
+    }
+}
+
+fn uncached<'a>(
+    parts: &Definition,
+    piece: &str,
+    at_start: bool,
+    tokens: &'a mut PieceTokens,
+) -> Result<&'a PieceTokens> {
+    *tokens = tokens_of(parts, piece, at_start)?;
+    Ok(tokens)
+}
+
+fn tokens_of(parts: &Definition, piece: &str, at_start: bool) -> Result<PieceTokens> {
+    // What is not at the start of the text has something before it.
+    let before = usize::from(!at_start);
+    let mut text =
+        NormalizedString::new(&[&" "[..before], piece].concat()).slice(before..before + piece.len());
+    if let Some(normalizer) = &parts.normalizer {
+        normalizer.normalize(&mut text)?;
+    }
+    let mut pieces = PreTokenizedString::from(text);
+    if let Some(pre_tokenizer) = &parts.pre_tokenizer {
+        pre_tokenizer.pre_tokenize(&mut pieces)?;
+    }
+    pieces.tokenize_by(&parts.model)?;
+    let mut encoding = Encoding::default();
+    pieces.push_tokens(None, 0, OffsetType::Character, &mut encoding)?;
+    let Encoding { ids, texts, words, offsets, .. } = encoding;
+    let token = |(((id, text), word), (start, end)): (((u32, TokenText), Option<u32>), (usize, usize))| {
+        Token { id, text, offsets: (start.saturating_sub(before), end.saturating_sub(before)), word }
+    };
+    let tokens = ids.into_iter().zip(texts).zip(words).zip(offsets).map(token).collect();
+    Ok(PieceTokens { tokens, words: pieces.splits().len() as u32 })
+}
