@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenization_families import BYTE_LEVEL, tokenizer_json
+from tokenization_families import tokenizer_json
 from tokenization_measure import available, describe, full
 from tokenization_texts import documents, size
 
-from ferrolm.integrations.transformers import accelerate
 from ferrolm.tokenizers import Tokenizer
 
 COLUMNS = {
@@ -76,14 +75,15 @@ def test_encode_batch_fast(benchmark: Any, family: str, library: str) -> None:
 @every_family
 def test_transformers(benchmark: Any, family: str, library: str, tmp_path: Path) -> None:
     """`library` is what does the work inside; "transformers" is unchanged."""
-    if library in ("fastokens", "snaptokens") and family not in BYTE_LEVEL:
-        pytest.skip(f"{library} does not stand in for {family}")
+    available(library, family)
     transformers = pytest.importorskip("transformers")
     path = str(tokenizer_json(family))
     transformers.PreTrainedTokenizerFast(tokenizer_file=path, pad_token="<pad>").save_pretrained(tmp_path)
     if library in ("ferrolm", "transformers"):
         loaded = transformers.AutoTokenizer.from_pretrained(tmp_path)
         if library == "ferrolm":
+            from ferrolm.integrations.transformers import accelerate
+
             loaded = accelerate(loaded)
     else:
         module = pytest.importorskip(library)
