@@ -35,7 +35,7 @@ format: $(VENV)/.extra-lint
 	$(BIN)/ruff check --fix
 
 bench: $(VENV)/.package $(VENV)/.extra-bench
-	$(BIN)/python benches/run.py
+	$(BIN)/python benches/run.py --update-readme
 
 # Take the newest versions that pyproject.toml allows.
 constraints: $(BIN)/uv

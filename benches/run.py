@@ -1,12 +1,13 @@
 """Run the benchmarks against the installed peers and turn them into tables.
 
     python benches/run.py                     all rooms, three passes, tables to standard output
-    python benches/run.py tokenization        one room (benches/python/bench_tokenization.py)
+    python benches/run.py tokenization        one room (benches/python/bench_tokenization.py and bench_tokenization_*.py)
+    python benches/run.py --quick             a first look: one pass, fewer rows, nothing stored
     python benches/run.py --update-readme     also renew the tables between the markers in README.md
 
 Every pass runs ours and the peers' one after the other, pass after pass, so that they alternate while the machine's
 speed drifts. A row shows the median over passes; a ratio is taken within each pass, then its median. The raw
-figures, with CPU, versions, threads and commit, go to benches/results/.
+figures, with CPU, versions, threads and commit, go to benches/results/, all tables to docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -23,23 +24,46 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tables import markdown, renew_readme
+from tables import markdown, renew_readme, write_page
 
 HERE = Path(__file__).resolve().parent
 PEERS = (
     "tokenizers",
     "tiktoken",
-    "gigatoken",
+    "sentencepiece",
     "transformers",
     "torch",
     "numpy",
-    "kenlm",
-    "scikit-learn",
+    "blingfire",
+    "bpeasy",
+    "fastokens",
     "gensim",
+    "gigabpe",
+    "gigatoken",
+    "iree-tokenizer",
+    "kenlm",
+    "kitoken",
+    "rustbpe",
+    "scikit-learn",
+    "snaptokens",
+    "splintr-rs",
+    "tokie",
+    "tuetoken",
 )
 
 
-def run_pass(files: list[Path], threads: int) -> list[dict[str, Any]]:
+def rooms() -> dict[str, list[Path]]:
+    """Benchmark files by room: `bench_NAME.py` opens one, `bench_NAME_*.py` belong to it."""
+    files = {path.stem.removeprefix("bench_"): path for path in sorted((HERE / "python").glob("bench_*.py"))}
+    found: dict[str, list[Path]] = {}
+    for name, path in files.items():
+        found.setdefault(
+            next(room for room in files if name == room or name.startswith(f"{room}_")), []
+        ).append(path)
+    return found
+
+
+def run_pass(files: list[Path], threads: int, quick: bool) -> list[dict[str, Any]]:
     """One pass over the benchmark files; the list of pytest-benchmark's records."""
     environment = {
         **os.environ,
@@ -60,6 +84,7 @@ def run_pass(files: list[Path], threads: int) -> list[dict[str, Any]]:
             "-q",
             "--benchmark-only",
             "--benchmark-enable",
+            *(["-m", "not full"] if quick else []),
         ]
         # The time of this process: what else the machine does then hardly counts. Threads would be counted twice.
         timer = "process_time" if threads == 1 else "perf_counter"
@@ -117,7 +142,7 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> None:
-    known = {path.stem.removeprefix("bench_"): path for path in sorted((HERE / "python").glob("bench_*.py"))}
+    known = rooms()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -126,6 +151,7 @@ def main() -> None:
     )
     parser.add_argument("--passes", type=int, default=3, help="how often each pair alternates (default: 3)")
     parser.add_argument("--threads", type=int, default=1, help="threads of every library (default: 1)")
+    parser.add_argument("--quick", action="store_true", help="one pass over fewer rows; nothing is stored")
     parser.add_argument("--update-readme", action="store_true", help="renew the tables in README.md")
     arguments = parser.parse_args()
     unknown = set(arguments.rooms) - set(known)
@@ -133,22 +159,39 @@ def main() -> None:
         parser.error(f"unknown room: {', '.join(sorted(unknown))} (known: {', '.join(known)})")
 
     for room in arguments.rooms or known:
-        passes = [run_pass([known[room]], arguments.threads) for _ in range(arguments.passes)]
+        count = 1 if arguments.quick else arguments.passes
+        passes = [run_pass(known[room], arguments.threads, arguments.quick) for _ in range(count)]
         result = {
             "room": room,
             "threads": arguments.threads,
             "machine": machine(),
             "passes": [slim(p) for p in passes],
         }
-        target = HERE / "results" / f"{room}.json"
-        target.write_text(json.dumps(result, indent=1) + "\n")
         print(markdown(result))
-        if arguments.update_readme:
-            renew_readme(HERE.parent / "README.md", result)
+        if not arguments.quick:
+            store(result, arguments.update_readme)
+
+
+def store(result: dict[str, Any], update_readme: bool) -> None:
+    """Figures of several threads stand beside those of one, and only on the page."""
+    suffix = "" if result["threads"] == 1 else "_threads"
+    (HERE / "results" / f"{result['room']}{suffix}.json").write_text(one_record_a_line(result))
+    write_page(HERE.parent / "docs" / "benchmarks.md", HERE / "results")
+    if update_readme and result["threads"] == 1:
+        renew_readme(HERE.parent / "README.md", result)
+
+
+def one_record_a_line(result: dict[str, Any]) -> str:
+    """JSON whose differences can be read, at a third of the size that indenting every field gives."""
+    head = json.dumps({key: value for key, value in result.items() if key != "passes"}, indent=1)[:-2]
+    passes = ["[\n" + ",\n".join(map(json.dumps, records)) + "\n]" for records in result["passes"]]
+    return f'{head},\n "passes": [{", ".join(passes)}]\n}}\n'
 
 
 def work(record: dict[str, Any]) -> str:
-    """The group, with the parameters that it does not name."""
+    """The group, with the parameters that it does not name; a benchmark that tells a family names all."""
+    if "family" in record["extra_info"]:
+        return str(record["group"])
     parameters = record.get("params") or {}
     others = [(name, str(value)) for name, value in parameters.items() if name != "library"]
     rest = [f"{name} {value}" for name, value in others if value not in record["group"]]
@@ -160,13 +203,13 @@ def slim(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "group": work(record),
-            "library": (record.get("params") or {}).get("library")
-            or record["extra_info"].get("library", "ferrolm"),
-            "median": record["stats"]["median"],
+            "library": record["extra_info"].get("library")
+            or (record.get("params") or {}).get("library", "ferrolm"),
+            "median": float(f"{record['stats']['median']:.5g}"),
             "rounds": record["stats"]["rounds"],
             **{
                 key: record["extra_info"][key]
-                for key in ("bytes", "tokens", "items")
+                for key in ("bytes", "tokens", "items", "family", "inexact")
                 if key in record["extra_info"]
             },
         }

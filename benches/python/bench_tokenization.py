@@ -1,174 +1,133 @@
-"""Byte-level BPE (GPT-2) beside tokenizers, tiktoken, gigatoken and fastokens; one thread, CPU seconds.
+"""Text to ids with every family of vocabularies, beside the other libraries; documents of 1.5 kB.
 
-Documents of some 1.5 kB, shuffled; two thirds warm a new tokenizer up, the last third is measured. Groups:
-- mixture: English and code in equal parts and multilingual text, 17 % of the bytes beyond ASCII.
-- steady: text not seen before, after the warm-up. What encoding a corpus costs.
-- warm: text seen before. cold: a new tokenizer's first text.
-- list: the ids of seen text as Python lists. call: one string of 100 bytes, as a list. load: a tokenizer.json.
-`extra_info` has the bytes of one round. Peers that are not installed are skipped.
+- load: a tokenizer.json, and the ids of one word. cold: the first text of a new tokenizer.
+- steady: text not seen before, after a warm-up. What encoding a corpus costs.
+- warm: text seen before. Python lists: the same, as lists of ids. one document: the same text in one piece of 500 kB.
+- one string: 100 bytes, as a list.
+`extra_info` has the bytes of one round and the share of tricky lines that the library gets wrong.
 """
 
 from __future__ import annotations
 
-import json
-import random
-import time
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
-from shared_data import read_text, shared
-
-import ferrolm
-from ferrolm.tokenizers import Tokenizer, pre_tokenizers
-
-LIBRARIES = ["ferrolm", "gigatoken", "fastokens", "tiktoken", "tokenizers"]
-TEXTS = ["mixture", "english", "code", "multilingual"]
-SHORT = "The quick brown fox isn't jumping over 12 lazy dogs; it's asleep, and nobody knows why that is so."
-DOCUMENT = 1500
-
-Encode = Callable[[list[str]], Any]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    ferrolm.set_num_threads(1)
-
-
-@cache
-def documents(name: str) -> tuple[list[str], list[str]]:
-    """Documents to warm up with, and to measure."""
-    if name == "mixture":
-        parts = [[*warm, *measured] for warm, measured in map(documents, TEXTS[1:])]
-        count = min(map(len, parts))
-        chosen = [document for part in parts[:2] for document in part[:count]] + parts[2][: count // 5]
-    else:
-        text = {"english": english, "code": code, "multilingual": multilingual}[name]()
-        chosen = [text[start : start + DOCUMENT] for start in range(0, len(text), DOCUMENT)]
-    random.Random(0).shuffle(chosen)
-    return chosen[: len(chosen) * 2 // 3], chosen[len(chosen) * 2 // 3 :]
-
-
-def english() -> str:
-    return read_text(shared("text/books/novels.jsonl.gz"))[:3_000_000]
-
-
-def code() -> str:
-    return read_text(shared("text/code/python-stdlib-sample.txt"))
-
-
-def multilingual() -> str:
-    languages = sorted(shared("text/multilingual/udhr").iterdir())
-    return "".join(map(read_text, languages)) + read_text(shared("text/books/wagahai-neko-ja.txt"))
-
-
-def tiktoken_encoding() -> Any:
-    """GPT-2 in tiktoken, without its download."""
-    tiktoken = pytest.importorskip("tiktoken")
-    vocab = json.loads(shared("tokenizers/gpt2/vocab.json").read_text())
-    # The alphabet is listed by byte.
-    bytes_of = {piece: bytes([byte]) for byte, piece in enumerate(pre_tokenizers.ByteLevel.alphabet())}
-    ranks = {
-        b"".join(map(bytes_of.__getitem__, token)): rank
-        for token, rank in vocab.items()
-        if token != "<|endoftext|>"
-    }
-    pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-    special = {"<|endoftext|>": 50256}
-    return tiktoken.Encoding("gpt2", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
-
-
-def build(library: str) -> tuple[Encode, Encode, Callable[[str], Any]]:
-    """Functions for a batch in the library's own arrays, a batch as lists, and one text as a list."""
-    path = str(shared("tokenizers/gpt2/tokenizer.json"))
-    if library == "ferrolm":
-        ours = Tokenizer.from_file(path)
-        return ours.encode_ids_batch, ours.encode_lists, ours.encode_list
-    if library == "gigatoken":
-        giga = pytest.importorskip("gigatoken").Tokenizer(path)
-        return giga.encode_batch, giga.encode_batch_list, lambda text: giga.encode(text).tolist()
-    if library == "fastokens":
-        fast = pytest.importorskip("fastokens").Tokenizer.from_file(path)
-        lists = lambda batch: [encoding.ids for encoding in fast.encode_batch(batch)]  # noqa: E731
-        return fast.encode_batch, lists, lambda text: fast.encode(text).ids
-    if library == "tiktoken":
-        tik = tiktoken_encoding()
-        lists = lambda batch: tik.encode_ordinary_batch(batch, num_threads=1)  # noqa: E731
-        return lists, lists, tik.encode_ordinary
-    theirs = pytest.importorskip("tokenizers").Tokenizer.from_file(path)
-    lists = lambda batch: [encoding.ids for encoding in theirs.encode_batch_fast(batch)]  # noqa: E731
-    return theirs.encode_batch_fast, lists, lambda text: theirs.encode(text).ids
-
-
-def size(batch: list[str]) -> int:
-    return sum(len(text.encode()) for text in batch)
-
-
-def bench(benchmark: Any, call: Callable[..., Any], **options: Any) -> Any:
-    """CPU seconds of single calls: other work on the machine then counts less."""
-    benchmark._timer = time.process_time
-    return benchmark.pedantic(call, **options)
-
-
-def measured(benchmark: Any, library: str, text: str) -> tuple[list[str], list[str]]:
-    build(library)  # skips, and imports what the library needs
-    seen, unseen = documents(text)
-    unseen = unseen[: max(1, 600_000 // DOCUMENT)]
-    benchmark.extra_info["bytes"] = size(unseen)
-    return seen, unseen
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize(
-    "text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"steady, {name}")) for name in TEXTS]
+from tokenization_families import FAMILIES, tokenizer_json
+from tokenization_measure import (
+    SLOW,
+    attempt,
+    available,
+    describe,
+    fresh,
+    full,
+    inexact,
+    peer,
+    portions,
 )
-def test_steady(benchmark: Any, library: str, text: str) -> None:
-    seen, unseen = measured(benchmark, library, text)
+from tokenization_peers import PEERS, THREADS
+from tokenization_texts import SHORT, TEXTS, size
 
-    def warmed_up() -> tuple[tuple[Encode, list[str]], dict[str, Any]]:
-        encode = build(library)[0]
-        encode(seen[: len(seen) // 20] if library in ("tiktoken", "tokenizers") else seen)
-        return (encode, unseen), {}
-
-    bench(benchmark, lambda encode, batch: encode(batch), setup=warmed_up, rounds=3)
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize(
-    "text", [pytest.param(name, marks=pytest.mark.benchmark(group=f"warm, {name}")) for name in TEXTS[:2]]
+QUICK = ("GPT-2", "Llama 2", "T5", "BERT")
+every_library = pytest.mark.parametrize("library", PEERS)
+every_family = pytest.mark.parametrize(
+    "family", [pytest.param(family, marks=[] if family in QUICK else full) for family in FAMILIES]
 )
-def test_warm(benchmark: Any, library: str, text: str) -> None:
-    _, unseen = measured(benchmark, library, text)
-    encode = build(library)[0]
-    bench(benchmark, lambda: encode(unseen), rounds=5, warmup_rounds=1)
+# Other texts than the mixture where they say something: all for two byte-level families, two for the others.
+OTHER_TEXTS = [
+    (family, text)
+    for family in FAMILIES
+    for text in TEXTS[1:]
+    if family in ("GPT-2", "o200k") or text in ("english", "multilingual")
+]
+every_other_text = pytest.mark.parametrize(
+    ("family", "text"),
+    [pytest.param(*pair, marks=[] if pair[0] == "GPT-2" else full) for pair in OTHER_TEXTS],
+)
+one_thread_only = pytest.mark.skipif(THREADS > 1, reason="does not depend on threads")
 
 
-@pytest.mark.benchmark(group="cold, mixture")
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_cold(benchmark: Any, library: str) -> None:
-    _, unseen = measured(benchmark, library, "mixture")
-    bench(benchmark, lambda encode: encode(unseen), setup=lambda: ((build(library)[0],), {}), rounds=3)
+@one_thread_only
+@every_library
+@every_family
+def test_load(benchmark: Any, family: str, library: str) -> None:
+    available(library, family)
+    tokenizer_json(family).read_bytes()  # a disk is not what is measured
+    describe(benchmark, f"{family}, load tokenizer.json and encode a word", library, family)
+    benchmark.pedantic(lambda: fresh(library, family).one("word"), rounds=1)
 
 
-@pytest.mark.benchmark(group="warm, mixture, Python lists")
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_lists(benchmark: Any, library: str) -> None:
-    _, unseen = measured(benchmark, library, "mixture")
-    encode = build(library)[1]
-    bench(benchmark, lambda: encode(unseen), rounds=5, warmup_rounds=1)
+@every_library
+@every_family
+def test_cold(benchmark: Any, family: str, library: str) -> None:
+    """Follows `test_load`, whose instance has seen one word."""
+    seen = portions(library, "mixture")[0][:300]
+    describe(benchmark, f"{family}, cold, mixture", library, family, bytes=size(seen))
+    benchmark.pedantic(peer(library, family).arrays, args=(seen,), rounds=1)
 
 
-@pytest.mark.benchmark(group="one string of 100 bytes, Python list")
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_call(benchmark: Any, library: str) -> None:
-    encode = build(library)[2]
-    benchmark._timer = time.process_time
-    benchmark.pedantic(encode, args=(SHORT,), rounds=20, iterations=1000, warmup_rounds=1)
+def steady(benchmark: Any, family: str, text: str, library: str) -> None:
+    arrays = peer(library, family).arrays
+    seen, unseen = portions(library, text)
+    describe(benchmark, f"{family}, steady, {text}", library, family, bytes=size(unseen[0]))
+    attempt(library, lambda: arrays(seen))
+    portion = iter(unseen)
+    benchmark.pedantic(arrays, setup=lambda: ((next(portion),), {}), rounds=len(unseen))
+    benchmark.extra_info["inexact"] = inexact(library, family)
 
 
-@pytest.mark.benchmark(group="load tokenizer.json and encode a word")
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_load(benchmark: Any, library: str) -> None:
-    build(library)
-    bench(benchmark, lambda: build(library)[2]("word"), rounds=3)
+def warm(benchmark: Any, family: str, text: str, library: str) -> None:
+    arrays = peer(library, family).arrays
+    portion = portions(library, text)[1][0]
+    describe(benchmark, f"{family}, warm, {text}", library, family, bytes=size(portion))
+    benchmark.pedantic(arrays, args=(portion,), rounds=3 if library in SLOW else 7, warmup_rounds=1)
+
+
+@every_library
+@every_family
+def test_steady(benchmark: Any, family: str, library: str) -> None:
+    steady(benchmark, family, "mixture", library)
+
+
+@every_library
+@every_family
+def test_warm(benchmark: Any, family: str, library: str) -> None:
+    warm(benchmark, family, "mixture", library)
+
+
+@every_library
+@every_family
+def test_lists(benchmark: Any, family: str, library: str) -> None:
+    lists = peer(library, family).lists
+    portion = portions(library, "mixture")[1][0]
+    describe(benchmark, f"{family}, warm, mixture, Python lists", library, family, bytes=size(portion))
+    benchmark.pedantic(lists, args=(portion,), rounds=3 if library in SLOW else 7, warmup_rounds=1)
+
+
+@every_library
+@every_family
+def test_one_document(benchmark: Any, family: str, library: str) -> None:
+    arrays = peer(library, family).arrays
+    document = ["".join(portions(library, "mixture")[1][0])]
+    describe(benchmark, f"{family}, warm, mixture, one document", library, family, bytes=size(document))
+    benchmark.pedantic(arrays, args=(document,), rounds=3 if library in SLOW else 7, warmup_rounds=1)
+
+
+@one_thread_only
+@every_library
+@every_family
+def test_one_string(benchmark: Any, family: str, library: str) -> None:
+    one = peer(library, family).one
+    describe(benchmark, f"{family}, one string of 100 bytes, Python list", library, family)
+    benchmark.pedantic(one, args=(SHORT,), rounds=10, iterations=100 if library in SLOW else 1000)
+
+
+@every_library
+@every_other_text
+def test_steady_other_texts(benchmark: Any, family: str, text: str, library: str) -> None:
+    steady(benchmark, family, text, library)
+
+
+@every_library
+@every_other_text
+def test_warm_other_texts(benchmark: Any, family: str, text: str, library: str) -> None:
+    warm(benchmark, family, text, library)
