@@ -19,7 +19,7 @@ test-rust:
 	cargo test --locked --quiet
 
 test-python: $(VENV)/.package $(VENV)/.extra-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.package $(VENV)/.extra-lint
 	cargo fmt --all --check
