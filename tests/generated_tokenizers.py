@@ -19,6 +19,8 @@ REGEXES = (
     r"'s|'t| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     *(r"(?i:a)b", r"\b", r"\p{N}{1,3}", r"[\p{Lu}\p{M}]+", r"(?<!a)b", r"(a|ab)(c|bcd)?", r" ", r".", r"a|", r"\G.", r"(.)\1"),
 )  # fmt: skip
+EMPTY = {"", r"(?=a)", r"a*", r"\b", r"a|"}
+"""Of these, patterns that match nothing at all."""
 LITERALS = ("a", " ", "▁", "ab", "é", "\n", "<x>", "", "  ", "1")
 BEHAVIORS = ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous")
 JUNK = (
@@ -152,13 +154,20 @@ class Generator:
     def pattern(self) -> dict[str, str]:
         return {"Regex": self.choice(REGEXES)} if self.flag() else {"String": self.choice(LITERALS)}
 
+    def replaced(self) -> dict[str, str]:
+        """A pattern that needs at least a character: after others the alignments of the reference are wrong."""
+        while True:
+            pattern = self.pattern()
+            if EMPTY.isdisjoint(pattern.values()):
+                return pattern
+
     def normalizer(self, depth: int = 2) -> dict[str, Any]:
         kinds: list[dict[str, Any]] = [
             {"type": self.choice(("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Nmt", "StripAccents", "ByteLevel"))},
             {"type": "BertNormalizer", "clean_text": self.flag(), "handle_chinese_chars": self.flag(), "strip_accents": self.choice((None, True, False)), "lowercase": self.flag()},
             {"type": "Strip", "strip_left": self.flag(), "strip_right": self.flag()},
-            {"type": "Replace", "pattern": self.pattern(), "content": self.choice(("", "▁", "b", "xy", " "))},
-            {"type": "Prepend", "prepend": self.choice(("▁", "x", "", " "))},
+            {"type": "Replace", "pattern": self.replaced(), "content": self.choice(("", "▁", "b", "xy", " "))},
+            {"type": "Prepend", "prepend": self.choice(("▁", "x", " "))},
         ]  # fmt: skip
         if depth and self.chance() < 0.3:
             return {"type": "Sequence", "normalizers": self.some(lambda: self.normalizer(depth - 1), 3)}

@@ -43,7 +43,12 @@ def _encode(tokenizer: Any, text: Any) -> list[Any]:
 
 
 def outcome(module: Any, content: bytes, texts: Sequence[Any]) -> Any:
-    """Encodings of the texts (a tuple is a pair) and what their ids decode to, or an error or a panic."""
+    """Encodings of the texts (a tuple is a pair) and what their ids decode to, or an error or a panic.
+
+    Unclear is what the reference finds if normalization leaves nothing of an added token (all that is between
+    characters, or a panic), or makes the same of two (one or the other, by chance). Of tokens that share an id it
+    names the one that it found, ferrolm the last.
+    """
     tokenizer = of_call(lambda: module.Tokenizer.from_buffer(content))
     if isinstance(tokenizer, dict):
         return tokenizer
@@ -55,8 +60,16 @@ def outcome(module: Any, content: bytes, texts: Sequence[Any]) -> Any:
         for row in ids
         for skip in (True, False)
     ]
-    saved = of_call(lambda: module.Tokenizer.from_str(tokenizer.to_str()).to_str() == tokenizer.to_str())
-    return {"encodings": encodings, "decoded": decoded, "saved": saved}
+    added = tokenizer.get_added_tokens_decoder()
+    forms = [tokenizer.id_to_token(number) for number, token in added.items() if token.normalized]
+    vocab = tokenizer.get_vocab()
+    unclear = "" in forms or len(forms) > len(set(forms)) or len(vocab) > len(set(vocab.values()))
+    answer = {"encodings": encodings, "decoded": decoded, "unclear": unclear}
+    if module.__name__ == OURS:
+        answer["saved"] = of_call(
+            lambda: module.Tokenizer.from_str(tokenizer.to_str()).to_str() == tokenizer.to_str()
+        )
+    return answer
 
 
 def _answer(connection: Any, library: str) -> None:

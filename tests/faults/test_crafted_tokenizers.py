@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 import tokenizer_outcomes as outcomes
-from crafted_tokenizers import CASES
+from crafted_parts import PART_CASES
+from crafted_tokenizers import MODEL_CASES
 
+CASES = MODEL_CASES | PART_CASES
 TEXTS = (
     "",
     "ab abab",
@@ -22,6 +24,8 @@ TEXTS = (
 REFUSED = {
     "field twice": "duplicate field",
     "largest id": "beyond the limit",
+    "id of almost 2^32": "beyond the limit",
+    "added token behind the largest id": "beyond the limit",
     "length 0": "expected at least 1",
     "repetition of repetitions": "beyond the limit",
     "regex that calls itself": "not supported",
@@ -43,6 +47,7 @@ ACCEPTED = {
 }
 OTHER = {
     "words, ids twice": "tokens are named by their ids",
+    "added tokens normalized alike": "the first is found; in the reference one or the other",
     "added token normalized to nothing": "is never found; in the reference everywhere, which ends in a panic",
     "truncation below the template": "is an error; in the reference the subtraction wraps around",
 }
