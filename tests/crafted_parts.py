@@ -152,6 +152,15 @@ PART_CASES: dict[str, bytes] = {
     "metaspace of a space": section(
         pre_tokenizer={"type": "Metaspace", "replacement": " ", "prepend_scheme": "always"}
     ),
+    "metaspace spelled in bytes": section(
+        pre_tokenizer={"type": "Metaspace", "replacement": "_", "prepend_scheme": "always"},
+        model=BPE
+        | {"byte_fallback": True, "vocab": BPE["vocab"] | {f"<0x{at:02X}>": 6 + at for at in range(256)}},
+    ),
+    "metaspace first, where nothing is left of the start": section(
+        normalizer={"type": "Replace", "pattern": {"String": "a"}, "content": ""},
+        pre_tokenizer={"type": "Metaspace", "replacement": "b", "prepend_scheme": "first"},
+    ),
     "punctuation unknown": section(pre_tokenizer={"type": "Punctuation", "behavior": "removed"}),
     "split at nothing": section(pre_tokenizer=split("")),
     "split at nothing, inverted": section(pre_tokenizer=split("", "Removed", True)),

@@ -51,6 +51,7 @@ BYTE_CHARACTERS = "".join(map(chr, BYTES + [256 + at for at in range(256 - len(B
 class Generator:
     def __init__(self, seed: int) -> None:
         self.draw = Random(seed)
+        self.nulled = False
         self.chance = self.draw.random
         self.choice = self.draw.choice
 
@@ -280,6 +281,7 @@ class Generator:
                 continue
             if self.flag():
                 part[key] = self.choice(JUNK)
+                self.nulled = part[key] is None
             else:
                 del part[key]
             return document
@@ -295,9 +297,9 @@ class Generator:
         return self.choice(("", " ")).join(parts)
 
     def case(self) -> tuple[bytes, list[Any], bool]:
-        """The bytes of a file, texts (a tuple is a pair), and whether the file is as it should be."""
+        """The bytes of a file, texts (a tuple is a pair), and whether some value was made null."""
         document = self.document()
         texts: list[Any] = [self.text(document) for _ in range(5)]
         texts.append((texts[0], texts[1]))
-        good = self.chance() < 0.7
-        return json.dumps(document if good else self.damaged(document)).encode(), texts, good
+        content = document if self.chance() < 0.7 else self.damaged(document)
+        return json.dumps(content).encode(), texts, self.nulled

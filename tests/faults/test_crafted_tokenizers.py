@@ -46,6 +46,7 @@ ACCEPTED = {
     "piece of a megabyte",  # the stack of the reference overflows
 }
 OTHER = {
+    "ids twice": "the last is the name; in the reference one or the other",
     "words, ids twice": "tokens are named by their ids",
     "added tokens normalized alike": "the first is found; in the reference one or the other",
     "added token normalized to nothing": "is never found; in the reference everywhere, which ends in a panic",

@@ -27,7 +27,7 @@ REFUSED = (
 )
 
 
-def verdict(ours: Any, theirs: Any) -> tuple[str, list[str]]:
+def verdict(ours: Any, theirs: Any, nulled: bool) -> tuple[str, list[str]]:
     """What became of a file, and what is wrong about that."""
     defects = outcomes.defects(ours)
     if defects:
@@ -38,7 +38,7 @@ def verdict(ours: Any, theirs: Any) -> tuple[str, list[str]]:
         return "refused", []
     if not outcomes.loads(theirs):
         # Null is what is missing for ferrolm; a panic is no refusal.
-        meant = "error" not in theirs or "null" in theirs["error"]
+        meant = "error" not in theirs or nulled
         return "loaded by ferrolm alone", [] if meant else [theirs["error"]]
     if theirs["unclear"]:
         return "loaded, with tokens that share an id or a normalized form, or have none", []
@@ -53,10 +53,10 @@ def run(first: int, count: int, report: Any) -> Counter[str]:
     ours, theirs = outcomes.Library(outcomes.OURS), outcomes.Library(outcomes.THEIRS)
     try:
         for seed in range(first, first + count):
-            content, texts, _ = Generator(seed).case()
+            content, texts, nulled = Generator(seed).case()
             for library in (ours, theirs):
                 library.start(content, texts)
-            kind, wrong = verdict(ours.finish(), theirs.finish())
+            kind, wrong = verdict(ours.finish(), theirs.finish(), nulled)
             tally[kind] += 1
             if wrong:
                 report(seed, kind, wrong)

@@ -60,7 +60,7 @@ impl SpacedBpe {
             let character = if byte == usize::from(b' ') { space } else { byte as u8 as char };
             vocabulary
                 .id(character.encode_utf8(&mut [0; 4]))
-                .unwrap_or_else(|| if character.is_ascii() { fallback(byte as u8) } else { UNKNOWN })
+                .unwrap_or_else(|| if character.is_ascii() { fallback(character as u8) } else { UNKNOWN })
         });
         let this = Self { bpe: bpe.clone(), space, split, ascii: Box::new(ascii), bytes };
         if this.merges_stand_ins(unknown.flatten()) {
