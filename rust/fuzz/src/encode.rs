@@ -22,7 +22,8 @@ impl CustomPreTokenizer for Nothing {
     }
 }
 
-static PAIRS: LazyLock<Vec<Pair>> = LazyLock::new(|| families::files().iter().map(|json| pair(json)).collect());
+static PAIRS: LazyLock<Vec<Pair>> =
+    LazyLock::new(|| families::files().iter().map(|json| pair(json)).collect());
 
 fn pair(json: &str) -> Pair {
     let fast = file::from_json(json.as_bytes(), "family").expect("the files are good");

@@ -97,19 +97,15 @@ fn byte_level_model() -> String {
     let printable = |byte: &u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
     let others = (0..256u32).filter(|byte| !printable(byte)).zip(256..).map(|(_, code)| code);
     let letters = (0..256).filter(printable).chain(others).filter_map(char::from_u32).map(String::from);
-    let merges = [
-        ("Ġ", "a"), ("a", "b"), ("Ġ", "t"), ("h", "e"), ("Ġt", "he"), ("Ġ", "Ġ"), ("ĠĠ", "ĠĠ"), ("Ã", "©"),
-        ("ab", "ab"), ("'", "s"), ("1", "2"), ("Ċ", "Ċ"), ("l", "l"), ("'", "ll"), ("æ", "¼"), ("æ¼", "¢"),
-        ("Ġa", "b"), ("aa", "a"), ("a", "a"), ("aa", "aa"),
-    ];
-    bpe(letters, &sound(&merges), r#""unk_token":null,"fuse_unk":false,"byte_fallback":false"#)
+    let merges = "Ġ a; a b; Ġ t; h e; Ġt he; Ġ Ġ; ĠĠ ĠĠ; Ã ©; ab ab; ' s; 1 2; Ċ Ċ; l l; ' ll; æ ¼; æ¼ ¢; Ġa b; aa a; a a; aa aa";
+    bpe(letters, &sound(merges), r#""unk_token":null,"fuse_unk":false,"byte_fallback":false"#)
 }
 
-/// The merges whose parts exist when they come.
-fn sound<'a>(merges: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+/// Of merges as text those whose parts exist when they come.
+fn sound(merges: &str) -> Vec<(&str, &str)> {
     let mut known: Vec<String> = Vec::new();
     let mut sound = Vec::new();
-    for &(left, right) in merges {
+    for (left, right) in merges.split("; ").filter_map(|merge| merge.split_once(' ')) {
         let exists = |part: &str| part.chars().count() == 1 || known.iter().any(|token| token == part);
         if exists(left) && exists(right) {
             known.push([left, right].concat());
@@ -122,17 +118,15 @@ fn sound<'a>(merges: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 fn spaced_model() -> String {
     let letters = "▁abcdethls'12.é漢".chars().map(String::from);
     let bytes = (0..256).map(|byte| format!("<0x{byte:02X}>"));
-    let merges = [
-        ("▁", "a"), ("a", "b"), ("▁", "t"), ("h", "e"), ("▁t", "he"), ("▁", "▁"), ("▁▁", "▁▁"), ("b", "▁"),
-        ("ab", "ab"), ("l", "l"), ("'", "ll"), ("a", "a"), ("aa", "aa"), ("▁", "the"), ("1", "2"),
-    ];
+    let merges = "▁ a; a b; ▁ t; h e; ▁t he; ▁ ▁; ▁▁ ▁▁; b ▁; ab ab; l l; ' ll; a a; aa aa; ▁ the; 1 2";
     let unk = std::iter::once("<unk>".to_owned());
     let options = r#""unk_token":"<unk>","fuse_unk":true,"byte_fallback":true"#;
-    bpe(unk.chain(bytes).chain(letters), &sound(&merges), options)
+    bpe(unk.chain(bytes).chain(letters), &sound(merges), options)
 }
 
 fn word_piece_model() -> String {
-    let words = "[UNK] a b c d e t h the ##a ##b ##he ##the ab ##ab ' . , ! 1 ##1 é 漢 字 s ##s ll A B ##é < > x";
+    let words =
+        "[UNK] a b c d e t h the ##a ##b ##he ##the ab ##ab ' . , ! 1 ##1 é 漢 字 s ##s ll A B ##é < > x";
     format!(
         r###"{{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":20,"vocab":{}}}"###,
         vocabulary(words.split(' ').map(str::to_owned))

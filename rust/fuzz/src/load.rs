@@ -27,7 +27,9 @@ fn use_it(tokenizer: Tokenizer) -> Result<()> {
         assert_eq!(encoding.ids(), full.ids, "ids and details differ");
         assert_eq!(full.ids.len(), full.offsets.len());
         tokenizer.decode(&full.ids, true)?;
-        tokenizer.encode_lazy(&Input::Words(vec![text, "b"]), Some(&Input::Text(text)), true, true)?.full()?;
+        tokenizer
+            .encode_lazy(&Input::Words(vec![text, "b"]), Some(&Input::Text(text)), true, true)?
+            .full()?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The corpus of the fuzz targets (see rust/fuzz), replayed without a fuzzer.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what is wrong has to panic here")]
+
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
