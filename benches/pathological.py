@@ -107,7 +107,9 @@ def load(library: str, file: str) -> Callable[[str], Any]:
 
     ranks = load_tiktoken_bpe(str(SHARED / "tiktoken/r50k_base.tiktoken"))
     pattern = json.loads((SHARED / "PATTERNS.json").read_text())["tiktoken/r50k_base.tiktoken"]
-    return tiktoken.Encoding("gpt2", pat_str=pattern, mergeable_ranks=ranks, special_tokens={}).encode_ordinary
+    return tiktoken.Encoding(
+        "gpt2", pat_str=pattern, mergeable_ranks=ranks, special_tokens={}
+    ).encode_ordinary
 
 
 def _measure(connection: Any, library: str, file: str) -> None:
