@@ -180,7 +180,10 @@ impl AddedVocabulary {
             if done < start {
                 emit(Segment { range: done..start, added: None });
             }
-            emit(Segment { range: start..end, added: Some(id) });
+            // One that is all white space may have been taken by the token before.
+            if start < end {
+                emit(Segment { range: start..end, added: Some(id) });
+            }
             done = end;
         }
         if done < text.len() {
@@ -266,6 +269,13 @@ mod tests {
             [("u", None), (" \u{a0}<m>\n ", Some(2)), ("v", None)]
         );
         assert_eq!(split(&vocabulary, "<m><m> <m>"), [("<m><m>", Some(3)), (" <m>", Some(2))]);
+    }
+
+    #[test]
+    fn tokens_of_white_space_that_take_more_are_found_once() {
+        let strip = AddedToken { lstrip: true, rstrip: true, ..AddedToken::new(" ", true) };
+        let vocabulary = vocabulary(vec![strip]);
+        assert_eq!(split(&vocabulary, "u   v"), [("u", None), ("   ", Some(2)), ("v", None)]);
     }
 
     #[test]

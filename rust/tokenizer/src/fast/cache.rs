@@ -18,6 +18,8 @@ pub(super) const SHORT: usize = 15;
 pub(super) const INLINE: usize = 4;
 /// Pieces beyond this are merged anew each time: they hardly ever repeat.
 const LONGEST: usize = 256;
+/// Nor are more ids kept, which only text that a normalizer makes much longer has; a count must fit into 16 bits.
+const MOST_IDS: usize = 4096;
 
 /// Buckets of 64 bytes: 1 MB of the hot table, 4 MB of the one behind.
 const HOT_LOG2: u32 = 14;
@@ -225,6 +227,9 @@ impl Cache {
     }
 
     pub(super) fn insert(&mut self, key: u128, hash: u32, ids: &[u32], seed: &Seed) {
+        if ids.len() > MOST_IDS {
+            return;
+        }
         let mut entry = Entry { key, ids: [0; INLINE] };
         if ids.len() <= INLINE {
             entry.ids[..ids.len()].copy_from_slice(ids);
@@ -260,7 +265,7 @@ impl Cache {
     }
 
     pub(super) fn insert_long(&mut self, piece: &[u8], ids: &[u32], seed: &Seed) {
-        if piece.len() > LONGEST {
+        if piece.len() > LONGEST || ids.len() > MOST_IDS {
             return;
         }
         self.make_room(ids.len(), piece.len(), seed);
@@ -323,6 +328,16 @@ mod tests {
             }
         }
         assert!(cache.ids.len() <= ARENA_IDS && cache.bytes.len() <= ARENA_BYTES);
+    }
+
+    #[test]
+    fn what_became_very_many_ids_is_not_kept() {
+        let seed = Seed::empty();
+        let mut cache = Cache::new(&seed);
+        let many = vec![1; (1 << 16) + 1];
+        cache.insert(key_at(b"a", 0, 1), hash_of(key_at(b"a", 0, 1)), &many, &seed);
+        cache.insert_long(&[b'a'; 45], &many, &seed);
+        assert_eq!((ids(&mut cache, b"a"), cache.get_long(&[b'a'; 45])), (None, None));
     }
 
     #[test]

@@ -62,6 +62,7 @@ fn read_template(json: &Json<'_>) -> Result<Template> {
         |name| -> Result<Vec<Piece>> { json.field(name)?.elements()?.iter().map(read_piece).collect() };
     let mut special_tokens = BTreeMap::new();
     for (name, token) in json.field("special_tokens")?.entries()? {
+        token.field("id")?.string()?;
         let ids = token.field("ids")?.elements()?.iter().map(Json::id).collect::<Result<_>>()?;
         let texts = token.field("tokens")?;
         let tokens =

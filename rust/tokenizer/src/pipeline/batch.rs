@@ -74,11 +74,11 @@ impl Tokenizer {
         let mut units = Vec::with_capacity(texts.len());
         for text in texts {
             let plan = self.plan();
-            let cuts = match (&plan.engine, &plan.words) {
+            let cuts = || match (&plan.engine, &plan.words) {
                 (Some(_), _) => self.is_normal(text),
-                (None, words) => words.as_ref().is_some_and(|words| words.cuts()),
+                (None, words) => words.as_ref().is_some_and(|words| words.cuts(self, text)),
             };
-            if text.len() < 2 * TASK_BYTES || !cuts {
+            if text.len() < 2 * TASK_BYTES || !cuts() {
                 units.push(Unit::Whole(text));
                 continue;
             }

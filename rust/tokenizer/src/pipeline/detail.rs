@@ -4,7 +4,6 @@ use super::encode::Input;
 use crate::encoding::{Encoding, Token, TokenText};
 use crate::error::Result;
 use crate::post_processor::merge;
-use crate::pre_tokenized::OffsetType;
 use crate::tokenizer::Tokenizer;
 
 impl Tokenizer {
@@ -102,6 +101,6 @@ impl Tokenizer {
         if let Some(words) = self.plan().words.as_ref().filter(|words| words.has_details()) {
             return words.push_detail(self, text, word, type_id, encoding);
         }
-        self.tokenized(text)?.push_tokens(word, type_id, OffsetType::Character, encoding)
+        self.push_general_tokens(text, word, type_id, encoding)
     }
 }

@@ -108,8 +108,8 @@ impl Tokenizer {
 
     /// Append the ids of `text` with special tokens around them, if asked; neither truncated nor padded.
     pub fn push_ids_special(&self, text: &str, add_special_tokens: bool, ids: &mut Vec<u32>) -> Result<()> {
-        let adds = |processor: &PostProcessor| add_special_tokens && processor.added_tokens(false) > 0;
-        if !self.post_processor().is_some_and(adds) {
+        let keeps = |processor: &PostProcessor| processor.keeps_ids(add_special_tokens);
+        if self.post_processor().is_none_or(keeps) {
             return self.push_ids(text, ids);
         }
         for slot in self.single_layout(add_special_tokens)? {

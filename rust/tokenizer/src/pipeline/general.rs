@@ -1,10 +1,11 @@
 //! The general path: what the parts of a tokenizer say, each byte knowing where in the text it comes from.
 
 use crate::added::Segment;
+use crate::encoding::Encoding;
 use crate::error::Result;
 use crate::model::PieceToken;
 use crate::normalized::NormalizedString;
-use crate::pre_tokenized::{PreTokenizedString, Split, SplitToken};
+use crate::pre_tokenized::{OffsetType, PreTokenizedString, Split, SplitToken};
 use crate::tokenizer::Tokenizer;
 
 impl Tokenizer {
@@ -48,6 +49,17 @@ impl Tokenizer {
         let mut pieces = self.pre_tokenized(text)?;
         pieces.tokenize_by(self.model())?;
         Ok(pieces)
+    }
+
+    /// Append the tokens of a text; words are counted unless `word` is given.
+    pub(super) fn push_general_tokens(
+        &self,
+        text: &str,
+        word: Option<u32>,
+        type_id: u32,
+        encoding: &mut Encoding,
+    ) -> Result<()> {
+        self.tokenized(text)?.push_tokens(word, type_id, OffsetType::Character, encoding)
     }
 
     /// Append the ids of a text.

@@ -10,6 +10,7 @@ mod encode;
 mod fast_detail;
 mod general;
 mod lazy;
+mod start;
 mod training;
 mod words;
 mod words_detail;

@@ -1,6 +1,7 @@
 //! Ids by the engine of words, for tokenizers that are not byte-level BPE.
 
 use super::batch::TASK_BYTES;
+use super::start::keeps_start;
 use crate::added::Segment;
 use crate::error::Result;
 use crate::fast::WordEngine;
@@ -11,7 +12,7 @@ use crate::tokenizer::Tokenizer;
 pub(super) struct Words {
     pub(super) engine: WordEngine,
     /// Added tokens are matched in normalized text, which the engine takes then.
-    normalized: bool,
+    pub(super) normalized: bool,
 }
 
 /// Text for the engine, or an added token.
@@ -33,9 +34,15 @@ impl Words {
         (!normalized || !engine.knows_start()).then_some(Self { engine, normalized })
     }
 
-    /// Whether large texts can be cut into parts.
-    pub(super) fn cuts(&self) -> bool {
-        !self.normalized
+    /// Whether a large text can be cut into parts.
+    pub(super) fn cuts(&self, tokenizer: &Tokenizer, text: &str) -> bool {
+        !self.normalized && self.at_start(tokenizer, text).is_some()
+    }
+
+    /// Whether text at the start is the start also when it is normalized; none if the general path has to find out.
+    pub(super) fn at_start(&self, tokenizer: &Tokenizer, text: &str) -> Option<bool> {
+        let normalizer = tokenizer.normalizer().filter(|_| self.engine.knows_start());
+        normalizer.map_or(Some(true), |normalizer| keeps_start(normalizer, text))
     }
 
     pub(super) fn push_part(&self, part: Part<'_>, ids: &mut Vec<u32>) -> Result<()> {
@@ -49,8 +56,11 @@ impl Words {
 
     /// Append the ids of a text.
     pub(super) fn push_ids(&self, tokenizer: &Tokenizer, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        if self.cuts() {
-            return stretches(tokenizer, text, |part| self.push_part(part, ids));
+        if !self.normalized {
+            let Some(at_start) = self.at_start(tokenizer, text) else {
+                return tokenizer.push_general_ids(text, ids);
+            };
+            return stretches(tokenizer, text, at_start, |part| self.push_part(part, ids));
         }
         let added = tokenizer.added_vocabulary();
         let mut result = Ok(());
@@ -92,8 +102,9 @@ impl Words {
             }
             Ok(())
         };
+        let at_start = self.at_start(tokenizer, text).unwrap_or(true);
         // Cutting does not fail.
-        let _ = stretches(tokenizer, text, cut);
+        let _ = stretches(tokenizer, text, at_start, cut);
     }
 }
 
@@ -101,6 +112,7 @@ impl Words {
 fn stretches<'a>(
     tokenizer: &Tokenizer,
     text: &'a str,
+    at_start: bool,
     mut emit: impl FnMut(Part<'a>) -> Result<()>,
 ) -> Result<()> {
     let added = tokenizer.added_vocabulary();
@@ -116,7 +128,8 @@ fn stretches<'a>(
         added.normalized_segments(&text[outer.clone()], |Segment { range, added: id }| {
             if result.is_ok() {
                 let (start, end) = (outer.start + range.start, outer.start + range.end);
-                result = emit(id.map_or(Part::First(&text[start..end], start == 0), Part::Id));
+                let first = Part::First(&text[start..end], start == 0 && at_start);
+                result = emit(id.map_or(first, Part::Id));
             }
         });
     });

@@ -9,7 +9,7 @@ use crate::tokenizer::Tokenizer;
 impl Words {
     /// Whether [`push_detail`](Self::push_detail) can do it.
     pub(super) fn has_details(&self) -> bool {
-        self.cuts() && self.engine.has_details()
+        !self.normalized && self.engine.has_details()
     }
 
     /// Append the tokens of `text`; words are counted unless `word` is given.
@@ -21,7 +21,11 @@ impl Words {
         type_id: u32,
         encoding: &mut Encoding,
     ) -> Result<()> {
-        let mut state = State { characters: Characters::new(text), words: 0, word, type_id, encoding };
+        let Some(at_start) = self.at_start(tokenizer, text) else {
+            return tokenizer.push_general_tokens(text, word, type_id, encoding);
+        };
+        let mut state =
+            State { characters: Characters::new(text), at_start, words: 0, word, type_id, encoding };
         let added = tokenizer.added_vocabulary();
         let mut result = Ok(());
         added.segments(text, |Segment { range, added: id }| match id {
@@ -42,6 +46,8 @@ impl Words {
 /// A text on its way into an encoding.
 struct State<'a> {
     characters: Characters<'a>,
+    /// Text at the start of what was given is at the start also when it is normalized.
+    at_start: bool,
     words: u32,
     word: Option<u32>,
     type_id: u32,
@@ -58,16 +64,17 @@ impl State<'_> {
 
     /// The tokens of `text[start..end]`, in which there are no added ones.
     fn stretch(&mut self, words: &Words, text: &str, start: usize, end: usize) -> Result<()> {
-        let Self { characters, encoding, .. } = self;
+        let Self { characters, at_start, encoding, .. } = self;
         let (first, fixed, type_id) = (self.words, self.word, self.type_id);
-        let count = words.engine.each_detail(&text[start..end], start == 0, |at, before, tokens| {
-            let base = characters.index(start + at);
-            for Token { id, text, offsets, word } in tokens {
-                let word = fixed.or(word.map(|word| first + before + word));
-                let offsets = (base + offsets.0, base + offsets.1);
-                encoding.push(Token { id: *id, text: text.clone(), offsets, word }, type_id);
-            }
-        })?;
+        let count =
+            words.engine.each_detail(&text[start..end], start == 0 && *at_start, |at, before, tokens| {
+                let base = characters.index(start + at);
+                for Token { id, text, offsets, word } in tokens {
+                    let word = fixed.or(word.map(|word| first + before + word));
+                    let offsets = (base + offsets.0, base + offsets.1);
+                    encoding.push(Token { id: *id, text: text.clone(), offsets, word }, type_id);
+                }
+            })?;
         self.words += count;
         Ok(())
     }

@@ -44,6 +44,16 @@ impl PostProcessor {
         }
     }
 
+    /// Whether the ids of a single sequence stay as they are.
+    pub(crate) fn keeps_ids(&self, add_special_tokens: bool) -> bool {
+        match self {
+            Self::ByteLevel(_) => true,
+            Self::Bert(_) | Self::Roberta(_) => !add_special_tokens,
+            Self::Template(template) => template.keeps_ids(add_special_tokens),
+            Self::Sequence(processors) => processors.iter().all(|one| one.keeps_ids(add_special_tokens)),
+        }
+    }
+
     /// The one encoding made of one or two.
     pub fn process(&self, mut encodings: Vec<Encoding>, add_special_tokens: bool) -> Result<Encoding> {
         for (sequence, encoding) in encodings.iter_mut().enumerate() {

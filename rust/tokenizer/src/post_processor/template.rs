@@ -100,6 +100,12 @@ impl Template {
         self.pieces(pair).iter().filter_map(special).map(|token| token.ids.len()).sum()
     }
 
+    pub(super) fn keeps_ids(&self, add_special_tokens: bool) -> bool {
+        let special = |piece: &&Piece| matches!(piece, Piece::SpecialToken { .. });
+        let mut pieces = self.single.iter().filter(|piece| add_special_tokens || !special(piece));
+        matches!(pieces.next(), Some(Piece::Sequence { id: Sequence::A, .. })) && pieces.next().is_none()
+    }
+
     pub(super) fn process(
         &self,
         mut parts: Vec<Encoding>,

@@ -98,9 +98,19 @@ impl WordEngine {
         &self,
         stretch: &str,
         at_start: bool,
-        emit: impl FnMut(usize, u32, &[Token]),
+        mut emit: impl FnMut(usize, u32, &[Token]),
     ) -> Result<u32> {
         check_length(stretch)?;
+        if let Way::SpacedBpe { model, head, .. } = &self.way
+            && model.is_one_word()
+        {
+            let (mut ids, mut tokens) = (Vec::new(), Vec::new());
+            self.encode(stretch, at_start, &mut ids)?;
+            if model.push_known(stretch, head.adds_space(stretch, at_start), &ids, &mut tokens) {
+                emit(0, 0, &tokens);
+                return Ok(1);
+            }
+        }
         match (&self.way, &self.details) {
             (Way::SpacedBpe { cutter, model, .. }, Some(details)) => {
                 details.each((cutter, Some(model)), stretch, at_start, emit)

@@ -15,6 +15,9 @@ use crate::unicode::graphemes::{prepended, stands_alone};
 /// White space that text may be cut at.
 pub(super) const WHITE: [u8; 4] = [b' ', b'\t', b'\n', b'\r'];
 
+/// What grows more than this is not tried out character by character.
+const MOST_GROWTH: usize = 1 << 12;
+
 /// A normalizer that looks no further than to white space.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Local {
@@ -33,6 +36,8 @@ pub(super) struct Local {
     pub(super) composes: bool,
     /// Texts that are replaced.
     pub(super) patterns: String,
+    /// How many times as long all replacements, one after the other, can make a text.
+    growth: usize,
     /// No type has been looked at yet.
     first: bool,
 }
@@ -40,7 +45,7 @@ pub(super) struct Local {
 impl Local {
     /// None if what becomes of a text depends on what is beyond white space.
     pub(super) fn new(normalizer: Option<&Normalizer>) -> Option<Self> {
-        let mut local = Self { normalizer: normalizer.cloned(), first: true, ..Self::default() };
+        let mut local = Self { normalizer: normalizer.cloned(), growth: 1, first: true, ..Self::default() };
         normalizer.is_none_or(|normalizer| local.look(normalizer)).then_some(local)
     }
 
@@ -86,7 +91,13 @@ impl Local {
                         self.composes = true;
                         self.patterns += pattern;
                         let white = |text: &str| text.contains(char::is_whitespace);
-                        !self.squeezes && !pattern.is_empty() && !white(pattern) && !white(&replace.content)
+                        let times = replace.content.len().div_ceil(pattern.len().max(1)).max(1);
+                        self.growth = self.growth.saturating_mul(times);
+                        self.growth <= MOST_GROWTH
+                            && !self.squeezes
+                            && !pattern.is_empty()
+                            && !white(pattern)
+                            && !white(&replace.content)
                     }
                 }
             }

@@ -7,7 +7,7 @@
 //! may be cut ([`Parting`], by bytes). With characters that are not in the vocabulary, a cut must not come between
 //! two of those, as they may share one unknown token.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::super::merge::merge_tokens;
 use super::batch::Resolve;
@@ -21,6 +21,9 @@ use crate::model::bpe::{Symbol, merge_all};
 /// A byte or a character without a token.
 const UNKNOWN: u32 = u32::MAX;
 
+/// Stands for the length of the token of a byte.
+const BYTE: u32 = u32::MAX;
+
 /// A BPE model and how spaces are spelled for it.
 #[derive(Debug)]
 pub(super) struct SpacedBpe {
@@ -32,6 +35,7 @@ pub(super) struct SpacedBpe {
     ascii: Box<[u32; 128]>,
     /// The tokens of bytes, if all have one.
     bytes: Option<Box<[u32; 256]>>,
+    lengths: OnceLock<Box<[u32]>>,
 }
 
 impl SpacedBpe {
@@ -62,9 +66,10 @@ impl SpacedBpe {
             let character = if byte == usize::from(b' ') { space } else { byte as u8 as char };
             vocabulary
                 .id(character.encode_utf8(&mut [0; 4]))
-                .unwrap_or_else(|| if character.is_ascii() { fallback(byte as u8) } else { UNKNOWN })
+                .unwrap_or_else(|| if character.is_ascii() { fallback(character as u8) } else { UNKNOWN })
         });
-        let this = Self { bpe: bpe.clone(), space, split, ascii: Box::new(ascii), bytes };
+        let this =
+            Self { bpe: bpe.clone(), space, split, ascii: Box::new(ascii), bytes, lengths: OnceLock::new() };
         if this.merges_stand_ins(unknown.flatten()) {
             return None;
         }
@@ -171,35 +176,73 @@ impl SpacedBpe {
     pub(super) fn push_tokens(&self, piece: &str, found: &mut Vec<Token>) -> Result<bool> {
         let starts_word = |character| character == ' ' || character == self.space;
         let (mut tokens, mut ids) = (Vec::new(), Vec::new());
-        if self.bpe.options().ignore_merges
-            || self.split && piece.chars().skip(1).any(starts_word)
-            || !self.characters(piece, &mut tokens)
-        {
+        if self.split && piece.chars().skip(1).any(starts_word) {
             return Ok(false);
         }
         self.push_ids(piece, &mut tokens, &mut ids)?;
-        let mut characters = piece.chars();
-        // Where in the piece, and how many bytes of the character there have had their token.
+        Ok(self.push_known(piece, false, &ids, found))
+    }
+
+    /// Append the tokens of `ids`, which are those of `text`, perhaps with a space in front; false if a token is not
+    /// spelled as the text.
+    pub(super) fn push_known(&self, text: &str, space: bool, ids: &[u32], found: &mut Vec<Token>) -> bool {
+        let lengths = self.lengths();
+        let added = usize::from(space);
+        let mut characters = text.chars();
+        // How many characters have had their token, the space in front too, and how many bytes of the next one.
         let (mut at, mut spelled) = (0, 0);
-        for id in ids {
-            if self.bytes.as_ref().is_some_and(|bytes| bytes.contains(&id)) {
-                let Some(character) = characters.clone().next() else { return Ok(false) };
-                found.push(PieceTokens::token(id, at, at + 1));
-                spelled += 1;
-                if spelled == (if character == ' ' { self.space } else { character }).len_utf8() {
-                    characters.next();
+        for &id in ids {
+            let start = at;
+            match lengths.get(id as usize) {
+                Some(&BYTE) => {
+                    let next = if at < added { Some(' ') } else { characters.clone().next() };
+                    let Some(character) = next else { return false };
+                    spelled += 1;
+                    if spelled < (if character == ' ' { self.space } else { character }).len_utf8() {
+                        found.push(PieceTokens::token(
+                            id,
+                            start.saturating_sub(added),
+                            (start + 1 - added).max(1),
+                        ));
+                        continue;
+                    }
                     (at, spelled) = (at + 1, 0);
                 }
-                continue;
+                Some(&length) if length > 0 && spelled == 0 => at += length as usize,
+                _ => return false,
             }
-            let length = self.bpe.vocabulary().token(id).map_or(0, |token| token.chars().count());
-            if spelled > 0 || length == 0 || characters.nth(length - 1).is_none() {
-                return Ok(false);
+            // The space in front counts as part of the first character.
+            let new = at.saturating_sub(added) - start.saturating_sub(added);
+            if new > 0 && characters.nth(new - 1).is_none() {
+                return false;
             }
-            found.push(PieceTokens::token(id, at, at + length));
-            at += length;
+            found.push(PieceTokens::token(id, start.saturating_sub(added), (at - added).max(1)));
         }
-        Ok(spelled == 0 && characters.next().is_none())
+        spelled == 0 && characters.next().is_none()
+    }
+
+    /// Whether a stretch is one word.
+    pub(super) fn is_one_word(&self) -> bool {
+        !self.split
+    }
+
+    /// How many characters each token stands for, by its id; [`BYTE`] for those of bytes, 0 for those that are not
+    /// spelled as the text.
+    fn lengths(&self) -> &[u32] {
+        self.lengths.get_or_init(|| {
+            let vocabulary = self.bpe.vocabulary();
+            let mut lengths = vec![0; vocabulary.id_bound()];
+            for (id, token) in vocabulary.iter() {
+                lengths[id as usize] = token.chars().count() as u32;
+            }
+            if let Some(id) = self.bpe.options().unk_token.as_deref().and_then(|token| vocabulary.id(token)) {
+                lengths[id as usize] = 0;
+            }
+            for &id in self.bytes.iter().flat_map(|bytes| bytes.iter()) {
+                lengths[id as usize] = BYTE;
+            }
+            lengths.into()
+        })
     }
 }
 
