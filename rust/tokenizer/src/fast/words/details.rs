@@ -168,10 +168,15 @@ fn tokens_of(parts: &Definition, piece: &str, at_start: bool) -> Result<PieceTok
     pieces.tokenize_by(&parts.model)?;
     let mut encoding = Encoding::default();
     pieces.push_tokens(None, 0, OffsetType::Character, &mut encoding)?;
-    let Encoding { ids, texts, words, offsets, .. } = encoding;
-    let token = |(((id, text), word), (start, end)): (((u32, TokenText), Option<u32>), (usize, usize))| {
-        Token { id, text, offsets: (start.saturating_sub(before), end.saturating_sub(before)), word }
+    let token = |index: usize| {
+        let (start, end) = encoding.offsets[index];
+        Token {
+            id: encoding.ids[index],
+            text: encoding.texts[index].clone(),
+            offsets: (start.saturating_sub(before), end.saturating_sub(before)),
+            word: encoding.words[index],
+        }
     };
-    let tokens = ids.into_iter().zip(texts).zip(words).zip(offsets).map(token).collect();
+    let tokens = (0..encoding.len()).map(token).collect();
     Ok(PieceTokens { tokens, words: pieces.splits().len() as u32 })
 }
