@@ -1,7 +1,9 @@
 # The only commands a newcomer needs:  make demo | test | lint | bench
-# PYTHON chooses the interpreter (3.11 or later) of the virtual environment in .venv.
+# PYTHON chooses the interpreter (3.11 or later) of the virtual environment in .venv; PROFILE, how the package is
+# compiled: release, or fast, which takes half the time and runs nearly as fast.
 
 PYTHON ?= python3
+PROFILE ?= release
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
@@ -51,10 +53,10 @@ $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv maturin
 
-# The package itself, a release build installed in place: Python changes are live, Rust changes rebuild it.
+# The package itself, installed in place: Python changes are live, Rust changes rebuild it.
 $(VENV)/.package: $(BIN)/uv pyproject.toml $(RUST_SOURCES)
 	$(INSTALL) --requirement pyproject.toml
-	PIP_QUIET=1 $(BIN)/maturin develop --release --locked --quiet
+	PIP_QUIET=1 $(BIN)/maturin develop --profile $(PROFILE) --locked --quiet
 	touch $@
 
 # What an extra of pyproject.toml brings.
