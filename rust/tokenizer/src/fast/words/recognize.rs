@@ -44,8 +44,9 @@ impl WordEngine {
         Some(match cutter(normalizer, pre_tokenizer) {
             Some((cutter, shortcut)) => {
                 parts.shortcut = shortcut;
-                let details = Details::new(None, parts.clone(), WordCount::AtCuts);
-                Self::of(Way::Cut { cutter, parts }, Some(details))
+                let details = (!parts.normalizer.as_ref().is_some_and(is_precompiled))
+                    .then(|| Details::new(None, parts.clone(), WordCount::AtCuts));
+                Self::of(Way::Cut { cutter, parts }, details)
             }
             None => Self::of(Way::Pieces(parts), None),
         })
@@ -62,6 +63,15 @@ fn is_custom(normalizer: &Normalizer) -> bool {
 
 /// What happens to pieces but the first of a stretch.
 type Rest = (Option<Normalizer>, Option<PreTokenizer>);
+
+/// Whether the alignments depend on what stands before, as those of SentencePiece's map do where text vanishes.
+fn is_precompiled(normalizer: &Normalizer) -> bool {
+    match normalizer {
+        Normalizer::Sequence(parts) => parts.iter().any(is_precompiled),
+        Normalizer::Precompiled(_) => true,
+        _ => false,
+    }
+}
 
 /// Spaces become a character and nothing else happens before BPE.
 fn spaced_bpe(
