@@ -44,8 +44,8 @@ impl WordEngine {
         Some(match cutter(normalizer, pre_tokenizer) {
             Some((cutter, shortcut)) => {
                 parts.shortcut = shortcut;
-                let details = (!parts.normalizer.as_ref().is_some_and(is_precompiled))
-                    .then(|| Details::new(None, parts.clone(), WordCount::AtCuts));
+                let depends = has_affixes(model) || normalizer.is_some_and(is_precompiled);
+                let details = (!depends).then(|| Details::new(None, parts.clone(), WordCount::AtCuts));
                 Self::of(Way::Cut { cutter, parts }, details)
             }
             None => Self::of(Way::Pieces(parts), None),
@@ -63,6 +63,14 @@ fn is_custom(normalizer: &Normalizer) -> bool {
 
 /// What happens to pieces but the first of a stretch.
 type Rest = (Option<Normalizer>, Option<PreTokenizer>);
+
+/// Whether BPE adds affixes, which count as text of the piece where they are spelled in bytes.
+fn has_affixes(model: &Model) -> bool {
+    let Model::Bpe(bpe) = model else { return false };
+    let options = bpe.options();
+    let affixes = [&options.continuing_subword_prefix, &options.end_of_word_suffix];
+    affixes.into_iter().flatten().any(|affix| !affix.is_empty())
+}
 
 /// Whether the alignments depend on what stands before, as those of SentencePiece's map do where text vanishes.
 fn is_precompiled(normalizer: &Normalizer) -> bool {
