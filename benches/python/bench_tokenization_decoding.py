@@ -22,46 +22,30 @@ DOCUMENTS = 100
 STREAMED = 10
 
 
-def decoded_size() -> int:
-    return size(documents("mixture")[:DOCUMENTS])
+WORKS: dict[str, tuple[str, int, Callable[[list[int]], Any]]] = {
+    "decode": ("decode lists", DOCUMENTS, list),
+    "decode_array": ("decode arrays", DOCUMENTS, lambda ids: np.array(ids, dtype=np.uint32)),
+    "decode_batch": ("decode_batch", DOCUMENTS, list),
+    "stream": ("DecodeStream", STREAMED, list),
+}
+"""By what a `Peer` offers: the name of the row, how many documents, and what each is given as."""
 
 
-def measure(benchmark: Any, library: str, call: Callable[[], Any]) -> None:
+@every_library
+@every_family
+@pytest.mark.parametrize("work", WORKS)
+def test_decode(benchmark: Any, family: str, work: str, library: str) -> None:
+    decode = offered(library, family, work)
+    name, count, convert = WORKS[work]
+    ids = [convert(document) for document in ids_of(family, count)]
+    if work == "stream":
+        amount = {"tokens": sum(map(len, ids))}
+    else:
+        amount = {"bytes": size(documents("mixture")[:count])}
+    describe(benchmark, f"{family}, {name}", library, family, **amount)
+    if work == "decode_batch":
+        call: Callable[[], Any] = lambda: decode(ids)  # noqa: E731
+    else:
+        call = lambda: [decode(document) for document in ids]  # noqa: E731
     attempt(library, call)
     benchmark.pedantic(call, rounds=3)
-
-
-@every_library
-@every_family
-def test_decode(benchmark: Any, family: str, library: str) -> None:
-    decode = offered(library, family, "decode")
-    ids = ids_of(family, DOCUMENTS)
-    describe(benchmark, f"{family}, decode lists", library, family, bytes=decoded_size())
-    measure(benchmark, library, lambda: [decode(document) for document in ids])
-
-
-@every_library
-@every_family
-def test_decode_batch(benchmark: Any, family: str, library: str) -> None:
-    decode = offered(library, family, "decode_batch")
-    ids = ids_of(family, DOCUMENTS)
-    describe(benchmark, f"{family}, decode_batch", library, family, bytes=decoded_size())
-    measure(benchmark, library, lambda: decode(ids))
-
-
-@every_library
-@every_family
-def test_decode_arrays(benchmark: Any, family: str, library: str) -> None:
-    decode = offered(library, family, "decode_array")
-    ids = [np.array(document, dtype=np.uint32) for document in ids_of(family, DOCUMENTS)]
-    describe(benchmark, f"{family}, decode arrays", library, family, bytes=decoded_size())
-    measure(benchmark, library, lambda: [decode(document) for document in ids])
-
-
-@every_library
-@every_family
-def test_decode_stream(benchmark: Any, family: str, library: str) -> None:
-    stream = offered(library, family, "stream")
-    ids = ids_of(family, STREAMED)
-    describe(benchmark, f"{family}, DecodeStream", library, family, tokens=sum(map(len, ids)))
-    measure(benchmark, library, lambda: [stream(document) for document in ids])

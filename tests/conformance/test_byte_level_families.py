@@ -130,3 +130,20 @@ def test_a_large_text_is_cut_without_a_trace(family: str) -> None:
     )
     text = paragraph * 60
     assert our.encode_ids_batch([text]).ids.tolist() == our.encode(text).ids
+
+
+@pytest.mark.parametrize("kind", ["漢", "漢字"])
+def test_a_token_that_merging_does_not_reach_stands_for_a_whole_piece_only(kind: str) -> None:
+    alphabet = ours.pre_tokenizers.ByteLevel.alphabet()
+    spelled = "".join(alphabet[byte] for byte in kind.encode())
+    vocab = {token: at for at, token in enumerate([*alphabet, spelled])}
+    pair = []
+    for module in (ours, theirs):
+        tokenizer = module.Tokenizer(module.models.BPE(vocab=vocab, merges=[], ignore_merges=True))
+        tokenizer.pre_tokenizer = module.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        pair.append(tokenizer)
+    # In both orders, as what was seen before is remembered.
+    for text in (kind, kind + "の", "の" + kind, kind, kind * 2, "の" + kind + "の", kind, kind * 9):
+        found, expected = (tokenizer.encode(text) for tokenizer in pair)
+        assert (found.ids, found.offsets) == (expected.ids, expected.offsets), text
+    assert pair[0].encode(kind).ids == [256]

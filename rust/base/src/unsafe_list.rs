@@ -1,7 +1,6 @@
 //! A lock-free list that only grows: what it holds lives as long as the process.
 //!
-//! A lock would do but for `fork`: it could be held by a thread
-//! that the child does not have.
+//! A lock would do but for `fork`: it could be held by a thread that the child does not have.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};

@@ -152,6 +152,19 @@ impl AddedVocabulary {
         self.find(self.normalized.as_ref(), text, emit);
     }
 
+    /// Emit the segments of a text where normalization changes nothing about what is found; ranges are those of `text`.
+    pub fn all_segments(&self, text: &str, mut emit: impl FnMut(Segment)) {
+        self.segments(text, |outer| {
+            if outer.added.is_some() {
+                return emit(outer);
+            }
+            let start = outer.range.start;
+            self.normalized_segments(&text[outer.range], |Segment { range, added }| {
+                emit(Segment { range: start + range.start..start + range.end, added });
+            });
+        });
+    }
+
     fn find(&self, matcher: Option<&Matcher>, text: &str, mut emit: impl FnMut(Segment)) {
         let Some(matcher) = matcher else {
             if !text.is_empty() {

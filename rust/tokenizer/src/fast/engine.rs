@@ -122,14 +122,7 @@ impl ByteEngine {
 
     /// How many bytes each token stands for, by its id.
     pub(crate) fn lengths(&self) -> &[u32] {
-        self.lengths.get_or_init(|| {
-            let vocabulary = self.bpe.vocabulary();
-            let mut lengths = vec![0; vocabulary.id_bound()];
-            for (id, token) in vocabulary.iter() {
-                lengths[id as usize] = token.chars().count() as u32;
-            }
-            lengths.into()
-        })
+        self.lengths.get_or_init(|| self.bpe.vocabulary().lengths().into())
     }
 
     fn words(&self) -> &Words {

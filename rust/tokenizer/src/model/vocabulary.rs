@@ -166,6 +166,15 @@ impl Vocabulary {
         })
     }
 
+    /// The number of characters of each token, by its id; 0 for ids without one.
+    pub(crate) fn lengths(&self) -> Vec<u32> {
+        let mut lengths = vec![0; self.id_bound()];
+        for (id, token) in self.iter() {
+            lengths[id as usize] = token.chars().count() as u32;
+        }
+        lengths
+    }
+
     /// Whether an id stands for several tokens.
     pub fn has_shared_ids(&self) -> bool {
         !self.shadowed.is_empty()

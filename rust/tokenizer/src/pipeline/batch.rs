@@ -104,22 +104,15 @@ impl Tokenizer {
         }
         let added = self.added_vocabulary();
         let family = plan.engine.as_ref().map_or(Family::Gpt2, |engine| engine.family());
-        added.segments(text, |Segment { range, added: id }| {
-            if let Some(id) = id {
+        added.all_segments(text, |Segment { range, added }| {
+            if let Some(id) = added {
                 units.push(Unit::Id(id));
                 return;
             }
-            let raw = &text[range];
-            added.normalized_segments(raw, |Segment { range, added: id }| {
-                if let Some(id) = id {
-                    units.push(Unit::Id(id));
-                    return;
-                }
-                let mut space = self.adds_space(&raw[range.clone()]);
-                for stretch in cut(&raw[range], TASK_BYTES, family) {
-                    units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
-                }
-            });
+            let mut space = self.adds_space(&text[range.clone()]);
+            for stretch in cut(&text[range], TASK_BYTES, family) {
+                units.push(Unit::Stretch(stretch, std::mem::take(&mut space)));
+            }
         });
     }
 

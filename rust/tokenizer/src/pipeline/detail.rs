@@ -6,6 +6,9 @@ use crate::error::Result;
 use crate::post_processor::merge;
 use crate::tokenizer::Tokenizer;
 
+/// Bytes of a text beyond which its vectors grow by themselves.
+const LONG: usize = 1 << 16;
+
 impl Tokenizer {
     /// Everything about the tokens of `input`, and of `pair` after it, truncated and post-processed.
     ///
@@ -59,12 +62,12 @@ impl Tokenizer {
 
     fn encode_sequence(&self, input: &Input<'_>, type_id: u32, offsets: bool) -> Result<Encoding> {
         let mut encoding = Encoding::new(self.model().clone());
-        let bytes = match input {
+        let bytes: usize = match input {
             Input::Text(text) => text.len(),
             Input::Words(words) => words.iter().map(|word| word.len()).sum(),
         };
-        // A token has four bytes of text on average.
-        encoding.reserve(bytes / 3);
+        // A token has three to five bytes of text; of a long text a few may have most.
+        encoding.reserve(bytes.min(LONG) / 3);
         match input {
             Input::Text(text) => self.push_tokens(text, None, type_id, offsets, &mut encoding)?,
             Input::Words(words) => {

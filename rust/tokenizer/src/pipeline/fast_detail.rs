@@ -1,7 +1,9 @@
 //! Tokens with offsets and words from the ids of the fast path: a byte-level token has as many bytes as characters.
 
-use crate::added::Segment;
-use crate::encoding::{Characters, Encoding, Token, TokenText};
+use std::ops::Range;
+
+use super::detail_writer::DetailWriter;
+use crate::encoding::{Encoding, TokenText};
 use crate::error::Result;
 use crate::tokenizer::Tokenizer;
 
@@ -19,51 +21,24 @@ impl Tokenizer {
         type_id: u32,
         encoding: &mut Encoding,
     ) -> Result<()> {
-        let mut state =
-            State { tokenizer: self, characters: Characters::new(text), words: 0, word, type_id, encoding };
-        let added = self.added_vocabulary();
-        let mut result = Ok(());
-        added.segments(text, |Segment { range, added: id }| match id {
-            Some(id) => state.added(text, range.start, range.end, id),
-            None => added.normalized_segments(&text[range.clone()], |inner| {
-                let (start, end) = (range.start + inner.range.start, range.start + inner.range.end);
-                match inner.added {
-                    Some(id) => state.added(text, start, end, id),
-                    None if result.is_ok() => result = state.stretch(text, start, end),
-                    None => {}
-                }
-            }),
-        });
-        result
-    }
-}
-
-/// A text on its way into an encoding.
-struct State<'a> {
-    tokenizer: &'a Tokenizer,
-    characters: Characters<'a>,
-    words: u32,
-    word: Option<u32>,
-    type_id: u32,
-    encoding: &'a mut Encoding,
-}
-
-impl State<'_> {
-    fn push(&mut self, id: u32, text: TokenText, start: usize, end: usize) {
-        let offsets = self.characters.convert(start..end);
-        let word = self.word.or(Some(self.words));
-        self.encoding.push(Token { id, text, offsets, word }, self.type_id);
+        let Some(engine) = &self.plan().engine else { return Ok(()) };
+        let lengths = engine.lengths();
+        let writer = DetailWriter::new(text, word, type_id, encoding);
+        writer
+            .write(self.added_vocabulary(), |writer, range| self.write_stretch(text, range, lengths, writer))
     }
 
-    fn added(&mut self, text: &str, start: usize, end: usize, id: u32) {
-        self.push(id, TokenText::Own(text[start..end].into()), start, end);
-        self.words += 1;
-    }
-
-    /// The tokens of `text[start..end]`, in which there are no added ones.
-    fn stretch(&mut self, text: &str, start: usize, end: usize) -> Result<()> {
-        let stretch = &text[start..end];
-        let space = usize::from(self.tokenizer.adds_space(stretch));
+    /// The tokens of the bytes `range` of `text`, in which there are no added ones.
+    fn write_stretch(
+        &self,
+        text: &str,
+        range: Range<usize>,
+        lengths: &[u32],
+        writer: &mut DetailWriter<'_>,
+    ) -> Result<()> {
+        let start = range.start;
+        let stretch = &text[range];
+        let space = usize::from(self.adds_space(stretch));
         let spaced;
         let input = if space == 1 {
             spaced = [" ", stretch].concat();
@@ -71,18 +46,16 @@ impl State<'_> {
         } else {
             stretch
         };
-        let Some(engine) = &self.tokenizer.plan().engine else { return Ok(()) };
-        let lengths = engine.lengths();
-        self.tokenizer.each_piece(input, |piece, ids| {
+        self.each_piece(input, |piece, ids| {
             let mut at = piece.start;
             for &id in ids {
                 let to = at + lengths.get(id as usize).map_or(0, |&length| length as usize);
                 // The added space has no bytes in the text: it counts as part of the first character.
                 let last = if to > space { to - space } else { 1 };
-                self.push(id, TokenText::Model(id), start + at.saturating_sub(space), start + last);
+                writer.push(id, TokenText::Model(id), start + at.saturating_sub(space)..start + last);
                 at = to;
             }
-            self.words += 1;
+            writer.end_word();
         })
     }
 }

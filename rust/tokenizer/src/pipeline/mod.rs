@@ -5,6 +5,7 @@ mod byte_level;
 mod cut;
 mod decode;
 mod detail;
+mod detail_writer;
 pub mod documents;
 mod encode;
 mod fast_detail;

@@ -115,23 +115,12 @@ fn stretches<'a>(
     at_start: bool,
     mut emit: impl FnMut(Part<'a>) -> Result<()>,
 ) -> Result<()> {
-    let added = tokenizer.added_vocabulary();
     let mut result = Ok(());
-    added.segments(text, |Segment { range: outer, added: id }| {
-        if result.is_err() {
-            return;
+    tokenizer.added_vocabulary().all_segments(text, |Segment { range, added }| {
+        if result.is_ok() {
+            let is_first = range.start == 0 && at_start;
+            result = emit(added.map_or(Part::First(&text[range], is_first), Part::Id));
         }
-        if let Some(id) = id {
-            result = emit(Part::Id(id));
-            return;
-        }
-        added.normalized_segments(&text[outer.clone()], |Segment { range, added: id }| {
-            if result.is_ok() {
-                let (start, end) = (outer.start + range.start, outer.start + range.end);
-                let first = Part::First(&text[start..end], start == 0 && at_start);
-                result = emit(id.map_or(first, Part::Id));
-            }
-        });
     });
     result
 }

@@ -132,3 +132,17 @@ fn with_escapes(pattern: &str) -> Cow<'_, str> {
         pattern.into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_with_line_breaks_as_they_are_belong_to_the_same_family() {
+        let raw = |pattern: &str| pattern.replace(r"\r", "\r").replace(r"\n", "\n");
+        let patterns = DEEPSEEK.map(raw);
+        assert_ne!(patterns, DEEPSEEK);
+        assert_eq!(Family::of_patterns(&patterns.each_ref().map(String::as_str)), Some(Family::DeepSeek));
+        assert_eq!(Family::of_pattern(&raw(LLAMA3)), Some(Family::Llama3));
+    }
+}

@@ -16,9 +16,9 @@ use crate::error::Result;
 use crate::normalized::NormalizedString;
 use crate::pre_tokenized::{OffsetType, PreTokenizedString};
 
-/// Pieces that are kept, each in the place that its hash says.
+/// Pieces that are kept, each in the place that its hash says: some 10 MB of them.
 const SLOTS_LOG2: u32 = 15;
-/// Longer pieces are worked out anew each time.
+/// Longer pieces, and those of more tokens, are worked out anew each time.
 const LONGEST: usize = 64;
 
 /// The tokens of a piece. Their offsets count its characters, their words start at 0.
@@ -47,9 +47,10 @@ pub(super) enum WordCount {
 }
 
 pub(super) struct Details {
-    /// The first piece of a stretch, if other parts of the tokenizer are for that.
-    first: Option<Definition>,
-    parts: Definition,
+    /// What the first piece of a stretch goes through.
+    first: Definition,
+    /// What the other pieces go through.
+    rest: Definition,
     words: WordCount,
     caches: Caches<Memory>,
 }
@@ -57,7 +58,8 @@ pub(super) struct Details {
 struct Memory {
     spans: Box<Spans>,
     slots: Box<[Option<Known>]>,
-    hits: PieceTokens,
+    /// Of a piece that is not kept.
+    other: PieceTokens,
 }
 
 struct Known {
@@ -66,8 +68,8 @@ struct Known {
 }
 
 impl Details {
-    pub(super) fn new(first: Option<Definition>, parts: Definition, words: WordCount) -> Self {
-        Self { first, parts, words, caches: Caches::new() }
+    pub(super) fn new(first: Definition, rest: Definition, words: WordCount) -> Self {
+        Self { first, rest, words, caches: Caches::new() }
     }
 
     /// Emit where each piece of `stretch` starts, the words before it, and its tokens. Returns the number of words.
@@ -81,11 +83,11 @@ impl Details {
         let memory = || Memory {
             spans: Box::new(Spans::new()),
             slots: std::iter::repeat_with(|| None).take(1 << SLOTS_LOG2).collect(),
-            hits: PieceTokens::default(),
+            other: PieceTokens::default(),
         };
-        self.caches.with(memory, |Memory { spans, slots, hits }| {
+        self.caches.with(memory, |Memory { spans, slots, other }| {
             let mut walk = Walk::new(cutter, stretch);
-            let (mut words, mut is_first) = (0, true);
+            let mut words = 0;
             spans.clear();
             loop {
                 walk.fill(spans);
@@ -95,12 +97,11 @@ impl Details {
                 for index in 0..spans.count() {
                     let Range { start, end } = spans.get(index);
                     let piece = &stretch[start..end];
-                    let known = match (&self.first, std::mem::take(&mut is_first)) {
-                        (Some(parts), true) => uncached(parts, piece, at_start, hits)?,
-                        (None, true) if self.parts.knows_start => {
-                            uncached(&self.parts, piece, at_start && start == 0, hits)?
-                        }
-                        _ => self.cached(model, piece, slots, hits)?,
+                    let known = if start == 0 {
+                        *other = tokens_of(&self.first, piece, at_start)?;
+                        &*other
+                    } else {
+                        self.cached(model, piece, slots, other)?
                     };
                     let goes_on = match self.words {
                         WordCount::One => true,
@@ -122,42 +123,36 @@ impl Details {
         slots: &'a mut [Option<Known>],
         other: &'a mut PieceTokens,
     ) -> Result<&'a PieceTokens> {
-        if piece.len() > LONGEST {
-            return uncached(&self.parts, piece, false, other);
-        }
         let slot = &mut slots[(hash_long(piece.as_bytes()) >> (64 - SLOTS_LOG2)) as usize];
         if slot.as_ref().is_none_or(|known| *known.piece != *piece) {
-            let mut tokens = Vec::new();
-            let is_simple = match model {
-                Some(model) => model.push_tokens(piece, &mut tokens)?,
-                None => self.parts.push_tokens(piece, &mut tokens)?,
-            };
-            let tokens = if is_simple {
-                PieceTokens { tokens, words: 1 }
-            } else {
-                tokens_of(&self.parts, piece, false)?
-            };
-            *slot = Some(Known { piece: piece.into(), tokens });
+            let found = self.resolve(model, piece)?;
+            if piece.len() > LONGEST || found.tokens.len() > LONGEST {
+                *other = found;
+                return Ok(other);
+            }
+            *slot = Some(Known { piece: piece.into(), tokens: found });
         }
         Ok(slot.as_ref().map_or(other, |known| &known.tokens))
     }
-}
 
-fn uncached<'a>(
-    parts: &Definition,
-    piece: &str,
-    at_start: bool,
-    tokens: &'a mut PieceTokens,
-) -> Result<&'a PieceTokens> {
-    *tokens = tokens_of(parts, piece, at_start)?;
-    Ok(tokens)
+    fn resolve(&self, model: Option<&SpacedBpe>, piece: &str) -> Result<PieceTokens> {
+        let mut tokens = Vec::new();
+        let is_simple = match model {
+            Some(model) => model.push_tokens(piece, &mut tokens)?,
+            None => self.rest.push_tokens(piece, &mut tokens)?,
+        };
+        if is_simple {
+            return Ok(PieceTokens { tokens, words: 1 });
+        }
+        tokens_of(&self.rest, piece, false)
+    }
 }
 
 fn tokens_of(parts: &Definition, piece: &str, at_start: bool) -> Result<PieceTokens> {
     // What is not at the start of the text has something before it.
-    let before = usize::from(!at_start);
-    let mut text =
-        NormalizedString::new(&[&" "[..before], piece].concat()).slice(before..before + piece.len());
+    let added = usize::from(!at_start);
+    let whole = NormalizedString::new(&[&" "[..added], piece].concat());
+    let mut text = whole.slice(added..added + piece.len());
     if let Some(normalizer) = &parts.normalizer {
         normalizer.normalize(&mut text)?;
     }
@@ -173,7 +168,7 @@ fn tokens_of(parts: &Definition, piece: &str, at_start: bool) -> Result<PieceTok
         Token {
             id: encoding.ids[index],
             text: encoding.texts[index].clone(),
-            offsets: (start.saturating_sub(before), end.saturating_sub(before)),
+            offsets: (start.saturating_sub(added), end.saturating_sub(added)),
             word: encoding.words[index],
         }
     };

@@ -15,6 +15,7 @@ mod plain;
 mod recognize;
 mod sets;
 mod spaced_bpe;
+mod spaced_details;
 #[cfg(test)]
 mod tests;
 

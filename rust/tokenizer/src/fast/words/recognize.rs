@@ -39,13 +39,13 @@ impl WordEngine {
         if let Some((way, rest, words)) = spaced_bpe(normalizer, pre_tokenizer, model) {
             let (normalizer, pre_tokenizer) = rest;
             let rest = Definition { normalizer, pre_tokenizer, ..parts.clone() };
-            return Some(Self::of(way, Some(Details::new(Some(parts), rest, words))));
+            return Some(Self::of(way, Some(Details::new(parts, rest, words))));
         }
         Some(match cutter(normalizer, pre_tokenizer) {
             Some((cutter, shortcut)) => {
                 parts.shortcut = shortcut;
-                let depends = has_affixes(model) || normalizer.is_some_and(is_precompiled);
-                let details = (!depends).then(|| Details::new(None, parts.clone(), WordCount::AtCuts));
+                let is_local = !spells_affixes(model) && !normalizer.is_some_and(is_precompiled);
+                let details = is_local.then(|| Details::new(parts.clone(), parts.clone(), WordCount::AtCuts));
                 Self::of(Way::Cut { cutter, parts }, details)
             }
             None => Self::of(Way::Pieces(parts), None),
@@ -61,18 +61,15 @@ fn is_custom(normalizer: &Normalizer) -> bool {
     }
 }
 
-/// What happens to pieces but the first of a stretch.
-type Rest = (Option<Normalizer>, Option<PreTokenizer>);
-
-/// Whether BPE adds affixes, which count as text of the piece where they are spelled in bytes.
-fn has_affixes(model: &Model) -> bool {
+/// Whether BPE spells affixes in bytes: those have offsets beyond the piece, of what comes next in the text.
+fn spells_affixes(model: &Model) -> bool {
     let Model::Bpe(bpe) = model else { return false };
     let options = bpe.options();
     let affixes = [&options.continuing_subword_prefix, &options.end_of_word_suffix];
-    affixes.into_iter().flatten().any(|affix| !affix.is_empty())
+    options.byte_fallback && affixes.into_iter().flatten().any(|affix| !affix.is_empty())
 }
 
-/// Whether the alignments depend on what stands before, as those of SentencePiece's map do where text vanishes.
+/// Whether there is SentencePiece's map: where the start of a text vanishes by it, all alignments that follow shift.
 fn is_precompiled(normalizer: &Normalizer) -> bool {
     match normalizer {
         Normalizer::Sequence(parts) => parts.iter().any(is_precompiled),
@@ -80,6 +77,9 @@ fn is_precompiled(normalizer: &Normalizer) -> bool {
         _ => false,
     }
 }
+
+/// What happens to pieces but the first of a stretch.
+type Rest = (Option<Normalizer>, Option<PreTokenizer>);
 
 /// Spaces become a character and nothing else happens before BPE.
 fn spaced_bpe(

@@ -12,8 +12,6 @@ use std::sync::{Arc, OnceLock};
 use super::super::merge::merge_tokens;
 use super::batch::Resolve;
 use super::cutter::Parting;
-use super::details::PieceTokens;
-use crate::encoding::Token;
 use crate::error::Result;
 use crate::model::Bpe;
 use crate::model::bpe::{Symbol, merge_all};
@@ -21,21 +19,19 @@ use crate::model::bpe::{Symbol, merge_all};
 /// A byte or a character without a token.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Stands for the length of the token of a byte.
-const BYTE: u32 = u32::MAX;
-
 /// A BPE model and how spaces are spelled for it.
 #[derive(Debug)]
 pub(super) struct SpacedBpe {
-    bpe: Arc<Bpe>,
-    space: char,
+    pub(super) bpe: Arc<Bpe>,
+    pub(super) space: char,
     /// Every space starts a piece.
-    split: bool,
+    pub(super) split: bool,
     /// The tokens of ASCII characters as they stand in raw text, or of their bytes.
     ascii: Box<[u32; 128]>,
     /// The tokens of bytes, if all have one.
-    bytes: Option<Box<[u32; 256]>>,
-    lengths: OnceLock<Box<[u32]>>,
+    pub(super) bytes: Option<Box<[u32; 256]>>,
+    /// See [`spaced_details`](super::spaced_details).
+    pub(super) lengths: OnceLock<Box<[u32]>>,
 }
 
 impl SpacedBpe {
@@ -156,7 +152,7 @@ impl SpacedBpe {
     }
 
     /// Append the ids of a piece of the pre-tokenizer, its spaces not replaced yet.
-    fn push_ids(&self, piece: &str, tokens: &mut Vec<u32>, ids: &mut Vec<u32>) -> Result<()> {
+    pub(super) fn push_ids(&self, piece: &str, tokens: &mut Vec<u32>, ids: &mut Vec<u32>) -> Result<()> {
         tokens.clear();
         if self.bpe.options().ignore_merges || !self.characters(piece, tokens) {
             let mut symbols = Vec::new();
@@ -168,81 +164,6 @@ impl SpacedBpe {
             ids.extend(symbols.iter().map(|symbol| symbol.id));
         }
         Ok(())
-    }
-}
-
-impl SpacedBpe {
-    /// Append the tokens of a piece with their offsets in it; false where those are not plain to see.
-    pub(super) fn push_tokens(&self, piece: &str, found: &mut Vec<Token>) -> Result<bool> {
-        let starts_word = |character| character == ' ' || character == self.space;
-        let (mut tokens, mut ids) = (Vec::new(), Vec::new());
-        if self.split && piece.chars().skip(1).any(starts_word) {
-            return Ok(false);
-        }
-        self.push_ids(piece, &mut tokens, &mut ids)?;
-        Ok(self.push_known(piece, false, &ids, found))
-    }
-
-    /// Append the tokens of `ids`, which are those of `text`, perhaps with a space in front; false if a token is not
-    /// spelled as the text.
-    pub(super) fn push_known(&self, text: &str, space: bool, ids: &[u32], found: &mut Vec<Token>) -> bool {
-        let lengths = self.lengths();
-        let added = usize::from(space);
-        let mut characters = text.chars();
-        // How many characters have had their token, the space in front too, and how many bytes of the next one.
-        let (mut at, mut spelled) = (0, 0);
-        for &id in ids {
-            let start = at;
-            match lengths.get(id as usize) {
-                Some(&BYTE) => {
-                    let next = if at < added { Some(' ') } else { characters.clone().next() };
-                    let Some(character) = next else { return false };
-                    spelled += 1;
-                    if spelled < (if character == ' ' { self.space } else { character }).len_utf8() {
-                        found.push(PieceTokens::token(
-                            id,
-                            start.saturating_sub(added),
-                            (start + 1 - added).max(1),
-                        ));
-                        continue;
-                    }
-                    (at, spelled) = (at + 1, 0);
-                }
-                Some(&length) if length > 0 && spelled == 0 => at += length as usize,
-                _ => return false,
-            }
-            // The space in front counts as part of the first character.
-            let new = at.saturating_sub(added) - start.saturating_sub(added);
-            if new > 0 && characters.nth(new - 1).is_none() {
-                return false;
-            }
-            found.push(PieceTokens::token(id, start.saturating_sub(added), (at - added).max(1)));
-        }
-        spelled == 0 && characters.next().is_none()
-    }
-
-    /// Whether a stretch is one word.
-    pub(super) fn is_one_word(&self) -> bool {
-        !self.split
-    }
-
-    /// How many characters each token stands for, by its id; [`BYTE`] for those of bytes, 0 for those that are not
-    /// spelled as the text.
-    fn lengths(&self) -> &[u32] {
-        self.lengths.get_or_init(|| {
-            let vocabulary = self.bpe.vocabulary();
-            let mut lengths = vec![0; vocabulary.id_bound()];
-            for (id, token) in vocabulary.iter() {
-                lengths[id as usize] = token.chars().count() as u32;
-            }
-            if let Some(id) = self.bpe.options().unk_token.as_deref().and_then(|token| vocabulary.id(token)) {
-                lengths[id as usize] = 0;
-            }
-            for &id in self.bytes.iter().flat_map(|bytes| bytes.iter()) {
-                lengths[id as usize] = BYTE;
-            }
-            lengths.into()
-        })
     }
 }
 

@@ -30,14 +30,24 @@ fn models() -> Vec<Model> {
     let pairs = [("a", "b"), ("▁", "a"), ("▁a", "b"), ("b", "a"), ("s", "s"), ("▁", "▁")];
     let pairs = pairs.into_iter().filter(|(left, _)| *left != "s");
     let pairs: Vec<_> = pairs.collect();
+    let continued = [("a", "##b"), ("##a", "##b")];
     vec![
         Model::WordPiece(Arc::new(
             WordPiece::new(Vocabulary::new(entries()).unwrap(), WordPieceOptions::default()).unwrap(),
         )),
         Model::WordLevel(Arc::new(WordLevel::new(Vocabulary::new(entries()).unwrap(), "[UNK]".into()))),
         Model::Unigram(Arc::new(Unigram::new(scores, options).unwrap())),
-        Model::Bpe(Arc::new(Bpe::new(entries(), pairs.into_iter(), bpe).unwrap())),
+        Model::Bpe(Arc::new(Bpe::new(entries(), pairs.into_iter(), bpe.clone()).unwrap())),
+        Model::Bpe(Arc::new(Bpe::new(entries(), continued.into_iter(), affixes(bpe)).unwrap())),
     ]
+}
+
+fn affixes(options: BpeOptions) -> BpeOptions {
+    BpeOptions {
+        continuing_subword_prefix: Some("##".into()),
+        end_of_word_suffix: Some("b".into()),
+        ..options
+    }
 }
 
 fn normalizers() -> Vec<Option<Normalizer>> {
@@ -130,6 +140,9 @@ fn definition(
     let mut stretch = NormalizedString::new(text).slice(range);
     if let Some(normalizer) = normalizer {
         normalizer.normalize(&mut stretch).unwrap();
+    }
+    if stretch.is_empty() {
+        return Encoding::default();
     }
     let mut pieces = PreTokenizedString::from(stretch);
     if let Some(pre_tokenizer) = pre_tokenizer {
@@ -278,12 +291,12 @@ fn the_ways_of_well_known_tokenizers() {
         lowercase: true,
     });
     let engine = WordEngine::new(Some(&bert), Some(&PreTokenizer::Bert), &models[0]).unwrap();
-    assert!(matches!(engine.way(), Way::Cut { .. }));
+    assert!(matches!(engine.way(), Way::Cut { .. }) && engine.has_details());
     let metaspace = PreTokenizer::Metaspace(Metaspace::default());
     let engine = WordEngine::new(None, Some(&metaspace), &models[3]).unwrap();
-    assert!(matches!(engine.way(), Way::SpacedBpe { .. }));
+    assert!(matches!(engine.way(), Way::SpacedBpe { .. }) && engine.has_details());
     let engine = WordEngine::new(None, Some(&metaspace), &models[2]).unwrap();
-    assert!(matches!(engine.way(), Way::Cut { .. }));
+    assert!(matches!(engine.way(), Way::Cut { .. }) && engine.has_details());
     let engine = WordEngine::new(None, Some(&PreTokenizer::UnicodeScripts), &models[1]).unwrap();
-    assert!(matches!(engine.way(), Way::Pieces(_)));
+    assert!(matches!(engine.way(), Way::Pieces(_)) && !engine.has_details());
 }
