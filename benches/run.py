@@ -141,6 +141,13 @@ def machine() -> dict[str, Any]:
     }
 
 
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is less than 1")
+    return value
+
+
 def main() -> None:
     known = rooms()
     parser = argparse.ArgumentParser(
@@ -149,8 +156,10 @@ def main() -> None:
     parser.add_argument(
         "rooms", nargs="*", metavar="ROOM", help=f"which benchmarks: {', '.join(known)} (default: all)"
     )
-    parser.add_argument("--passes", type=int, default=3, help="how often each pair alternates (default: 3)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of every library (default: 1)")
+    parser.add_argument(
+        "--passes", type=positive, default=3, help="how often each pair alternates (default: 3)"
+    )
+    parser.add_argument("--threads", type=positive, default=1, help="threads of every library (default: 1)")
     parser.add_argument("--quick", action="store_true", help="one pass over fewer rows; nothing is stored")
     parser.add_argument("--update-readme", action="store_true", help="renew the tables in README.md")
     arguments = parser.parse_args()
