@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from shared_data import read_text, shared
 
@@ -104,6 +104,10 @@ language = st.lists(st.text(alphabet="aabbc d", max_size=12), max_size=5)
     ),
 )
 def test_small_texts(texts: tuple[Texts, Texts | None], options: dict[str, Any]) -> None:
+    # A merge can make the same token as a character with such an affix. `tokenizers` knows the length of each occurrence,
+    # we that of the token, so that which of them are too long differs: a known difference.
+    affixes = {options.get("continuing_subword_prefix"), options.get("end_of_word_suffix")}
+    assume("max_token_length" not in options or not affixes & {"a", "b"})
     assert_same(*texts, **options)
 
 

@@ -69,16 +69,17 @@ class ParityBpeTrainer:
         initial_alphabet: characters that are in it even if no text has them.
         continuing_subword_prefix: written before every symbol that does not start a word.
         end_of_word_suffix: written after every symbol that ends a word.
-        max_token_length: largest number of characters in a token.
+        max_token_length: pairs with a merged token that would have this many characters or more do not count. With a
+            prefix or suffix that also occurs in the text, merges can differ from the reference's.
 
     >>> from ferrolm.tokenizers import Tokenizer, models, pre_tokenizers
     >>> tokenizer = Tokenizer(models.BPE())
     >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     >>> trainer = ParityBpeTrainer(num_merges=4, show_progress=False)
-    >>> english, german = ["the cat and the hat"] * 100, ["die Katze und der Hut"]
+    >>> english, german = ["the cat and the hat"] * 100, ["die Katze, die Hunde"]
     >>> trainer.train_from_iterator(tokenizer, [english, german], [["the cat"], ["die Katze"]])
     >>> tokenizer.encode("die the").tokens
-    ['die', 't', 'he']
+    ['die', 'th', 'e']
     """
 
     num_merges = Setting(check.natural)

@@ -77,13 +77,26 @@ pub fn train_parity_bpe(
     let mut merges = Vec::new();
     while merges.len() < num_merges {
         cancel.check()?;
-        let Some(merging) = learner.next(merges.len() < options.global_merges) else { break };
-        let Some(merging) = merging else { continue };
-        merges.push(merging);
-        learner.apply(merging, cancel)?;
-        progress.advance(1);
+        match learner.next(merges.len() < options.global_merges) {
+            Turn::Merge(merging) => {
+                merges.push(merging);
+                learner.apply(merging, cancel)?;
+                progress.advance(1);
+            }
+            Turn::Exhausted => {}
+            Turn::Over => break,
+        }
     }
     Ok(TrainedBpe { tokens: learner.vocabulary.into_tokens(), merges: last_of_each(&merges) })
+}
+
+/// What a turn of the loop does.
+enum Turn {
+    Merge((u32, u32)),
+    /// The language whose turn it is has nothing left to merge.
+    Exhausted,
+    /// No language has.
+    Over,
 }
 
 struct Learner<'a> {
@@ -151,17 +164,16 @@ impl<'a> Learner<'a> {
         Reverse((self.names[left as usize].clone(), self.names[right as usize].clone(), key))
     }
 
-    /// The pair to merge next; nothing inside if the language whose turn it is has none, nothing at all if no
-    /// language has.
-    fn next(&mut self, global: bool) -> Option<Option<(u32, u32)>> {
+    /// What happens next.
+    fn next(&mut self, global: bool) -> Turn {
         let least = self.options.min_frequency.max(1);
         if self.exhausted.iter().all(|&exhausted| exhausted) {
-            return None;
+            return Turn::Over;
         }
         if global {
             let languages = &self.languages;
-            let best = pop(self.global.as_mut()?, least, |key| total(languages, key));
-            return best.map(|key| Some(pair(key)));
+            let best = self.global.as_mut().and_then(|queue| pop(queue, least, |key| total(languages, key)));
+            return best.map_or(Turn::Over, |key| Turn::Merge(pair(key)));
         }
         self.global = None;
         let measured = if self.development.is_empty() { &self.languages } else { &self.development };
@@ -170,7 +182,7 @@ impl<'a> Learner<'a> {
         let language = &self.languages[turn];
         let best = pop(&mut self.candidates[turn], least, |key| language.count(key));
         self.exhausted[turn] |= best.is_none();
-        Some(best.map(pair))
+        best.map_or(Turn::Exhausted, |key| Turn::Merge(pair(key)))
     }
 
     /// Merge `pair` everywhere.
