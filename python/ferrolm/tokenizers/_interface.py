@@ -10,6 +10,7 @@ from typing import Any
 
 from ferrolm import _rust
 from ferrolm.tokenizers._part import LONG, SHORT, Limits, describe, literal
+from ferrolm.tokenizers._shared_parts import hold, state
 from ferrolm.tokenizers.batch import Batching
 from ferrolm.tokenizers.ragged import RaggedIds
 from ferrolm.tokenizers.tools.markup import table_view
@@ -22,33 +23,38 @@ _PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder", "model")
 class Interface(Batching):
     """The base of `Tokenizer`."""
 
-    # Parts: the objects that were put in or given out.
-    _own: dict[str, Any] | None = None
+    # Parts: the objects that were put in or given out, each with its state when it was taken.
+    _own: dict[str, tuple[Any, str | None]] | None = None
 
     def _wrapped(self, name: str, wrap: Callable[[Any], Any]) -> Any:
         """The object of a part, the same one as long as the tokenizer has that part."""
         own = self._parts()
-        if own.get(name) is None:
+        if name not in own:
             part = getattr(self, f"get_{name}")()
             if part is None:
                 return None
-            own[name] = wrap(part)
-            own[name]._attached = self._follow
-        return own[name]
+            self._keep(name, wrap(part))
+        return own[name][0]
 
     def _set_part(self, name: str, part: Any) -> None:
         """Take a part, which changes this tokenizer when it is changed, until another takes its place."""
         getattr(self, f"set_{name}")(part)
-        self._parts()[name] = part
-        if part is not None:
-            part._attached = self._follow
+        if part is None:
+            self._parts().pop(name, None)
+        else:
+            self._keep(name, part)
 
-    def _follow(self, part: Any) -> None:
-        for name, own in self._parts().items():
-            if own is part:
-                getattr(self, f"set_{name}")(part)
+    def _keep(self, name: str, part: Any) -> None:
+        self._parts()[name] = (part, state(part))
+        hold(self)
 
-    def _parts(self) -> dict[str, Any]:
+    def _refresh(self) -> None:
+        """Take the parts that have changed once more."""
+        for name, (part, before) in list(self._parts().items()):
+            if before is None or state(part) != before:
+                self._set_part(name, part)
+
+    def _parts(self) -> dict[str, tuple[Any, str | None]]:
         if self._own is None:
             self._own = {}
         return self._own
@@ -121,19 +127,19 @@ class Interface(Batching):
         if settings is None:
             return "None"
         max_length, stride, strategy, direction = settings
-        state: dict[str, Any] = {"direction": direction.title(), "max_length": max_length}
-        state |= {"strategy": strategy.title().replace("_", ""), "stride": stride}
-        return describe({"type": "TruncationParams"} | state)
+        shown: dict[str, Any] = {"direction": direction.title(), "max_length": max_length}
+        shown |= {"strategy": strategy.title().replace("_", ""), "stride": stride}
+        return describe({"type": "TruncationParams"} | shown)
 
     def _padding_text(self) -> str:
         settings = self.padding_settings()
         if settings is None:
             return "None"
         length, pad_to_multiple_of, pad_id, pad_token, pad_type_id, direction = settings
-        state: dict[str, Any] = {"strategy": "BatchLongest" if length is None else f"Fixed({length})"}
-        state |= {"direction": direction.title(), "pad_to_multiple_of": pad_to_multiple_of}
-        state |= {"pad_id": pad_id, "pad_type_id": pad_type_id, "pad_token": pad_token}
-        return describe({"type": "PaddingParams"} | state)
+        shown: dict[str, Any] = {"strategy": "BatchLongest" if length is None else f"Fixed({length})"}
+        shown |= {"direction": direction.title(), "pad_to_multiple_of": pad_to_multiple_of}
+        shown |= {"pad_id": pad_id, "pad_type_id": pad_type_id, "pad_token": pad_token}
+        return describe({"type": "PaddingParams"} | shown)
 
     def _repr_html_(self) -> str:
         """The parts and settings, for notebooks."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
+
+from ferrolm.tokenizers._shared_parts import changed
 
 __all__ = ["LONG", "SHORT", "Limits", "Part", "describe", "from_json", "literal"]
 
@@ -12,9 +13,7 @@ Any_Part = TypeVar("Any_Part", bound="Part")
 
 
 class Part:
-    """A part with settings. One that a tokenizer gave out changes that tokenizer when it is changed."""
-
-    _attached: Callable[[Any], None] | None = None
+    """A part with settings. One that tokenizers have changes them when it is changed."""
 
     def to_json(self) -> str:
         raise NotImplementedError  # the extension's class, first among the bases of a part, has it
@@ -31,8 +30,7 @@ class Part:
 
     def _set(self, name: str, value: Any) -> None:
         self.set_json(json.dumps(self._state() | {name: value}))
-        if self._attached is not None:
-            self._attached(self)
+        changed()
 
     def __getstate__(self) -> bytes:
         return self.to_json().encode()

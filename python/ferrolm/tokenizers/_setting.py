@@ -23,6 +23,7 @@ __all__ = [
     "progress_format",
     "real",
     "special_tokens",
+    "strings",
     "text",
 ]
 
@@ -99,6 +100,10 @@ def _elements(name: str, value: Any) -> Iterable[Any]:
     return value
 
 
+def strings(name: str, value: Any) -> list[str]:
+    return [text(name, element) for element in _elements(name, value)]
+
+
 def special_tokens(name: str, value: Any) -> list[AddedToken]:
     tokens = _elements(name, value)
     return [from_tuple(token_tuple(token, special=True)) for token in tokens]
@@ -106,7 +111,7 @@ def special_tokens(name: str, value: Any) -> list[AddedToken]:
 
 def alphabet(name: str, value: Any) -> list[str]:
     """The first characters of the strings, each once."""
-    return list(dict.fromkeys(text(name, element)[0] for element in _elements(name, value) if element))
+    return list(dict.fromkeys(element[0] for element in strings(name, value) if element))
 
 
 def progress_format(name: str, value: Any) -> str:

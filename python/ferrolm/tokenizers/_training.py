@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ferrolm._rust import WordCounter
 from ferrolm.errors import InvalidTypeError
 from ferrolm.tokenizers._training_progress import Watch
+from ferrolm.tokenizers._training_texts import batches
 from ferrolm.tokenizers.added_token import token_tuple
 from ferrolm.tokenizers.trainers import Trainer
 
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from ferrolm.tokenizers.tokenizer import Tokenizer
 
 __all__ = ["train_from_files", "train_from_texts"]
-
-# Characters of text per call into Rust: enough to keep all threads busy.
-_BATCH_CHARACTERS = 1 << 23
-# Elements of an Arrow array that are made Python strings at once.
-_ARROW_ELEMENTS = 1 << 14
 
 
 def train_from_texts(
@@ -72,42 +68,3 @@ def _finish(tokenizer: Tokenizer, trainer: Trainer, counter: WordCounter) -> Non
     model = trainer._learn(counter, tokenizer.get_model())
     special = [token_tuple(token, special=True) for token in trainer.special_tokens]
     tokenizer.set_trained(model, special)
-
-
-def batches(texts: Any) -> Iterator[list[str]]:
-    """Lists of texts, of a few megabytes each, of an iterable of texts, of lists of them, or of an Arrow array."""
-    batch: list[str] = []
-    characters = 0
-    for item in _items(texts):
-        for text in (item,) if isinstance(item, str) else _elements(item):
-            if not isinstance(text, str):
-                raise _wrong(text)
-            batch.append(text)
-            characters += len(text)
-        if characters >= _BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
-def _items(texts: Any) -> Iterable[Any]:
-    if isinstance(texts, str):
-        raise InvalidTypeError("iterator: found str, expected an iterable of texts")
-    if not hasattr(texts, "to_pylist"):
-        return _elements(texts)
-    starts = range(0, len(texts), _ARROW_ELEMENTS)
-    return (texts.slice(start, _ARROW_ELEMENTS).to_pylist() for start in starts)
-
-
-def _elements(item: Any) -> Iterable[Any]:
-    if hasattr(item, "to_pylist"):
-        elements: list[Any] = item.to_pylist()
-        return elements
-    if isinstance(item, bytes) or not isinstance(item, Iterable):
-        raise _wrong(item)
-    return item
-
-
-def _wrong(item: object) -> InvalidTypeError:
-    return InvalidTypeError(f"iterator: found {type(item).__name__}, expected str or lists of str")

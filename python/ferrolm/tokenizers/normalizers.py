@@ -10,6 +10,7 @@ from typing import Any
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.tokenizers._part import Part, from_json
+from ferrolm.tokenizers._shared_parts import changed
 
 __all__ = [
     "NFC",
@@ -293,20 +294,13 @@ class Sequence(Normalizer):
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Normalizer:
-        part = wrap(self.get_part(index))
-        if self._attached is not None:
-            part._attached = self._tell
-        return part
+        return wrap(self.get_part(index))
 
     def __setitem__(self, index: int, value: Normalizer) -> None:
         if isinstance(value, Sequence):
             raise InvalidArgumentError("value: found a Sequence, expected another normalizer")
         self.set_part(index, value)
-        self._tell(value)
-
-    def _tell(self, _: Any) -> None:
-        if self._attached is not None:
-            self._attached(self)
+        changed()
 
 
 # The normal forms by name.

@@ -10,6 +10,7 @@ from ferrolm import _rust
 from ferrolm._rust import Regex
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.tokenizers._part import Part, from_json
+from ferrolm.tokenizers._shared_parts import changed
 
 __all__ = [
     "BertPreTokenizer",
@@ -356,20 +357,13 @@ class Sequence(PreTokenizer):
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> PreTokenizer:
-        part = wrap(self.get_part(index))
-        if self._attached is not None:
-            part._attached = self._tell
-        return part
+        return wrap(self.get_part(index))
 
     def __setitem__(self, index: int, value: PreTokenizer) -> None:
         if isinstance(value, Sequence):
             raise InvalidArgumentError("value: found a Sequence, expected another pre-tokenizer")
         self.set_part(index, value)
-        self._tell(value)
-
-    def _tell(self, _: Any) -> None:
-        if self._attached is not None:
-            self._attached(self)
+        changed()
 
 
 def _character(value: str, argument: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
 from collections.abc import Sequence as Sequence_
 from typing import Any
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.tokenizers._part import Part, from_json
+from ferrolm.tokenizers._shared_parts import changed
 
 __all__ = [
     "BertProcessing",
@@ -25,6 +27,15 @@ _TokenId = tuple[str, int]
 
 class PostProcessor(_rust.PostProcessor, Part):
     """Base class of post-processors."""
+
+    # Those that this one is part of.
+    _sequences: weakref.WeakSet[Sequence] | None = None
+
+    def _set(self, name: str, value: Any) -> None:
+        self.set_json(json.dumps(self._state() | {name: value}))
+        for sequence in self._sequences or ():
+            sequence._follow()
+        changed()
 
 
 class ByteLevel(PostProcessor):
@@ -181,41 +192,66 @@ class TemplateProcessing(PostProcessor):
 
 
 class Sequence(PostProcessor):
-    """One post-processor after the other; those of a sequence inside become part of it."""
+    """One post-processor after the other; those of a sequence inside become part of it.
+
+    Its parts are shared: settings that are changed on ``sequence[index]``, or on the post-processors it was made of,
+    change the sequence.
+
+    >>> trimming = ByteLevel()
+    >>> sequence = Sequence([trimming])
+    >>> trimming.trim_offsets = False
+    >>> sequence
+    Sequence(processors=[ByteLevel(add_prefix_space=True, trim_offsets=False, use_regex=True)])
+    """
+
+    _elements: list[PostProcessor] | None = None
 
     def __new__(cls, processors: list[Any]) -> Sequence:
-        states: list[dict[str, Any]] = []
+        elements: list[PostProcessor] = []
         for index, part in enumerate(processors):
             if not isinstance(part, PostProcessor):
                 found = type(part).__name__
                 raise InvalidTypeError(f"processors[{index}]: found {found}, expected a PostProcessor")
-            state = part._state()
-            states += state["processors"] if isinstance(part, Sequence) else [state]
-        return from_json(cls, json.dumps({"type": "Sequence", "processors": states}))
+            elements += part._own_elements() if isinstance(part, Sequence) else [part]
+        self = from_json(cls, '{"type": "Sequence", "processors": []}')
+        self._share(elements)
+        return self
 
-    def _element(self, index: int) -> dict[str, Any]:
-        states: list[dict[str, Any]] = self._get("processors")
-        if not 0 <= index < len(states):
-            raise IndexError(f"post-processor {index} of {len(states)}")
-        return states[index]
+    def _share(self, elements: list[PostProcessor]) -> None:
+        self._elements = elements
+        for element in elements:
+            element._sequences = element._sequences or weakref.WeakSet()
+            element._sequences.add(self)
+        self._follow()
+
+    def _follow(self) -> None:
+        states = [element._state() for element in self._elements or ()]
+        self.set_json(json.dumps({"type": "Sequence", "processors": states}))
+
+    def _own_elements(self) -> list[PostProcessor]:
+        if self._elements is None:
+            self._share([_of_state(state) for state in self._get("processors")])
+        return self._elements or []
 
     def __getitem__(self, index: int) -> PostProcessor:
         """The post-processor at ``index``; settings that are changed on it change this sequence."""
-        part = _of_state(self._element(index))
-
-        def replace(part: PostProcessor) -> None:
-            self[index] = part
-
-        part._attached = replace
-        return part
+        return self._own_elements()[self._index(index)]
 
     def __setitem__(self, index: int, part: Any) -> None:
         if isinstance(part, Sequence) or not isinstance(part, PostProcessor):
             found = type(part).__name__
             raise InvalidTypeError(f"processor: found {found}, expected a PostProcessor that is no Sequence")
-        self._element(index)
-        states = self._get("processors")
-        self._set("processors", [*states[:index], part._state(), *states[index + 1 :]])
+        elements = self._own_elements()
+        # What is put in stays a post-processor of its own.
+        elements[self._index(index)] = _of_state(part._state())
+        self._share(elements)
+        changed()
+
+    def _index(self, index: int) -> int:
+        number = len(self._own_elements())
+        if not 0 <= index < number:
+            raise IndexError(f"post-processor {index} of {number}")
+        return index
 
 
 def _template(template: str | list[str]) -> list[dict[str, dict[str, Any]]]:

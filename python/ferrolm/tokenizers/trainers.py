@@ -10,10 +10,18 @@ from typing import Any, ClassVar
 from ferrolm._rust import TokenizerModel, WordCounter
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.tokenizers import _setting as check
+from ferrolm.tokenizers._parity_trainer import ParityBpeTrainer
 from ferrolm.tokenizers._setting import Setting
 from ferrolm.tokenizers.added_token import AddedToken
 
-__all__ = ["BpeTrainer", "Trainer", "UnigramTrainer", "WordLevelTrainer", "WordPieceTrainer"]
+__all__ = [
+    "BpeTrainer",
+    "ParityBpeTrainer",
+    "Trainer",
+    "UnigramTrainer",
+    "WordLevelTrainer",
+    "WordPieceTrainer",
+]
 
 _Tokens = Sequence[str | AddedToken]
 

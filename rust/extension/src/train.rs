@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ferrolm_base::Cancel;
-use ferrolm_tokenizer::model::{Model as Part, WordPieceOptions};
+use ferrolm_tokenizer::model::{BpeOptions as BpeModelOptions, Model as Part, WordPieceOptions};
 use ferrolm_tokenizer::train::{
-    self, BpeOptions, Progress, Sequences, TrainError, UnigramOptions, WordCounts, WordLevelOptions, Words,
+    self, BpeOptions, ParityOptions, ParityVariant, Progress, Sequences, TrainError, UnigramOptions,
+    WordCounts, WordLevelOptions, Words,
 };
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -32,7 +33,8 @@ impl ToPyErr for TrainError {
 #[pyclass(frozen, module = "ferrolm._rust")]
 struct WordCounter {
     words: Mutex<WordCounts>,
-    progress: Progress,
+    sequences: Sequences,
+    progress: Arc<Progress>,
 }
 
 /// The settings of BPE and WordPiece training, by name.
@@ -41,6 +43,25 @@ struct WordCounter {
 struct PairSettings {
     vocab_size: usize,
     min_frequency: u64,
+    special_tokens: Vec<String>,
+    limit_alphabet: Option<usize>,
+    initial_alphabet: Vec<char>,
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
+    max_token_length: Option<usize>,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct ParitySettings {
+    num_merges: usize,
+    variant: String,
+    min_frequency: u64,
+    ratio: Option<Vec<f64>>,
+    global_merges: usize,
+    window_size: usize,
+    alpha: f64,
+    total_symbols: bool,
     special_tokens: Vec<String>,
     limit_alphabet: Option<usize>,
     initial_alphabet: Vec<char>,
@@ -85,6 +106,27 @@ impl From<PairSettings> for BpeOptions {
     }
 }
 
+impl From<ParitySettings> for ParityOptions {
+    fn from(settings: ParitySettings) -> Self {
+        let ParitySettings { window_size, alpha, .. } = settings;
+        let window = settings.variant == "window";
+        Self {
+            num_merges: settings.num_merges,
+            variant: if window { ParityVariant::Window { window_size, alpha } } else { ParityVariant::Base },
+            min_frequency: settings.min_frequency,
+            ratio: settings.ratio,
+            global_merges: settings.global_merges,
+            total_symbols: settings.total_symbols,
+            special_tokens: settings.special_tokens,
+            limit_alphabet: settings.limit_alphabet,
+            initial_alphabet: settings.initial_alphabet,
+            continuing_subword_prefix: settings.continuing_subword_prefix.unwrap_or_default(),
+            end_of_word_suffix: settings.end_of_word_suffix.unwrap_or_default(),
+            max_token_length: settings.max_token_length,
+        }
+    }
+}
+
 impl From<WordLevelSettings> for WordLevelOptions {
     fn from(settings: WordLevelSettings) -> Self {
         let WordLevelSettings { vocab_size, min_frequency, special_tokens } = settings;
@@ -108,6 +150,10 @@ impl From<UnigramSettings> for UnigramOptions {
 }
 
 impl WordCounter {
+    fn of(sequences: Sequences, progress: Arc<Progress>) -> Self {
+        Self { words: Mutex::new(WordCounts::new(sequences.clone())), sequences, progress }
+    }
+
     fn lock(&self) -> MutexGuard<'_, WordCounts> {
         self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,8 +176,12 @@ impl WordCounter {
     #[new]
     #[pyo3(signature = (tokenizer, *, by_line = false))]
     fn new(tokenizer: &Tokenizer, by_line: bool) -> Self {
-        let sequences = Sequences::of(&tokenizer.shared(), by_line);
-        Self { words: Mutex::new(WordCounts::new(sequences)), progress: Progress::default() }
+        Self::of(Sequences::of(&tokenizer.shared(), by_line), Arc::default())
+    }
+
+    /// A counter that cuts alike and shows its progress in the same place.
+    fn another(&self) -> Self {
+        Self::of(self.sequences.clone(), Arc::clone(&self.progress))
     }
 
     /// Count the words of `texts`.
@@ -200,6 +250,34 @@ impl WordCounter {
     }
 }
 
+/// A BPE model of the words of several languages, counted by `languages`, and maybe of their development texts.
+#[pyfunction]
+fn train_parity_bpe(
+    py: Python<'_>,
+    languages: Vec<Py<WordCounter>>,
+    development: Vec<Py<WordCounter>>,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<Model> {
+    let settings: ParitySettings = settings.as_any().extract()?;
+    let options = BpeModelOptions {
+        continuing_subword_prefix: settings.continuing_subword_prefix.clone(),
+        end_of_word_suffix: settings.end_of_word_suffix.clone(),
+        ..BpeModelOptions::default()
+    };
+    let settings = settings.into();
+    let words = |counters: &[Py<WordCounter>], cancel: &Cancel| {
+        counters.iter().map(|counter| counter.get().lock().words(cancel)).collect::<Result<Vec<_>, _>>()
+    };
+    let progress = languages.first().map(|counter| Arc::clone(&counter.get().progress)).unwrap_or_default();
+    let learn = |cancel: &Cancel| {
+        let (languages, development) = (words(&languages, cancel)?, words(&development, cancel)?);
+        let trained = train::train_parity_bpe(&languages, &development, &settings, &progress, cancel)?;
+        Ok::<_, TrainError>(Part::Bpe(Arc::new(trained.into_bpe(options)?)))
+    };
+    enter(py, learn)?.map(Model::of).map_err(ToPyErr::to_py_err)
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<WordCounter>()
+    module.add_class::<WordCounter>()?;
+    module.add_function(wrap_pyfunction!(train_parity_bpe, module)?)
 }

@@ -14,7 +14,7 @@ mod unigram;
 mod word_level;
 mod words;
 
-pub use bpe::{BpeOptions, TrainedBpe, train_bpe};
+pub use bpe::{BpeOptions, ParityOptions, ParityVariant, TrainedBpe, train_bpe, train_parity_bpe};
 pub use error::TrainError;
 pub use progress::Progress;
 pub use unigram::{TrainedUnigram, UnigramOptions, train_unigram};

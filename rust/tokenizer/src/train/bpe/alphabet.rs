@@ -23,24 +23,26 @@ const ABSENT: u32 = 0;
 const POLL: usize = 1 << 14;
 
 impl Alphabet {
-    /// All characters of the words and of `initial_alphabet`, or the `limit_alphabet` most frequent of them, those of
+    /// All characters of the corpora and of `initial_alphabet`, or the `limit_alphabet` most frequent of them, those of
     /// `initial_alphabet` first. Of equally frequent ones the larger code points are left out.
     pub(super) fn new(
-        words: &Words,
+        corpora: &[&Words],
         options: &BpeOptions,
         vocabulary: &mut Vocabulary,
         cancel: &Cancel,
     ) -> Result<Self, Cancelled> {
         let mut counts = vec![0u64; CODES];
-        for word in 0..words.len() {
-            if word % POLL == 0 {
-                cancel.check()?;
+        for words in corpora {
+            for word in 0..words.len() {
+                if word % POLL == 0 {
+                    cancel.check()?;
+                }
+                let count = words.count(word);
+                words.characters(word, |character| {
+                    let total = &mut counts[character as usize];
+                    *total = total.saturating_add(count);
+                });
             }
-            let count = words.count(word);
-            words.characters(word, |character| {
-                let total = &mut counts[character as usize];
-                *total = total.saturating_add(count);
-            });
         }
         for &wanted in &options.initial_alphabet {
             counts[wanted as usize] = u64::MAX;

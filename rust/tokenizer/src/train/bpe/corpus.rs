@@ -17,6 +17,8 @@ const HEADER: usize = 3;
 /// else. A word is named by where it starts, and shrinks in its place.
 pub(super) struct Corpus {
     cells: Vec<u32>,
+    /// Symbols of all words as often as these occur, those in which nothing merges too.
+    length: i64,
 }
 
 impl Corpus {
@@ -30,38 +32,77 @@ impl Corpus {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Self, TrainError> {
-        progress.start(Stage::TokenizeWords, words.len());
-        let mut corpus = Self { cells: Vec::with_capacity(words.total_bytes() + HEADER * words.len()) };
         let affixes = Affixes::new(words, alphabet, options, vocabulary);
+        Self::spelled(words, progress, cancel, |word, cells| {
+            match &affixes {
+                None => words.characters(word, |character| cells.extend(alphabet.id(character))),
+                Some(affixes) => affixes.spell(words, word, |symbol| cells.push(symbol)),
+            }
+            true
+        })
+    }
+
+    /// As `new`, but words with a symbol that is not in `vocabulary` yet are left out.
+    pub(super) fn known(
+        words: &Words,
+        alphabet: &Alphabet,
+        options: &BpeOptions,
+        vocabulary: &Vocabulary,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Self, TrainError> {
+        Self::spelled(words, progress, cancel, |word, cells| {
+            let mut known = true;
+            each_place(words, word, |character, place| {
+                let symbol = alphabet.id(character);
+                let symbol = symbol.and_then(|_| vocabulary.id(&affixed(character, place, options)));
+                known &= symbol.is_some();
+                cells.extend(symbol);
+            });
+            known
+        })
+    }
+
+    /// `spell` writes the symbols of a word, and says whether the word is to be kept.
+    fn spelled(
+        words: &Words,
+        progress: &Progress,
+        cancel: &Cancel,
+        mut spell: impl FnMut(usize, &mut Vec<u32>) -> bool,
+    ) -> Result<Self, TrainError> {
+        progress.start(Stage::TokenizeWords, words.len());
+        let mut cells = Vec::with_capacity(words.total_bytes() + HEADER * words.len());
+        let mut total = 0;
         for word in 0..words.len() {
             if word % POLL == 0 {
                 cancel.check()?;
                 progress.advance(POLL as u64);
             }
-            corpus.push(words, word, alphabet, affixes.as_ref());
+            let start = cells.len();
+            let count = words.count(word);
+            cells.extend([0, count as u32, (count >> 32) as u32]);
+            let kept = spell(word, &mut cells);
+            let length = cells.len() - start - HEADER;
+            if kept {
+                total += length as i64 * count as i64;
+            }
+            if !kept || length < 2 {
+                cells.truncate(start);
+            } else {
+                cells[start] = length as u32;
+            }
         }
         // Words are named by 32 bits.
-        let (what, found, limit) = ("symbols of different words", corpus.cells.len(), u32::MAX as usize);
+        let (what, found, limit) = ("symbols of different words", cells.len(), u32::MAX as usize);
         if found > limit {
             return Err(TrainError::Limit { what, found, limit });
         }
-        Ok(corpus)
+        Ok(Self { cells, length: total })
     }
 
-    fn push(&mut self, words: &Words, word: usize, alphabet: &Alphabet, affixes: Option<&Affixes>) {
-        let start = self.cells.len();
-        let count = words.count(word);
-        self.cells.extend([0, count as u32, (count >> 32) as u32]);
-        match affixes {
-            None => words.characters(word, |character| self.cells.extend(alphabet.id(character))),
-            Some(affixes) => affixes.spell(words, word, |symbol| self.cells.push(symbol)),
-        }
-        let length = self.cells.len() - start - HEADER;
-        if length < 2 {
-            self.cells.truncate(start);
-        } else {
-            self.cells[start] = length as u32;
-        }
+    /// Symbols of all words as often as these occur, before the first merge.
+    pub(super) fn length(&self) -> i64 {
+        self.length
     }
 
     /// How often a word occurs.
@@ -129,8 +170,17 @@ struct Affixes<'a> {
 
 const UNUSED: u32 = u32::MAX;
 
+const FIRST: usize = 1;
+const LAST: usize = 2;
+
 fn place(first: bool, last: bool) -> usize {
-    usize::from(first) | usize::from(last) << 1
+    (usize::from(first) * FIRST) | (usize::from(last) * LAST)
+}
+
+fn affixed(character: char, place: usize, options: &BpeOptions) -> String {
+    let prefix = if place & FIRST == 0 { options.continuing_subword_prefix.as_str() } else { "" };
+    let suffix = if place & LAST == 0 { "" } else { options.end_of_word_suffix.as_str() };
+    format!("{prefix}{character}{suffix}")
 }
 
 impl<'a> Affixes<'a> {
@@ -143,8 +193,7 @@ impl<'a> Affixes<'a> {
         options: &BpeOptions,
         vocabulary: &mut Vocabulary,
     ) -> Option<Self> {
-        let (prefix, suffix) = (&options.continuing_subword_prefix, &options.end_of_word_suffix);
-        if prefix.is_empty() && suffix.is_empty() {
+        if options.continuing_subword_prefix.is_empty() && options.end_of_word_suffix.is_empty() {
             return None;
         }
         let mut affixes = Self { alphabet, ids: vec![[UNUSED; 4]; alphabet.characters.len()] };
@@ -155,13 +204,12 @@ impl<'a> Affixes<'a> {
                 }
             });
         }
-        for (rank, character) in alphabet.characters.iter().enumerate() {
+        for (rank, &character) in alphabet.characters.iter().enumerate() {
             for (first, last) in [(false, false), (true, false), (false, true), (true, true)] {
-                let id = &mut affixes.ids[rank][place(first, last)];
+                let place = place(first, last);
+                let id = &mut affixes.ids[rank][place];
                 if *id != UNUSED {
-                    let prefix = if first { "" } else { prefix };
-                    let suffix = if last { suffix } else { "" };
-                    *id = vocabulary.id_or_insert(&format!("{prefix}{character}{suffix}"));
+                    *id = vocabulary.id_or_insert(&affixed(character, place, options));
                 }
             }
         }
@@ -203,7 +251,7 @@ mod tests {
     fn corpus(word: &str, options: &BpeOptions) -> (Corpus, Vocabulary) {
         let mut vocabulary = Vocabulary::default();
         let words = Words::of_text([(word, 1 << 33)]);
-        let alphabet = Alphabet::new(&words, options, &mut vocabulary, &NEVER).unwrap();
+        let alphabet = Alphabet::new(&[&words], options, &mut vocabulary, &NEVER).unwrap();
         let corpus = Corpus::new(&words, &alphabet, options, &mut vocabulary, &Progress::default(), &NEVER);
         (corpus.unwrap(), vocabulary)
     }

@@ -11,6 +11,7 @@ use super::super::progress::Stage;
 use super::super::{Progress, TrainError};
 use super::BpeOptions;
 use super::corpus::Corpus;
+use super::counted::Counted;
 use super::neighbours::{AFTER, BEFORE, Change, Neighbours};
 use super::queue::{PairKey, Queue, key, pair};
 use super::vocabulary::Vocabulary;
@@ -21,7 +22,8 @@ const POLL: usize = 4096;
 /// Counts of pairs, and the queue of those that may merge with the words they were gained in.
 struct Pairs {
     counts: FastMap<PairKey, i64>,
-    queue: Queue,
+    /// Pairs with the numbers of their entries.
+    queue: Queue<(PairKey, u32)>,
     /// Start and number of an entry's words.
     entries: Vec<(usize, u32)>,
     words: Vec<u32>,
@@ -51,7 +53,8 @@ pub(super) fn learn(
             break;
         }
         let (left, right) = pair(merging);
-        let merged = vocabulary.id_or_insert(&merged_token(vocabulary, (left, right), options));
+        let token = merged_token(vocabulary, (left, right), &options.continuing_subword_prefix);
+        let merged = vocabulary.id_or_insert(&token);
         let length = lengths[left as usize] + lengths[right as usize];
         if let Some(known) = lengths.get_mut(merged as usize) {
             *known = length;
@@ -89,31 +92,7 @@ impl Pairs {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Self, TrainError> {
-        progress.start(Stage::CountPairs, 0);
-        let mut numbers = FastMap::<PairKey, u32>::default();
-        // By number: the pair, its count, its words, and the word that had it last.
-        let mut found: Vec<(PairKey, i64, u32, u32)> = Vec::new();
-        let mut occurrences = Vec::new();
-        for (at, word) in corpus.words().enumerate() {
-            if at % POLL == 0 {
-                cancel.check()?;
-            }
-            let count = corpus.count(word);
-            for two in corpus.symbols(word).windows(2) {
-                let key = key(two[0], two[1]);
-                let number = *numbers.entry(key).or_insert_with(|| {
-                    found.push((key, 0, 0, u32::MAX));
-                    found.len() as u32 - 1
-                });
-                let (_, total, words, last) = &mut found[number as usize];
-                *total += count;
-                if *last != word {
-                    *last = word;
-                    *words += 1;
-                    occurrences.push((number, word));
-                }
-            }
-        }
+        let counted = Counted::new(corpus, progress, cancel)?;
         // A count below zero, which `max_token_length` can cause, is read as a huge one by `tokenizers`, so that with
         // it no pair is too rare.
         let least = if options.max_token_length.is_some() { 1 } else { options.min_frequency.max(1) };
@@ -121,39 +100,30 @@ impl Pairs {
             counts: FastMap::default(),
             queue: Queue::new(),
             entries: Vec::new(),
-            words: vec![0; occurrences.len()],
+            words: counted.words,
             least,
         };
-        let mut starts = Vec::with_capacity(found.len());
-        let mut start = 0;
-        for &(key, count, words, _) in &found {
+        for (key, count, start, words) in counted.pairs {
             pairs.counts.insert(key, count);
             pairs.enqueue(key, count, start, words);
-            starts.push(start);
-            start += words as usize;
-        }
-        for (number, word) in occurrences {
-            let start = &mut starts[number as usize];
-            pairs.words[*start] = word;
-            *start += 1;
         }
         Ok(pairs)
     }
 
     fn enqueue(&mut self, key: PairKey, count: i64, start: usize, words: u32) {
-        self.queue.push(count as u64, key, self.entries.len() as u32);
+        self.queue.push(count as u64, (key, self.entries.len() as u32));
         self.entries.push((start, words));
     }
 
     /// The most frequent pair, its count and its entry.
     fn pop(&mut self) -> Option<(u64, PairKey, u32)> {
         loop {
-            let (count, key, entry) = self.queue.pop()?;
+            let (count, (key, entry)) = self.queue.pop()?;
             let current = self.counts.get(&key).map_or(0, |&current| current as u64);
             if count == current {
                 return Some((count, key, entry));
             }
-            self.queue.push(current, key, entry);
+            self.queue.push(current, (key, entry));
         }
     }
 
@@ -202,14 +172,14 @@ impl Pairs {
     }
 }
 
-fn merged_token(vocabulary: &Vocabulary, pair: (u32, u32), options: &BpeOptions) -> String {
+/// What a merge of `pair` makes.
+pub(super) fn merged_token(vocabulary: &Vocabulary, pair: (u32, u32), prefix: &str) -> String {
     let right = vocabulary.token(pair.1);
-    let right = right.strip_prefix(options.continuing_subword_prefix.as_str()).unwrap_or(right);
-    format!("{}{right}", vocabulary.token(pair.0))
+    format!("{}{}", vocabulary.token(pair.0), right.strip_prefix(prefix).unwrap_or(right))
 }
 
 /// A pair that was merged more than once has the rank of its last merge, as in `tokenizers`.
-fn last_of_each(merges: &[(u32, u32)]) -> Vec<(u32, u32)> {
+pub(super) fn last_of_each(merges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let key = |&(left, right): &(u32, u32)| key(left, right);
     let last: FastMap<u64, usize> = merges.iter().enumerate().map(|(rank, pair)| (key(pair), rank)).collect();
     let is_last = |(rank, pair): (usize, &(u32, u32))| (last.get(&key(pair)) == Some(&rank)).then_some(*pair);

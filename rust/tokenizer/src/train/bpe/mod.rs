@@ -5,8 +5,10 @@
 
 mod alphabet;
 mod corpus;
+mod counted;
 mod merges;
 mod neighbours;
+mod parity;
 mod queue;
 mod vocabulary;
 
@@ -15,6 +17,7 @@ use ferrolm_base::Cancel;
 use super::{Progress, TrainError, Words};
 use alphabet::Alphabet;
 use corpus::Corpus;
+pub use parity::{ParityOptions, ParityVariant, train_parity_bpe};
 use vocabulary::Vocabulary;
 
 /// Settings of BPE training, with the names and meanings of `tokenizers.trainers.BpeTrainer`.
@@ -87,7 +90,7 @@ pub fn train_bpe(
     for token in &options.special_tokens {
         vocabulary.id_or_insert(token);
     }
-    let alphabet = Alphabet::new(words, options, &mut vocabulary, cancel)?;
+    let alphabet = Alphabet::new(&[words], options, &mut vocabulary, cancel)?;
     let corpus = Corpus::new(words, &alphabet, options, &mut vocabulary, progress, cancel)?;
     drop(alphabet);
     let merges = merges::learn(corpus, options, &mut vocabulary, progress, cancel)?;

@@ -1,4 +1,4 @@
-//! The queue of pairs that may merge, the most frequent first, then the smallest.
+//! The queue of pairs that may merge, the most frequent first, then the least.
 //!
 //! Most pairs are rare and are never looked at again, so rare ones lie unsorted in a bucket per count; a bucket is
 //! made a heap when its turn comes. The few pairs above are in a heap. Pushing a rare pair is one write.
@@ -20,30 +20,27 @@ pub(super) fn pair(key: PairKey) -> (u32, u32) {
     ((key >> 32) as u32, key as u32)
 }
 
-/// A pair and the number of its entry.
-type Item = (PairKey, u32);
-
-pub(super) struct Queue {
-    frequent: BinaryHeap<(u64, Reverse<Item>)>,
-    buckets: Vec<Vec<Item>>,
+/// Items `T` with counts; of equal counts the least item is first.
+pub(super) struct Queue<T> {
+    frequent: BinaryHeap<(u64, Reverse<T>)>,
+    buckets: Vec<Vec<T>>,
     /// The items of the bucket `at`, all buckets above which are empty.
-    current: BinaryHeap<Reverse<Item>>,
+    current: BinaryHeap<Reverse<T>>,
     at: usize,
 }
 
-impl Queue {
+impl<T: Ord> Queue<T> {
     pub(super) fn new() -> Self {
         Self {
             frequent: BinaryHeap::new(),
-            buckets: vec![Vec::new(); BUCKETS],
+            buckets: (0..BUCKETS).map(|_| Vec::new()).collect(),
             current: BinaryHeap::new(),
             at: 0,
         }
     }
 
     #[inline]
-    pub(super) fn push(&mut self, count: u64, pair: PairKey, entry: u32) {
-        let item = (pair, entry);
+    pub(super) fn push(&mut self, count: u64, item: T) {
         let bucket = count.min(BUCKETS as u64) as usize;
         if bucket == BUCKETS {
             self.frequent.push((count, Reverse(item)));
@@ -59,17 +56,17 @@ impl Queue {
         }
     }
 
-    /// The first pair, with the count it was pushed with and its entry.
-    pub(super) fn pop(&mut self) -> Option<(u64, PairKey, u32)> {
-        if let Some((count, Reverse((pair, entry)))) = self.frequent.pop() {
-            return Some((count, pair, entry));
+    /// The first item, with the count it was pushed with.
+    pub(super) fn pop(&mut self) -> Option<(u64, T)> {
+        if let Some((count, Reverse(item))) = self.frequent.pop() {
+            return Some((count, item));
         }
         while self.current.is_empty() {
             let next = self.buckets[..self.at].iter().rposition(|bucket| !bucket.is_empty())?;
             self.turn_to(next);
         }
-        let Reverse((pair, entry)) = self.current.pop()?;
-        Some((self.at as u64, pair, entry))
+        let Reverse(item) = self.current.pop()?;
+        Some((self.at as u64, item))
     }
 
     fn turn_to(&mut self, bucket: usize) {
@@ -100,11 +97,11 @@ mod tests {
             let (mut queue, mut list) = (Queue::new(), Vec::new());
             for (entry, step) in (0u32..).zip(steps) {
                 if let Some((count, pair)) = step {
-                    queue.push(count, pair, entry);
-                    list.push((count, Reverse(pair), Reverse(entry)));
+                    queue.push(count, (pair, entry));
+                    list.push((count, Reverse((pair, entry))));
                     list.sort_unstable();
                 } else {
-                    let expected = list.pop().map(|(count, pair, entry)| (count, pair.0, entry.0));
+                    let expected = list.pop().map(|(count, item)| (count, item.0));
                     prop_assert_eq!(queue.pop(), expected);
                 }
             }
