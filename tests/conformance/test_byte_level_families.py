@@ -147,3 +147,12 @@ def test_a_token_that_merging_does_not_reach_stands_for_a_whole_piece_only(kind:
         found, expected = (tokenizer.encode(text) for tokenizer in pair)
         assert (found.ids, found.offsets) == (expected.ids, expected.offsets), text
     assert pair[0].encode(kind).ids == [256]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "deepseek"])
+def test_a_piece_of_many_parts(family: str) -> None:
+    """One piece, cut where no token of the vocabulary goes across, in more parts than are looked at together."""
+    rng = random.Random(1)
+    characters = [chr(code) for code in range(0x4E00, 0x9F00)] + list("あいうえおカキクケコ") * 200
+    text = "".join(rng.choices(characters, k=30_000))
+    check(family, [text, text[:4096], text[1:5000], text])

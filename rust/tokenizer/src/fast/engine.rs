@@ -4,13 +4,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::cache::{Cache, INLINE, MAX_ID_BOUND, SHORT, Seed, hash_of, key_at};
+use super::cache::{Cache, INLINE, MAX_ID_BOUND, SHORT, hash_of, key_at};
 use super::caches::Caches;
-use super::merge::ByteMerges;
-use super::reach::Reached;
+use super::prepared::Prepared;
 use super::scan::{BATCH, ByWords, DeepSeek, Gpt2, Pattern, Scanner};
-use super::seams::Seams;
-use crate::byte_level::{BYTE_TO_CHAR, byte_of, spell};
+use super::unseen::Unseen;
+use crate::byte_level::BYTE_TO_CHAR;
 use crate::model::Bpe;
 use crate::split::Family;
 
@@ -20,7 +19,7 @@ pub(crate) struct ByteEngine {
     family: Family,
     /// The token of each byte.
     bytes: [u32; 256],
-    words: OnceLock<Words>,
+    prepared: OnceLock<Prepared>,
     /// The bytes that each token stands for.
     lengths: OnceLock<Box<[u32]>>,
     caches: Caches<Memory>,
@@ -32,27 +31,14 @@ impl fmt::Debug for ByteEngine {
     }
 }
 
-/// What is worked out from the model at the first use.
-struct Words {
-    merges: ByteMerges,
-    /// The vocabulary's own words, those that merging reaches.
-    seed: Seed,
-    seams: Seams,
-    /// Some token is not what merging makes of its bytes: it stands for a piece as a whole, never for a part of one.
-    parts_differ: bool,
-}
-
 /// Stands for pieces that are too long for a key; no key has such a length in its last byte, and vacant entries are
 /// all zeros.
 const NO_KEY: u128 = u128::MAX;
 
-/// Tells the key of a part from that of the same bytes as a whole, where that makes a difference.
-const PART: u128 = 1 << 127;
-
 /// A worker's state during a call.
 struct Worker<'a> {
     engine: &'a ByteEngine,
-    words: &'a Words,
+    prepared: &'a Prepared,
     cache: &'a mut Cache,
     scratch: &'a mut Scratch,
 }
@@ -72,6 +58,7 @@ struct Scratch {
     misses: Vec<Miss>,
     side: Vec<u32>,
     unknown: Vec<usize>,
+    unseen: Unseen,
 }
 
 /// A piece that the hot table does not have in place.
@@ -108,8 +95,8 @@ impl ByteEngine {
         for (id, character) in bytes.iter_mut().zip(BYTE_TO_CHAR) {
             *id = bpe.vocabulary().id(character.encode_utf8(&mut buffer))?;
         }
-        let (words, lengths) = (OnceLock::new(), OnceLock::new());
-        Some(Self { bpe: bpe.clone(), family, bytes, words, lengths, caches: Caches::new() })
+        let (prepared, lengths) = (OnceLock::new(), OnceLock::new());
+        Some(Self { bpe: bpe.clone(), family, bytes, prepared, lengths, caches: Caches::new() })
     }
 
     pub(crate) fn family(&self) -> Family {
@@ -117,7 +104,7 @@ impl ByteEngine {
     }
 
     pub(crate) fn prepare(&self) {
-        self.words();
+        self.prepared();
     }
 
     /// How many bytes each token stands for, by its id.
@@ -125,29 +112,8 @@ impl ByteEngine {
         self.lengths.get_or_init(|| self.bpe.vocabulary().lengths().into())
     }
 
-    fn words(&self) -> &Words {
-        self.words.get_or_init(|| {
-            let merges = ByteMerges::new(self.bpe.merges(), &self.bytes);
-            let reached = Reached::new(&self.bpe, &self.bytes);
-            let ignore_merges = self.bpe.options().ignore_merges;
-            let is_reached = |id| ignore_merges || reached.as_ref().is_some_and(|reached| reached.get(id));
-            let vocabulary = self.bpe.vocabulary();
-            let all = |reached: &Reached| reached.all(vocabulary.iter().map(|(id, _)| id));
-            let exact = !ignore_merges || reached.as_ref().is_some_and(all);
-            let words = vocabulary.iter().filter(|&(id, _)| is_reached(id));
-            Words { merges, seed: Seed::new(words), seams: self.seams(), parts_differ: !exact }
-        })
-    }
-
-    fn seams(&self) -> Seams {
-        Seams::new(|emit| {
-            let mut bytes = Vec::new();
-            for (_, token) in self.bpe.vocabulary().iter() {
-                bytes.clear();
-                bytes.extend(token.chars().map_while(byte_of));
-                emit(&bytes);
-            }
-        })
+    fn prepared(&self) -> &Prepared {
+        self.prepared.get_or_init(|| Prepared::new(&self.bpe, &self.bytes))
     }
 
     /// Append the ids of `text`, one stretch between added tokens, shorter than 4 GiB.
@@ -172,10 +138,10 @@ impl ByteEngine {
     }
 
     fn each_batch(&self, text: &str, work: impl FnMut(&mut Worker<'_>, &[u8], usize)) {
-        let words = self.words();
-        let memory = || Memory { cache: Cache::new(&words.seed), scratch: Scratch::default() };
+        let prepared = self.prepared();
+        let memory = || Memory { cache: Cache::new(&prepared.seed), scratch: Scratch::default() };
         self.caches.with(memory, |Memory { cache, scratch }| {
-            let mut worker = Worker { engine: self, words, cache, scratch };
+            let mut worker = Worker { engine: self, prepared, cache, scratch };
             match self.family.words() {
                 Some(words) if words.cased => worker.batches(text, ByWords::<true>(words), work),
                 Some(words) => worker.batches(text, ByWords::<false>(words), work),
@@ -197,6 +163,7 @@ impl Default for Scratch {
             misses: Vec::new(),
             side: Vec::new(),
             unknown: Vec::new(),
+            unseen: Unseen::default(),
         }
     }
 }
@@ -237,29 +204,6 @@ impl<'a> Out<'a> {
 impl Drop for Out<'_> {
     fn drop(&mut self) {
         self.ids.truncate(self.end);
-    }
-}
-
-impl ByteEngine {
-    fn merge(&self, words: &Words, piece: &[u8], ids: &mut Vec<u32>) {
-        if self.bpe.options().ignore_merges
-            && let Some(id) = self.bpe.vocabulary().id(&spell(piece))
-        {
-            ids.push(id);
-        } else {
-            words.merges.merge(self.bpe.merges(), piece, ids);
-        }
-    }
-
-    /// Append the ids of two pieces; returns where those of the second start.
-    fn merge_two(&self, words: &Words, first: &[u8], second: &[u8], ids: &mut Vec<u32>) -> usize {
-        if self.bpe.options().ignore_merges {
-            self.merge(words, first, ids);
-            let middle = ids.len();
-            self.merge(words, second, ids);
-            return middle;
-        }
-        words.merges.merge_two(self.bpe.merges(), [first, second], ids)
     }
 }
 
@@ -351,79 +295,52 @@ impl Worker<'_> {
                 unknown.push(index);
             }
         }
-        unknown.retain(|&index| {
-            let Miss { piece: at, ids, .. } = &mut misses[index];
-            let whole = piece(*at);
-            let end = self.words.seams.next(whole, 0);
-            if end == whole.len() {
-                return true;
-            }
-            let start = side.len();
-            Parts { engine: self.engine, words: self.words, cache: self.cache }.push(whole, end, side);
-            *ids = start..side.len();
-            insert(self.cache, keys[*at], whole, &side[start..], &self.words.seed);
-            false
-        });
-        for pair in unknown.chunks(2) {
-            let (start, first) = (side.len(), misses[pair[0]].piece);
-            if let [_, other] = pair {
-                let second = misses[*other].piece;
-                let middle = self.engine.merge_two(self.words, piece(first), piece(second), side);
-                misses[pair[0]].ids = start..middle;
-                misses[*other].ids = middle..side.len();
-            } else {
-                self.engine.merge(self.words, piece(first), side);
-                misses[pair[0]].ids = start..side.len();
-            }
-            for &index in pair {
-                let Miss { piece: at, ids, .. } = &misses[index];
-                insert(self.cache, keys[*at], piece(*at), &side[ids.clone()], &self.words.seed);
-            }
+        let mut unknown = std::mem::take(unknown);
+        for index in unknown.drain(..) {
+            self.unseen(text, index);
         }
-        unknown.clear();
+        self.settle(text);
+        self.scratch.unknown = unknown;
     }
-}
 
-fn insert(cache: &mut Cache, (key, hash): (u128, u32), piece: &[u8], ids: &[u32], seed: &Seed) {
-    if key == NO_KEY { cache.insert_long(piece, ids, seed) } else { cache.insert(key, hash, ids, seed) }
-}
-
-/// A piece that no cache knows, part by part.
-struct Parts<'a> {
-    engine: &'a ByteEngine,
-    words: &'a Words,
-    cache: &'a mut Cache,
-}
-
-impl Parts<'_> {
-    /// Append the ids of `piece`, whose first seam is at `end`.
-    fn push(&mut self, piece: &[u8], mut end: usize, ids: &mut Vec<u32>) {
-        let mut start = 0;
-        while start < piece.len() {
-            self.push_part(piece, start..end, ids);
-            start = end;
-            end = self.words.seams.next(piece, end);
+    /// Note the parts of a piece that no table has.
+    fn unseen(&mut self, text: &[u8], index: usize) {
+        let Scratch { bounds, misses, .. } = &*self.scratch;
+        let number = misses[index].piece;
+        let piece = bounds[number] as usize..bounds[number + 1] as usize;
+        let mut from = piece.start;
+        loop {
+            let unseen = &mut self.scratch.unseen;
+            from = unseen.push(self.prepared, self.cache, text, index, piece.clone(), from);
+            if from == piece.end {
+                return;
+            }
+            self.settle(text);
         }
     }
 
-    fn push_part(&mut self, piece: &[u8], part: Range<usize>, ids: &mut Vec<u32>) {
-        let before = ids.len();
-        let merges = self.engine.bpe.merges();
-        let differ = self.words.parts_differ;
-        if part.len() > SHORT {
-            if differ || !self.cache.take_long(&piece[part.clone()], ids) {
-                self.words.merges.merge(merges, &piece[part.clone()], ids);
-                if !differ {
-                    self.cache.insert_long(&piece[part], &ids[before..], &self.words.seed);
+    /// Find the ids of the parts noted so far, and keep those of pieces that are complete.
+    fn settle(&mut self, text: &[u8]) {
+        let Self { engine, prepared, cache, scratch } = self;
+        let Scratch { bounds, keys, misses, side, unseen, .. } = &mut **scratch;
+        unseen.resolve(prepared, engine.bpe.merges(), cache, text);
+        unseen.drain(|part, ids| {
+            let miss = &mut misses[part.piece];
+            // Of a piece that was begun before, the ids so far are the last ones.
+            if part.is_first {
+                miss.ids = side.len()..side.len();
+            }
+            side.extend_from_slice(ids);
+            miss.ids.end = side.len();
+            if part.is_last {
+                let piece = &text[bounds[miss.piece] as usize..bounds[miss.piece + 1] as usize];
+                let ((key, hash), ids) = (keys[miss.piece], &side[miss.ids.clone()]);
+                if key == NO_KEY {
+                    cache.insert_long(piece, ids, &prepared.seed);
+                } else {
+                    cache.insert(key, hash, ids, &prepared.seed);
                 }
             }
-            return;
-        }
-        let key = key_at(piece, part.start, part.len()) | if differ { PART } else { 0 };
-        let hash = hash_of(key);
-        if !self.cache.take(key, hash, ids) {
-            self.words.merges.merge(merges, &piece[part], ids);
-            self.cache.insert(key, hash, &ids[before..], &self.words.seed);
-        }
+        });
     }
 }

@@ -1,90 +1,180 @@
-//! Merging the bytes of one piece, for pieces that no cache knows.
+//! Merging the bytes of pieces that no cache knows.
 //!
-//! Pieces of up to 256 bytes work on the stack: a candidate is the rank of the pair that starts at a position, with
-//! the position below it, so that the smallest candidate is the leftmost pair of the lowest rank. Longer ones go to
-//! [`merge_all`], which is never quadratic.
+//! Pieces of up to 256 bytes work on the stack, several of the shorter ones at a time. Inside, a token is a byte or
+//! 256 and the rank of the merge that makes it, which saves looking that up. Longer pieces go to [`merge_all`], which
+//! is never quadratic.
 
-use crate::model::bpe::{Merges, NO_RANK, Symbol, merge_all};
+use std::ops::Range;
 
-const POSITION_BITS: u32 = 8;
-const POSITION_MASK: usize = 0xFF;
-/// Larger than any candidate.
-const NONE: i32 = i32::MAX;
-/// Bytes of a piece that is merged on the stack.
-const LONGEST: usize = 256;
+use super::pairs::{Pairs, Place};
+use super::word::{LONGEST, Ranks, Word};
+use crate::model::bpe::{Merges, Symbol, merge_all};
+
+/// Pieces that are merged at a time.
+const TOGETHER: usize = 8;
 
 /// The merges in the form that pieces of bytes need.
 pub(super) struct ByteMerges {
-    /// The token of each byte.
+    /// The id of each byte.
     bytes: [u32; 256],
+    /// None if a pair and its result do not name each other: then everything is left to [`merge_all`].
+    table: Option<Table>,
+}
+
+struct Table {
+    pairs: Pairs,
     /// For two bytes in a row, the rank of their merge.
-    pairs: Box<[u32]>,
-    /// A pair and its result name each other, which the work on the stack relies on.
-    unique: bool,
+    bytes: Box<[u32]>,
+    /// The ids of bytes and of what the merges make.
+    ids: Box<[u32]>,
+}
+
+impl Ranks for Table {
+    type Lookup = Place;
+
+    #[inline(always)]
+    fn begin(&self, left: u32, right: u32) -> Place {
+        let place = self.pairs.place(left, right);
+        self.pairs.prefetch(place);
+        place
+    }
+
+    #[inline(always)]
+    fn finish(&self, place: Place) -> u32 {
+        self.pairs.rank(place)
+    }
+
+    #[inline(always)]
+    fn result(&self, rank: u32) -> u32 {
+        256 + rank
+    }
+}
+
+type ByteWord<const N: usize, const M: usize> = Word<Place, N, M>;
+
+impl Table {
+    fn new(merges: &Merges, bytes: &[u32; 256]) -> Option<Self> {
+        const NO_TOKEN: u32 = u32::MAX;
+        if !merges.has_unique_results() {
+            return None;
+        }
+        let results = (0..merges.pairs().len() as u32).map(|rank| merges.result(rank));
+        let ids: Box<[u32]> = bytes.iter().copied().chain(results).collect();
+        let mut tokens = vec![NO_TOKEN; ids.iter().max().map_or(0, |&id| id as usize + 1)];
+        for (token, &id) in (0..).zip(&ids) {
+            // A byte that is also made by a merge has two names.
+            if std::mem::replace(&mut tokens[id as usize], token) != NO_TOKEN {
+                return None;
+            }
+        }
+        let token = |id: u32| tokens.get(id as usize).copied().filter(|&token| token != NO_TOKEN);
+        let pairs: Vec<_> =
+            merges.pairs().iter().map(|&(left, right)| token(left).zip(token(right))).collect();
+        let pairs = Pairs::new(&pairs, ids.len())?;
+        let all = (0..256).flat_map(|left| (0..256).map(move |right| (left, right)));
+        let bytes = all.map(|(left, right)| pairs.rank(pairs.place(left, right))).collect();
+        Some(Self { pairs, bytes, ids })
+    }
+
+    #[inline(always)]
+    fn start<const N: usize, const M: usize>(&self, word: &mut ByteWord<N, M>, piece: &[u8]) {
+        let rank = |at: usize| self.bytes[usize::from(piece[at]) << 8 | usize::from(piece[at + 1])];
+        word.start(piece.len(), |at| u32::from(piece[at]), rank);
+    }
+
+    #[inline(always)]
+    fn push<const N: usize, const M: usize>(&self, word: &ByteWord<N, M>, ids: &mut Vec<u32>) {
+        word.push_tokens(ids, |token| self.ids[token as usize]);
+    }
+
+    fn merge<const N: usize, const M: usize>(&self, piece: &[u8], ids: &mut Vec<u32>) {
+        let mut word = ByteWord::<N, M>::empty();
+        self.start(&mut word, piece);
+        word.run(self);
+        self.push(&word, ids);
+    }
+
+    /// Up to [`TOGETHER`] pieces, each a step in turn.
+    fn merge_together<'a, const N: usize, const M: usize>(
+        &self,
+        pieces: impl Iterator<Item = &'a [u8]>,
+        ids: &mut Vec<u32>,
+        mut emit: impl FnMut(Range<usize>),
+    ) {
+        let mut words: [ByteWord<N, M>; TOGETHER] = std::array::from_fn(|_| Word::empty());
+        let mut active: [usize; TOGETHER] = std::array::from_fn(|index| index);
+        let mut count = 0;
+        for (word, piece) in words.iter_mut().zip(pieces) {
+            self.start(word, piece);
+            count += 1;
+        }
+        let mut left = count;
+        while left > 0 {
+            let mut turn = 0;
+            while turn < left {
+                if words[active[turn]].begin(self) {
+                    turn += 1;
+                } else {
+                    left -= 1;
+                    active[turn] = active[left];
+                }
+            }
+            for &index in &active[..left] {
+                words[index].finish(self);
+            }
+        }
+        for word in &words[..count] {
+            let start = ids.len();
+            self.push(word, ids);
+            emit(start..ids.len());
+        }
+    }
 }
 
 impl ByteMerges {
     pub(super) fn new(merges: &Merges, bytes: &[u32; 256]) -> Self {
-        let pairs = bytes.iter().flat_map(|&left| bytes.iter().map(move |&right| merges.rank(left, right)));
-        Self { bytes: *bytes, pairs: pairs.collect(), unique: merges.has_unique_results() }
+        Self { bytes: *bytes, table: Table::new(merges, bytes) }
     }
 
     /// Append the ids of `piece`.
     pub(super) fn merge(&self, merges: &Merges, piece: &[u8], ids: &mut Vec<u32>) {
-        if piece.len() > LONGEST || !self.unique {
-            let symbol = |&byte: &u8| Symbol { id: self.bytes[usize::from(byte)], len: 1 };
-            let mut symbols: Vec<Symbol> = piece.iter().map(symbol).collect();
-            merge_all(&mut symbols, merges);
-            ids.extend(symbols.iter().map(|symbol| symbol.id));
-            return;
-        }
-        match piece.len() {
-            0..=16 => self.merge_one::<16, 32>(merges, piece, ids),
-            17..=32 => self.merge_one::<32, 64>(merges, piece, ids),
-            33..=64 => self.merge_one::<64, 128>(merges, piece, ids),
-            _ => self.merge_one::<LONGEST, { 2 * LONGEST }>(merges, piece, ids),
+        match (&self.table, piece.len()) {
+            (Some(table), 0..=16) => table.merge::<16, 32>(piece, ids),
+            (Some(table), 17..=32) => table.merge::<32, 64>(piece, ids),
+            (Some(table), 33..=64) => table.merge::<64, 128>(piece, ids),
+            (Some(table), 65..=LONGEST) => table.merge::<LONGEST, { 2 * LONGEST }>(piece, ids),
+            _ => {
+                let symbol = |&byte: &u8| Symbol { id: self.bytes[usize::from(byte)], len: 1 };
+                let mut symbols: Vec<Symbol> = piece.iter().map(symbol).collect();
+                merge_all(&mut symbols, merges);
+                ids.extend(symbols.iter().map(|symbol| symbol.id));
+            }
         }
     }
 
-    fn merge_one<const N: usize, const M: usize>(&self, merges: &Merges, piece: &[u8], ids: &mut Vec<u32>) {
-        Word::<N, M>::new(self, piece).finish(merges, ids);
-    }
-
-    /// Append the ids of two pieces; returns where those of the second start.
+    /// Append the ids of pieces and emit the place of each, in order; fastest where neighbours are of like length.
     ///
-    /// Merging waits for one lookup after the other; two pieces at a time wait together.
-    pub(super) fn merge_two(&self, merges: &Merges, pieces: [&[u8]; 2], ids: &mut Vec<u32>) -> usize {
-        let [first, second] = pieces;
-        let longer = first.len().max(second.len());
-        if longer > LONGEST || !self.unique {
-            self.merge(merges, first, ids);
-            let middle = ids.len();
-            self.merge(merges, second, ids);
-            return middle;
-        }
-        match longer {
-            0..=16 => self.merge_both::<16, 32>(merges, first, second, ids),
-            17..=32 => self.merge_both::<32, 64>(merges, first, second, ids),
-            33..=64 => self.merge_both::<64, 128>(merges, first, second, ids),
-            _ => self.merge_both::<LONGEST, { 2 * LONGEST }>(merges, first, second, ids),
-        }
-    }
-
-    fn merge_both<const N: usize, const M: usize>(
+    /// Merging waits for one lookup after the other; several pieces wait together.
+    pub(super) fn merge_all<'a>(
         &self,
         merges: &Merges,
-        first: &[u8],
-        second: &[u8],
+        mut pieces: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
         ids: &mut Vec<u32>,
-    ) -> usize {
-        let (mut first, mut second) = (Word::<N, M>::new(self, first), Word::<N, M>::new(self, second));
-        while first.step(merges) & second.step(merges) {}
-        while first.step(merges) {}
-        while second.step(merges) {}
-        first.push_ids(ids);
-        let middle = ids.len();
-        second.push_ids(ids);
-        middle
+        mut emit: impl FnMut(Range<usize>),
+    ) {
+        while pieces.len() > 0 {
+            let group = pieces.clone().take(TOGETHER);
+            match (&self.table, group.clone().map(<[u8]>::len).max().unwrap_or(0)) {
+                (Some(table), 0..=16) => table.merge_together::<16, 32>(group, ids, &mut emit),
+                (Some(table), 17..=32) => table.merge_together::<32, 64>(group, ids, &mut emit),
+                _ => group.for_each(|piece| {
+                    let start = ids.len();
+                    self.merge(merges, piece, ids);
+                    emit(start..ids.len());
+                }),
+            }
+            pieces.nth(TOGETHER.min(pieces.len()) - 1);
+        }
     }
 }
 
@@ -94,116 +184,20 @@ impl ByteMerges {
 /// follow each other, and the general merge, which may mistake one for the other, does the same.
 pub(super) fn merge_tokens(merges: &Merges, tokens: &[u32], ids: &mut Vec<u32>) -> bool {
     match tokens.len() {
-        0..=16 => Word::<16, 32>::of(merges, tokens).finish(merges, ids),
-        17..=32 => Word::<32, 64>::of(merges, tokens).finish(merges, ids),
-        33..=64 => Word::<64, 128>::of(merges, tokens).finish(merges, ids),
-        65..=LONGEST => Word::<LONGEST, { 2 * LONGEST }>::of(merges, tokens).finish(merges, ids),
+        0..=16 => merge_word::<16, 32>(merges, tokens, ids),
+        17..=32 => merge_word::<32, 64>(merges, tokens, ids),
+        33..=64 => merge_word::<64, 128>(merges, tokens, ids),
+        65..=LONGEST => merge_word::<LONGEST, { 2 * LONGEST }>(merges, tokens, ids),
         _ => return false,
     }
     true
 }
 
-/// A piece of at most `N` bytes, a power of two, in the making; `M` is twice as much.
-struct Word<const N: usize, const M: usize> {
-    length: usize,
-    tokens: [u32; N],
-    /// A list of the positions where tokens start; the length of the piece ends it.
-    next: [u16; N],
-    previous: [u16; N],
-    /// A tree of minima: the candidate of position `i` at `N + i`, the smaller of two children above them, the
-    /// smallest at 1. Scalar all the way: vectors would wait for the single stores before them.
-    tree: [i32; M],
-}
-
-impl<const N: usize, const M: usize> Word<N, M> {
-    #[inline(always)]
-    fn new(words: &ByteMerges, piece: &[u8]) -> Self {
-        let token = |at: usize| words.bytes[usize::from(piece[at])];
-        let rank = |at: usize| words.pairs[usize::from(piece[at]) << 8 | usize::from(piece[at + 1])];
-        Self::start(piece.len().min(N), token, rank)
-    }
-
-    #[inline(always)]
-    fn of(merges: &Merges, tokens: &[u32]) -> Self {
-        let rank = |at: usize| merges.rank(tokens[at], tokens[at + 1]);
-        Self::start(tokens.len().min(N), |at| tokens[at], rank)
-    }
-
-    /// From the tokens and the ranks of pairs of neighbours.
-    #[inline(always)]
-    fn start(length: usize, token: impl Fn(usize) -> u32, rank: impl Fn(usize) -> u32) -> Self {
-        let mut word = Self { length, tokens: [0; N], next: [0; N], previous: [0; N], tree: [NONE; M] };
-        for at in 0..length {
-            word.tokens[at] = token(at);
-            word.next[at] = at as u16 + 1;
-            word.previous[at] = at.wrapping_sub(1) as u16;
-        }
-        for at in 1..length {
-            word.tree[N + at - 1] = candidate(rank(at - 1), at - 1);
-        }
-        for node in (1..N).rev() {
-            word.tree[node] = word.tree[2 * node].min(word.tree[2 * node + 1]);
-        }
-        word
-    }
-
-    #[inline(always)]
-    fn finish(mut self, merges: &Merges, ids: &mut Vec<u32>) {
-        while self.step(merges) {}
-        self.push_ids(ids);
-    }
-
-    /// Replace the candidate of a position.
-    #[inline(always)]
-    fn set(&mut self, at: usize, candidate: i32) {
-        let (mut node, mut smallest) = (N + at % N, candidate);
-        self.tree[node % M] = smallest;
-        while node > 1 {
-            smallest = smallest.min(self.tree[(node ^ 1) % M]);
-            node /= 2;
-            self.tree[node % M] = smallest;
-        }
-    }
-
-    /// Do the best merge; false if there is none.
-    #[inline(always)]
-    fn step(&mut self, merges: &Merges) -> bool {
-        let best = self.tree[1];
-        if best == NONE {
-            return false;
-        }
-        let at = best as usize & POSITION_MASK;
-        let id = merges.result((best >> POSITION_BITS) as u32);
-        let right = usize::from(self.next[at % N]) % N;
-        let after = usize::from(self.next[right]);
-        self.tokens[at % N] = id;
-        self.next[at % N] = after as u16;
-        let mut merge = NONE;
-        if after < self.length {
-            self.previous[after % N] = at as u16;
-            merge = candidate(merges.rank(id, self.tokens[after % N]), at);
-        }
-        if at > 0 {
-            let before = usize::from(self.previous[at % N]);
-            self.set(before, candidate(merges.rank(self.tokens[before % N], id), before));
-        }
-        self.set(right, NONE);
-        self.set(at, merge);
-        true
-    }
-
-    fn push_ids(&self, ids: &mut Vec<u32>) {
-        let mut at = 0;
-        while at < self.length {
-            ids.push(self.tokens[at % N]);
-            at = usize::from(self.next[at % N]);
-        }
-    }
-}
-
-#[inline(always)]
-fn candidate(rank: u32, at: usize) -> i32 {
-    if rank == NO_RANK { NONE } else { (rank << POSITION_BITS) as i32 | at as i32 }
+fn merge_word<const N: usize, const M: usize>(merges: &Merges, tokens: &[u32], ids: &mut Vec<u32>) {
+    let mut word = Word::<_, N, M>::empty();
+    word.start(tokens.len(), |at| tokens[at], |at| merges.rank(tokens[at], tokens[at + 1]));
+    word.run(merges);
+    word.push_tokens(ids, |token| token);
 }
 
 #[cfg(test)]
@@ -238,20 +232,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_and_two_at_a_time_give_what_the_general_merge_gives(first in "[abc]{0,300}", second in "[abcd]{0,80}") {
+        fn one_and_many_at_a_time_give_what_the_general_merge_gives(
+            pieces in proptest::collection::vec(prop_oneof!["[abc]{0,16}", "[abcd]{0,32}", "[abc]{0,300}"], 0..20),
+        ) {
             let (merges, words) = toy();
             let general = |text: &str| {
                 let mut symbols: Vec<_> = text.bytes().map(|byte| Symbol { id: u32::from(byte), len: 1 }).collect();
                 merge_all(&mut symbols, &merges);
                 symbols.iter().map(|symbol| symbol.id).collect::<Vec<_>>()
             };
-            let (one, two) = (general(&first), general(&second));
-            let mut ids = Vec::new();
-            words.merge(&merges, first.as_bytes(), &mut ids);
-            prop_assert_eq!(&ids, &one);
-            ids.clear();
-            let middle = words.merge_two(&merges, [first.as_bytes(), second.as_bytes()], &mut ids);
-            prop_assert_eq!((&ids[..middle], &ids[middle..]), (&*one, &*two));
+            let expected: Vec<_> = pieces.iter().map(|piece| general(piece)).collect();
+            for (piece, expected) in pieces.iter().zip(&expected) {
+                let mut ids = Vec::new();
+                words.merge(&merges, piece.as_bytes(), &mut ids);
+                prop_assert_eq!(&ids, expected);
+            }
+            let (mut ids, mut places) = (Vec::new(), Vec::new());
+            let each = pieces.iter().map(String::as_bytes);
+            words.merge_all(&merges, each, &mut ids, |place| places.push(place));
+            let found: Vec<_> = places.into_iter().map(|place| ids[place].to_vec()).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 }

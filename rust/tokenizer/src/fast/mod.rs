@@ -8,9 +8,13 @@ mod cache;
 mod caches;
 mod engine;
 mod merge;
+mod pairs;
+mod prepared;
 mod reach;
 mod scan;
 mod seams;
+mod unseen;
+mod word;
 mod words;
 
 pub(crate) use engine::ByteEngine;

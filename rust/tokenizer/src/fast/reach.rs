@@ -53,11 +53,6 @@ impl Reached {
         Some(this)
     }
 
-    /// Whether merging reaches every token.
-    pub(super) fn all(&self, mut ids: impl Iterator<Item = u32>) -> bool {
-        ids.all(|id| self.get(id))
-    }
-
     pub(super) fn get(&self, id: u32) -> bool {
         self.reached.get(id as usize).copied().unwrap_or(false)
     }

@@ -3,7 +3,8 @@
 //! What merging makes of the two sides of such a seam does not depend on the other side, so a long piece that was not
 //! seen before falls into short ones, most of which were: a run of Chinese, Thai or Russian text that is one piece is
 //! new nearly always, its characters and syllables hardly ever. A seam is looked for between characters, after one
-//! beyond ASCII; four bytes around it tell: a token that crosses has them, or has one byte only on one of the sides.
+//! beyond ASCII; the bytes around it tell: a token that crosses has three on each side, or two at least on each and
+//! ends with one of the sides, or has one byte only on one of them.
 
 /// Bits of the filter for each group of four bytes.
 const FILTER_BITS: usize = 16;
@@ -11,7 +12,8 @@ const FILTER_BITS: usize = 16;
 pub(super) struct Seams {
     /// For the bytes before (0x80 to 0xFF) and after a boundary, whether a token crosses there by one byte only.
     pairs: Box<[u64]>,
-    /// By hash, the four bytes around a boundary that are in some token. May say yes wrongly, which costs time only.
+    /// By hash, the six bytes around a boundary that are in some token, and the four of tokens that have no six. May
+    /// say yes wrongly, which costs time only.
     filter: Box<[u64]>,
     shift: u32,
 }
@@ -32,8 +34,8 @@ impl Seams {
                 if before < 0x80 || !starts_character(after) {
                     continue;
                 }
-                match token.get(at.wrapping_sub(2)..at + 2).and_then(|four| four.try_into().ok()) {
-                    Some(four) => groups.push(u32::from_le_bytes(four)),
+                match six(token, at).or_else(|| four(token, at)) {
+                    Some(group) => groups.push(group),
                     None => set(&mut pairs, pair(before, after)),
                 }
             }
@@ -51,8 +53,8 @@ impl Seams {
     }
 
     #[inline(always)]
-    fn bit(&self, group: u32) -> usize {
-        (u64::from(group).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    fn bit(&self, group: u64) -> usize {
+        (group.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
     }
 
     /// The first seam in `piece` after `from`, or its end.
@@ -72,11 +74,24 @@ impl Seams {
         if get(&self.pairs, pair) {
             return false;
         }
-        match piece.get(at.wrapping_sub(2)..at + 2).and_then(|four| four.try_into().ok()) {
-            Some(four) => !get(&self.filter, self.bit(u32::from_le_bytes(four))),
-            None => true,
-        }
+        // A token that crosses lies inside the piece, so one with six bytes needs six here.
+        let in_some = |group: Option<u64>| group.is_some_and(|group| get(&self.filter, self.bit(group)));
+        !in_some(four(piece, at)) && !in_some(six(piece, at))
     }
+}
+
+/// Two bytes before a boundary and two after.
+#[inline(always)]
+fn four(bytes: &[u8], at: usize) -> Option<u64> {
+    let around: [u8; 4] = bytes.get(at.wrapping_sub(2)..at + 2)?.try_into().ok()?;
+    Some(u64::from(u32::from_le_bytes(around)))
+}
+
+/// Three bytes before a boundary and three after, never the number of a group of four.
+#[inline(always)]
+fn six(bytes: &[u8], at: usize) -> Option<u64> {
+    let &[a, b, c, d, e, f] = bytes.get(at.wrapping_sub(3)..at + 3)? else { return None };
+    Some(u64::from_le_bytes([a, b, c, d, e, f, 1, 0]))
 }
 
 #[inline(always)]
