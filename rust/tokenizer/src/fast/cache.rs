@@ -212,10 +212,12 @@ impl Cache {
         if count == SPILLED {
             ids.extend_from_slice(&self.ids[entry.ids[1] as usize..entry.ids[2] as usize]);
         } else {
-            // A piece may have no ids at all.
+            // A piece may have no ids at all. All four and then less is faster than a call that copies some.
             let mut all = entry.ids;
             all[0] &= (1 << COUNT_SHIFT) - 1;
-            ids.extend_from_slice(&all[..count as usize]);
+            let end = ids.len() + count as usize;
+            ids.extend_from_slice(&all);
+            ids.truncate(end);
         }
         true
     }

@@ -165,8 +165,8 @@ impl ByteMerges {
         while pieces.len() > 0 {
             let group = pieces.clone().take(TOGETHER);
             match (&self.table, group.clone().map(<[u8]>::len).max().unwrap_or(0)) {
-                (Some(table), 0..=16) => table.merge_together::<16, 32>(group, ids, &mut emit),
-                (Some(table), 17..=32) => table.merge_together::<32, 64>(group, ids, &mut emit),
+                (Some(table), 0..=16) => table.merge_together::<16, 16>(group, ids, &mut emit),
+                (Some(table), 17..=32) => table.merge_together::<32, 32>(group, ids, &mut emit),
                 _ => group.for_each(|piece| {
                     let start = ids.len();
                     self.merge(merges, piece, ids);

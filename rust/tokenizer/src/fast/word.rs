@@ -41,16 +41,17 @@ impl Ranks for Merges {
     }
 }
 
-/// A piece of at most `N` symbols, a power of two; `M` is twice as much.
+/// A piece of at most `N` symbols, a power of two; `M` is as much for words that step in turn, or twice as much.
 pub(super) struct Word<L, const N: usize, const M: usize> {
     length: usize,
     tokens: [u32; N],
     /// A list of the positions where tokens start; the length of the piece ends it.
     next: [u16; N],
     previous: [u16; N],
-    /// The candidate of position `i` at `N + i`, the smaller of two children above them, the smallest at 1. Scalar
-    /// all the way: vectors would wait for the single stores before them.
-    tree: [i32; M],
+    /// A tree of minima: the candidate of position `i` at `N + i`, the smaller of two children above them, the
+    /// smallest at 1. Where `M` is `N`, the candidates only, compared a few at a time: fewer instructions, but vectors
+    /// wait for single stores just before them, which words that step in turn have behind them.
+    candidates: [i32; M],
     /// The step that has begun.
     step: Step<L>,
 }
@@ -71,7 +72,7 @@ impl<L: Copy + Default, const N: usize, const M: usize> Word<L, N, M> {
             tokens: [0; N],
             next: [0; N],
             previous: [0; N],
-            tree: [NONE; M],
+            candidates: [NONE; M],
             step: Step::default(),
         }
     }
@@ -85,12 +86,15 @@ impl<L: Copy + Default, const N: usize, const M: usize> Word<L, N, M> {
             self.next[at] = at as u16 + 1;
             self.previous[at] = at.wrapping_sub(1) as u16;
         }
-        self.tree[N..].fill(NONE);
+        let leaves = &mut self.candidates[M - N..];
+        leaves.fill(NONE);
         for at in 1..self.length {
-            self.tree[N + at - 1] = candidate(rank(at - 1), at - 1);
+            leaves[at - 1] = candidate(rank(at - 1), at - 1);
         }
-        for node in (1..N).rev() {
-            self.tree[node] = self.tree[2 * node].min(self.tree[2 * node + 1]);
+        if M > N {
+            for node in (1..N).rev() {
+                self.candidates[node] = self.candidates[2 * node].min(self.candidates[2 * node + 1]);
+            }
         }
     }
 
@@ -104,7 +108,7 @@ impl<L: Copy + Default, const N: usize, const M: usize> Word<L, N, M> {
     /// Do the best merge and begin to look for what may come of it; false if there is none.
     #[inline(always)]
     pub(super) fn begin(&mut self, ranks: &impl Ranks<Lookup = L>) -> bool {
-        let best = self.tree[1];
+        let best = self.best();
         if best == NONE {
             return false;
         }
@@ -137,15 +141,31 @@ impl<L: Copy + Default, const N: usize, const M: usize> Word<L, N, M> {
         self.set(at, after.map_or(NONE, |lookup| candidate(ranks.finish(lookup), at)));
     }
 
+    /// The smallest candidate.
+    #[inline(always)]
+    fn best(&self) -> i32 {
+        if M > N {
+            return self.candidates[1];
+        }
+        let mut smallest = [NONE; 4];
+        for four in self.candidates.chunks_exact(4) {
+            for (smallest, &candidate) in smallest.iter_mut().zip(four) {
+                *smallest = candidate.min(*smallest);
+            }
+        }
+        let [a, b, c, d] = smallest;
+        a.min(b).min(c.min(d))
+    }
+
     /// Replace the candidate of a position.
     #[inline(always)]
     fn set(&mut self, at: usize, candidate: i32) {
-        let (mut node, mut smallest) = (N + at % N, candidate);
-        self.tree[node % M] = smallest;
-        while node > 1 {
-            smallest = smallest.min(self.tree[(node ^ 1) % M]);
+        let (mut node, mut smallest) = (M - N + at % N, candidate);
+        self.candidates[node % M] = smallest;
+        while M > N && node > 1 {
+            smallest = smallest.min(self.candidates[(node ^ 1) % M]);
             node /= 2;
-            self.tree[node % M] = smallest;
+            self.candidates[node % M] = smallest;
         }
     }
 
