@@ -2,15 +2,13 @@
 //!
 //! Pieces of up to 15 bytes are their own key, 16 bytes wide, in two-way tables whose entries hold up to four ids in
 //! place: one cache line per lookup. The hot table is small enough to stay in the processor's second-level cache; the
-//! one behind it has the vocabulary's own words and whatever the hot one pushed out. Longer pieces are found by hash
-//! and compared. Ids and bytes that do not fit into an entry go to arenas; when one is full, everything is forgotten
-//! and the tables start from the seed again. A worker's cache never takes more than some 12 MB.
+//! one behind it has what the hot one pushed out. Longer pieces are found by hash and compared. Ids and bytes that do
+//! not fit into an entry go to arenas; when one is full, everything is forgotten. A worker's cache never takes more than some 12 MB.
 
 use bytemuck::Zeroable;
 use ferrolm_base::HugeBox;
 
 use super::arch::prefetch;
-use crate::byte_level::byte_of;
 
 /// Pieces up to this many bytes are their own key.
 pub(super) const SHORT: usize = 15;
@@ -64,9 +62,6 @@ struct Tables {
     back: [Bucket; 1 << BACK_LOG2],
     long: [Long; 1 << LONG_LOG2],
 }
-
-/// What a new cache knows: the vocabulary's own words, as keys and ids.
-pub(super) struct Seed(Vec<(u128, u32)>);
 
 pub(super) struct Cache {
     tables: HugeBox<Tables>,
@@ -122,48 +117,15 @@ fn back_index(hash: u32) -> usize {
     (hash >> (32 - BACK_LOG2)) as usize
 }
 
-impl Seed {
-    /// Of caches that start empty.
-    pub(super) fn empty() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Tokens that merging makes of their own bytes, the most frequent first.
-    pub(super) fn new<'a>(tokens: impl Iterator<Item = (u32, &'a str)>) -> Self {
-        let mut word = Vec::new();
-        let mut keys = Vec::new();
-        for (id, token) in tokens.filter(|(_, token)| !token.is_empty() && token.len() <= 2 * SHORT) {
-            word.clear();
-            word.extend(token.chars().map_while(byte_of));
-            if word.len() <= SHORT && word.len() == token.chars().count() {
-                keys.push((key_at(&word, 0, word.len()), id));
-            }
-        }
-        Self(keys)
-    }
-}
-
 impl Cache {
-    pub(super) fn new(seed: &Seed) -> Self {
-        let mut cache = Self { tables: HugeBox::zeroed(), ids: Vec::new(), bytes: Vec::new() };
-        cache.plant(seed);
-        cache
-    }
-
-    fn plant(&mut self, seed: &Seed) {
-        for &(key, id) in &seed.0 {
-            let bucket = &mut self.tables.back[back_index(hash_of(key))].0;
-            if let Some(entry) = bucket.iter_mut().find(|entry| entry.key == 0) {
-                *entry = Entry { key, ids: [id | 1 << COUNT_SHIFT, 0, 0, 0] };
-            }
-        }
+    pub(super) fn new() -> Self {
+        Self { tables: HugeBox::zeroed(), ids: Vec::new(), bytes: Vec::new() }
     }
 
     /// Forget everything when the arenas cannot take so much more.
-    fn make_room(&mut self, ids: usize, bytes: usize, seed: &Seed) {
+    fn make_room(&mut self, ids: usize, bytes: usize) {
         if self.ids.len() + ids > ARENA_IDS || self.bytes.len() + bytes > ARENA_BYTES {
             self.tables = HugeBox::zeroed();
-            self.plant(seed);
             self.ids.clear();
             self.bytes.clear();
         }
@@ -228,7 +190,12 @@ impl Cache {
         *second = std::mem::replace(first, entry);
     }
 
-    pub(super) fn insert(&mut self, key: u128, hash: u32, ids: &[u32], seed: &Seed) {
+    /// Put a token that stands for its own bytes into the hot table only: other tables have it.
+    pub(super) fn warm_token(&mut self, key: u128, hash: u32, id: u32) {
+        self.warm(Entry { key, ids: [id | 1 << COUNT_SHIFT, 0, 0, 0] }, hash);
+    }
+
+    pub(super) fn insert(&mut self, key: u128, hash: u32, ids: &[u32]) {
         if ids.len() > MOST_IDS {
             return;
         }
@@ -237,14 +204,14 @@ impl Cache {
             entry.ids[..ids.len()].copy_from_slice(ids);
             entry.ids[0] |= (ids.len() as u32) << COUNT_SHIFT;
         } else {
-            self.make_room(ids.len(), 0, seed);
+            self.make_room(ids.len(), 0);
             let start = self.ids.len() as u32;
             self.ids.extend_from_slice(ids);
             entry.ids = [SPILLED << COUNT_SHIFT, start, self.ids.len() as u32, 0];
         }
         self.warm(entry, hash);
         let [first, second] = &mut self.tables.back[back_index(hash)].0;
-        // The first entry stays: it is the vocabulary's, or what came early, which is what is frequent.
+        // The first entry stays: what came early is what is frequent.
         *(if first.key == 0 { first } else { second }) = entry;
     }
 
@@ -266,11 +233,11 @@ impl Cache {
         (bytes == piece).then_some(ids)
     }
 
-    pub(super) fn insert_long(&mut self, piece: &[u8], ids: &[u32], seed: &Seed) {
+    pub(super) fn insert_long(&mut self, piece: &[u8], ids: &[u32]) {
         if piece.len() > LONGEST || ids.len() > MOST_IDS {
             return;
         }
-        self.make_room(ids.len(), piece.len(), seed);
+        self.make_room(ids.len(), piece.len());
         let hash = hash_long(piece);
         self.tables.long[(hash >> (64 - LONG_LOG2)) as usize] = Long {
             hash,
@@ -310,20 +277,18 @@ mod tests {
 
     #[test]
     fn what_is_found_is_what_was_put_in_whatever_was_forgotten() {
-        let seed = Seed::new([(7, "the")].into_iter());
-        let mut cache = Cache::new(&seed);
-        assert_eq!(ids(&mut cache, b"the"), Some(vec![7]));
+        let mut cache = Cache::new();
         for number in 0..200_000u32 {
             let word = format!("{number:x}");
             let expected: Vec<u32> = (0..=number % 7).map(|index| number + index).collect();
             let key = key_at(word.as_bytes(), 0, word.len());
-            cache.insert(key, hash_of(key), &expected, &seed);
+            cache.insert(key, hash_of(key), &expected);
             assert_eq!(ids(&mut cache, word.as_bytes()), Some(expected.clone()));
             if let Some((found, count)) = cache.get_hot(key, hash_of(key)) {
                 assert_eq!(found[..count], expected);
             }
             let long = word.repeat(16);
-            cache.insert_long(long.as_bytes(), &expected, &seed);
+            cache.insert_long(long.as_bytes(), &expected);
             assert_eq!(cache.get_long(long.as_bytes()), Some(&*expected));
             if let Some(found) = ids(&mut cache, format!("{:x}", number / 2).as_bytes()) {
                 assert_eq!(found[0], number / 2);
@@ -334,11 +299,10 @@ mod tests {
 
     #[test]
     fn what_became_very_many_ids_is_not_kept() {
-        let seed = Seed::empty();
-        let mut cache = Cache::new(&seed);
+        let mut cache = Cache::new();
         let many = vec![1; (1 << 16) + 1];
-        cache.insert(key_at(b"a", 0, 1), hash_of(key_at(b"a", 0, 1)), &many, &seed);
-        cache.insert_long(&[b'a'; 45], &many, &seed);
+        cache.insert(key_at(b"a", 0, 1), hash_of(key_at(b"a", 0, 1)), &many);
+        cache.insert_long(&[b'a'; 45], &many);
         assert_eq!((ids(&mut cache, b"a"), cache.get_long(&[b'a'; 45])), (None, None));
     }
 

@@ -139,7 +139,7 @@ impl ByteEngine {
 
     fn each_batch(&self, text: &str, work: impl FnMut(&mut Worker<'_>, &[u8], usize)) {
         let prepared = self.prepared();
-        let memory = || Memory { cache: Cache::new(&prepared.seed), scratch: Scratch::default() };
+        let memory = || Memory { cache: Cache::new(), scratch: Scratch::default() };
         self.caches.with(memory, |Memory { cache, scratch }| {
             let mut worker = Worker { engine: self, prepared, cache, scratch };
             match self.family.words() {
@@ -254,6 +254,7 @@ impl Worker<'_> {
                 }
             } else {
                 self.cache.prefetch_back(hash);
+                self.prepared.tokens.prefetch(hash);
                 misses.push(Miss { at: filled, piece: index, ids: 0..0 });
             }
         }
@@ -288,7 +289,7 @@ impl Worker<'_> {
             let known = if key == NO_KEY {
                 self.cache.take_long(piece(miss.piece), side)
             } else {
-                self.cache.take(key, hash, side)
+                self.prepared.take(self.cache, key, hash, side)
             };
             miss.ids = start..side.len();
             if !known {
@@ -336,9 +337,9 @@ impl Worker<'_> {
                 let piece = &text[bounds[miss.piece] as usize..bounds[miss.piece + 1] as usize];
                 let ((key, hash), ids) = (keys[miss.piece], &side[miss.ids.clone()]);
                 if key == NO_KEY {
-                    cache.insert_long(piece, ids, &prepared.seed);
+                    cache.insert_long(piece, ids);
                 } else {
-                    cache.insert(key, hash, ids, &prepared.seed);
+                    cache.insert(key, hash, ids);
                 }
             }
         });

@@ -13,6 +13,7 @@ mod prepared;
 mod reach;
 mod scan;
 mod seams;
+mod tokens;
 mod unseen;
 mod word;
 mod words;

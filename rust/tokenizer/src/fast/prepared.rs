@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use super::cache::Seed;
+use super::cache::Cache;
 use super::merge::ByteMerges;
 use super::reach::Reached;
 use super::seams::Seams;
+use super::tokens::Tokens;
 use crate::byte_level::{byte_of, bytes_of};
 use crate::model::Bpe;
 
 pub(super) struct Prepared {
     pub(super) merges: ByteMerges,
-    /// The vocabulary's own words, those that merging reaches.
-    pub(super) seed: Seed,
+    pub(super) tokens: Tokens,
     pub(super) seams: Seams,
     /// Tokens that stand for a piece as a whole though merging its bytes gives others (`ignore_merges`).
     wholes: HashMap<Box<[u8]>, u32>,
@@ -27,10 +27,24 @@ impl Prepared {
         let wholes = tokens().filter(|&(id, _)| bpe.options().ignore_merges && !is_reached(id));
         Self {
             merges: ByteMerges::new(bpe.merges(), bytes),
-            seed: Seed::new(tokens().filter(|&(id, _)| is_reached(id))),
+            tokens: Tokens::new(tokens().filter(|&(id, _)| is_reached(id))),
             seams: seams(bpe),
             wholes: wholes.filter_map(|(id, token)| Some((bytes_of(token)?.into(), id))).collect(),
         }
+    }
+
+    /// Append the ids of a short piece or part that the cache or the vocabulary has; false if neither does.
+    #[inline]
+    pub(super) fn take(&self, cache: &mut Cache, key: u128, hash: u32, ids: &mut Vec<u32>) -> bool {
+        if cache.take(key, hash, ids) {
+            return true;
+        }
+        let token = self.tokens.get(key, hash);
+        if let Some(id) = token {
+            cache.warm_token(key, hash, id);
+            ids.push(id);
+        }
+        token.is_some()
     }
 
     /// The token that a piece is without merging.

@@ -1,7 +1,7 @@
 //! Which tokens merging really reaches: encoding the bytes of such a token gives that token.
 //!
 //! A vocabulary may hold tokens that its own merges never make, because another merge takes a part away first; a
-//! cache seeded with those would be wrong. Instead of merging every token anew, the merge of its two halves is undone
+//! table of words with those would be wrong. Instead of merging every token anew, the merge of its two halves is undone
 //! step by step along the boundary between them, looking for a pair across the boundary that would have merged
 //! earlier (the compatibility test of rust-gems' `bpe` crate, on ranks instead of ids). A few lookups per token.
 

@@ -68,6 +68,7 @@ impl Unseen {
                 part.hash = hash_of(part.key);
                 cache.prefetch_hot(part.hash);
                 cache.prefetch_back(part.hash);
+                prepared.tokens.prefetch(part.hash);
             }
             self.parts.push(part);
             start = end;
@@ -90,7 +91,7 @@ impl Unseen {
                 // As a part it is not what it is as a whole, and the tables have that.
                 Some(_) => false,
                 None if part.is_whole() => false,
-                None if part.is_short() => cache.take(part.key, part.hash, ids),
+                None if part.is_short() => prepared.take(cache, part.key, part.hash, ids),
                 None => cache.take_long(bytes, ids),
             };
             part.ids = start..ids.len();
@@ -112,9 +113,9 @@ impl Unseen {
             let part = &parts[merging.part];
             let ids = &ids[part.ids.clone()];
             if part.is_short() {
-                cache.insert(part.key, part.hash, ids, &prepared.seed);
+                cache.insert(part.key, part.hash, ids);
             } else {
-                cache.insert_long(&text[merging.text], ids, &prepared.seed);
+                cache.insert_long(&text[merging.text], ids);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::cache::{Cache, INLINE, SHORT, Seed, hash_of, key_at};
+use super::super::cache::{Cache, INLINE, SHORT, hash_of, key_at};
 use super::super::scan::BATCH;
 use crate::error::Result;
 
@@ -90,21 +90,20 @@ pub(in crate::fast) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(seed: &Seed) -> Self {
+    pub(super) fn new() -> Self {
         let scratch = Scratch {
             keys: [(0, 0); BATCH],
             found: [0; BATCH * INLINE],
             misses: Vec::new(),
             side: Vec::new(),
         };
-        Self { cache: Cache::new(seed), scratch: Box::new(scratch), spans: Box::new(Spans::new()) }
+        Self { cache: Cache::new(), scratch: Box::new(scratch), spans: Box::new(Spans::new()) }
     }
 
     /// Append the ids of one piece.
     pub(super) fn push_one(
         &mut self,
         piece: &str,
-        seed: &Seed,
         resolver: &mut impl Resolve,
         ids: &mut Vec<u32>,
     ) -> Result<()> {
@@ -113,13 +112,13 @@ impl Memory {
         if bytes.len() > SHORT {
             if !self.cache.take_long(bytes, ids) {
                 resolver.resolve(piece, ids)?;
-                self.cache.insert_long(bytes, &ids[from..], seed);
+                self.cache.insert_long(bytes, &ids[from..]);
             }
         } else if !bytes.is_empty() {
             let key = key_at(bytes, 0, bytes.len());
             if !self.cache.take(key, hash_of(key), ids) {
                 resolver.resolve(piece, ids)?;
-                self.cache.insert(key, hash_of(key), &ids[from..], seed);
+                self.cache.insert(key, hash_of(key), &ids[from..]);
             }
         }
         Ok(())
@@ -130,7 +129,6 @@ impl Memory {
         &mut self,
         text: &str,
         range: Range<usize>,
-        seed: &Seed,
         resolver: &mut impl Resolve,
         ids: &mut Vec<u32>,
     ) -> Result<()> {
@@ -164,11 +162,11 @@ impl Memory {
             if key == NO_KEY {
                 if !self.cache.take_long(&bytes[piece.clone()], side) {
                     resolver.resolve(&text[piece.clone()], side)?;
-                    self.cache.insert_long(&bytes[piece], &side[start..], seed);
+                    self.cache.insert_long(&bytes[piece], &side[start..]);
                 }
             } else if !self.cache.take(key, hash, side) {
                 resolver.resolve(&text[piece], side)?;
-                self.cache.insert(key, hash, &side[start..], seed);
+                self.cache.insert(key, hash, &side[start..]);
             }
             miss.ids = start..side.len();
             Ok(())

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::super::cache::Seed;
 use super::super::caches::Caches;
 use super::super::scan::BATCH;
 use super::batch::{Memory, Resolve};
@@ -22,7 +21,6 @@ const MAX_WAITING: usize = 1 << 16;
 /// A tokenizer of any kind, which keeps what pieces of text became.
 pub(crate) struct WordEngine {
     way: Way,
-    seed: Seed,
     caches: Caches<Memory>,
     /// None where only the general path knows offsets.
     details: Option<Details>,
@@ -71,7 +69,7 @@ impl fmt::Debug for WordEngine {
 
 impl WordEngine {
     pub(super) fn of(way: Way, details: Option<Details>) -> Self {
-        Self { way, seed: Seed::empty(), caches: Caches::new(), details }
+        Self { way, caches: Caches::new(), details }
     }
 
     /// Whether it makes a difference that a stretch is the start of the text.
@@ -136,34 +134,29 @@ impl WordEngine {
         if text.is_empty() {
             return Ok(());
         }
-        self.caches.with(
-            || Memory::new(&self.seed),
-            |memory| match &self.way {
-                Way::SpacedBpe { cutter, model, head: kind } => {
-                    let mut resolver = spaced_bpe::Resolver { model, tokens: Vec::new() };
-                    let space = head.is_some_and(|at_start| kind.adds_space(text, at_start));
-                    let first = |memory: &mut Memory, piece: &str, resolver: &mut _, ids: &mut _| {
-                        memory.push_one(&[" ", piece].concat(), &self.seed, resolver, ids)
-                    };
-                    self.run(memory, cutter, text, &mut resolver, space.then_some(first), ids)
-                }
-                Way::Cut { cutter, parts } => {
-                    let mut resolver = definition::Resolver::new(parts, false);
-                    let at_start = head == Some(true) && parts.knows_start;
-                    let first = |_: &mut Memory,
-                                 piece: &str,
-                                 resolver: &mut definition::Resolver<'_>,
-                                 ids: &mut _| {
+        self.caches.with(Memory::new, |memory| match &self.way {
+            Way::SpacedBpe { cutter, model, head: kind } => {
+                let mut resolver = spaced_bpe::Resolver { model, tokens: Vec::new() };
+                let space = head.is_some_and(|at_start| kind.adds_space(text, at_start));
+                let first = |memory: &mut Memory, piece: &str, resolver: &mut _, ids: &mut _| {
+                    memory.push_one(&[" ", piece].concat(), resolver, ids)
+                };
+                self.run(memory, cutter, text, &mut resolver, space.then_some(first), ids)
+            }
+            Way::Cut { cutter, parts } => {
+                let mut resolver = definition::Resolver::new(parts, false);
+                let at_start = head == Some(true) && parts.knows_start;
+                let first =
+                    |_: &mut Memory, piece: &str, resolver: &mut definition::Resolver<'_>, ids: &mut _| {
                         resolver.at_start = piece.as_ptr() == text.as_ptr();
                         let result = resolver.resolve(piece, ids);
                         resolver.at_start = false;
                         result
                     };
-                    self.run(memory, cutter, text, &mut resolver, at_start.then_some(first), ids)
-                }
-                Way::Pieces(parts) => self.run_pieces(memory, parts, text, head == Some(true), ids),
-            },
-        )
+                self.run(memory, cutter, text, &mut resolver, at_start.then_some(first), ids)
+            }
+            Way::Pieces(parts) => self.run_pieces(memory, parts, text, head == Some(true), ids),
+        })
     }
 
     /// Append the ids of the pieces between cuts, the first one by other means if there are any.
@@ -190,7 +183,7 @@ impl WordEngine {
                 let piece = memory.spans.get(0);
                 first(memory, &text[piece], resolver, ids)?;
             }
-            memory.push_ids(text, done..count, &self.seed, resolver, ids)?;
+            memory.push_ids(text, done..count, resolver, ids)?;
         }
     }
 
@@ -210,13 +203,13 @@ impl WordEngine {
             memory.spans.push(waiting.len()..waiting.len() + piece.len());
             waiting.push_str(piece);
             if memory.spans.count() == BATCH || waiting.len() >= MAX_WAITING {
-                memory.push_ids(&waiting, 0..memory.spans.count(), &self.seed, &mut resolver, ids)?;
+                memory.push_ids(&waiting, 0..memory.spans.count(), &mut resolver, ids)?;
                 memory.spans.clear();
                 waiting.clear();
             }
             Ok(())
         })?;
-        memory.push_ids(&waiting, 0..memory.spans.count(), &self.seed, &mut resolver, ids)
+        memory.push_ids(&waiting, 0..memory.spans.count(), &mut resolver, ids)
     }
 
     /// `stretch` in parts of `size` bytes or more whose ids, one after the other, are those of the whole.
