@@ -75,7 +75,8 @@ def byte_level(family: Family) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=1500,
         show_progress=False,
-        initial_alphabet=ByteLevel.alphabet(),
+        # Some are learned without the bytes that UTF-8 never has.
+        initial_alphabet=sorted(set(ByteLevel.alphabet()) - set("ÀÁõö÷øùúûüýþÿ")),
         special_tokens=[family.options["unk_token"]] if "unk_token" in family.options else [],
         **suffixes,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from functools import cache
 from typing import Any
 
@@ -50,7 +51,17 @@ PARTS = (
     ),
     *(" 7", "'s", "'S", "'LL", " don't", "word", " the", "HTTPServer", "camelCase", "__init__", "e\u0301"),
     *("naïve", "ﬁ", "ｱﾞ", "\u1100\u1161", "漢字", "❤️", "😀", "👨‍👩‍👧", "<0x41>", "<sentinel:12>", "IMGIMGABZ"),
-    *("<!dummy-prefix!>", "SPL1T-TH1S-Pl3A5E", "</w>", "𐐀", "\U0010ffff", "ࠀ", "퟿"),
+    *(
+        "<!dummy-prefix!>",
+        "SPL1T-TH1S-Pl3A5E",
+        "</w>",
+        "𐐀",
+        "\U00011de3",
+        "\U00016ff4",
+        "\U0010ffff",
+        "ࠀ",
+        "퟿",
+    ),
 )
 
 
@@ -130,3 +141,11 @@ def test_the_file_is_written_as_it_was_read(name: str) -> None:
     mine, reference, _ = pair(name)
     assert mine.to_str() == reference.to_str()
     assert mine.get_vocab() == reference.get_vocab()
+
+
+@pytest.mark.parametrize("name", ["StarCoder", "Falcon", "DeepSeek Coder"])
+def test_numbers_of_all_kinds(name: str) -> None:
+    """Libraries of regular expressions and of characters know different versions of Unicode."""
+    numbers = [chr(code) for code in range(0x20000) if unicodedata.category(chr(code)).startswith("N")]
+    numbers += [chr(code) for code in (*range(0x11DE0, 0x11DEA), *range(0x16FF4, 0x16FF7))]
+    check(name, [f" {one}{one}a {one}'s\n {one}\n\n{one}" for one in numbers])
