@@ -14,7 +14,6 @@ impl PostProcessor {
     /// What becomes of the parts that the post-processors before have made.
     fn arrange(&self, mut parts: Vec<Vec<Slot>>, add_special_tokens: bool) -> Option<Vec<Vec<Slot>>> {
         match self {
-            Self::ByteLevel(_) => {}
             Self::Bert(bert) if add_special_tokens => {
                 for (index, part) in parts.iter_mut().enumerate() {
                     if index == 0 {
@@ -30,7 +29,7 @@ impl PostProcessor {
                     part.push(Slot::Special(roberta.sep.1, 0));
                 }
             }
-            Self::Bert(_) | Self::Roberta(_) => {}
+            Self::ByteLevel(_) | Self::Bert(_) | Self::Roberta(_) => {}
             Self::Template(template) => {
                 if parts.len() > 2 {
                     return None;

@@ -11,7 +11,7 @@ use super::{deepseek, gpt2};
 pub enum Family {
     /// GPT-2, RoBERTa, and tiktoken's r50k and p50k.
     Gpt2,
-    /// GPT-2's pattern on what is between numbers, each of which is a piece: StarCoder, SmolLM, Command R.
+    /// GPT-2's pattern on what is between numbers, each of which is a piece: `StarCoder`, `SmolLM`, Command R.
     Gpt2Digits,
     /// Llama 3 and the tokenizer.json form of cl100k.
     Llama3,
