@@ -149,3 +149,10 @@ def test_numbers_of_all_kinds(name: str) -> None:
     numbers = [chr(code) for code in range(0x20000) if unicodedata.category(chr(code)).startswith("N")]
     numbers += [chr(code) for code in (*range(0x11DE0, 0x11DEA), *range(0x16FF4, 0x16FF7))]
     check(name, [f" {one}{one}a {one}'s\n {one}\n\n{one}" for one in numbers])
+
+
+@pytest.mark.parametrize("name", ["SmolLM", "Command R"])
+def test_a_large_text_is_cut_without_a_trace(name: str) -> None:
+    mine, _, _ = pair(name)
+    text = "\n 12 ".join([*real_texts(), "\U00011de3 5"]) * 20
+    assert mine.encode_ids_batch([text]).ids.tolist() == mine.encode(text).ids
