@@ -38,8 +38,7 @@ def _encode(tokenizer: Any, text: Any) -> list[Any]:
     plain = isinstance(text, str) and tokenizer.truncation is None and tokenizer.padding is None
     if plain and hasattr(tokenizer, "encode_list"):
         ids = of_call(lambda: tokenizer.encode_list(text))
-        needs_encode = isinstance(ids, dict) and "needs encode()" in str(ids)
-        assert needs_encode or ids == encoding.ids, f"the two ways to ids differ: {ids}"
+        assert ids == encoding.ids, f"the two ways to ids differ: {ids}"
     return of_encoding(encoding)
 
 

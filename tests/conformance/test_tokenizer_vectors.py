@@ -1,30 +1,30 @@
-"""Vectors of others: recorded results of `tokenizers`, and llama.cpp's."""
+"""Vectors of others: recorded results of `tokenizers`, kitoken's, llama.cpp's and SentencePiece's."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 from shared_data import read_text, shared
+from tokenizer_files import golden, golden_files, golden_lines, kitoken, llama_cpp
 
-from ferrolm.tokenizers import Tokenizer
+from ferrolm.tokenizers import Tokenizer, normalizers
 
-
-def lines(path: Path) -> list[Any]:
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+RECORDED = ["gpt2", "roberta-base", "bert-base-uncased", "llama2", "mistral-v1", "t5-small"]
 
 
-@pytest.mark.parametrize("name", ["gpt2", "roberta-base"])
+def load(name: str) -> Tokenizer:
+    """Without the padding that BERT's file asks for."""
+    tokenizer = Tokenizer.from_file(shared(f"tokenizers/{name}/tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+@pytest.mark.parametrize("name", RECORDED)
 def test_recorded_lines(name: str) -> None:
-    tokenizer = Tokenizer.from_pretrained(shared(f"tokenizers/{name}"))
-    texts = lines(shared("conformance/golden/lines.jsonl.gz"))
-    expected = lines(shared(f"conformance/golden/{name}__tokenizer.tokenizers.jsonl.gz"))
-    for text, record in zip(texts, expected, strict=True):
+    tokenizer = load(name)
+    for text, record in zip(golden_lines(), golden(f"{name}__tokenizer.tokenizers"), strict=True):
         encoding = tokenizer.encode(text, add_special_tokens=False)
         assert encoding.ids == record["ids"], text
         if "offsets" in record:
@@ -34,26 +34,46 @@ def test_recorded_lines(name: str) -> None:
         assert tokenizer.decode(record["ids"], skip_special_tokens=False) == record.get("decode", text)
 
 
-@pytest.mark.parametrize("name", ["gpt2", "roberta-base"])
+@pytest.mark.parametrize("name", RECORDED)
 def test_recorded_files(name: str) -> None:
-    tokenizer = Tokenizer.from_pretrained(shared(f"tokenizers/{name}"))
-    index = json.loads(shared("conformance/golden/index.json").read_text())
-    for path, record in index["tokenizers"][f"{name}__tokenizer.tokenizers"]["whole_files"].items():
+    tokenizer = load(name)
+    for path, record in golden_files(f"{name}__tokenizer.tokenizers").items():
         ids = tokenizer.encode_ids(read_text(shared(path)), add_special_tokens=False)
         assert len(ids) == record["n"], path
         assert hashlib.sha256(ids.astype("<u4").tobytes()).hexdigest() == record["sha256_u32le"], path
 
 
+@pytest.mark.parametrize(
+    ("name", "vectors"),
+    [("gpt2", "gpt2"), ("bert-base-uncased", "gte"), ("llama2", "llama2"), ("mistral-v1", "mistral01")],
+)
+def test_kitoken(name: str, vectors: str) -> None:
+    tokenizer = load(name)
+    if vectors == "gte":  # the vocabulary is BERT's
+        tokenizer.enable_truncation(512)
+        tokenizer.enable_padding(length=512)
+    for text, ids in kitoken("tokenizers", vectors):
+        assert tokenizer.encode(text, add_special_tokens=False).ids == ids, text
+
+
+@pytest.mark.parametrize(("form", "newer"), [("nfc", 1), ("nfd", 1), ("nfkd", 135)])
+def test_sentence_piece_forms(form: str, newer: int) -> None:
+    """Rows of characters that are newer than the reference's tables, of Unicode 12.0, stay as they are."""
+    normalizer = getattr(normalizers, form.upper())()
+    differing = []
+    for row in shared(f"conformance/sentencepiece/{form}.tsv").read_text(encoding="utf-8").splitlines():
+        source, target = (
+            "".join(chr(int(code, 16)) for code in side.split()) for side in row.split("\t")[:2]
+        )
+        found = normalizer.normalize_str(source)
+        if found != target:
+            differing.append((source, found))
+    assert len(differing) == newer
+    assert all(found == source for source, found in differing)
+
+
 @pytest.mark.parametrize(("name", "file"), [("gpt2", "gpt-2"), ("roberta-base", "roberta-bpe")])
 def test_llama_cpp(name: str, file: str) -> None:
     tokenizer = Tokenizer.from_pretrained(shared(f"tokenizers/{name}"))
-    inputs = (
-        shared(f"conformance/llama.cpp/{file}.inp")
-        .read_text(encoding="utf-8")
-        .split("\n__ggml_vocab_test__\n")[:-1]
-    )
-    outputs = shared(f"conformance/llama.cpp/{file}.out").read_text().splitlines()
-    for text, output in zip(inputs, outputs, strict=True):
-        assert tokenizer.encode_list(text, add_special_tokens=False) == [
-            int(token) for token in output.split()
-        ], text
+    for text, ids in llama_cpp(file):
+        assert tokenizer.encode_list(text, add_special_tokens=False) == ids, text

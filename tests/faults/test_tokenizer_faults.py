@@ -146,7 +146,7 @@ def test_settings_that_cannot_work() -> None:
         tokenizer.encode("x").pad(10**15)
     with pytest.raises(errors.InvalidTypeError):
         tokenizer.add_tokens([3])  # type: ignore[list-item]
-    with pytest.raises(errors.InvalidArgumentError, match="vocab and merges"):
+    with pytest.raises(errors.InvalidArgumentError, match="`vocab` and `merges`"):
         models.BPE({"a": 0})
     with pytest.raises(errors.InvalidArgumentError):
         processors.TemplateProcessing("[X] $A", special_tokens=[])

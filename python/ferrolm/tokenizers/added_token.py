@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ferrolm.errors import InvalidTypeError
@@ -23,6 +24,11 @@ class AddedToken:
         normalized: match in the normalized text; by default unless special.
         special: leave out when decoding without special tokens.
 
+    Other options are ignored with a warning, as those of a ``tokenizer_config.json`` may be given whole.
+
+    Raises:
+        InvalidTypeError: ``content`` is no `str`.
+
     >>> AddedToken("<mask>", lstrip=True)
     AddedToken("<mask>", rstrip=False, lstrip=True, single_word=False, normalized=True, special=False)
     """
@@ -38,7 +44,12 @@ class AddedToken:
         rstrip: bool = False,
         normalized: bool | None = None,
         special: bool = False,
+        **ignored: Any,
     ) -> None:
+        if not isinstance(content, str | None):
+            raise InvalidTypeError(f"content: found {type(content).__name__}, expected str")
+        if ignored:
+            warnings.warn(f"AddedToken: ignored unknown option {', '.join(ignored)}", stacklevel=2)
         self.content = "" if content is None else content
         self.single_word = single_word
         self.lstrip = lstrip

@@ -96,8 +96,8 @@ def find(identifier: str | os.PathLike[str], revision: str, token: str | None) -
 
 
 def _from_hub(repository: str, revision: str, token: str | None) -> list[Path]:
-    from huggingface_hub import hf_hub_download, list_repo_files, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub import hf_hub_download, list_repo_files
+    from huggingface_hub.errors import HFValidationError
 
     def download(name: str) -> Path:
         return Path(hf_hub_download(repository, name, revision=revision, token=token))
@@ -106,24 +106,29 @@ def _from_hub(repository: str, revision: str, token: str | None) -> list[Path]:
         names = list_repo_files(repository, revision=revision, token=token)
     except HFValidationError:
         raise MissingFileError(f"{repository!r} is neither a folder nor the name of a repository") from None
-    except (HfHubHTTPError, OSError) as error:
+    except (
+        Exception
+    ) as error:  # its classes differ between versions and are those of requests, httpx or its own
         # Without the hub, what is in its cache will do.
-        fixed = {name for choice in _CHOICES for name in choice if "*" not in name} | set(_SETTINGS)
-        names = [
-            name
-            for name in fixed
-            if isinstance(try_to_load_from_cache(repository, name, revision=revision), str)
-        ]
-        if not names:
-            raise MissingFileError(
-                f"{repository!r} is not a folder here, and not on the hub: {error}"
-            ) from error
+        if cached := _from_cache(repository, revision):
+            return cached
+        raise MissingFileError(f"{repository!r} is not a folder here, and not on the hub: {error}") from error
     return _downloaded(names, download)
 
 
-def _downloaded(names: Iterable[str], download: Callable[[str], Path]) -> list[Path]:
-    from huggingface_hub.errors import HfHubHTTPError
+def _from_cache(repository: str, revision: str) -> list[Path]:
+    """The files in the hub's cache; none if it has no tokenizer of that repository."""
+    from huggingface_hub import snapshot_download
 
+    try:
+        folder = Path(snapshot_download(repository, revision=revision, local_files_only=True))
+    except Exception:  # as above
+        return []
+    chosen = _choose(entry.name for entry in folder.iterdir() if entry.is_file())
+    return [folder / name for name in chosen or ()]
+
+
+def _downloaded(names: Iterable[str], download: Callable[[str], Path]) -> list[Path]:
     names = list(names)
     chosen = _choose(name for name in names if "/" not in name)
     if chosen is None:
@@ -134,5 +139,5 @@ def _downloaded(names: Iterable[str], download: Callable[[str], Path]) -> list[P
                 if name in names:
                     download(name)
         return [download(name) for name in chosen]
-    except (HfHubHTTPError, OSError) as error:
+    except Exception as error:  # as above
         raise MissingFileError(f"cannot download {' and '.join(chosen)}: {error}") from error

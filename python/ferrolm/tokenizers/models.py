@@ -148,7 +148,7 @@ class BPE(Model):
         **unknown: Any,
     ) -> BPE:
         if (vocab is None) != (merges is None):
-            raise InvalidArgumentError("vocab and merges: found one of them, expected both or neither")
+            raise InvalidArgumentError("`vocab` and `merges` must be both specified")
         if isinstance(vocab, str | os.PathLike) != isinstance(merges, str | os.PathLike):
             raise InvalidArgumentError("vocab and merges: found one path, expected two or none")
         if isinstance(vocab, str | os.PathLike):

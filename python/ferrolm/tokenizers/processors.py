@@ -172,12 +172,12 @@ class TemplateProcessing(PostProcessor):
             "special_tokens": dict(sorted(tokens.items())),
         }
         if {piece["Sequence"]["id"] for piece in state["pair"] if "Sequence" in piece} != {"A", "B"}:
-            raise InvalidArgumentError(f"pair: found {pair!r}, expected both $A and $B")
+            raise InvalidArgumentError(f"pair: found {pair!r}: Template for `pair` must use both sequences")
         pieces = [*state["single"], *state["pair"]]
         used = dict.fromkeys(piece["SpecialToken"]["id"] for piece in pieces if "SpecialToken" in piece)
         if missing := [name for name in used if name not in tokens]:
             raise InvalidArgumentError(
-                f"special_tokens: no ids for {', '.join(map(repr, missing))} of the templates"
+                f"special_tokens: Missing SpecialToken(s) with id(s) `{', '.join(missing)}` of the templates"
             )
         return from_json(cls, json.dumps(state))
 
@@ -281,7 +281,8 @@ def _piece(text: str) -> dict[str, dict[str, Any]]:
 def _type_id(number: str, text: str) -> int:
     if not re.fullmatch(r"\+?[0-9]+", number) or int(number) >= 1 << 32:
         raise InvalidArgumentError(
-            f"template: found {text!r}, expected $A, $B, $ with a type id, or a token, each with :TYPE_ID if need be"
+            f'template: Cannot build Piece from string "{text}", expected $A, $B, $ with a type id, or a token, '
+            "each with :TYPE_ID if need be"
         )
     return int(number)
 

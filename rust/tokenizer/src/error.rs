@@ -23,6 +23,9 @@ pub enum TokenizerError {
     NoTokenizer(PathBuf),
     #[error("token {0} is not in the vocabulary")]
     UnknownToken(u32),
+    /// Unigram has no unknown token where it needs one; the words are those of `tokenizers`.
+    #[error("Encountered an unknown token but `unk_id` is missing")]
+    MissingUnknownPiece,
     #[error("{what}: {found} is beyond the limit of {limit}")]
     Limit { what: &'static str, found: usize, limit: usize },
     /// A part of the user's own failed.

@@ -1,5 +1,6 @@
 //! `Tokenizer`: parts behind a lock, replaced as a whole when changed, so that calls in flight keep theirs.
 
+use std::ffi::CString;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,6 +9,7 @@ use ferrolm_tokenizer::pipeline::documents;
 use ferrolm_tokenizer::truncation::Strategy;
 use ferrolm_tokenizer::{AddedToken, Padding, Ragged, Truncation, file, tokenizer};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -39,6 +41,14 @@ type RaggedArrays<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
 /// `(content, single_word, lstrip, rstrip, normalized, special)`
 type TokenTuple = (String, bool, bool, bool, bool, bool);
+
+/// Options that there are none of are ignored, as in `tokenizers`, but not silently.
+fn warn_of_ignored(py: Python<'_>, call: &str, ignored: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    let Some(ignored) = ignored.filter(|ignored| !ignored.is_empty()) else { return Ok(()) };
+    let names: Vec<String> = ignored.keys().extract()?;
+    let message = CString::new(format!("{call}: ignored unknown option {}", names.join(", ")))?;
+    PyErr::warn(py, &py.get_type::<PyUserWarning>(), &message, 1)
+}
 
 fn added_token((content, single_word, lstrip, rstrip, normalized, special): TokenTuple) -> AddedToken {
     AddedToken { content, single_word, lstrip, rstrip, normalized, special }
@@ -277,21 +287,24 @@ impl Tokenizer {
 
     // Settings.
 
-    #[pyo3(signature = (max_length, stride=0, strategy="longest_first", direction="right"))]
+    #[pyo3(signature = (max_length, stride=0, strategy="longest_first", direction="right", **ignored))]
     fn enable_truncation(
         &self,
+        py: Python<'_>,
         max_length: usize,
         stride: usize,
         strategy: &str,
         direction: &str,
+        ignored: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
+        warn_of_ignored(py, "enable_truncation", ignored)?;
         let strategy = match strategy {
             "longest_first" => Strategy::LongestFirst,
             "only_first" => Strategy::OnlyFirst,
             "only_second" => Strategy::OnlySecond,
             other => {
-                let expected = "'longest_first', 'only_first' or 'only_second'";
-                let message = format!("strategy: found {other:?}, expected {expected}");
+                let expected = "`longest_first`, `only_first`, or `only_second`";
+                let message = format!("Unknown `strategy`: `{other}`. Use one of {expected}");
                 return Err(Kind::InvalidArgumentError.error(message));
             }
         };
@@ -318,16 +331,20 @@ impl Tokenizer {
     }
 
     #[pyo3(signature = (direction="right", pad_id=0, pad_type_id=0, pad_token="[PAD]", length=None,
-                        pad_to_multiple_of=None))]
+                        pad_to_multiple_of=None, **ignored))]
+    #[expect(clippy::too_many_arguments, reason = "the settings of padding")]
     fn enable_padding(
         &self,
+        py: Python<'_>,
         direction: &str,
         pad_id: u32,
         pad_type_id: u32,
         pad_token: &str,
         length: Option<usize>,
         pad_to_multiple_of: Option<usize>,
+        ignored: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
+        warn_of_ignored(py, "enable_padding", ignored)?;
         let direction = self::direction(direction)?;
         let pad_token = pad_token.to_owned();
         let padding = Padding { length, pad_to_multiple_of, direction, pad_id, pad_type_id, pad_token };

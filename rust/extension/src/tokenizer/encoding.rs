@@ -57,12 +57,17 @@ impl Encoding {
     }
 }
 
+/// Errors have the words of `tokenizers`.
 pub fn direction(name: &str) -> PyResult<Direction> {
+    let message = || format!("Unknown `direction`: `{name}`. Use one of `left` or `right`");
+    direction_named(name).ok_or_else(|| Kind::InvalidArgumentError.error(message()))
+}
+
+fn direction_named(name: &str) -> Option<Direction> {
     match name {
-        "left" => Ok(Direction::Left),
-        "right" => Ok(Direction::Right),
-        other => Err(Kind::InvalidArgumentError
-            .error(format!("direction: found {other:?}, expected 'left' or 'right'"))),
+        "left" => Some(Direction::Left),
+        "right" => Some(Direction::Right),
+        _ => None,
     }
 }
 
@@ -201,7 +206,9 @@ impl Encoding {
 
     #[pyo3(signature = (max_length, stride=0, direction="right"))]
     fn truncate(&self, max_length: usize, stride: usize, direction: &str) -> PyResult<()> {
-        let direction = self::direction(direction)?;
+        let message = || format!("Invalid truncation direction value : {direction}");
+        let direction =
+            direction_named(direction).ok_or_else(|| Kind::InvalidArgumentError.error(message()))?;
         self.change(|full| full.truncate(max_length, stride, direction))
     }
 

@@ -6,9 +6,23 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::errors::Kind;
 
+// What is expected, with the words of `tokenizers`, which users look for.
+const TEXT: &str = "str or bytes: TextInputSequence must be str";
+const WORDS: &str = "a sequence of texts: PreTokenizedInputSequence must be Union[List[str], Tuple[str]]";
+const TEXT_OR_PAIR: &str = "a text or a pair of texts: TextEncodeInput must be Union[TextInputSequence, \
+                            Tuple[InputSequence, InputSequence]]";
+const WORDS_OR_PAIR: &str = "a sequence of texts or a pair of those: PreTokenizedEncodeInput must be \
+                             Union[PreTokenizedInputSequence, Tuple[PreTokenizedInputSequence, \
+                             PreTokenizedInputSequence]]";
+
 /// The UTF-8 of a `str` or `bytes`; `argument` is named in errors.
 #[inline]
 pub fn text<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyResult<&'a str> {
+    text_for(object, argument, "str or bytes")
+}
+
+#[inline]
+fn text_for<'a>(object: &'a Bound<'_, PyAny>, argument: &str, expected: &str) -> PyResult<&'a str> {
     if let Ok(string) = object.cast::<PyString>() {
         return string.to_str().map_err(|error| not_unicode(object.py(), &error, argument));
     }
@@ -18,7 +32,7 @@ pub fn text<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyResult<&'a st
             Kind::InvalidEncodingError.error(format!("{argument}: invalid UTF-8 at byte {position}"))
         });
     }
-    Err(wrong_type(object, argument, "str or bytes"))
+    Err(wrong_type(object, argument, expected))
 }
 
 pub fn wrong_type(object: &Bound<'_, PyAny>, argument: &str, expected: &str) -> PyErr {
@@ -38,6 +52,14 @@ fn not_unicode(py: Python<'_>, error: &PyErr, argument: &str) -> PyErr {
 
 /// The elements of a sequence that is not itself a text.
 pub fn elements<'py>(object: &Bound<'py, PyAny>, argument: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    elements_for(object, argument, "a sequence of texts")
+}
+
+fn elements_for<'py>(
+    object: &Bound<'py, PyAny>,
+    argument: &str,
+    expected: &str,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
     if let Ok(list) = object.cast::<PyList>() {
         return Ok(list.iter().collect());
     }
@@ -45,16 +67,20 @@ pub fn elements<'py>(object: &Bound<'py, PyAny>, argument: &str) -> PyResult<Vec
         return Ok(tuple.iter().collect());
     }
     if object.is_instance_of::<PyString>() || object.is_instance_of::<PyBytes>() {
-        return Err(wrong_type(object, argument, "a sequence of texts"));
+        return Err(wrong_type(object, argument, expected));
     }
-    object.try_iter().map_err(|_| wrong_type(object, argument, "a sequence of texts"))?.collect()
+    object.try_iter().map_err(|_| wrong_type(object, argument, expected))?.collect()
 }
 
 /// The UTF-8 of each element; errors name `argument[index]`.
 pub fn texts<'a>(objects: &'a [Bound<'_, PyAny>], argument: &str) -> PyResult<Vec<&'a str>> {
-    let one = |(index, object)| match text(object, argument) {
+    texts_for(objects, argument, "str or bytes")
+}
+
+fn texts_for<'a>(objects: &'a [Bound<'_, PyAny>], argument: &str, expected: &str) -> PyResult<Vec<&'a str>> {
+    let one = |(index, object)| match text_for(object, argument, expected) {
         Ok(text) => Ok(text),
-        Err(_) => text(object, &format!("{argument}[{index}]")),
+        Err(_) => text_for(object, &format!("{argument}[{index}]"), expected),
     };
     objects.iter().enumerate().map(one).collect()
 }
@@ -68,7 +94,7 @@ pub enum Held<'py> {
 impl<'py> Held<'py> {
     pub fn new(object: &Bound<'py, PyAny>, is_pretokenized: bool, argument: &str) -> PyResult<Self> {
         if is_pretokenized {
-            Ok(Self::Words(elements(object, argument)?))
+            Ok(Self::Words(elements_for(object, argument, WORDS)?))
         } else {
             Ok(Self::Text(object.clone()))
         }
@@ -76,8 +102,8 @@ impl<'py> Held<'py> {
 
     pub fn input(&self, argument: &str) -> PyResult<Input<'_>> {
         match self {
-            Self::Text(object) => text(object, argument).map(Input::Text),
-            Self::Words(words) => texts(words, argument).map(Input::Words),
+            Self::Text(object) => text_for(object, argument, TEXT).map(Input::Text),
+            Self::Words(words) => texts_for(words, argument, WORDS).map(Input::Words),
         }
     }
 }
@@ -91,10 +117,10 @@ pub fn sequence_or_pair<'py>(
     let is_text = |object: &Bound<'py, PyAny>| {
         object.is_instance_of::<PyString>() || object.is_instance_of::<PyBytes>()
     };
-    if is_text(object) {
-        return Ok((Held::new(object, is_pretokenized, argument)?, None));
+    if is_text(object) && !is_pretokenized {
+        return Ok((Held::Text(object.clone()), None));
     }
-    let parts = elements(object, argument)?;
+    let parts = elements_for(object, argument, if is_pretokenized { WORDS_OR_PAIR } else { TEXT_OR_PAIR })?;
     // Pre-tokenized sequences are lists of texts themselves: a pair is two of those.
     let is_pair = parts.len() == 2 && (!is_pretokenized || parts.iter().all(|part| !is_text(part)));
     if is_pair {
@@ -104,5 +130,5 @@ pub fn sequence_or_pair<'py>(
     if is_pretokenized {
         return Ok((Held::Words(parts), None));
     }
-    Err(wrong_type(object, argument, "a text or a pair of texts"))
+    Err(wrong_type(object, argument, TEXT_OR_PAIR))
 }

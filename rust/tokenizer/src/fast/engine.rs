@@ -13,11 +13,11 @@ use crate::byte_level::BYTE_TO_CHAR;
 use crate::model::Bpe;
 use crate::split::Family;
 
-/// Byte-level BPE whose vocabulary has all 256 bytes, so that no text is unknown.
+/// Byte-level BPE whose vocabulary has all bytes that UTF-8 has, so that no text is unknown.
 pub(crate) struct ByteEngine {
     bpe: Arc<Bpe>,
     family: Family,
-    /// The token of each byte.
+    /// The token of each byte; that of the space for bytes that never occur.
     bytes: [u32; 256],
     prepared: OnceLock<Prepared>,
     /// The bytes that each token stands for.
@@ -90,10 +90,15 @@ impl ByteEngine {
         {
             return None;
         }
-        let mut bytes = [0; 256];
-        let mut buffer = [0; 4];
-        for (id, character) in bytes.iter_mut().zip(BYTE_TO_CHAR) {
-            *id = bpe.vocabulary().id(character.encode_utf8(&mut buffer))?;
+        let token = |byte: u8| bpe.vocabulary().id(BYTE_TO_CHAR[usize::from(byte)].encode_utf8(&mut [0; 4]));
+        let mut bytes = [token(b' ')?; 256];
+        for (byte, id) in (0..=u8::MAX).zip(&mut bytes) {
+            // A vocabulary that was learned without the whole alphabet lacks what it has never seen.
+            match token(byte) {
+                Some(token) => *id = token,
+                None if matches!(byte, 0xC0 | 0xC1 | 0xF5..) => {}
+                None => return None,
+            }
         }
         let (prepared, lengths) = (OnceLock::new(), OnceLock::new());
         Some(Self { bpe: bpe.clone(), family, bytes, prepared, lengths, caches: Caches::new() })
@@ -146,7 +151,8 @@ impl ByteEngine {
                 Some(words) if words.cased => worker.batches(text, ByWords::<true>(words), work),
                 Some(words) => worker.batches(text, ByWords::<false>(words), work),
                 None if self.family == Family::DeepSeek => worker.batches(text, DeepSeek, work),
-                None => worker.batches(text, Gpt2, work),
+                None if self.family == Family::Gpt2Digits => worker.batches(text, Gpt2::<true>, work),
+                None => worker.batches(text, Gpt2::<false>, work),
             }
         });
     }

@@ -86,7 +86,7 @@ fn read_character(json: &Json<'_>) -> Result<char> {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
         (Some(character), None) => Ok(character),
-        _ => Err(json.error(format!("found {text:?}, expected one character"))),
+        _ => Err(json.error(format!("found {text:?}, expected a string of length 1"))),
     }
 }
 

@@ -6,8 +6,9 @@ use rayon::prelude::*;
 use super::cut::cut;
 use super::words::Part;
 use crate::added::Segment;
+use crate::encoding::Encoding;
 use crate::error::{Result, TokenizerError};
-use crate::post_processor::Slot;
+use crate::post_processor::{Slot, plain_layout};
 use crate::split::Family;
 use crate::tokenizer::Tokenizer;
 
@@ -147,10 +148,13 @@ impl Tokenizer {
 
     /// Where special tokens go around one text.
     pub(super) fn single_layout(&self, add_special_tokens: bool) -> Result<Vec<Slot>> {
-        self.layout(false, add_special_tokens).ok_or_else(|| {
-            let message = "this sequence of post-processors needs encode(); pass False";
-            TokenizerError::argument("add_special_tokens", message)
-        })
+        let Some(processor) = self.post_processor() else { return Ok(plain_layout(false)) };
+        if let Some(layout) = processor.id_layout(add_special_tokens) {
+            return Ok(layout);
+        }
+        // Processing is an error, and says which.
+        processor.process(vec![Encoding::default()], add_special_tokens)?;
+        Err(TokenizerError::argument("post_processor", "places no sequence"))
     }
 }
 

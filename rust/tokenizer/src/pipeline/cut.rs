@@ -26,12 +26,13 @@ const WORD: Categories = Categories::LETTER.or(Categories::NUMBER);
 /// The first place to cut at or after `from`, or the end.
 fn boundary(text: &str, from: usize, family: Family) -> usize {
     let bytes = text.as_bytes();
+    let counts_spaces = matches!(family, Family::Gpt2 | Family::Gpt2Digits);
     let before = |at: usize| text[..at].chars().next_back().map(Category::of);
     for at in from.max(1)..bytes.len() {
         let cuts = match bytes[at] {
             b'\r' | b'\n' => before(at).is_some_and(|category| category.is(WORD)),
             b'\t' | 0x0B | 0x0C | b' ' => before(at) != Some(Category::Space),
-            _ if family != Family::Gpt2 && matches!(bytes[at - 1], b'\r' | b'\n') => {
+            _ if !counts_spaces && matches!(bytes[at - 1], b'\r' | b'\n') => {
                 text[at..].chars().next().is_some_and(|next| Category::of(next).is(WORD))
             }
             _ => false,

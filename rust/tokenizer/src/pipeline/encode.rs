@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::byte_level::known_parts;
 use crate::added::Segment;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::{PostProcessor, Slot, plain_layout};
@@ -55,16 +56,23 @@ impl Tokenizer {
     pub(super) fn push_stretch_ids(&self, stretch: &str, space: bool, ids: &mut Vec<u32>) -> Result<()> {
         check_length(stretch)?;
         if let Some(engine) = &self.plan().engine {
-            if space { engine.encode(&spaced(stretch), ids) } else { engine.encode(stretch, ids) }
+            if space {
+                engine.encode(&spaced(stretch), ids);
+            } else {
+                known_parts(stretch, engine.family()).for_each(|part| engine.encode(&stretch[part], ids));
+            }
         }
         Ok(())
     }
 
     /// Emit the bytes of each piece of such a stretch, and its ids.
-    pub(super) fn each_piece(&self, stretch: &str, emit: impl FnMut(Range<usize>, &[u32])) -> Result<()> {
+    pub(super) fn each_piece(&self, stretch: &str, mut emit: impl FnMut(Range<usize>, &[u32])) -> Result<()> {
         check_length(stretch)?;
         if let Some(engine) = &self.plan().engine {
-            engine.encode_pieces(stretch, emit);
+            for Range { start, end } in known_parts(stretch, engine.family()) {
+                let within = |piece: Range<usize>| start + piece.start..start + piece.end;
+                engine.encode_pieces(&stretch[start..end], |piece, ids| emit(within(piece), ids));
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Post-processors: what adds special tokens around sequences and trims offsets.
 
+mod arrange;
 mod bert;
 mod byte_level;
 mod roberta;

@@ -17,7 +17,7 @@ fn entry(character: char) -> u16 {
 }
 
 #[inline]
-pub(super) fn is_number(character: char) -> bool {
+pub(crate) fn is_number(character: char) -> bool {
     if character.is_ascii() { character.is_ascii_digit() } else { entry(character) & table::NUMBER != 0 }
 }
 

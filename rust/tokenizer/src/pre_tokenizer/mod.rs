@@ -16,7 +16,7 @@ mod table;
 use std::ops::Range;
 
 pub use byte_level::ByteLevel;
-pub(crate) use characters::is_punctuation;
+pub(crate) use characters::{is_number, is_punctuation};
 pub use custom::{Custom, CustomPreTokenizer};
 pub use metaspace::{Metaspace, PrependScheme};
 pub use split::Split;

@@ -11,6 +11,8 @@ use super::{deepseek, gpt2};
 pub enum Family {
     /// GPT-2, RoBERTa, and tiktoken's r50k and p50k.
     Gpt2,
+    /// GPT-2's pattern on what is between numbers, each of which is a piece: `StarCoder`, `SmolLM`, Command R.
+    Gpt2Digits,
     /// Llama 3 and the tokenizer.json form of cl100k.
     Llama3,
     /// tiktoken's own form of cl100k, which leaves white space at the end of a text whole.
@@ -44,8 +46,9 @@ const DEEPSEEK: [&str; 3] = [
 ];
 
 impl Family {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Gpt2,
+        Self::Gpt2Digits,
         Self::Llama3,
         Self::Cl100k,
         Self::Qwen2,
@@ -100,7 +103,7 @@ impl Family {
         };
         let o200k = Words { contractions: Contractions::Suffix, cased: true, slashes: true, ..llama3 };
         Some(match self {
-            Self::Gpt2 | Self::DeepSeek => return None,
+            Self::Gpt2 | Self::Gpt2Digits | Self::DeepSeek => return None,
             Self::Llama3 => llama3,
             Self::Cl100k => Words { whole_end: true, ..llama3 },
             Self::Qwen2 => Words { digits: 1, ..llama3 },
@@ -113,7 +116,11 @@ impl Family {
     /// Emit the byte range of each piece of `text`, in order; the ranges cover the text.
     pub fn split(self, text: &str, mut emit: impl FnMut(Range<usize>)) {
         let Some(words) = self.words() else {
-            return if self == Self::Gpt2 { gpt2::split(text, emit) } else { deepseek::split(text, emit) };
+            return match self {
+                Self::Gpt2Digits => gpt2::split_between_numbers(text, emit),
+                Self::DeepSeek => deepseek::split(text, emit),
+                _ => gpt2::split(text, emit),
+            };
         };
         let mut start = 0;
         while start < text.len() {

@@ -18,6 +18,22 @@ pub fn split(text: &str, mut emit: impl FnMut(Range<usize>)) {
     }
 }
 
+/// Each number is a piece, and what is between them is a text of its own.
+pub(super) fn split_between_numbers(text: &str, mut emit: impl FnMut(Range<usize>)) {
+    let mut start = 0;
+    while start < text.len() {
+        if let Some((Class::Number, length)) = class_at(text, start) {
+            emit(start..start + length);
+            start += length;
+            continue;
+        }
+        let number = text[start..].find(|character| Class::of(character) == Class::Number);
+        let end = number.map_or(text.len(), |at| start + at);
+        split(&text[start..end], |piece| emit(start + piece.start..start + piece.end));
+        start = end;
+    }
+}
+
 /// The end of the piece that starts at `start`, a piece boundary before the end of `text`.
 pub fn piece_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
@@ -99,6 +115,14 @@ mod tests {
             pieces("we'LL they'll 'tis !'s"),
             ["we", "'", "LL", " they", "'ll", " '", "tis", " !'", "s"]
         );
+    }
+
+    #[test]
+    fn white_space_before_a_number_is_at_the_end_of_a_text() {
+        let mut pieces = Vec::new();
+        let text = "a 12  3 b\n 4";
+        split_between_numbers(text, |range| pieces.push(&text[range]));
+        assert_eq!(pieces, ["a", " ", "1", "2", "  ", "3", " b", "\n ", "4"]);
     }
 
     #[test]

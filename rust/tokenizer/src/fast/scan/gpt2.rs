@@ -6,12 +6,15 @@
 //! - at the last character of a run of white space, if the text goes on after it.
 //!
 //! Contractions are handled apart, at apostrophes that start a piece.
+//!
+//! Where numbers are cut out first, each is a piece, and for what is before it the text ends there.
 
 use super::classify::{Ascii, Beyond, ByLength, LETTER, NUMBER, OTHER, SPACE};
 use super::{Pattern, Place, after};
 
+/// With `DIGITS`, numbers are cut out first.
 #[derive(Clone, Copy)]
-pub(in crate::fast) struct Gpt2;
+pub(in crate::fast) struct Gpt2<const DIGITS: bool>;
 
 #[derive(Clone, Copy, Default)]
 pub(in crate::fast) struct Masks {
@@ -20,6 +23,8 @@ pub(in crate::fast) struct Masks {
     space: u64,
     blank: u64,
     quote: u64,
+    /// Bytes of characters but their first.
+    rest: u64,
     spaces: ByLength,
 }
 
@@ -43,7 +48,7 @@ static CLASSES: [u8; 16] = {
     classes
 };
 
-impl Pattern for Gpt2 {
+impl<const DIGITS: bool> Pattern for Gpt2<DIGITS> {
     type Masks = Masks;
     type Carry = Carry;
 
@@ -61,6 +66,7 @@ impl Pattern for Gpt2 {
             space,
             blank: ascii.blank,
             quote: ascii.quote,
+            rest: beyond.leads.rest,
             spaces: ByLength::new(space, beyond),
         }
     }
@@ -73,8 +79,12 @@ impl Pattern for Gpt2 {
             | other & after(other, carry.other);
         let run_starts = !now.space & !same & !after(now.blank, carry.blank);
         let space_starts = now.space & !after(now.space, carry.space);
-        let last = now.spaces.before(!now.space, !next.space);
+        let goes_on = |masks: &Masks| if DIGITS { !(masks.space | masks.number) } else { !masks.space };
+        let last = now.spaces.before(goes_on(now), goes_on(next));
         let mut starts = run_starts | space_starts | last;
+        if DIGITS {
+            starts = starts & !now.number | now.number & !now.rest;
+        }
         starts = starts & !carry.clear | carry.set;
         *carry = Carry {
             letter: now.letter >> 63,

@@ -13,7 +13,8 @@ pub(crate) fn starts<E>(
         Some(words) if words.cased => emit(text, ByWords::<true>(words), each),
         Some(words) => emit(text, ByWords::<false>(words), each),
         None if family == Family::DeepSeek => emit(text, DeepSeek, each),
-        None => emit(text, Gpt2, each),
+        None if family == Family::Gpt2Digits => emit(text, Gpt2::<true>, each),
+        None => emit(text, Gpt2::<false>, each),
     }
 }
 

@@ -24,7 +24,8 @@ fn check(text: &str) {
                     Some(words) if words.cased => starts(text, ByWords::<true>(words), level),
                     Some(words) => starts(text, ByWords::<false>(words), level),
                     None if family == Family::DeepSeek => starts(text, DeepSeek, level),
-                    None => starts(text, Gpt2, level),
+                    None if family == Family::Gpt2Digits => starts(text, Gpt2::<true>, level),
+                    None => starts(text, Gpt2::<false>, level),
                 };
                 assert_eq!(found, expected, "{family:?} {level:?} {text:?}");
             }

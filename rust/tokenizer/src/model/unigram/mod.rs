@@ -218,7 +218,7 @@ impl Unigram {
 
 #[cold]
 fn missing_unk() -> TokenizerError {
-    TokenizerError::argument("model", "unk_id is not set, but text is unknown or sampled")
+    TokenizerError::MissingUnknownPiece
 }
 
 #[cfg(test)]
