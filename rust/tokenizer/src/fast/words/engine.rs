@@ -141,7 +141,7 @@ impl WordEngine {
                 let first = |memory: &mut Memory, piece: &str, resolver: &mut _, ids: &mut _| {
                     memory.push_one(&[" ", piece].concat(), resolver, ids)
                 };
-                self.run(memory, cutter, text, &mut resolver, space.then_some(first), ids)
+                Self::run(memory, cutter, text, &mut resolver, space.then_some(first), ids)
             }
             Way::Cut { cutter, parts } => {
                 let mut resolver = definition::Resolver::new(parts, false);
@@ -153,15 +153,14 @@ impl WordEngine {
                         resolver.at_start = false;
                         result
                     };
-                self.run(memory, cutter, text, &mut resolver, at_start.then_some(first), ids)
+                Self::run(memory, cutter, text, &mut resolver, at_start.then_some(first), ids)
             }
-            Way::Pieces(parts) => self.run_pieces(memory, parts, text, head == Some(true), ids),
+            Way::Pieces(parts) => Self::run_pieces(memory, parts, text, head == Some(true), ids),
         })
     }
 
     /// Append the ids of the pieces between cuts, the first one by other means if there are any.
     fn run<R: Resolve>(
-        &self,
         memory: &mut Memory,
         cutter: &Cutter,
         text: &str,
@@ -189,7 +188,6 @@ impl WordEngine {
 
     /// Append the ids of the pieces that the pre-tokenizer makes of the normalized text.
     fn run_pieces(
-        &self,
         memory: &mut Memory,
         parts: &Definition,
         text: &str,
