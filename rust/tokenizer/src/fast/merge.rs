@@ -62,8 +62,10 @@ impl Table {
         let ids: Box<[u32]> = bytes.iter().copied().chain(results).collect();
         let mut tokens = vec![NO_TOKEN; ids.iter().max().map_or(0, |&id| id as usize + 1)];
         for (token, &id) in (0..).zip(&ids) {
-            // A byte that is also made by a merge has two names.
-            if std::mem::replace(&mut tokens[id as usize], token) != NO_TOKEN {
+            if tokens[id as usize] == NO_TOKEN {
+                tokens[id as usize] = token;
+            } else if token >= 256 {
+                // A byte that is also made by a merge has two names. Bytes that share one never occur.
                 return None;
             }
         }
