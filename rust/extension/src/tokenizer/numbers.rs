@@ -29,12 +29,15 @@ pub fn list<'py>(py: Python<'py>, numbers: &[u32]) -> PyResult<Bound<'py, PyList
 }
 
 /// Numbers, or None.
-pub fn optional_list<'py>(py: Python<'py>, numbers: &[Option<u32>]) -> PyResult<Bound<'py, PyList>> {
-    let object = |value: &Option<u32>| match value {
-        Some(value) => number(py, *value as usize).into_any(),
+pub fn optional_list(
+    py: Python<'_>,
+    numbers: impl ExactSizeIterator<Item = Option<u32>>,
+) -> PyResult<Bound<'_, PyList>> {
+    let object = |value: Option<u32>| match value {
+        Some(value) => number(py, value as usize).into_any(),
         None => py.None().into_bound(py),
     };
-    PyList::new(py, numbers.iter().map(object))
+    PyList::new(py, numbers.map(object))
 }
 
 /// Pairs that start below this, and whose numbers are less than that apart, are kept once they are made.
@@ -63,8 +66,11 @@ fn pair(py: Python<'_>, first: usize, second: usize) -> PyResult<Bound<'_, PyTup
 }
 
 /// Tuples of two.
-pub fn pair_list<'py>(py: Python<'py>, pairs: &[(usize, usize)]) -> PyResult<Bound<'py, PyList>> {
-    let pairs = pairs.iter().map(|&(first, second)| pair(py, first, second)).collect::<PyResult<Vec<_>>>()?;
+pub fn pair_list(
+    py: Python<'_>,
+    pairs: impl ExactSizeIterator<Item = (usize, usize)>,
+) -> PyResult<Bound<'_, PyList>> {
+    let pairs = pairs.map(|(first, second)| pair(py, first, second)).collect::<PyResult<Vec<_>>>()?;
     PyList::new(py, pairs)
 }
 

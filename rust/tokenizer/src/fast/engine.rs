@@ -155,20 +155,9 @@ impl ByteEngine {
         self.each_batch(text, |worker, bytes, count| worker.pieces::<false>(bytes, count, ids));
     }
 
-    /// Emit the bytes of each piece of such a text and its ids, in order.
-    pub(crate) fn encode_pieces(&self, text: &str, mut emit: impl FnMut(Range<usize>, &[u32])) {
-        let mut ids = Vec::with_capacity(2 * BATCH);
-        self.each_batch(text, |worker, bytes, count| {
-            ids.clear();
-            worker.pieces::<true>(bytes, count, &mut ids);
-            let Scratch { bounds, counts, .. } = &*worker.scratch;
-            let mut rest = ids.as_slice();
-            for (bound, &count) in bounds[..=count].windows(2).zip(counts) {
-                let (own, others) = rest.split_at(count as usize);
-                emit(bound[0] as usize..bound[1] as usize, own);
-                rest = others;
-            }
-        });
+    /// Emit where pieces of such a text start, batch by batch, each batch with the end of its last piece.
+    pub(crate) fn bounds(&self, text: &str, mut emit: impl FnMut(&[u32])) {
+        self.each_batch(text, |worker, _, count| emit(&worker.scratch.bounds[..=count]));
     }
 
     fn each_batch(&self, text: &str, work: impl FnMut(&mut Worker<'_>, &[u8], usize)) {

@@ -1,7 +1,5 @@
 //! Text to ids.
 
-use std::ops::Range;
-
 use crate::added::Segment;
 use crate::error::{Result, TokenizerError};
 use crate::post_processor::{PostProcessor, Slot, plain_layout};
@@ -56,15 +54,6 @@ impl Tokenizer {
         check_length(stretch)?;
         if let Some(engine) = &self.plan().engine {
             if space { engine.encode(&spaced(stretch), ids) } else { engine.encode(stretch, ids) }
-        }
-        Ok(())
-    }
-
-    /// Emit the bytes of each piece of such a stretch, and its ids.
-    pub(super) fn each_piece(&self, stretch: &str, emit: impl FnMut(Range<usize>, &[u32])) -> Result<()> {
-        check_length(stretch)?;
-        if let Some(engine) = &self.plan().engine {
-            engine.encode_pieces(stretch, emit);
         }
         Ok(())
     }

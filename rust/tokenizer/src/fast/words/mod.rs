@@ -11,6 +11,7 @@ mod details;
 mod engine;
 mod isolated;
 mod local;
+mod places;
 mod plain;
 mod recognize;
 mod sets;
