@@ -12,6 +12,7 @@ use super::names::Names;
 use super::numbers::{list, optional_list, pair_list, run_list};
 use super::text::text;
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_lists::{self, Element};
 
 /// What encoding a text gives: ids, and on demand tokens, offsets, words, masks. Like `tokenizers.Encoding`.
 #[pyclass(frozen, module = "ferrolm.tokenizers")]
@@ -94,11 +95,13 @@ impl Encoding {
             && names.are_of(model)
         {
             let mut own = columns.own.iter().peekable();
-            let name = |(index, &id): (usize, &u32)| match own.next_if(|(at, _)| *at == index) {
-                Some((_, text)) => PyString::new(py, text),
-                None => names.get(py, id),
+            let name = |(index, &id): (usize, &u32)| {
+                Ok(match own.next_if(|(at, _)| *at == index) {
+                    Some((_, text)) => Element::Made(PyString::new(py, text).into_any()),
+                    None => names.get(py, id),
+                })
             };
-            return PyList::new(py, encoding.ids().iter().enumerate().map(name));
+            return unsafe_lists::list(py, encoding.ids().iter().enumerate().map(name));
         }
         let full = encoding.full().map_err(ToPyErr::to_py_err)?;
         PyList::new(py, (0..full.len()).map(|index| full.token(index)))
