@@ -94,9 +94,9 @@ impl Encoding {
         if let (Some(columns), Some(model), Some(names)) = (encoding.columns(), encoding.model(), &self.1)
             && names.are_of(model)
         {
-            let mut own = columns.own.iter().peekable();
+            let mut own = columns.own_texts().peekable();
             let name = |(index, &id): (usize, &u32)| {
-                Ok(match own.next_if(|(at, _)| *at == index) {
+                Ok(match own.next_if(|&(at, _)| at == index) {
                     Some((_, text)) => Element::Made(PyString::new(py, text).into_any()),
                     None => names.get(py, id),
                 })

@@ -8,8 +8,16 @@ pub struct Columns {
     pub offsets: Vec<(u32, u32)>,
     /// [`Columns::NO_WORD`] for special and padding tokens.
     pub words: Vec<u32>,
-    /// The texts that are not those of the vocabulary, by ascending index of their tokens.
-    pub own: Vec<(usize, Box<str>)>,
+    /// The texts that are not those of the vocabulary.
+    own: OwnTexts,
+}
+
+/// Texts of some tokens, one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct OwnTexts {
+    /// The index of each token, which ascend, and where its text ends.
+    ends: Vec<(usize, usize)>,
+    text: String,
 }
 
 impl Columns {
@@ -17,7 +25,11 @@ impl Columns {
     pub const NO_WORD: u32 = u32::MAX;
 
     pub(crate) fn with_capacity(count: usize) -> Self {
-        Self { offsets: Vec::with_capacity(count), words: Vec::with_capacity(count), own: Vec::new() }
+        Self {
+            offsets: Vec::with_capacity(count),
+            words: Vec::with_capacity(count),
+            own: OwnTexts::default(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -27,16 +39,31 @@ impl Columns {
     fn truncate(&mut self, count: usize) {
         self.offsets.truncate(count);
         self.words.truncate(count);
-        while self.own.last().is_some_and(|&(index, _)| index >= count) {
-            self.own.pop();
-        }
+        let own = self.own.ends.partition_point(|&(index, _)| index < count);
+        self.own.ends.truncate(own);
+        self.own.text.truncate(self.own.ends.last().map_or(0, |&(_, end)| end));
     }
 
     /// Append a token that does not stand for text of a sequence.
     pub(crate) fn push_special(&mut self, text: &str) {
-        self.own.push((self.len(), text.into()));
+        self.push_own(text);
         self.offsets.push((0, 0));
         self.words.push(Self::NO_WORD);
+    }
+
+    /// The next token has a text of its own.
+    pub(crate) fn push_own(&mut self, text: &str) {
+        self.own.text += text;
+        self.own.ends.push((self.len(), self.own.text.len()));
+    }
+
+    /// The tokens, by ascending index, whose texts are not those of the vocabulary, and these texts.
+    pub fn own_texts(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut start = 0;
+        let text = move |&(index, end): &(usize, usize)| {
+            (index, &self.own.text[std::mem::replace(&mut start, end)..end])
+        };
+        self.own.ends.iter().map(text)
     }
 }
 
@@ -95,10 +122,9 @@ impl<'a> Placer<'a> {
         self.columns.words.push(self.word.unwrap_or(self.words + word));
     }
 
-    /// The same for a token with a text of its own.
-    pub(crate) fn place_own(&mut self, text: &str, offsets: (u32, u32), word: u32) {
-        self.columns.own.push((self.columns.len(), text.into()));
-        self.place(offsets, word);
+    /// The token that is placed next has a text of its own.
+    pub(crate) fn own_text(&mut self, text: &str) {
+        self.columns.push_own(text);
     }
 
     #[inline(always)]

@@ -96,17 +96,17 @@ impl Encoding {
     }
 
     /// Append tokens of one sequence, known by their columns.
-    pub(crate) fn push_columns(&mut self, ids: Vec<u32>, columns: Columns, type_id: u32) {
+    pub(crate) fn push_columns(&mut self, ids: Vec<u32>, columns: &Columns, type_id: u32) {
         let (before, count) = (self.len(), ids.len());
         self.texts.extend(ids.iter().map(|&id| TokenText::Model(id)));
-        for (index, text) in columns.own {
-            self.texts[before + index] = TokenText::Own(text);
+        for (index, text) in columns.own_texts() {
+            self.texts[before + index] = TokenText::Own(text.into());
         }
         self.ids.extend(ids);
         self.type_ids.extend(std::iter::repeat_n(type_id, count));
-        let word = |word: u32| (word != Columns::NO_WORD).then_some(word);
-        self.words.extend(columns.words.into_iter().map(word));
-        self.offsets.extend(columns.offsets.into_iter().map(|(start, end)| (start as usize, end as usize)));
+        let word = |&word: &u32| (word != Columns::NO_WORD).then_some(word);
+        self.words.extend(columns.words.iter().map(word));
+        self.offsets.extend(columns.offsets.iter().map(|&(start, end)| (start as usize, end as usize)));
         self.special_tokens_mask.extend(std::iter::repeat_n(0, count));
         self.attention_mask.extend(std::iter::repeat_n(1, count));
     }

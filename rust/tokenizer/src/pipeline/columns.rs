@@ -52,17 +52,18 @@ impl Tokenizer {
     /// Trim the offsets of the columns from `first` on, those of the tokens `ids`, as post-processing does.
     fn trim(&self, ids: &[u32], first: usize, columns: &mut Columns) {
         let Some(processor) = self.post_processor() else { return };
-        let Columns { offsets, own, .. } = columns;
         processor.trims(&mut |add_prefix_space| {
-            let from = own.partition_point(|(index, _)| *index < first);
-            let mut texts = own[from..].iter().peekable();
+            let mut offsets = std::mem::take(&mut columns.offsets);
+            let mut texts = columns.own_texts().skip_while(|&(index, _)| index < first).peekable();
             for (index, (id, offsets)) in ids.iter().zip(&mut offsets[first..]).enumerate() {
-                let text = texts.next_if(|(at, _)| *at == first + index).map(|(_, text)| &**text);
+                let text = texts.next_if(|&(at, _)| at == first + index).map(|(_, text)| text);
                 let text = text.or_else(|| self.model().id_to_token(*id)).unwrap_or("");
                 let (start, end) = (offsets.0 as usize, offsets.1 as usize);
                 let (start, end) = trimmed(text, (start, end), index == 0, add_prefix_space);
                 *offsets = (start as u32, end as u32);
             }
+            drop(texts);
+            columns.offsets = offsets;
         });
     }
 }

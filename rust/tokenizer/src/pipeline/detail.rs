@@ -75,7 +75,7 @@ impl Tokenizer {
         }
         let mut columns = Columns::with_capacity(ids.len());
         if self.push_columns(input, &ids, false, &mut columns)? {
-            encoding.push_columns(ids, columns, type_id);
+            encoding.push_columns(ids, &columns, type_id);
         } else {
             self.push_general_input(input, type_id, &mut encoding)?;
         }

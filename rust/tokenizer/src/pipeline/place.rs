@@ -81,7 +81,8 @@ impl Tokenizer {
                 return;
             }
             let (start, end) = characters.convert(range.clone());
-            placer.place_own(&text[range], (start as u32, end as u32), 0);
+            placer.own_text(&text[range]);
+            placer.place((start as u32, end as u32), 0);
             placer.end_words(1);
         });
         result

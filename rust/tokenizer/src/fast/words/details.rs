@@ -13,36 +13,44 @@ use super::cutter::{Cutter, Walk};
 use super::definition::Definition;
 use super::places::SimplePieces;
 use super::spaced_bpe::SpacedBpe;
-use crate::encoding::{Characters, Encoding, Placer, Token, TokenText};
+use crate::encoding::{Characters, Columns, Encoding, Placer, TokenText};
 use crate::error::Result;
 use crate::normalized::NormalizedString;
 use crate::normalizer::{Normalizer, Precompiled};
 use crate::pre_tokenized::{OffsetType, PreTokenizedString};
 
-/// Pieces that are kept, each in the place that its hash says: some 10 MB of them.
-const SLOTS_LOG2: u32 = 15;
-/// Longer pieces, and those of more tokens, are worked out anew each time.
-const LONGEST: usize = 64;
+/// Pieces that are kept, each in the place that its hash says.
+const SLOTS_LOG2: u32 = 16;
+/// Longer pieces are worked out anew each time.
+const LONGEST: usize = 1 << 11;
+/// Bytes that kept pieces take, at most; then keeping begins anew.
+const MOST_BYTES: usize = 1 << 24;
 
 /// The tokens of a piece. Their offsets count its characters, their words start at 0.
 #[derive(Debug, Default)]
 struct PieceTokens {
-    tokens: Vec<Token>,
+    ids: Box<[u32]>,
+    columns: Columns,
     words: u32,
 }
 
 impl PieceTokens {
+    fn bytes(&self) -> usize {
+        size_of::<(u32, u32, u32, u32)>() * self.ids.len()
+    }
+
     /// Place them, after `base` characters; false if the ids are other ones.
     fn place(&self, base: u32, placer: &mut Placer<'_>) -> bool {
-        for token in &self.tokens {
-            if placer.id() != Some(token.id) {
+        let mut own = self.columns.own_texts().peekable();
+        let columns = self.columns.offsets.iter().zip(&self.columns.words);
+        for (index, (&id, (&(start, end), &word))) in self.ids.iter().zip(columns).enumerate() {
+            if placer.id() != Some(id) {
                 return placer.is_cut_off();
             }
-            let offsets = (base + token.offsets.0 as u32, base + token.offsets.1 as u32);
-            match &token.text {
-                TokenText::Own(text) => placer.place_own(text, offsets, token.word.unwrap_or(0)),
-                _ => placer.place(offsets, token.word.unwrap_or(0)),
+            if let Some((_, text)) = own.next_if(|&(at, _)| at == index) {
+                placer.own_text(text);
             }
+            placer.place((base + start, base + end), word);
         }
         true
     }
@@ -73,14 +81,45 @@ pub(super) struct Details {
 
 struct Memory {
     spans: Box<Spans>,
+    slots: Slots,
+}
+
+struct Slots {
     slots: Box<[Option<Known>]>,
-    /// Of a piece that is not kept.
-    other: PieceTokens,
+    bytes: usize,
 }
 
 struct Known {
     piece: Box<str>,
     tokens: PieceTokens,
+}
+
+impl Slots {
+    fn new() -> Self {
+        Self { slots: std::iter::repeat_with(|| None).take(1 << SLOTS_LOG2).collect(), bytes: 0 }
+    }
+
+    /// The tokens of `piece`; none if it is too long to be kept.
+    fn get(
+        &mut self,
+        piece: &str,
+        make: impl FnOnce() -> Result<PieceTokens>,
+    ) -> Result<Option<&PieceTokens>> {
+        if piece.len() > LONGEST {
+            return Ok(None);
+        }
+        let at = (hash_long(piece.as_bytes()) >> (64 - SLOTS_LOG2)) as usize;
+        if self.slots[at].as_ref().is_none_or(|known| *known.piece != *piece) {
+            let tokens = make()?;
+            self.bytes += piece.len() + tokens.bytes();
+            if self.bytes > MOST_BYTES {
+                self.slots.fill_with(|| None);
+                self.bytes = piece.len() + tokens.bytes();
+            }
+            self.slots[at] = Some(Known { piece: piece.into(), tokens });
+        }
+        Ok(self.slots[at].as_ref().map(|known| &known.tokens))
+    }
 }
 
 impl Details {
@@ -100,13 +139,9 @@ impl Details {
         characters: &mut Characters<'a>,
         placer: &mut Placer<'_>,
     ) -> Result<bool> {
-        let memory = || Memory {
-            spans: Box::new(Spans::new()),
-            slots: std::iter::repeat_with(|| None).take(1 << SLOTS_LOG2).collect(),
-            other: PieceTokens::default(),
-        };
+        let memory = || Memory { spans: Box::new(Spans::new()), slots: Slots::new() };
         let (base, stretch) = (range.start, &text[range]);
-        self.caches.with(memory, |Memory { spans, slots, other }| {
+        self.caches.with(memory, |Memory { spans, slots }| {
             let mut walk = Walk::new(cutter, stretch);
             // Whether the present word may go on in the next piece.
             let mut open = false;
@@ -145,11 +180,18 @@ impl Details {
                     if self.map.as_ref().is_some_and(|map| !map.keeps_first(piece)) {
                         return Ok(false);
                     }
-                    let known = if start == 0 {
-                        *other = tokens_of(&self.first, piece, at_start)?;
-                        &*other
-                    } else {
-                        self.cached(piece, slots, other)?
+                    let kept = match start {
+                        0 => None,
+                        _ => slots.get(piece, || tokens_of(&self.rest, piece, false))?,
+                    };
+                    let made;
+                    let known = match kept {
+                        Some(known) => known,
+                        None => {
+                            let parts = if start == 0 { &self.first } else { &self.rest };
+                            made = tokens_of(parts, piece, at_start && start == 0)?;
+                            &made
+                        }
                     };
                     if !known.place(at, placer) {
                         return Ok(false);
@@ -159,24 +201,6 @@ impl Details {
                 }
             }
         })
-    }
-
-    fn cached<'a>(
-        &self,
-        piece: &str,
-        slots: &'a mut [Option<Known>],
-        other: &'a mut PieceTokens,
-    ) -> Result<&'a PieceTokens> {
-        let slot = &mut slots[(hash_long(piece.as_bytes()) >> (64 - SLOTS_LOG2)) as usize];
-        if slot.as_ref().is_none_or(|known| *known.piece != *piece) {
-            let found = tokens_of(&self.rest, piece, false)?;
-            if piece.len() > LONGEST || found.tokens.len() > LONGEST {
-                *other = found;
-                return Ok(other);
-            }
-            *slot = Some(Known { piece: piece.into(), tokens: found });
-        }
-        Ok(slot.as_ref().map_or(other, |known| &known.tokens))
     }
 }
 
@@ -204,15 +228,13 @@ fn tokens_of(parts: &Definition, piece: &str, at_start: bool) -> Result<PieceTok
     pieces.tokenize_by(&parts.model)?;
     let mut encoding = Encoding::default();
     pieces.push_tokens(None, 0, OffsetType::Character, &mut encoding)?;
-    let token = |index: usize| {
-        let (start, end) = encoding.offsets[index];
-        Token {
-            id: encoding.ids[index],
-            text: encoding.texts[index].clone(),
-            offsets: (start.saturating_sub(added), end.saturating_sub(added)),
-            word: encoding.words[index],
+    let mut columns = Columns::with_capacity(encoding.len());
+    for (index, &(start, end)) in encoding.offsets.iter().enumerate() {
+        if let TokenText::Own(text) = &encoding.texts[index] {
+            columns.push_own(text);
         }
-    };
-    let tokens = (0..encoding.len()).map(token).collect();
-    Ok(PieceTokens { tokens, words: pieces.splits().len() as u32 })
+        columns.offsets.push((start.saturating_sub(added) as u32, end.saturating_sub(added) as u32));
+        columns.words.push(encoding.words[index].unwrap_or(0));
+    }
+    Ok(PieceTokens { ids: encoding.ids.into(), columns, words: pieces.splits().len() as u32 })
 }

@@ -194,7 +194,7 @@ fn columns(encoding: &Encoding, count: usize) -> Columns {
     let mut columns = Columns::default();
     for index in 0..count {
         if let TokenText::Own(text) = &encoding.texts[index] {
-            columns.own.push((index, text.clone()));
+            columns.push_own(text);
         }
         let (start, end) = encoding.offsets[index];
         columns.offsets.push((start as u32, end as u32));
