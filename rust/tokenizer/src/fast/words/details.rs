@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use super::super::cache::hash_long;
 use super::super::caches::Caches;
 use super::batch::Spans;
 use super::cutter::{Cutter, Walk};
 use super::definition::Definition;
+use super::kept::{KeptPieces, PieceTokens};
 use super::places::SimplePieces;
 use super::spaced_bpe::SpacedBpe;
 use crate::encoding::{Characters, Columns, Encoding, Placer, TokenText};
@@ -18,43 +18,6 @@ use crate::error::Result;
 use crate::normalized::NormalizedString;
 use crate::normalizer::{Normalizer, Precompiled};
 use crate::pre_tokenized::{OffsetType, PreTokenizedString};
-
-/// Pieces that are kept, each in the place that its hash says.
-const SLOTS_LOG2: u32 = 16;
-/// Longer pieces are worked out anew each time.
-const LONGEST: usize = 1 << 11;
-/// Bytes that kept pieces take, at most; then keeping begins anew.
-const MOST_BYTES: usize = 1 << 24;
-
-/// The tokens of a piece. Their offsets count its characters, their words start at 0.
-#[derive(Debug, Default)]
-struct PieceTokens {
-    ids: Box<[u32]>,
-    columns: Columns,
-    words: u32,
-}
-
-impl PieceTokens {
-    fn bytes(&self) -> usize {
-        size_of::<(u32, u32, u32, u32)>() * self.ids.len()
-    }
-
-    /// Place them, after `base` characters; false if the ids are other ones.
-    fn place(&self, base: u32, placer: &mut Placer<'_>) -> bool {
-        let mut own = self.columns.own_texts().peekable();
-        let columns = self.columns.offsets.iter().zip(&self.columns.words);
-        for (index, (&id, (&(start, end), &word))) in self.ids.iter().zip(columns).enumerate() {
-            if placer.id() != Some(id) {
-                return placer.is_cut_off();
-            }
-            if let Some((_, text)) = own.next_if(|&(at, _)| at == index) {
-                placer.own_text(text);
-            }
-            placer.place((base + start, base + end), word);
-        }
-        true
-    }
-}
 
 /// How the words of a stretch are counted.
 #[derive(Debug, Clone, Copy)]
@@ -81,45 +44,7 @@ pub(super) struct Details {
 
 struct Memory {
     spans: Box<Spans>,
-    slots: Slots,
-}
-
-struct Slots {
-    slots: Box<[Option<Known>]>,
-    bytes: usize,
-}
-
-struct Known {
-    piece: Box<str>,
-    tokens: PieceTokens,
-}
-
-impl Slots {
-    fn new() -> Self {
-        Self { slots: std::iter::repeat_with(|| None).take(1 << SLOTS_LOG2).collect(), bytes: 0 }
-    }
-
-    /// The tokens of `piece`; none if it is too long to be kept.
-    fn get(
-        &mut self,
-        piece: &str,
-        make: impl FnOnce() -> Result<PieceTokens>,
-    ) -> Result<Option<&PieceTokens>> {
-        if piece.len() > LONGEST {
-            return Ok(None);
-        }
-        let at = (hash_long(piece.as_bytes()) >> (64 - SLOTS_LOG2)) as usize;
-        if self.slots[at].as_ref().is_none_or(|known| *known.piece != *piece) {
-            let tokens = make()?;
-            self.bytes += piece.len() + tokens.bytes();
-            if self.bytes > MOST_BYTES {
-                self.slots.fill_with(|| None);
-                self.bytes = piece.len() + tokens.bytes();
-            }
-            self.slots[at] = Some(Known { piece: piece.into(), tokens });
-        }
-        Ok(self.slots[at].as_ref().map(|known| &known.tokens))
-    }
+    kept: KeptPieces,
 }
 
 impl Details {
@@ -139,9 +64,9 @@ impl Details {
         characters: &mut Characters<'a>,
         placer: &mut Placer<'_>,
     ) -> Result<bool> {
-        let memory = || Memory { spans: Box::new(Spans::new()), slots: Slots::new() };
+        let memory = || Memory { spans: Box::new(Spans::new()), kept: KeptPieces::new() };
         let (base, stretch) = (range.start, &text[range]);
-        self.caches.with(memory, |Memory { spans, slots }| {
+        self.caches.with(memory, |Memory { spans, kept: pieces }| {
             let mut walk = Walk::new(cutter, stretch);
             // Whether the present word may go on in the next piece.
             let mut open = false;
@@ -182,7 +107,7 @@ impl Details {
                     }
                     let kept = match start {
                         0 => None,
-                        _ => slots.get(piece, || tokens_of(&self.rest, piece, false))?,
+                        _ => pieces.get(piece, || tokens_of(&self.rest, piece, false))?,
                     };
                     let made;
                     let known = match kept {

@@ -10,6 +10,7 @@ mod definition;
 mod details;
 mod engine;
 mod isolated;
+mod kept;
 mod local;
 mod places;
 mod plain;
