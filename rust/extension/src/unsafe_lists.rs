@@ -1,7 +1,7 @@
 //! Lists of objects that are there already, filled in place.
 //!
 //! By the functions of the stable interface each element takes two calls, which is most of the time that a list of
-//! known objects takes. Where CPython keeps the elements has not changed from 3.11 to 3.14; it is tried out once, and
+//! known objects takes. Where `CPython` keeps the elements has not changed from 3.11 to 3.14; it is tried out once, and
 //! where it is another place, lists are filled by those functions.
 
 use pyo3::ffi;
@@ -17,13 +17,13 @@ pub enum Element<'a, 'py> {
     Made(Bound<'py, PyAny>),
 }
 
-/// The head of a list, as CPython has it.
+/// The head of a list, as `CPython` has it.
 #[repr(C)]
-struct Head {
+pub struct Head {
     references: [u32; 2],
     kind: *mut ffi::PyTypeObject,
-    size: ffi::Py_ssize_t,
-    elements: *mut *mut ffi::PyObject,
+    pub size: ffi::Py_ssize_t,
+    pub elements: *mut *mut ffi::PyObject,
     allocated: ffi::Py_ssize_t,
 }
 
@@ -80,9 +80,9 @@ unsafe fn reference(object: *mut ffi::PyObject, in_place: bool) {
     }
 }
 
-/// Whether lists have the form of [`Head`] and count references as in [`reference`].
+/// Whether lists have the form of [`Head`], and objects count references as in [`reference`].
 #[inline]
-fn is_known(py: Python<'_>) -> bool {
+pub fn is_known(py: Python<'_>) -> bool {
     static KNOWN: PyOnceLock<bool> = PyOnceLock::new();
     *KNOWN.get_or_init(py, || try_out(py).unwrap_or(false))
 }

@@ -105,18 +105,13 @@ impl Details {
                     if self.map.as_ref().is_some_and(|map| !map.keeps_first(piece)) {
                         return Ok(false);
                     }
-                    let kept = match start {
-                        0 => None,
-                        _ => pieces.get(piece, || tokens_of(&self.rest, piece, false))?,
-                    };
-                    let made;
-                    let known = match kept {
-                        Some(known) => known,
-                        None => {
-                            let parts = if start == 0 { &self.first } else { &self.rest };
-                            made = tokens_of(parts, piece, at_start && start == 0)?;
-                            &made
-                        }
+                    let (made, kept);
+                    let known = if start == 0 {
+                        made = tokens_of(&self.first, piece, at_start)?;
+                        &made
+                    } else {
+                        kept = pieces.get(piece, || tokens_of(&self.rest, piece, false))?;
+                        kept
                     };
                     if !known.place(at, placer) {
                         return Ok(false);

@@ -20,10 +20,6 @@ pub(super) struct PieceTokens {
 }
 
 impl PieceTokens {
-    fn bytes(&self) -> usize {
-        size_of::<Known>() + size_of::<(u32, u32, u32, u32)>() * self.ids.len()
-    }
-
     /// Place them, after `base` characters; false if the ids are other ones.
     pub(super) fn place(&self, base: u32, placer: &mut Placer<'_>) -> bool {
         let mut own = self.columns.own_texts().peekable();
@@ -45,11 +41,21 @@ impl PieceTokens {
 pub(super) struct KeptPieces {
     slots: Box<[Option<Box<Known>>]>,
     bytes: usize,
+    /// Those of a piece that is not kept.
+    long: PieceTokens,
 }
 
 struct Known {
     piece: Box<str>,
     tokens: PieceTokens,
+}
+
+impl Known {
+    /// Memory that it takes, but for texts of tokens.
+    fn bytes(&self) -> usize {
+        let token = size_of::<(u32, u32, u32, u32)>();
+        size_of::<Self>() + self.piece.len() + token * self.tokens.ids.len()
+    }
 }
 
 /// The first of the two slots that a piece may be in; the other one is next to it.
@@ -64,17 +70,19 @@ fn slot_of(piece: &str) -> usize {
 
 impl KeptPieces {
     pub(super) fn new() -> Self {
-        Self { slots: std::iter::repeat_with(|| None).take(1 << SLOTS_LOG2).collect(), bytes: 0 }
+        let slots = std::iter::repeat_with(|| None).take(1 << SLOTS_LOG2).collect();
+        Self { slots, bytes: 0, long: PieceTokens::default() }
     }
 
-    /// The tokens of `piece`; none if it is too long to be kept.
+    /// The tokens of `piece`, which `make` works out unless it is known.
     pub(super) fn get(
         &mut self,
         piece: &str,
         make: impl FnOnce() -> Result<PieceTokens>,
-    ) -> Result<Option<&PieceTokens>> {
+    ) -> Result<&PieceTokens> {
         if piece.len() > LONGEST {
-            return Ok(None);
+            self.long = make()?;
+            return Ok(&self.long);
         }
         let first = slot_of(piece);
         let has = |slots: &[Option<Box<Known>>], at: usize| {
@@ -83,14 +91,17 @@ impl KeptPieces {
         let at = if has(&self.slots, first ^ 1) { first ^ 1 } else { first };
         if !has(&self.slots, at) {
             let tokens = make()?;
-            self.bytes += piece.len() + tokens.bytes();
-            if self.bytes > MOST_BYTES {
+            let known = Known { piece: piece.into(), tokens };
+            if self.bytes + known.bytes() > MOST_BYTES {
                 self.slots.fill_with(|| None);
-                self.bytes = piece.len() + tokens.bytes();
+                self.bytes = 0;
             }
+            self.bytes += known.bytes();
             self.slots.swap(first, first ^ 1);
-            self.slots[first] = Some(Box::new(Known { piece: piece.into(), tokens }));
+            if let Some(old) = self.slots[first].replace(Box::new(known)) {
+                self.bytes -= old.bytes();
+            }
         }
-        Ok(self.slots[at].as_ref().map(|known| &known.tokens))
+        Ok(self.slots[at].as_ref().map_or(&self.long, |known| &known.tokens))
     }
 }
