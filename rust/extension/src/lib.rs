@@ -18,6 +18,7 @@ mod tokenizer;
 mod train;
 mod unsafe_buffers;
 mod unsafe_integers;
+mod unsafe_lists;
 mod unsafe_views;
 
 #[pymodule(gil_used = false)]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ferrolm_tokenizer::encoding::{Direction, Encoding as Full, TokenText};
+use ferrolm_tokenizer::encoding::{Columns, Direction, Encoding as Full};
 use ferrolm_tokenizer::{LazyEncoding, Padding, Run};
 use pyo3::exceptions::PyDeprecationWarning;
 use pyo3::prelude::*;
@@ -12,6 +12,7 @@ use super::names::Names;
 use super::numbers::{list, optional_list, pair_list, run_list};
 use super::text::text;
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_lists::{self, Element};
 
 /// What encoding a text gives: ids, and on demand tokens, offsets, words, masks. Like `tokenizers.Encoding`.
 #[pyclass(frozen, module = "ferrolm.tokenizers")]
@@ -94,20 +95,33 @@ impl Encoding {
 
     #[getter]
     fn tokens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.read(|full| {
-            let names =
-                self.1.as_ref().filter(|names| full.model.as_ref().is_some_and(|model| names.are_of(model)));
-            let name = |(index, text): (usize, &TokenText)| match (names, text) {
-                (Some(names), TokenText::Model(id)) => names.get(py, *id),
-                _ => PyString::new(py, full.token(index)),
+        let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(columns), Some(model), Some(names)) = (encoding.columns(), encoding.model(), &self.1)
+            && names.are_of(model)
+        {
+            let mut own = columns.own_texts().peekable();
+            let name = |(index, &id): (usize, &u32)| {
+                Ok(match own.next_if(|&(at, _)| at == index) {
+                    Some((_, text)) => Element::Made(PyString::new(py, text).into_any()),
+                    None => names.get(py, id),
+                })
             };
-            PyList::new(py, full.texts.iter().enumerate().map(name))
-        })?
+            return unsafe_lists::list(py, encoding.ids().iter().enumerate().map(name));
+        }
+        let full = encoding.full().map_err(ToPyErr::to_py_err)?;
+        PyList::new(py, (0..full.len()).map(|index| full.token(index)))
     }
 
     #[getter]
     fn word_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.read(|full| optional_list(py, &full.words))?
+        let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match encoding.columns() {
+            Some(columns) => {
+                let word = |&word: &u32| (word != Columns::NO_WORD).then_some(word);
+                optional_list(py, columns.words.iter().map(word))
+            }
+            None => optional_list(py, encoding.full().map_err(ToPyErr::to_py_err)?.words.iter().copied()),
+        }
     }
 
     #[getter]
@@ -117,7 +131,13 @@ impl Encoding {
 
     #[getter]
     fn offsets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.read(|full| pair_list(py, &full.offsets))?
+        let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match encoding.columns() {
+            Some(columns) => {
+                pair_list(py, columns.offsets.iter().map(|&(start, end)| (start as usize, end as usize)))
+            }
+            None => pair_list(py, encoding.full().map_err(ToPyErr::to_py_err)?.offsets.iter().copied()),
+        }
     }
 
     #[getter]

@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
+use crate::unsafe_lists::Element;
+
 const BLOCK: usize = 1 << 10;
 
 type Block = Box<[PyOnceLock<Py<PyString>>]>;
@@ -27,11 +29,15 @@ impl Names {
     }
 
     /// The text of the model's token `id`; empty if it has none.
-    pub fn get<'py>(&self, py: Python<'py>, id: u32) -> Bound<'py, PyString> {
+    pub fn get<'a, 'py>(&'a self, py: Python<'py>, id: u32) -> Element<'a, 'py> {
         let (block, at) = (id as usize / BLOCK, id as usize % BLOCK);
-        let Some(block) = self.blocks.get(block) else { return PyString::new(py, "") };
-        let block = block.get_or_init(py, || std::iter::repeat_with(PyOnceLock::new).take(BLOCK).collect());
+        let Some(lock) = self.blocks.get(block) else {
+            return Element::Made(PyString::new(py, "").into_any());
+        };
+        let make = || std::iter::repeat_with(PyOnceLock::new).take(BLOCK).collect();
+        let block = lock.get(py).unwrap_or_else(|| lock.get_or_init(py, make));
         let name = || PyString::new(py, self.model.id_to_token(id).unwrap_or("")).unbind();
-        block[at].get_or_init(py, name).bind(py).clone()
+        let name = block[at].get(py).unwrap_or_else(|| block[at].get_or_init(py, name));
+        Element::Kept(name.as_any().bind_borrowed(py))
     }
 }

@@ -1,6 +1,7 @@
 //! What encoding a text gives besides ids: tokens, offsets, words, masks, sequences.
 
 mod characters;
+mod columns;
 mod json;
 mod lookup;
 mod overflow;
@@ -13,6 +14,8 @@ use crate::model::Model;
 use crate::padding::Padding;
 
 pub(crate) use characters::Characters;
+pub use columns::Columns;
+pub(crate) use columns::Placer;
 pub use overflow::Direction;
 
 /// The text of a token; most are those of the model's vocabulary and are looked up when asked for.
@@ -90,6 +93,22 @@ impl Encoding {
         self.offsets.push(token.offsets);
         self.special_tokens_mask.push(0);
         self.attention_mask.push(1);
+    }
+
+    /// Append tokens of one sequence, known by their columns.
+    pub(crate) fn push_columns(&mut self, ids: Vec<u32>, columns: &Columns, type_id: u32) {
+        let (before, count) = (self.len(), ids.len());
+        self.texts.extend(ids.iter().map(|&id| TokenText::Model(id)));
+        for (index, text) in columns.own_texts() {
+            self.texts[before + index] = TokenText::Own(text.into());
+        }
+        self.ids.extend(ids);
+        self.type_ids.extend(std::iter::repeat_n(type_id, count));
+        let word = |&word: &u32| (word != Columns::NO_WORD).then_some(word);
+        self.words.extend(columns.words.iter().map(word));
+        self.offsets.extend(columns.offsets.iter().map(|&(start, end)| (start as usize, end as usize)));
+        self.special_tokens_mask.extend(std::iter::repeat_n(0, count));
+        self.attention_mask.extend(std::iter::repeat_n(1, count));
     }
 
     pub fn len(&self) -> usize {

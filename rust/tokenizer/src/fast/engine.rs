@@ -52,8 +52,6 @@ struct Scratch {
     keys: [(u128, u32); BATCH],
     /// Ids of the pieces that the hot table has.
     found: [u32; (BATCH + 1) * INLINE],
-    /// How many ids each piece has, where that is asked for.
-    counts: [u32; BATCH],
     /// The other pieces, their ids, and which of them no table has.
     misses: Vec<Miss>,
     side: Vec<u32>,
@@ -123,23 +121,12 @@ impl ByteEngine {
 
     /// Append the ids of `text`, one stretch between added tokens, shorter than 4 GiB.
     pub(crate) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
-        self.each_batch(text, |worker, bytes, count| worker.pieces::<false>(bytes, count, ids));
+        self.each_batch(text, |worker, bytes, count| worker.pieces(bytes, count, ids));
     }
 
-    /// Emit the bytes of each piece of such a text and its ids, in order.
-    pub(crate) fn encode_pieces(&self, text: &str, mut emit: impl FnMut(Range<usize>, &[u32])) {
-        let mut ids = Vec::with_capacity(2 * BATCH);
-        self.each_batch(text, |worker, bytes, count| {
-            ids.clear();
-            worker.pieces::<true>(bytes, count, &mut ids);
-            let Scratch { bounds, counts, .. } = &*worker.scratch;
-            let mut rest = ids.as_slice();
-            for (bound, &count) in bounds[..=count].windows(2).zip(counts) {
-                let (own, others) = rest.split_at(count as usize);
-                emit(bound[0] as usize..bound[1] as usize, own);
-                rest = others;
-            }
-        });
+    /// Emit where pieces of such a text start, batch by batch, each batch with the end of its last piece.
+    pub(crate) fn bounds(&self, text: &str, mut emit: impl FnMut(&[u32])) {
+        self.each_batch(text, |worker, _, count| emit(&worker.scratch.bounds[..=count]));
     }
 
     fn each_batch(&self, text: &str, work: impl FnMut(&mut Worker<'_>, &[u8], usize)) {
@@ -165,7 +152,6 @@ impl Default for Scratch {
             bounds: [0; BATCH + 1],
             keys: [(0, 0); BATCH],
             found: [0; (BATCH + 1) * INLINE],
-            counts: [0; BATCH],
             misses: Vec::new(),
             side: Vec::new(),
             unknown: Vec::new(),
@@ -237,9 +223,9 @@ impl Worker<'_> {
         }
     }
 
-    /// Append the ids of the first `count` pieces of the bounds; with `COUNTS`, note how many each has.
-    fn pieces<const COUNTS: bool>(&mut self, text: &[u8], count: usize, ids: &mut Vec<u32>) {
-        let Scratch { bounds, keys, found, misses, counts, .. } = &mut *self.scratch;
+    /// Append the ids of the first `count` pieces of the bounds.
+    fn pieces(&mut self, text: &[u8], count: usize, ids: &mut Vec<u32>) {
+        let Scratch { bounds, keys, found, misses, .. } = &mut *self.scratch;
         let (bounds, keys) = (&bounds[..=count], &mut keys[..count]);
         for (key, bound) in keys.iter_mut().zip(bounds.windows(2)) {
             let (start, length) = (bound[0] as usize, (bound[1] - bound[0]) as usize);
@@ -255,9 +241,6 @@ impl Worker<'_> {
             {
                 target.copy_from_slice(&hit);
                 filled += length;
-                if COUNTS {
-                    counts[index] = length as u32;
-                }
             } else {
                 self.cache.prefetch_back(hash);
                 self.prepared.tokens.prefetch(hash);
@@ -269,14 +252,11 @@ impl Worker<'_> {
             return;
         }
         self.resolve(text);
-        let Scratch { found, misses, side, counts, .. } = &mut *self.scratch;
+        let Scratch { found, misses, side, .. } = &mut *self.scratch;
         let mut out = Out::new(ids, filled + misses.iter().map(|miss| miss.ids.len()).sum::<usize>());
         side.extend([0; INLINE]);
         let mut done = 0;
         for miss in misses.drain(..) {
-            if COUNTS {
-                counts[miss.piece] = miss.ids.len() as u32;
-            }
             out.copy(found, done..miss.at);
             out.copy(side, miss.ids);
             done = miss.at;

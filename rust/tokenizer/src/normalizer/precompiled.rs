@@ -93,6 +93,16 @@ impl Precompiled {
         self.map.begins(text.as_bytes())
     }
 
+    /// Whether something is left of the first character of `text`. Where nothing is, the places of all that follows
+    /// are other ones than those of its parts, as in the reference.
+    pub(crate) fn keeps_first(&self, text: &str) -> bool {
+        let cluster = &text[..cluster(text)];
+        let first = cluster.chars().next().map_or(0, char::len_utf8);
+        let find = |part: &str| self.map.find(part.as_bytes());
+        let whole = if cluster.len() < LONG_CLUSTER { find(cluster) } else { None };
+        !self.longest && whole.or_else(|| find(&cluster[..first])).is_none_or(|new| !new.is_empty())
+    }
+
     pub(super) fn normalize(&self, text: &mut NormalizedString) {
         if self.longest {
             return longest::normalize(&self.map, text);
@@ -238,6 +248,39 @@ pub(super) fn replace(changes: &mut Vec<Change>, old: &str, new: &str) {
 }
 
 #[cfg(test)]
+impl Precompiled {
+    /// A map for tests, of keys that begin no other key. Each node has 256 units of its own for its children.
+    pub(crate) fn of_entries(entries: &[(&str, &str)]) -> Self {
+        let (mut nodes, mut units, mut texts) = (vec![vec![]], vec![256 << 10], String::new());
+        units.resize(512, 0u32);
+        for (key, text) in entries {
+            let mut node: &[u8] = &[];
+            for (length, &byte) in (1..).zip(key.as_bytes()) {
+                let at =
+                    256 * (1 + nodes.iter().position(|known| known == node).unwrap()) + usize::from(byte);
+                node = &key.as_bytes()[..length];
+                let child = nodes.iter().position(|known| known == node).unwrap_or(nodes.len());
+                if child == nodes.len() {
+                    nodes.push(node.to_vec());
+                    units.resize(units.len() + 256, 0);
+                }
+                let children = 256 * (1 + child);
+                units[at] |= ((at ^ children) as u32) << 10 | u32::from(byte);
+                if length == key.len() {
+                    units[at] |= 1 << 8;
+                    units[children] = 1 << 31 | texts.len() as u32;
+                }
+            }
+            texts += text;
+            texts.push('\0');
+        }
+        let size = 4 * units.len() as u32;
+        let bytes = size.to_le_bytes().into_iter().chain(units.iter().flat_map(|unit| unit.to_le_bytes()));
+        Self::new(bytes.chain(texts.into_bytes()).collect()).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -254,6 +297,17 @@ mod tests {
             let map = Precompiled::new(map).unwrap();
             assert_eq!(map.plain("aé\r\n漢\u{301}"), "aé\r\n漢\u{301}");
         }
+    }
+
+    #[test]
+    fn what_is_left_of_the_first_character() {
+        let map =
+            Precompiled::of_entries(&[("\u{200b}", ""), ("e\u{301}", "é"), ("a\u{301}", ""), ("ﬁ", "fi")]);
+        assert_eq!(map.plain("xe\u{301}\u{200b}a\u{301}ﬁ"), "xéfi");
+        let kept = ["x\u{200b}", "e\u{301}", "ﬁ", "a", "ae\u{301}", "漢"].map(|text| map.keeps_first(text));
+        assert_eq!(kept, [true; 6]);
+        let vanished = ["\u{200b}x", "a\u{301}", "a\u{301}\u{301}b"].map(|text| map.keeps_first(text));
+        assert_eq!(vanished, [false; 3]);
     }
 
     #[test]

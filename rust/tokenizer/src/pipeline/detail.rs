@@ -1,13 +1,10 @@
 //! Encodings with everything: tokens, offsets, words.
 
 use super::encode::Input;
-use crate::encoding::{Encoding, Token, TokenText};
+use crate::encoding::{Columns, Encoding, Token, TokenText};
 use crate::error::Result;
 use crate::post_processor::merge;
 use crate::tokenizer::Tokenizer;
-
-/// Bytes of a text beyond which its vectors grow by themselves.
-const LONG: usize = 1 << 16;
 
 impl Tokenizer {
     /// Everything about the tokens of `input`, and of `pair` after it, truncated and post-processed.
@@ -62,48 +59,43 @@ impl Tokenizer {
 
     fn encode_sequence(&self, input: &Input<'_>, type_id: u32, offsets: bool) -> Result<Encoding> {
         let mut encoding = Encoding::new(self.model().clone());
-        let bytes: usize = match input {
-            Input::Text(text) => text.len(),
-            Input::Words(words) => words.iter().map(|word| word.len()).sum(),
-        };
-        // A token has three to five bytes of text; of a long text a few may have most.
-        encoding.reserve(bytes.min(LONG) / 3);
-        match input {
-            Input::Text(text) => self.push_tokens(text, None, type_id, offsets, &mut encoding)?,
-            Input::Words(words) => {
-                for (word, text) in (0u32..).zip(words) {
-                    self.push_tokens(text, Some(word), type_id, offsets, &mut encoding)?;
-                }
+        if offsets && !self.has_places() {
+            self.push_general_input(input, type_id, &mut encoding)?;
+            return Ok(encoding);
+        }
+        let mut ids = Vec::new();
+        self.push_input_ids(input, &mut ids)?;
+        if !offsets {
+            // The reference does not know the type of the sequence yet either.
+            encoding.reserve(ids.len());
+            for id in ids {
+                encoding.push(Token { id, text: TokenText::Absent, offsets: (0, 0), word: None }, 0);
             }
+            return Ok(encoding);
+        }
+        let mut columns = Columns::with_capacity(ids.len());
+        if self.push_columns(input, &ids, false, &mut columns)? {
+            encoding.push_columns(ids, &columns, type_id);
+        } else {
+            self.push_general_input(input, type_id, &mut encoding)?;
         }
         Ok(encoding)
     }
 
-    /// Append the tokens of `text`; words are counted unless `word` is given.
-    fn push_tokens(
-        &self,
-        text: &str,
-        word: Option<u32>,
-        type_id: u32,
-        offsets: bool,
-        encoding: &mut Encoding,
-    ) -> Result<()> {
-        if !offsets {
-            let mut ids = Vec::new();
-            self.push_ids(text, &mut ids)?;
-            for id in ids {
-                encoding.push(Token { id, text: TokenText::Absent, offsets: (0, 0), word: None }, type_id);
-            }
-            // Without offsets the reference does not know the type of the sequence yet either.
-            encoding.set_type_ids(0);
-            return Ok(());
+    fn push_general_input(&self, input: &Input<'_>, type_id: u32, encoding: &mut Encoding) -> Result<()> {
+        match input {
+            Input::Text(text) => self.push_general_tokens(text, None, type_id, encoding),
+            Input::Words(words) => (0u32..)
+                .zip(words)
+                .try_for_each(|(word, text)| self.push_general_tokens(text, Some(word), type_id, encoding)),
         }
-        if self.has_fast_detail(text) {
-            return self.push_fast_detail(text, word, type_id, encoding);
+    }
+
+    /// Append the ids of a sequence, without what post-processing adds.
+    pub(super) fn push_input_ids(&self, input: &Input<'_>, ids: &mut Vec<u32>) -> Result<()> {
+        match input {
+            Input::Text(text) => self.push_ids(text, ids),
+            Input::Words(words) => words.iter().try_for_each(|word| self.push_ids(word, ids)),
         }
-        if let Some(words) = self.plan().words.as_ref().filter(|words| words.has_details()) {
-            return words.push_detail(self, text, word, type_id, encoding);
-        }
-        self.push_general_tokens(text, word, type_id, encoding)
     }
 }

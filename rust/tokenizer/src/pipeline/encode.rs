@@ -1,7 +1,5 @@
 //! Text to ids.
 
-use std::ops::Range;
-
 use super::byte_level::known_parts;
 use crate::added::Segment;
 use crate::error::{Result, TokenizerError};
@@ -60,18 +58,6 @@ impl Tokenizer {
                 engine.encode(&spaced(stretch), ids);
             } else {
                 known_parts(stretch, engine.family()).for_each(|part| engine.encode(&stretch[part], ids));
-            }
-        }
-        Ok(())
-    }
-
-    /// Emit the bytes of each piece of such a stretch, and its ids.
-    pub(super) fn each_piece(&self, stretch: &str, mut emit: impl FnMut(Range<usize>, &[u32])) -> Result<()> {
-        check_length(stretch)?;
-        if let Some(engine) = &self.plan().engine {
-            for Range { start, end } in known_parts(stretch, engine.family()) {
-                let within = |piece: Range<usize>| start + piece.start..start + piece.end;
-                engine.encode_pieces(&stretch[start..end], |piece, ids| emit(within(piece), ids));
             }
         }
         Ok(())

@@ -6,8 +6,9 @@ use ferrolm_base::Cancel;
 use rayon::prelude::*;
 
 use super::encode::Input;
-use crate::encoding::{Direction, Encoding};
+use crate::encoding::{Columns, Direction, Encoding};
 use crate::error::{Result, TokenizerError};
+use crate::model::Model;
 use crate::post_processor::Slot;
 use crate::tokenizer::Tokenizer;
 
@@ -19,7 +20,7 @@ pub enum OwnedInput {
 }
 
 impl OwnedInput {
-    fn borrow(&self) -> Input<'_> {
+    pub(super) fn borrow(&self) -> Input<'_> {
         match self {
             Self::Text(text) => Input::Text(text),
             Self::Words(words) => Input::Words(words.iter().map(String::as_str).collect()),
@@ -38,14 +39,15 @@ impl From<&Input<'_>> for OwnedInput {
 
 /// What to encode again, with everything, when more than the ids is asked for.
 #[derive(Debug, Clone)]
-struct Source {
-    tokenizer: Arc<Tokenizer>,
-    first: OwnedInput,
-    second: Option<OwnedInput>,
+pub(super) struct Source {
+    pub(super) tokenizer: Arc<Tokenizer>,
+    pub(super) first: OwnedInput,
+    pub(super) second: Option<OwnedInput>,
     add_special_tokens: bool,
-    offsets: bool,
+    pub(super) offsets: bool,
     /// The length to which a batch was padded.
     pad_to: usize,
+    pub(super) truncated: Option<Direction>,
 }
 
 /// Tokens in a row that have the same masks.
@@ -53,6 +55,8 @@ struct Source {
 pub struct Run {
     pub length: usize,
     pub type_id: u32,
+    /// The input that the tokens stand for: the first (0) or the second.
+    pub sequence: Option<usize>,
     /// Counts in the mask of special tokens: special and padding tokens do.
     pub special: bool,
     /// Not attended to.
@@ -64,6 +68,8 @@ pub struct Run {
 pub(super) struct Processed {
     ids: Vec<u32>,
     runs: Vec<Run>,
+    /// The side on which tokens were cut off, if any were.
+    truncated: Option<Direction>,
 }
 
 /// An encoding, perhaps not computed in full yet.
@@ -73,12 +79,15 @@ pub struct LazyEncoding {
     /// What the masks are made of, as long as `full` is not there.
     runs: Vec<Run>,
     source: Option<Source>,
+    /// None where only the full encoding can tell.
+    columns: OnceLock<Option<Columns>>,
     full: OnceLock<Encoding>,
 }
 
 impl From<Encoding> for LazyEncoding {
     fn from(encoding: Encoding) -> Self {
-        Self { ids: encoding.ids.clone(), runs: Vec::new(), source: None, full: OnceLock::from(encoding) }
+        let ids = encoding.ids.clone();
+        Self { ids, runs: Vec::new(), source: None, columns: OnceLock::new(), full: OnceLock::from(encoding) }
     }
 }
 
@@ -90,6 +99,17 @@ impl LazyEncoding {
     /// The runs of tokens with equal masks, unless everything is computed already.
     pub fn runs(&self) -> Option<&[Run]> {
         self.full.get().is_none().then_some(&self.runs)
+    }
+
+    /// Offsets, words and texts, computed at the first call; none where everything is computed already, or has to be.
+    pub fn columns(&self) -> Option<&Columns> {
+        let source = self.source.as_ref().filter(|_| self.full.get().is_none())?;
+        self.columns.get_or_init(|| source.columns(&self.ids, &self.runs).ok().flatten()).as_ref()
+    }
+
+    /// The model that texts of tokens are looked up in as long as [`columns`](Self::columns) tells the others.
+    pub fn model(&self) -> Option<&Model> {
+        self.source.as_ref().map(|source| source.tokenizer.model())
     }
 
     /// Everything, computed at the first call.
@@ -158,7 +178,9 @@ impl Tokenizer {
         add_special_tokens: bool,
         offsets: bool,
     ) -> Result<LazyEncoding> {
-        let Some(Processed { ids, mut runs }) = self.processed_ids(first, second, add_special_tokens)? else {
+        let Some(Processed { ids, mut runs, truncated }) =
+            self.processed_ids(first, second, add_special_tokens)?
+        else {
             return Ok(self.encode_unpadded(first, second, add_special_tokens, offsets)?.into());
         };
         if !offsets && self.post_processor().is_none() {
@@ -174,8 +196,10 @@ impl Tokenizer {
             add_special_tokens,
             offsets,
             pad_to: 0,
+            truncated,
         };
-        Ok(LazyEncoding { ids, runs, source: Some(source), full: OnceLock::new() })
+        let (columns, full) = (OnceLock::new(), OnceLock::new());
+        Ok(LazyEncoding { ids, runs, source: Some(source), columns, full })
     }
 
     fn pad_lazy(&self, encodings: &mut [LazyEncoding]) -> Result<()> {
@@ -194,7 +218,8 @@ impl Tokenizer {
             if missing == 0 {
                 continue;
             }
-            let run = Run { length: missing, type_id: padding.pad_type_id, special: true, padding: true };
+            let type_id = padding.pad_type_id;
+            let run = Run { length: missing, type_id, sequence: None, special: true, padding: true };
             let left = padding.direction == Direction::Left;
             let (at, run_at) = if left { (0, 0) } else { (encoding.ids.len(), encoding.runs.len()) };
             encoding.ids.splice(at..at, std::iter::repeat_n(padding.pad_id, missing));
@@ -212,32 +237,32 @@ impl Tokenizer {
     ) -> Result<Option<Processed>> {
         let Some(layout) = self.layout(second.is_some(), add_special_tokens) else { return Ok(None) };
         let mut sequences = [Vec::new(), Vec::new()];
+        let mut truncated = None;
         for (ids, input) in sequences.iter_mut().zip(std::iter::once(first).chain(second)) {
-            match input {
-                Input::Text(text) => self.push_ids(text, ids)?,
-                Input::Words(words) => words.iter().try_for_each(|word| self.push_ids(word, ids))?,
-            }
+            self.push_input_ids(input, ids)?;
         }
         if let Some(truncation) = self.effective_truncation(second.is_some(), add_special_tokens)? {
             let [first, other] = &mut sequences;
             let (kept, kept_other) = truncation.lengths(first.len(), second.map(|_| other.len()))?;
+            let cuts = kept < first.len() || kept_other.is_some_and(|kept| kept < other.len());
+            truncated = cuts.then_some(truncation.direction);
             keep(first, kept, truncation.stride, truncation.direction)?;
             if let Some(kept) = kept_other {
                 keep(other, kept, truncation.stride, truncation.direction)?;
             }
         }
         let run = |slot: &Slot| {
-            let (length, type_id, special) = match slot {
-                Slot::Sequence(sequence, type_id) => (sequences[*sequence].len(), *type_id, false),
-                Slot::Special(_, type_id) => (1, *type_id, true),
+            let (length, type_id, sequence) = match slot {
+                Slot::Sequence(sequence, type_id) => (sequences[*sequence].len(), *type_id, Some(*sequence)),
+                Slot::Special(_, type_id) => (1, *type_id, None),
             };
-            Run { length, type_id, special, padding: false }
+            Run { length, type_id, sequence, special: sequence.is_none(), padding: false }
         };
         let runs = layout.iter().map(run).collect();
         // As a rule nothing is added, and the one sequence is the answer.
         if let [Slot::Sequence(0, _)] = layout[..] {
             let [first, _] = sequences;
-            return Ok(Some(Processed { ids: first, runs }));
+            return Ok(Some(Processed { ids: first, runs, truncated }));
         }
         let mut ids = Vec::with_capacity(sequences.iter().map(Vec::len).sum::<usize>() + layout.len());
         for slot in layout {
@@ -246,7 +271,7 @@ impl Tokenizer {
                 Slot::Special(id, _) => ids.push(id),
             }
         }
-        Ok(Some(Processed { ids, runs }))
+        Ok(Some(Processed { ids, runs, truncated }))
     }
 }
 

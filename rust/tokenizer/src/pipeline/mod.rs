@@ -2,19 +2,18 @@
 
 mod batch;
 mod byte_level;
+mod columns;
 mod cut;
 mod decode;
 mod detail;
-mod detail_writer;
 pub mod documents;
 mod encode;
-mod fast_detail;
 mod general;
 mod lazy;
+mod place;
 mod start;
 mod training;
 mod words;
-mod words_detail;
 
 use std::sync::Arc;
 

@@ -33,4 +33,10 @@ impl Bert {
         }
         slots
     }
+
+    pub(super) fn special_texts(&self, pair: bool) -> Vec<&str> {
+        let mut texts = vec![self.cls.0.as_str(), &self.sep.0];
+        texts.extend(pair.then_some(self.sep.0.as_str()));
+        texts
+    }
 }

@@ -7,6 +7,7 @@ mod roberta;
 mod template;
 
 pub use bert::Bert;
+pub(crate) use byte_level::trimmed;
 pub use roberta::Roberta;
 pub use template::{Piece, Sequence, SpecialToken, Template};
 
@@ -98,6 +99,36 @@ impl PostProcessor {
                     (Some(_), Some(_)) => None,
                 }
             }
+        }
+    }
+}
+
+impl PostProcessor {
+    /// The texts of the special tokens of the [`layout`](Self::layout), in its order.
+    pub(crate) fn special_texts(&self, pair: bool) -> Vec<&str> {
+        match self {
+            Self::ByteLevel(_) => Vec::new(),
+            Self::Bert(bert) => bert.special_texts(pair),
+            Self::Roberta(roberta) => roberta.special_texts(pair),
+            Self::Template(template) => template.special_texts(pair),
+            // A sequence with a layout has one that adds tokens.
+            Self::Sequence(processors) => processors.iter().flat_map(|one| one.special_texts(pair)).collect(),
+        }
+    }
+
+    /// Whether one post-processor puts special tokens and a sequence together and another one may go on with that.
+    pub(crate) fn joins_before_others(&self) -> bool {
+        let joins = |one: &Self| !matches!(one, Self::ByteLevel(_) | Self::Template(_));
+        matches!(self, Self::Sequence(processors) if processors.len() > 1 && processors.iter().any(joins))
+    }
+
+    /// Emit, for each time that offsets are trimmed, whether there may be a space in front that is not in the text.
+    pub(crate) fn trims(&self, emit: &mut impl FnMut(bool)) {
+        match self {
+            Self::ByteLevel(settings) if settings.trim_offsets => emit(settings.add_prefix_space),
+            Self::Roberta(roberta) if roberta.trim_offsets => emit(roberta.add_prefix_space),
+            Self::Sequence(processors) => processors.iter().for_each(|one| one.trims(emit)),
+            _ => {}
         }
     }
 }

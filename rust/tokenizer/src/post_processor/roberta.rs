@@ -47,4 +47,9 @@ impl Roberta {
         }
         slots
     }
+
+    pub(super) fn special_texts(&self, pair: bool) -> Vec<&str> {
+        let (cls, sep) = (self.cls.0.as_str(), self.sep.0.as_str());
+        if pair { vec![cls, sep, sep, sep] } else { vec![cls, sep] }
+    }
 }

@@ -141,6 +141,15 @@ impl Template {
         Ok(done)
     }
 
+    pub(super) fn special_texts(&self, pair: bool) -> Vec<&str> {
+        let special = |piece: &Piece| match piece {
+            Piece::Sequence { .. } => None,
+            Piece::SpecialToken { id, .. } => self.special_tokens.get(id),
+        };
+        let tokens = self.pieces(pair).iter().filter_map(special).flat_map(|token| &token.tokens);
+        tokens.map(String::as_str).collect()
+    }
+
     pub(super) fn layout(&self, pair: bool, add_special_tokens: bool) -> Option<Vec<Slot>> {
         let mut slots = Vec::new();
         for piece in self.pieces(pair) {

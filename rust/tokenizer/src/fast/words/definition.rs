@@ -1,9 +1,7 @@
 //! What a piece of raw text becomes by the way of the definition: normalizer, pre-tokenizer, model.
 
 use super::batch::Resolve;
-use super::details::PieceTokens;
 use super::plain;
-use crate::encoding::Token;
 use crate::error::Result;
 use crate::model::{Model, unigram};
 use crate::normalizer::Normalizer;
@@ -48,33 +46,6 @@ impl Definition {
             None if normalized.is_empty() => Ok(()),
             None => emit(&normalized),
         }
-    }
-}
-
-impl Definition {
-    /// Append the tokens of a piece that is a case for the shortcut, with their offsets in it; false for others.
-    pub(super) fn push_tokens(&self, piece: &str, tokens: &mut Vec<Token>) -> Result<bool> {
-        let mut text = String::new();
-        let Some(shortcut) = self.shortcut.as_ref().filter(|shortcut| shortcut.most_spaces <= 1) else {
-            return Ok(false);
-        };
-        if !shortcut.apply(piece, &mut text) {
-            return Ok(false);
-        }
-        let mut found = Vec::new();
-        self.model.tokenize(&text, &mut found)?;
-        if found.iter().any(|token| token.verbatim || token.start == token.end) {
-            return Ok(false);
-        }
-        let (bytes, characters) = (shortcut.before.len(), shortcut.before.chars().count());
-        // What is put in front stands for a space, or else for the first character, as that does.
-        let added = if shortcut.most_spaces == 0 { characters } else { 0 };
-        let index = |byte: usize| if byte < bytes { 0 } else { byte - bytes + characters };
-        tokens.extend(found.iter().map(|token| {
-            let (start, end) = (index(token.start as usize), index(token.end as usize - 1) + 1);
-            PieceTokens::token(token.id, start.saturating_sub(added), end.saturating_sub(added).max(1))
-        }));
-        Ok(true)
     }
 }
 

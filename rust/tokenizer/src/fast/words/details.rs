@@ -1,39 +1,23 @@
-//! Tokens of the pieces between cuts, with their offsets and words, which a worker keeps like ids.
+//! The places of tokens, whose ids are known, piece by piece between cuts.
 //!
-//! What becomes of a piece is found by the way of the definition, whose alignments say which characters each token
-//! stands for, once; where the piece comes again, only its place is added.
+//! Most pieces are simple: the lengths of the tokens say where they are. What becomes of another piece is found by the
+//! way of the definition, whose alignments say which characters each token stands for, and kept by the worker; where the
+//! piece comes again, only its place is added.
 
 use std::ops::Range;
 
-use super::super::cache::hash_long;
 use super::super::caches::Caches;
 use super::batch::Spans;
 use super::cutter::{Cutter, Walk};
 use super::definition::Definition;
+use super::kept::{KeptPieces, PieceTokens};
+use super::places::SimplePieces;
 use super::spaced_bpe::SpacedBpe;
-use crate::encoding::{Encoding, Token, TokenText};
+use crate::encoding::{Characters, Columns, Encoding, Placer, TokenText};
 use crate::error::Result;
 use crate::normalized::NormalizedString;
+use crate::normalizer::{Normalizer, Precompiled};
 use crate::pre_tokenized::{OffsetType, PreTokenizedString};
-
-/// Pieces that are kept, each in the place that its hash says: some 10 MB of them.
-const SLOTS_LOG2: u32 = 15;
-/// Longer pieces, and those of more tokens, are worked out anew each time.
-const LONGEST: usize = 64;
-
-/// The tokens of a piece. Their offsets count its characters, their words start at 0.
-#[derive(Debug, Default)]
-pub(crate) struct PieceTokens {
-    pub(crate) tokens: Vec<Token>,
-    words: u32,
-}
-
-impl PieceTokens {
-    /// A token of the vocabulary, in the first word.
-    pub(super) fn token(id: u32, start: usize, end: usize) -> Token {
-        Token { id, text: TokenText::Model(id), offsets: (start, end), word: Some(0) }
-    }
-}
 
 /// How the words of a stretch are counted.
 #[derive(Debug, Clone, Copy)]
@@ -52,99 +36,100 @@ pub(super) struct Details {
     /// What the other pieces go through.
     rest: Definition,
     words: WordCount,
+    simple: Option<SimplePieces>,
+    /// SentencePiece's map, if there is one: no piece may begin with text that vanishes by it.
+    map: Option<Precompiled>,
     caches: Caches<Memory>,
 }
 
 struct Memory {
     spans: Box<Spans>,
-    slots: Box<[Option<Known>]>,
-    /// Of a piece that is not kept.
-    other: PieceTokens,
-}
-
-struct Known {
-    piece: Box<str>,
-    tokens: PieceTokens,
+    kept: KeptPieces,
 }
 
 impl Details {
     pub(super) fn new(first: Definition, rest: Definition, words: WordCount) -> Self {
-        Self { first, rest, words, caches: Caches::new() }
+        let simple = first.shortcut.as_ref().and_then(|shortcut| SimplePieces::new(shortcut, &first.model));
+        let map = first.normalizer.as_ref().and_then(precompiled).cloned();
+        Self { first, rest, words, simple, map, caches: Caches::new() }
     }
 
-    /// Emit where each piece of `stretch` starts, the words before it, and its tokens. Returns the number of words.
-    pub(super) fn each(
+    /// Place the tokens of bytes `range` of `text`, a stretch between added tokens; false where only the general path
+    /// knows their places.
+    pub(super) fn place<'a>(
         &self,
         (cutter, model): (&Cutter, Option<&SpacedBpe>),
-        stretch: &str,
+        (text, range): (&'a str, Range<usize>),
         at_start: bool,
-        mut emit: impl FnMut(usize, u32, &[Token]),
-    ) -> Result<u32> {
-        let memory = || Memory {
-            spans: Box::new(Spans::new()),
-            slots: std::iter::repeat_with(|| None).take(1 << SLOTS_LOG2).collect(),
-            other: PieceTokens::default(),
-        };
-        self.caches.with(memory, |Memory { spans, slots, other }| {
+        characters: &mut Characters<'a>,
+        placer: &mut Placer<'_>,
+    ) -> Result<bool> {
+        let memory = || Memory { spans: Box::new(Spans::new()), kept: KeptPieces::new() };
+        let (base, stretch) = (range.start, &text[range]);
+        self.caches.with(memory, |Memory { spans, kept: pieces }| {
             let mut walk = Walk::new(cutter, stretch);
-            let mut words = 0;
+            // Whether the present word may go on in the next piece.
+            let mut open = false;
             spans.clear();
             loop {
                 walk.fill(spans);
                 if spans.count() == 0 {
-                    return Ok(words);
+                    placer.end_words(u32::from(open));
+                    return Ok(true);
                 }
                 for index in 0..spans.count() {
                     let Range { start, end } = spans.get(index);
                     let piece = &stretch[start..end];
-                    let known = if start == 0 {
-                        *other = tokens_of(&self.first, piece, at_start)?;
-                        &*other
-                    } else {
-                        self.cached(model, piece, slots, other)?
-                    };
                     let goes_on = match self.words {
                         WordCount::One => true,
                         WordCount::AtSpaces(space) => !piece.starts_with([' ', space]),
                         WordCount::AtCuts => false,
                     };
-                    let before = words - u32::from(goes_on && words > 0);
-                    emit(start, before, &known.tokens);
-                    words = before + known.words;
+                    placer.end_words(u32::from(open && !goes_on));
+                    open = true;
+                    let at = characters.index(base + start) as u32;
+                    let is_simple = match (&self.simple, model) {
+                        (Some(simple), None) => {
+                            !(at_start && start == 0 && self.first.knows_start)
+                                && simple.place(piece.as_bytes(), at, placer)
+                        }
+                        (_, Some(model)) => start > 0 && model.place_piece(piece, at, placer),
+                        _ => false,
+                    };
+                    if is_simple {
+                        continue;
+                    }
+                    if placer.is_cut_off() {
+                        return Ok(true);
+                    }
+                    if self.map.as_ref().is_some_and(|map| !map.keeps_first(piece)) {
+                        return Ok(false);
+                    }
+                    let (made, kept);
+                    let known = if start == 0 {
+                        made = tokens_of(&self.first, piece, at_start)?;
+                        &made
+                    } else {
+                        kept = pieces.get(piece, || tokens_of(&self.rest, piece, false))?;
+                        kept
+                    };
+                    if !known.place(at, placer) {
+                        return Ok(false);
+                    }
+                    placer.end_words(known.words.saturating_sub(1));
+                    open = known.words > 0;
                 }
             }
         })
     }
+}
 
-    fn cached<'a>(
-        &self,
-        model: Option<&SpacedBpe>,
-        piece: &str,
-        slots: &'a mut [Option<Known>],
-        other: &'a mut PieceTokens,
-    ) -> Result<&'a PieceTokens> {
-        let slot = &mut slots[(hash_long(piece.as_bytes()) >> (64 - SLOTS_LOG2)) as usize];
-        if slot.as_ref().is_none_or(|known| *known.piece != *piece) {
-            let found = self.resolve(model, piece)?;
-            if piece.len() > LONGEST || found.tokens.len() > LONGEST {
-                *other = found;
-                return Ok(other);
-            }
-            *slot = Some(Known { piece: piece.into(), tokens: found });
-        }
-        Ok(slot.as_ref().map_or(other, |known| &known.tokens))
-    }
-
-    fn resolve(&self, model: Option<&SpacedBpe>, piece: &str) -> Result<PieceTokens> {
-        let mut tokens = Vec::new();
-        let is_simple = match model {
-            Some(model) => model.push_tokens(piece, &mut tokens)?,
-            None => self.rest.push_tokens(piece, &mut tokens)?,
-        };
-        if is_simple {
-            return Ok(PieceTokens { tokens, words: 1 });
-        }
-        tokens_of(&self.rest, piece, false)
+/// SentencePiece's map among normalizers.
+fn precompiled(normalizer: &Normalizer) -> Option<&Precompiled> {
+    match normalizer {
+        Normalizer::Sequence(parts) => parts.iter().find_map(precompiled),
+        Normalizer::Precompiled(map) => Some(map),
+        _ => None,
     }
 }
 
@@ -163,15 +148,13 @@ fn tokens_of(parts: &Definition, piece: &str, at_start: bool) -> Result<PieceTok
     pieces.tokenize_by(&parts.model)?;
     let mut encoding = Encoding::default();
     pieces.push_tokens(None, 0, OffsetType::Character, &mut encoding)?;
-    let token = |index: usize| {
-        let (start, end) = encoding.offsets[index];
-        Token {
-            id: encoding.ids[index],
-            text: encoding.texts[index].clone(),
-            offsets: (start.saturating_sub(added), end.saturating_sub(added)),
-            word: encoding.words[index],
+    let mut columns = Columns::with_capacity(encoding.len());
+    for (index, &(start, end)) in encoding.offsets.iter().enumerate() {
+        if let TokenText::Own(text) = &encoding.texts[index] {
+            columns.push_own(text);
         }
-    };
-    let tokens = (0..encoding.len()).map(token).collect();
-    Ok(PieceTokens { tokens, words: pieces.splits().len() as u32 })
+        columns.offsets.push((start.saturating_sub(added) as u32, end.saturating_sub(added) as u32));
+        columns.words.push(encoding.words[index].unwrap_or(0));
+    }
+    Ok(PieceTokens { ids: encoding.ids.into(), columns, words: pieces.splits().len() as u32 })
 }

@@ -1,6 +1,7 @@
 //! Stretches of raw text to ids.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::super::caches::Caches;
 use super::super::scan::BATCH;
@@ -9,7 +10,7 @@ use super::cutter::{Cutter, Walk};
 use super::definition::{self, Definition};
 use super::details::Details;
 use super::spaced_bpe::{self, SpacedBpe};
-use crate::encoding::Token;
+use crate::encoding::{Characters, Placer};
 use crate::error::{Result, TokenizerError};
 
 /// The engine counts bytes in 32 bits.
@@ -85,37 +86,40 @@ impl WordEngine {
         &self.way
     }
 
-    /// Whether [`each_detail`](Self::each_detail) knows about tokens.
-    pub(crate) fn has_details(&self) -> bool {
+    /// Whether [`place`](Self::place) knows about tokens.
+    pub(crate) fn has_places(&self) -> bool {
         self.details.is_some()
     }
 
-    /// Emit where each piece of `stretch` starts, the words before it, and its tokens, whose offsets and words count
-    /// from there. Returns the number of words.
-    pub(crate) fn each_detail(
+    /// Place the tokens of bytes `range` of `text`, a stretch between added tokens; false where only the general path
+    /// knows their places.
+    pub(crate) fn place<'a>(
         &self,
-        stretch: &str,
+        text: &'a str,
+        range: Range<usize>,
         at_start: bool,
-        mut emit: impl FnMut(usize, u32, &[Token]),
-    ) -> Result<u32> {
+        characters: &mut Characters<'a>,
+        placer: &mut Placer<'_>,
+    ) -> Result<bool> {
+        let stretch = &text[range.clone()];
         check_length(stretch)?;
         if let Way::SpacedBpe { model, head, .. } = &self.way
             && model.is_one_word()
         {
-            let (mut ids, mut tokens) = (Vec::new(), Vec::new());
-            self.encode(stretch, at_start, &mut ids)?;
-            if model.push_known(stretch, head.adds_space(stretch, at_start), &ids, &mut tokens) {
-                emit(0, 0, &tokens);
-                return Ok(1);
+            let (mark, base) = (placer.mark(), characters.index(range.start) as u32);
+            if model.place(stretch, head.adds_space(stretch, at_start), base, placer) {
+                placer.end_words(1);
+                return Ok(true);
             }
+            placer.back_to(&mark);
         }
-        match (&self.way, &self.details) {
-            (Way::SpacedBpe { cutter, model, .. }, Some(details)) => {
-                details.each((cutter, Some(model)), stretch, at_start, emit)
-            }
-            (Way::Cut { cutter, .. }, Some(details)) => details.each((cutter, None), stretch, at_start, emit),
-            _ => Ok(0),
-        }
+        let Some(details) = &self.details else { return Ok(false) };
+        let parts = match &self.way {
+            Way::SpacedBpe { cutter, model, .. } => (cutter, Some(model)),
+            Way::Cut { cutter, .. } => (cutter, None),
+            Way::Pieces(_) => return Ok(false),
+        };
+        details.place(parts, (text, range), at_start, characters, placer)
     }
 
     /// Append the ids of `stretch`, raw text between added tokens; `at_start`: the text starts with it.

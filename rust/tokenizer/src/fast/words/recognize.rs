@@ -44,7 +44,7 @@ impl WordEngine {
         Some(match cutter(normalizer, pre_tokenizer) {
             Some((cutter, shortcut)) => {
                 parts.shortcut = shortcut;
-                let is_local = !spells_affixes(model) && !normalizer.is_some_and(is_precompiled);
+                let is_local = !spells_affixes(model);
                 let details = is_local.then(|| Details::new(parts.clone(), parts.clone(), WordCount::AtCuts));
                 Self::of(Way::Cut { cutter, parts }, details)
             }
@@ -67,15 +67,6 @@ fn spells_affixes(model: &Model) -> bool {
     let options = bpe.options();
     let affixes = [&options.continuing_subword_prefix, &options.end_of_word_suffix];
     options.byte_fallback && affixes.into_iter().flatten().any(|affix| !affix.is_empty())
-}
-
-/// Whether there is SentencePiece's map: where the start of a text vanishes by it, all alignments that follow shift.
-fn is_precompiled(normalizer: &Normalizer) -> bool {
-    match normalizer {
-        Normalizer::Sequence(parts) => parts.iter().any(is_precompiled),
-        Normalizer::Precompiled(_) => true,
-        _ => false,
-    }
 }
 
 /// What happens to pieces but the first of a stretch.
