@@ -12,6 +12,8 @@ mod longest;
 mod lowercase;
 mod output;
 mod precompiled;
+#[cfg(test)]
+mod precompiled_entries;
 mod replace;
 #[cfg(test)]
 mod tests;
