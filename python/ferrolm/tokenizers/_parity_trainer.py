@@ -153,6 +153,12 @@ class ParityBpeTrainer:
             dev_iterators: the same, to measure lengths in; best a parallel text. `ratio` is not used then.
             ratio: instead of the trainer's.
         """
+        for name, value in {"train_iterators": train_iterators, "dev_iterators": dev_iterators or []}.items():
+            if isinstance(value, str) or not isinstance(value, Sequence):
+                found = type(value).__name__
+                raise InvalidTypeError(
+                    f"{name}: found {found}, expected a list of iterables, one per language"
+                )
         if len(train_iterators) == 0:
             raise InvalidArgumentError("train_iterators must not be empty")
         if dev_iterators is not None and len(dev_iterators) != len(train_iterators):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ferrolm import num_threads, set_num_threads
-from ferrolm.errors import InvalidArgumentError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.tokenizers import Tokenizer, models, pre_tokenizers
 from ferrolm.tokenizers.trainers import ParityBpeTrainer
 
@@ -89,3 +89,10 @@ def test_ctrl_c_stops_the_training() -> None:
         timer.cancel()
     assert time.monotonic() - started < 3.0
     assert tokenizer.get_vocab_size() == 0
+
+
+@pytest.mark.parametrize("wrong", [None, "text", 5])
+def test_languages_that_are_no_list_are_named_in_the_error(wrong: Any) -> None:
+    trainer = ParityBpeTrainer(show_progress=False)
+    with pytest.raises(InvalidTypeError, match=r"train_iterators: found \w+, expected a list"):
+        trainer.train_from_iterator(Tokenizer(models.BPE()), wrong)

@@ -51,10 +51,13 @@ struct Known {
 }
 
 impl Known {
-    /// Memory that it takes, but for texts of tokens.
+    /// Memory that it takes.
     fn bytes(&self) -> usize {
         let token = size_of::<(u32, u32, u32, u32)>();
-        size_of::<Self>() + self.piece.len() + token * self.tokens.ids.len()
+        // A text of its own takes two positions besides.
+        let own = |(_, text): (usize, &str)| size_of::<(usize, usize)>() + text.len();
+        let own: usize = self.tokens.columns.own_texts().map(own).sum();
+        size_of::<Self>() + self.piece.len() + token * self.tokens.ids.len() + own
     }
 }
 
