@@ -130,12 +130,12 @@ def read_text(path: Path) -> str:
         raise FileAccessError(f"cannot read {path}: {error}") from error
 
 
-def decode(text: bytes, name: str) -> str:
+def decode(text: bytes, name: str, lines_before: int = 0) -> str:
     """UTF-8 as a string; the error names the place."""
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
+        line = lines_before + text.count(b"\n", 0, error.start) + 1
         raise InvalidEncodingError(
             f"{name} is not UTF-8: byte {error.start} (line {line}): {error.reason}"
         ) from error

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.ngram._inputs import Ids, text_or_ids
+from ferrolm.ngram._limited import Limit, limit, run
+from ferrolm.ngram._pieces import Source
 
 __all__ = ["NgramCounts", "count"]
 
@@ -21,6 +23,11 @@ __all__ = ["NgramCounts", "count"]
 def count(
     ids_or_texts: Any,
     orders: int | Iterable[int] = (1, 2, 3, 4, 5),
+    *,
+    memory: int | str | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    temporary_directory: str | os.PathLike[str] | None = None,
+    show_progress: bool | None = None,
 ) -> NgramCounts:
     """Count the n-grams of ``orders`` (each 1 to 64) within sentences or documents, never across their borders.
 
@@ -32,6 +39,17 @@ def count(
     One sort of all positions gives the n-grams of all orders; it runs on all threads with the same result for any
     number of them. Takes about 25 bytes of memory per token beside the result.
 
+    With ``memory`` the text may have any size: it is read piece by piece, and n-grams that do not fit into so many
+    bytes (a number, or ``"2GB"``, or ``"50%"`` of the machine's) are sorted in files. The result is the same; its
+    arrays are then mapped from a file. Beside ``memory`` the words themselves are kept, and a piece of input. The
+    source may also be an open binary file, or several paths, also ``.bz2``, ``.xz`` and ``.zst``.
+
+    - ``temporary_directory``: where the files go, by default where the system has temporary files. They have no
+      names: nothing of them is left, even if the process is killed.
+    - ``directory``: a new or empty directory for named files instead. Work that was interrupted or killed goes on
+      where it was when it is called again with the same source and options; the directory is removed in the end.
+    - ``show_progress``: bars on standard error; None: if that is a terminal.
+
     >>> counts = count([[7, 8, 7, 8], [8, 7]], orders=(1, 2))
     >>> counts[7, 8], counts[8, 8], counts.keys(2).tolist(), counts.values(2).tolist()
     (2, 0, [[7, 8], [8, 7]], [2, 2])
@@ -40,10 +58,22 @@ def count(
     for order in chosen:
         if not isinstance(order, int) or order < 1:
             raise InvalidArgumentError(f"orders has {order!r}, but orders are integers from 1 on")
+    bounds = limit(memory, directory, temporary_directory, show_progress)
+    if bounds is not None:
+        return _count_limited(ids_or_texts, chosen, bounds)
     source = text_or_ids(ids_or_texts)
     if isinstance(source, Ids):
         return NgramCounts(_rust.NgramCounts.of_ids(source.ids, source.offsets, chosen))
     return NgramCounts(_rust.NgramCounts.of_text(source, chosen))
+
+
+def _count_limited(source: Any, orders: list[int], bounds: Limit) -> NgramCounts:
+    def make(opened: Source) -> _rust.NgramTask:
+        work = f"count orders {sorted(set(orders))} of {opened.description}"
+        place = (bounds.memory, bounds.directory, bounds.temporary_directory, work)
+        return _rust.NgramTask.counting(orders, opened.over_ids, *place)
+
+    return NgramCounts(run(source, bounds, "counting", make).counts())
 
 
 class NgramCounts:
@@ -75,11 +105,11 @@ class NgramCounts:
         return sum(self._core.sizes())
 
     def keys(self, order: int) -> NDArray[np.uint32]:
-        """The n-grams of ``order``, sorted: uint32 [n, order]."""
+        """The n-grams of ``order``, sorted: uint32 [n, order], a read-only view."""
         return self._core.arrays(order)[0].reshape(-1, order)
 
     def values(self, order: int) -> NDArray[np.uint64]:
-        """How often each n-gram of ``order`` occurs, in the order of `keys`: uint64 [n]."""
+        """How often each n-gram of ``order`` occurs, in the order of `keys`: uint64 [n], a read-only view."""
         return self._core.arrays(order)[1]
 
     def __getitem__(self, ngram: str | int | Sequence[str] | Sequence[int]) -> int:
@@ -111,6 +141,16 @@ class NgramCounts:
         named: Sequence[Any] = keys if words is None else [words[number] for number in keys]
         return [(tuple(named[i * order : (i + 1) * order]), value) for i, value in enumerate(counts)]
 
+    def at_least(self, count: int) -> NgramCounts:
+        """The n-grams that occur at least ``count`` times; words keep their numbers.
+
+        >>> sorted(count(["a b a b"], orders=(1, 2)).at_least(2).most_common(order=2))
+        [(('a', 'b'), 2)]
+        """
+        if count < 0:
+            raise InvalidArgumentError(f"count is {count}, but must not be negative")
+        return NgramCounts(self._core.at_least(count))
+
     def merge(self, other: NgramCounts) -> NgramCounts:
         """The counts of both texts together, as if ``other``'s text had been counted after this one's.
 
@@ -141,9 +181,13 @@ class NgramCounts:
         self._core.save(Path(path))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> NgramCounts:
-        """Read what `save` wrote; raises `InvalidFileError` if the file is damaged or of another kind."""
-        return cls(_rust.NgramCounts.load(Path(path)))
+    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> NgramCounts:
+        """Read what `save` wrote; raises `InvalidFileError` if the file is damaged or of another kind.
+
+        With ``mmap`` the file's pages are used in place: nothing is copied, but the file must not be changed or
+        truncated while the counts live, which could end the process.
+        """
+        return cls(_rust.NgramCounts.load(Path(path), mmap))
 
     def __repr__(self) -> str:
         sizes = ", ".join(

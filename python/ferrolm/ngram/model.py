@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.ngram._inputs import Ids, ids_only, text_or_ids
+from ferrolm.ngram._limited import Limit, limit, run
+from ferrolm.ngram._pieces import Source
 
 __all__ = ["DiscountFallbackWarning", "NgramLM", "OrderReport", "TextScore"]
 
@@ -97,6 +99,10 @@ class NgramLM:
         interpolate_unigrams: bool = True,
         skip_symbols: bool = False,
         vocab_size: int | None = None,
+        memory: int | str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        temporary_directory: str | os.PathLike[str] | None = None,
+        show_progress: bool | None = None,
     ) -> NgramLM:
         """Estimate an interpolated modified Kneser-Ney model, with the results of KenLM's ``lmplz``.
 
@@ -113,6 +119,8 @@ class NgramLM:
         - ``skip_symbols``: skip the words ``<s>``, ``</s>`` and ``<unk>`` in the text, which are an error otherwise.
         - ``vocab_size``: for ids only, all ids are below this (default: the largest id plus one). Ids that never
           occur get a share of the smoothing mass.
+        - ``memory``, ``directory``, ``temporary_directory``, ``show_progress``: as for `ferrolm.ngram.count`. With
+          ``memory`` a text of any size is estimated within so many bytes, with the same result to the bit.
 
         Chen and Goodman (1998); Heafield et al. (2013), "Scalable Modified Kneser-Ney Language Model Estimation".
 
@@ -130,6 +138,10 @@ class NgramLM:
             )
         _check_fallback(discount_fallback)
         options = (order, thresholds, interpolate_unigrams, discount_fallback)
+        bounds = limit(memory, directory, temporary_directory, show_progress)
+        if bounds is not None:
+            core, reports = _train_limited(sentences_or_ids, options, vocab_size, skip_symbols, bounds)
+            return cls._reported(core, reports, discount_fallback)
         source = text_or_ids(sentences_or_ids)
         if isinstance(source, Ids):
             size = _vocab_size(source, vocab_size)
@@ -138,6 +150,10 @@ class NgramLM:
             if vocab_size is not None:
                 raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
             core, reports = _rust.NgramModel.train_text(source, skip_symbols, *options)
+        return cls._reported(core, reports, discount_fallback)
+
+    @classmethod
+    def _reported(cls, core: _rust.NgramModel, reports: list[Any], discount_fallback: Any) -> NgramLM:
         report = tuple(
             OrderReport(k, seen, kept, (d[0], d[1], d[2]), why)
             for k, (seen, kept, d, why) in enumerate(reports, 1)
@@ -145,7 +161,7 @@ class NgramLM:
         for entry in report:
             if entry.fallback is not None:
                 message = f"discounts {discount_fallback} used for {entry.fallback}"
-                warnings.warn(message, DiscountFallbackWarning, stacklevel=2)
+                warnings.warn(message, DiscountFallbackWarning, stacklevel=3)
         return cls(core, report)
 
     @classmethod
@@ -328,6 +344,23 @@ class NgramLM:
     def __repr__(self) -> str:
         kind = "ids" if self.is_over_ids else "words"
         return f"NgramLM(order={self.order}, {kind}, num_ngrams={self.num_ngrams})"
+
+
+def _train_limited(
+    source: Any,
+    options: tuple[int, list[int], bool, tuple[float, float, float] | None],
+    vocab_size: int | None,
+    skip_symbols: bool,
+    bounds: Limit,
+) -> tuple[_rust.NgramModel, list[Any]]:
+    def make(opened: Source) -> _rust.NgramTask:
+        if vocab_size is not None and not opened.over_ids:
+            raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
+        work = f"train {options} {vocab_size} {skip_symbols} on {opened.description}"
+        place = (bounds.memory, bounds.directory, bounds.temporary_directory, work)
+        return _rust.NgramTask.training(*options, opened.over_ids, vocab_size, skip_symbols, *place)
+
+    return run(source, bounds, "training", make).model()
 
 
 def _check_fallback(discounts: tuple[float, float, float] | None) -> None:

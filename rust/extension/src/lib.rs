@@ -13,12 +13,14 @@ mod embedding;
 mod enter;
 mod errors;
 mod ngram;
+mod ngram_external;
 mod sampling;
 mod tokenizer;
 mod train;
 mod unsafe_buffers;
 mod unsafe_integers;
 mod unsafe_lists;
+mod unsafe_shown;
 mod unsafe_views;
 
 #[pymodule(gil_used = false)]
@@ -27,6 +29,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tokenizer::register(module)?;
     train::register(module)?;
     ngram::register(module)?;
+    ngram_external::register(module)?;
     sampling::register(module)?;
     attention::register(module)?;
     embedding::register(module)?;

@@ -14,6 +14,7 @@ use pyo3::types::PyList;
 
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_shown::view;
 
 impl ToPyErr for NgramError {
     fn to_py_err(self) -> PyErr {
@@ -28,12 +29,12 @@ impl ToPyErr for NgramError {
     }
 }
 
-fn raise<T>(result: Result<T, NgramError>) -> PyResult<T> {
+pub(crate) fn raise<T>(result: Result<T, NgramError>) -> PyResult<T> {
     result.map_err(ToPyErr::to_py_err)
 }
 
 /// Text as Python has it: one string of lines, or a list of sentences.
-enum PyText {
+pub(crate) enum PyText {
     Lines(PyBackedStr),
     Sentences(Vec<PyBackedStr>),
 }
@@ -62,7 +63,7 @@ impl<'py> FromPyObject<'_, 'py> for PyText {
 
 impl PyText {
     /// Call `work` with the text.
-    fn with<T>(&self, work: impl FnOnce(Text<'_>) -> T) -> T {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(Text<'_>) -> T) -> T {
         match self {
             Self::Lines(text) => work(Text::Lines(text)),
             Self::Sentences(sentences) => {
@@ -73,7 +74,7 @@ impl PyText {
     }
 }
 
-fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>, name: &str) -> PyResult<&'a [T]> {
+pub(crate) fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>, name: &str) -> PyResult<&'a [T]> {
     array.as_slice().map_err(|_| Kind::ShapeError.error(format!("{name} must be contiguous")))
 }
 
@@ -83,7 +84,7 @@ fn checked<'a>(ids: &'a [u32], offsets: &'a [i64]) -> PyResult<(&'a [u32], &'a [
 }
 
 #[pyclass(frozen, name = "NgramCounts", module = "ferrolm._rust")]
-struct PyCounts(Counts);
+pub(crate) struct PyCounts(pub(crate) Counts);
 
 #[pymethods]
 impl PyCounts {
@@ -110,8 +111,8 @@ impl PyCounts {
     }
 
     #[staticmethod]
-    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        raise(enter(py, |cancel| Counts::load(&path, cancel).map(Self))?)
+    fn load(py: Python<'_>, path: PathBuf, mmap: bool) -> PyResult<Self> {
+        raise(enter(py, |cancel| Counts::load(&path, mmap, cancel).map(Self))?)
     }
 
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
@@ -120,6 +121,10 @@ impl PyCounts {
 
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
         raise(enter(py, |_| self.0.merge(&other.0).map(Self))?)
+    }
+
+    fn at_least(&self, py: Python<'_>, least: u64) -> PyResult<Self> {
+        enter(py, |_| Self(self.0.at_least(least)))
     }
 
     fn orders(&self) -> Vec<usize> {
@@ -138,15 +143,15 @@ impl PyCounts {
         self.0.words.as_ref().map(|words| words.iter().collect())
     }
 
-    /// Keys, flat, and counts of an order.
+    /// Keys, flat, and counts of an order: views of our memory.
     #[expect(clippy::type_complexity, reason = "two arrays")]
     fn arrays<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         order: usize,
     ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>)> {
-        let counts = self.find(order)?;
-        Ok((PyArray1::from_slice(py, &counts.keys), PyArray1::from_slice(py, &counts.counts)))
+        slf.get().find(order)?;
+        let keys = view(slf, |counts| counts.0.order(order).map_or(&[][..], |order| &order.keys));
+        Ok((keys, view(slf, |counts| counts.0.order(order).map_or(&[][..], |order| &order.counts))))
     }
 
     fn get_words(&self, ngram: Vec<PyBackedStr>) -> PyResult<u64> {
@@ -181,9 +186,9 @@ impl PyCounts {
 }
 
 /// What training reports of an order: n-grams seen and kept, discounts, why the fallback was used.
-type PyReport = (usize, usize, [f64; 3], Option<String>);
+pub(crate) type PyReport = (usize, usize, [f64; 3], Option<String>);
 
-fn report(report: OrderReport) -> PyReport {
+pub(crate) fn report(report: OrderReport) -> PyReport {
     (report.seen, report.kept, report.discounts, report.fallback)
 }
 
@@ -195,7 +200,7 @@ fn total(total: Total) -> PyTotal {
 }
 
 #[pyclass(frozen, name = "NgramModel", module = "ferrolm._rust")]
-struct PyModel(Arc<Model>);
+pub(crate) struct PyModel(pub(crate) Arc<Model>);
 
 #[pymethods]
 impl PyModel {

@@ -7,6 +7,7 @@ use crate::corpus::Corpus;
 use crate::error::{NgramError, Result};
 use crate::levels::split;
 use crate::sort::{Sorted, sort};
+use crate::unsafe_array::Array;
 use crate::unsafe_memory::zeroed;
 use crate::words::WordTable;
 
@@ -19,8 +20,8 @@ pub struct OrderCounts {
     /// Words per n-gram.
     pub order: u8,
     /// `order` numbers each, one n-gram after the other.
-    pub keys: Vec<u32>,
-    pub counts: Vec<u64>,
+    pub keys: Array<u32>,
+    pub counts: Array<u64>,
 }
 
 /// The distinct n-grams of some orders. Numbers are ids, or numbers of `words` in the order of first appearance.
@@ -66,6 +67,13 @@ impl Counts {
 
     pub fn order(&self, order: usize) -> Option<&OrderCounts> {
         self.orders.iter().find(|counts| usize::from(counts.order) == order)
+    }
+
+    /// Without the n-grams that occur less often than `least` times; words keep their numbers.
+    #[must_use]
+    pub fn at_least(&self, least: u64) -> Self {
+        let orders = self.orders.par_iter().map(|order| order.at_least(least)).collect();
+        Self { orders, words: self.words.clone(), tokens: self.tokens }
     }
 
     /// The counts of both; words are numbered as if `other` had been counted after `self`.
@@ -114,7 +122,7 @@ impl OrderCounts {
                     counts[next - 1] += 1;
                 }
             });
-        Self { order, keys, counts }
+        Self { order, keys: keys.into(), counts: counts.into() }
     }
 
     pub fn len(&self) -> usize {
@@ -129,6 +137,14 @@ impl OrderCounts {
     pub fn key(&self, index: usize) -> &[u32] {
         let k = usize::from(self.order);
         &self.keys[index * k..(index + 1) * k]
+    }
+
+    /// The n-grams that occur at least `least` times.
+    #[must_use]
+    pub fn at_least(&self, least: u64) -> Self {
+        let places = (0..self.len()).filter(|&place| self.counts[place] >= least);
+        let keys = places.clone().flat_map(|place| self.key(place).iter().copied()).collect();
+        Self { order: self.order, keys, counts: places.map(|place| self.counts[place]).collect() }
     }
 
     /// How often `key` occurs.
@@ -168,20 +184,20 @@ impl OrderCounts {
     }
 
     fn merge(&self, other: &Self) -> Self {
-        let mut merged = Self { order: self.order, ..Self::default() };
+        let (mut keys, mut counts) = (Vec::new(), Vec::new());
         let (mut a, mut b) = (0, 0);
         while a < self.len() || b < other.len() {
             let ours = (a < self.len()).then(|| self.key(a));
             let theirs = (b < other.len()).then(|| other.key(b));
             let take_ours = ours.is_some_and(|ours| theirs.is_none_or(|theirs| ours <= theirs));
             let take_theirs = theirs.is_some_and(|theirs| ours.is_none_or(|ours| theirs <= ours));
-            merged.keys.extend_from_slice(if take_ours { ours } else { theirs }.unwrap_or_default());
+            keys.extend_from_slice(if take_ours { ours } else { theirs }.unwrap_or_default());
             let count = |taken: bool, counts: &[u64], place: usize| if taken { counts[place] } else { 0 };
-            merged.counts.push(count(take_ours, &self.counts, a) + count(take_theirs, &other.counts, b));
+            counts.push(count(take_ours, &self.counts, a) + count(take_theirs, &other.counts, b));
             a += usize::from(take_ours);
             b += usize::from(take_theirs);
         }
-        merged
+        Self { order: self.order, keys: keys.into(), counts: counts.into() }
     }
 }
 
@@ -220,8 +236,8 @@ mod tests {
             let counts = Counts::of(&corpus(&sentences), None, &[4, 1, 2], &NEVER).unwrap();
             for (order, counted) in [1usize, 2, 4].into_iter().zip(&counts.orders) {
                 let twin = twin(&sentences, order);
-                prop_assert_eq!(&counted.keys, &twin.keys().flatten().copied().collect::<Vec<_>>());
-                prop_assert_eq!(&counted.counts, &twin.values().copied().collect::<Vec<_>>());
+                prop_assert_eq!(&*counted.keys, &twin.keys().flatten().copied().collect::<Vec<_>>());
+                prop_assert_eq!(&*counted.counts, &twin.values().copied().collect::<Vec<_>>());
                 for (key, count) in &twin {
                     prop_assert_eq!(counted.get(key), *count);
                 }
@@ -235,7 +251,7 @@ mod tests {
 
     #[test]
     fn most_common_breaks_ties_by_number() {
-        let counts = OrderCounts { order: 1, keys: vec![3, 5, 7, 9], counts: vec![2, 4, 2, 1] };
+        let counts = OrderCounts { order: 1, keys: vec![3, 5, 7, 9].into(), counts: vec![2, 4, 2, 1].into() };
         assert_eq!(counts.most_common(3), [1, 0, 2]);
         assert_eq!(counts.most_common(100), [1, 0, 2, 3]);
         assert!(counts.most_common(0).is_empty());

@@ -1,4 +1,4 @@
-//! Counts in a file.
+//! Counts in a file: arrays as they lie in memory.
 //!
 //! ```text
 //! "FERROCNT"  magic                                          8 bytes
@@ -7,143 +7,132 @@
 //! order, number of n-grams, for each order                   2 × u64 each
 //! lengths of the words (u32), text (UTF-8)
 //! keys (u32) and counts (u64) of each order
-//! CRC-32 of all before                                       u32
+//! CRC-32 of all before                                       u32, then u32 zero
 //! ```
-//! Little-endian, without padding. The file's length must be what the head says.
+//! Little-endian; every part is padded with zeros to 8 bytes. The file's length must be what the head says.
 
+use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use ferrolm_base::atomic_file::AtomicFile;
-use ferrolm_base::{Cancel, FileError, read};
-use flate2::Crc;
+use ferrolm_base::{Cancel, FileError};
 
 use crate::count::{Counts, MAX_COUNT_ORDER, OrderCounts};
 use crate::error::{NgramError, Result};
+use crate::parts::{self, PartWriter, UNIT, padded};
+use crate::unsafe_array::{Array, Buffer, as_bytes};
 use crate::words::WordTable;
 
 const MAGIC: &[u8; 8] = b"FERROCNT";
-const VERSION: u32 = 1;
-/// Numbers between two looks at the cancel flag.
-const BLOCK: usize = 1 << 18;
+const VERSION: u32 = 2;
+const FIXED_HEAD: usize = 48;
 
 impl Counts {
     pub fn save(&self, path: &Path, cancel: &Cancel) -> Result<()> {
-        let mut writer = Writer { file: AtomicFile::create(path)?, crc: Crc::new(), path };
-        let words: Vec<&str> = self.words.iter().flat_map(WordTable::iter).collect();
-        let text: usize = words.iter().map(|word| word.len()).sum();
-        writer.bytes(MAGIC)?;
-        writer.bytes(&VERSION.to_le_bytes())?;
-        writer.bytes(&u32::from(self.words.is_none()).to_le_bytes())?;
-        for number in [self.tokens, words.len() as u64, text as u64, self.orders.len() as u64] {
-            writer.bytes(&number.to_le_bytes())?;
-        }
+        let sizes: Vec<(u8, u64)> =
+            self.orders.iter().map(|order| (order.order, order.len() as u64)).collect();
+        let mut writer = PartWriter::new(AtomicFile::create(path)?, path, cancel);
+        write_front(&mut writer, self.words.as_ref(), self.tokens, &sizes)?;
         for order in &self.orders {
-            writer.bytes(&u64::from(order.order).to_le_bytes())?;
-            writer.bytes(&(order.len() as u64).to_le_bytes())?;
+            writer.part(as_bytes(&order.keys))?;
+            writer.part(as_bytes(&order.counts))?;
         }
-        words.iter().try_for_each(|word| writer.bytes(&(word.len() as u32).to_le_bytes()))?;
-        words.iter().try_for_each(|word| writer.bytes(word.as_bytes()))?;
-        for order in &self.orders {
-            for block in order.keys.chunks(BLOCK) {
-                cancel.check()?;
-                writer.bytes(&block.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())?;
-            }
-            for block in order.counts.chunks(BLOCK) {
-                cancel.check()?;
-                writer.bytes(&block.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())?;
-            }
+        Ok(writer.finish()?.commit()?)
+    }
+
+    /// Load what [`save`](Self::save) wrote. `mapped`: use the file's pages in place instead of reading a copy; the file
+    /// must then not be changed while the counts live.
+    pub fn load(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Self> {
+        let buffer = parts::open(path, mapped, cancel)?;
+        let complain = |reason: String| NgramError::file(path, reason);
+        if !buffer.bytes().starts_with(MAGIC) {
+            return Err(complain("this is not a file of n-gram counts".to_owned()));
         }
-        let sum = writer.crc.sum();
-        writer.bytes(&sum.to_le_bytes())?;
-        Ok(writer.file.commit()?)
+        parts::check_sum(buffer.bytes(), cancel)?.map_err(complain)?;
+        let counts = parse(&Arc::new(buffer)).map_err(complain)?;
+        let known = |order: &OrderCounts| {
+            counts.words.as_ref().is_none_or(|words| order.keys.iter().all(|&n| (n as usize) < words.len()))
+        };
+        if counts.orders.iter().all(known) {
+            return Ok(counts);
+        }
+        Err(complain("an n-gram has a word that is not in the list".to_owned()))
     }
 
-    pub fn load(path: &Path, cancel: &Cancel) -> Result<Self> {
-        let bytes = read::bytes(path, u64::MAX - 1)?;
-        cancel.check()?;
-        parse(&bytes).map_err(|reason| NgramError::file(path, reason))
+    /// The counts in a file that has just been written, mapped and not checked again.
+    pub(crate) fn map_own(file: &File, path: &Path) -> Result<Self> {
+        let buffer = Buffer::map(file).map_err(|error| FileError::new("read", path, error))?;
+        parse(&Arc::new(buffer)).map_err(|reason| NgramError::file(path, reason))
     }
 }
 
-struct Writer<'a> {
-    file: AtomicFile,
-    crc: Crc,
-    path: &'a Path,
+/// All before the keys and counts; `sizes` are the orders and how many n-grams each has.
+pub(crate) fn write_front<W: Write>(
+    writer: &mut PartWriter<'_, W>,
+    words: Option<&WordTable>,
+    tokens: u64,
+    sizes: &[(u8, u64)],
+) -> Result<()> {
+    let lengths: Vec<u32> =
+        words.map(|words| words.iter().map(|word| word.len() as u32).collect()).unwrap_or_default();
+    let text: String = words.map(|words| words.iter().collect()).unwrap_or_default();
+    let mut head = MAGIC.to_vec();
+    head.extend(VERSION.to_le_bytes());
+    head.extend(u32::from(words.is_none()).to_le_bytes());
+    let orders = sizes.iter().flat_map(|&(order, size)| [u64::from(order), size]);
+    let fixed = [tokens, lengths.len() as u64, text.len() as u64, sizes.len() as u64];
+    fixed.into_iter().chain(orders).for_each(|number| head.extend(number.to_le_bytes()));
+    writer.part(&head)?;
+    writer.part(as_bytes(&lengths))?;
+    writer.part(text.as_bytes())
 }
 
-impl Writer<'_> {
-    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.crc.update(bytes);
-        Ok(self.file.write_all(bytes).map_err(|error| FileError::new("write", self.path, error))?)
+fn parse(buffer: &Arc<Buffer>) -> std::result::Result<Counts, String> {
+    let bytes = buffer.bytes();
+    let version = bytes.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+    match version.ok_or("the head ends early")? {
+        VERSION => {}
+        other => {
+            return Err(format!("the format's version is {other}, but this library reads version {VERSION}"));
+        }
     }
+    counts(buffer).ok_or_else(|| "the parts do not fit together: is the file truncated?".to_owned())
 }
 
-fn parse(bytes: &[u8]) -> std::result::Result<Counts, String> {
-    if !bytes.starts_with(MAGIC) {
-        return Err("this is not a file of n-gram counts".to_owned());
-    }
-    let (body, sum) = bytes.split_last_chunk::<4>().ok_or("the file is too short")?;
-    let mut crc = Crc::new();
-    crc.update(body);
-    if crc.sum() != u32::from_le_bytes(*sum) {
-        return Err("the checksum does not match the content: the file is damaged or truncated".to_owned());
-    }
-    let mut rest = Rest(&body[MAGIC.len()..]);
-    let version = rest.u32().ok_or("the head ends early")?;
-    if version != VERSION {
-        return Err(format!("the format's version is {version}, but this library reads version {VERSION}"));
-    }
-    counts(&mut rest).filter(|_| rest.0.is_empty()).ok_or_else(|| "the parts do not fit together".to_owned())
-}
-
-fn counts(rest: &mut Rest<'_>) -> Option<Counts> {
-    let kind = rest.u32()?;
-    let (tokens, number_of_words, text, orders) = (rest.u64()?, rest.u64()?, rest.u64()?, rest.u64()?);
-    let mut sizes = Vec::new();
-    for _ in 0..orders {
-        let order = u8::try_from(rest.u64()?).ok().filter(|order| (1..=MAX_COUNT_ORDER).contains(order))?;
-        sizes.push((order, usize::try_from(rest.u64()?).ok()?));
-    }
-    let lengths = rest.numbers(usize::try_from(number_of_words).ok()?, u32::from_le_bytes)?;
-    let mut text = std::str::from_utf8(rest.take(usize::try_from(text).ok()?)?).ok()?;
-    let mut words = WordTable::new();
-    for &length in &lengths {
+fn counts(buffer: &Arc<Buffer>) -> Option<Counts> {
+    let bytes = buffer.bytes();
+    let kind = u32::from_le_bytes(bytes.get(12..16)?.try_into().ok()?);
+    let number = |i: usize| -> Option<u64> {
+        Some(u64::from_le_bytes(bytes.get(16 + 8 * i..24 + 8 * i)?.try_into().ok()?))
+    };
+    let (tokens, words, text) = (number(0)?, number(1)?, number(2)?);
+    let orders = usize::try_from(number(3)?).ok().filter(|&n| n <= usize::from(MAX_COUNT_ORDER))?;
+    let mut at = padded(FIXED_HEAD + 16 * orders);
+    let mut part = |count: u64, size: usize| -> Option<Range<usize>> {
+        let range = at..at.checked_add(usize::try_from(count).ok()?.checked_mul(size)?)?;
+        at = range.end.checked_next_multiple_of(UNIT).filter(|&at| at <= bytes.len())?;
+        Some(range)
+    };
+    let lengths = Array::<u32>::inside(buffer, part(words, 4)?)?;
+    let mut text = std::str::from_utf8(bytes.get(part(text, 1)?)?).ok()?;
+    let mut table = WordTable::new();
+    for &length in &*lengths {
         let (word, after) = text.split_at_checked(length as usize)?;
-        words.insert(word);
+        table.insert(word);
         text = after;
     }
-    (words.len() == lengths.len() && text.is_empty() && kind <= 1 && sizes.is_sorted_by(|a, b| a.0 < b.0))
-        .then_some(())?;
-    let mut orders = Vec::new();
-    for (order, size) in sizes {
-        let keys = rest.numbers(size.checked_mul(usize::from(order))?, u32::from_le_bytes)?;
-        (kind == 1 || keys.iter().all(|&number| (number as usize) < words.len())).then_some(())?;
-        orders.push(OrderCounts { order, keys, counts: rest.numbers(size, u64::from_le_bytes)? });
+    (table.len() == lengths.len() && text.is_empty() && kind <= 1).then_some(())?;
+    let mut counted: Vec<OrderCounts> = Vec::new();
+    for i in 0..orders {
+        let order = u8::try_from(number(4 + 2 * i)?).ok().filter(|o| (1..=MAX_COUNT_ORDER).contains(o))?;
+        counted.last().is_none_or(|last| last.order < order).then_some(())?;
+        let size = number(5 + 2 * i)?;
+        let keys = Array::inside(buffer, part(size, 4 * usize::from(order))?)?;
+        counted.push(OrderCounts { order, keys, counts: Array::inside(buffer, part(size, 8)?)? });
     }
-    Some(Counts { orders, words: (kind == 0).then_some(words), tokens })
-}
-
-/// What is left to read; every length is checked before memory is reserved.
-struct Rest<'a>(&'a [u8]);
-
-impl<'a> Rest<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (front, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(front)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    fn numbers<T, const N: usize>(&mut self, count: usize, parse: fn([u8; N]) -> T) -> Option<Vec<T>> {
-        let (numbers, _) = self.take(count.checked_mul(N)?)?.as_chunks::<N>();
-        Some(numbers.iter().map(|&bytes| parse(bytes)).collect())
-    }
+    let words = (kind == 0).then_some(table);
+    (at + UNIT == bytes.len()).then_some(Counts { orders: counted, words, tokens })
 }

@@ -14,57 +14,34 @@
 //! Little-endian; every part is padded with zeros to 8 bytes. The file's length must be what the head says.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use ferrolm_base::atomic_file::AtomicFile;
 use ferrolm_base::{Cancel, FileError};
-use flate2::Crc;
 
 use crate::error::{NgramError, Result};
 use crate::kneser_ney::MAX_ORDER;
 use crate::model::{Gram, Model, Node};
-use crate::unsafe_array::{Array, Buffer, as_bytes, as_bytes_mut};
-use crate::unsafe_memory::zeroed;
+use crate::parts::{self, PartWriter, UNIT, padded};
+use crate::unsafe_array::{Array, Buffer, as_bytes};
 use crate::vocabulary::Vocabulary;
 use crate::words::WordTable;
 
 pub(crate) const MAGIC: &[u8; 8] = b"FERROFLM";
 const VERSION: u32 = 1;
 const FIXED_HEAD: usize = 48;
-const UNIT: usize = 8;
-/// Bytes between two looks at the cancel flag.
-const BLOCK: usize = 1 << 22;
 
 #[cfg(target_endian = "big")]
 compile_error!("models are kept as little-endian memory; a big-endian port needs a conversion in flm.rs");
 
 /// Write `model` to `path`.
 pub fn save(model: &Model, path: &Path, cancel: &Cancel) -> Result<()> {
-    let vocabulary = model.vocabulary();
-    let lengths: Vec<u32> = vocabulary
-        .words()
-        .map(|words| words.iter().map(|word| word.len() as u32).collect())
-        .unwrap_or_default();
-    let text: String = vocabulary.words().map(|words| words.iter().collect()).unwrap_or_default();
-    let pruned: Vec<u32> = (0..vocabulary.size()).filter(|&number| !vocabulary.is_kept(number)).collect();
-    let mut head = MAGIC.to_vec();
-    for number in [VERSION, model.order() as u32, u32::from(vocabulary.is_ids()), 0] {
-        head.extend(number.to_le_bytes());
-    }
-    let words = if vocabulary.is_ids() { vocabulary.unk() as usize } else { lengths.len() };
-    for number in
-        [words, text.len(), pruned.len()].into_iter().chain(model.grams.iter().map(|grams| grams.len()))
-    {
-        head.extend((number as u64).to_le_bytes());
-    }
-    let mut writer = Writer { file: AtomicFile::create(path)?, crc: Crc::new(), path, cancel };
-    writer.part(&head)?;
-    writer.part(as_bytes(&lengths))?;
-    writer.part(text.as_bytes())?;
-    writer.part(as_bytes(&pruned))?;
+    let counts: Vec<u64> = model.grams.iter().map(|grams| grams.len() as u64).collect();
+    let mut writer = PartWriter::new(AtomicFile::create(path)?, path, cancel);
+    write_front(&mut writer, model.vocabulary(), &counts)?;
     for grams in &model.grams {
         writer.part(as_bytes(grams))?;
     }
@@ -72,43 +49,41 @@ pub fn save(model: &Model, path: &Path, cancel: &Cancel) -> Result<()> {
         writer.part(as_bytes(nodes))?;
     }
     writer.part(as_bytes(&model.links))?;
-    let sum = u64::from(writer.crc.sum());
-    writer.part(&sum.to_le_bytes())?;
-    Ok(writer.file.commit()?)
+    Ok(writer.finish()?.commit()?)
 }
 
-struct Writer<'a> {
-    file: AtomicFile,
-    crc: Crc,
-    path: &'a Path,
-    cancel: &'a Cancel,
-}
-
-impl Writer<'_> {
-    fn part(&mut self, bytes: &[u8]) -> Result<()> {
-        let padding = &[0; UNIT][..padded(bytes.len()) - bytes.len()];
-        for block in bytes.chunks(BLOCK).chain([padding]) {
-            self.cancel.check()?;
-            self.crc.update(block);
-            self.file.write_all(block).map_err(|error| FileError::new("write", self.path, error))?;
-        }
-        Ok(())
+/// The head and the vocabulary; `counts` are the numbers of n-grams by order.
+pub(crate) fn write_front<W: Write>(
+    writer: &mut PartWriter<'_, W>,
+    vocabulary: &Vocabulary,
+    counts: &[u64],
+) -> Result<()> {
+    let table = vocabulary.words();
+    let lengths: Vec<u32> =
+        table.map(|words| words.iter().map(|word| word.len() as u32).collect()).unwrap_or_default();
+    let text: String = table.map(|words| words.iter().collect()).unwrap_or_default();
+    let pruned: Vec<u32> = (0..vocabulary.size()).filter(|&number| !vocabulary.is_kept(number)).collect();
+    let mut head = MAGIC.to_vec();
+    for number in [VERSION, counts.len() as u32, u32::from(vocabulary.is_ids()), 0] {
+        head.extend(number.to_le_bytes());
     }
-}
-
-const fn padded(length: usize) -> usize {
-    length.next_multiple_of(UNIT)
+    let words = if vocabulary.is_ids() { vocabulary.unk() as usize } else { lengths.len() };
+    for number in [words as u64, text.len() as u64, pruned.len() as u64].iter().chain(counts) {
+        head.extend(number.to_le_bytes());
+    }
+    writer.part(&head)?;
+    writer.part(as_bytes(&lengths))?;
+    writer.part(text.as_bytes())?;
+    writer.part(as_bytes(&pruned))
 }
 
 /// Load a model. `mapped`: use the file's pages in place instead of reading a copy; the file must then not be changed
 /// while the model lives.
 pub fn load(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Model> {
-    let failed = |error| NgramError::from(FileError::new("read", path, error));
-    let mut file = File::open(path).map_err(failed)?;
-    let buffer = if mapped { Buffer::map(&file).map_err(failed)? } else { read(&mut file, path, cancel)? };
+    let buffer = parts::open(path, mapped, cancel)?;
     let complain = |reason: String| NgramError::file(path, reason);
     let layout = Layout::of(buffer.bytes()).map_err(complain)?;
-    check_sum(buffer.bytes(), cancel)?.map_err(complain)?;
+    parts::check_sum(buffer.bytes(), cancel)?.map_err(complain)?;
     let buffer = Arc::new(buffer);
     let model = layout.model(&buffer).ok_or_else(|| complain("the parts do not fit together".to_owned()))?;
     cancel.check()?;
@@ -116,30 +91,12 @@ pub fn load(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Model> {
     Ok(model)
 }
 
-/// The whole file; memory is reserved for its real size only.
-fn read(file: &mut File, path: &Path, cancel: &Cancel) -> Result<Buffer> {
-    let failed = |error| NgramError::from(FileError::new("read", path, error));
-    let length = file.metadata().map_err(failed)?.len() as usize;
-    let mut units: Vec<u64> = zeroed(length.div_ceil(UNIT));
-    for block in as_bytes_mut(&mut units)[..length].chunks_mut(BLOCK) {
-        cancel.check()?;
-        file.read_exact(block).map_err(failed)?;
-    }
-    Ok(Buffer::Read(units, length))
-}
-
-fn check_sum(bytes: &[u8], cancel: &Cancel) -> Result<std::result::Result<(), String>> {
-    let (body, tail) = bytes.split_at(bytes.len() - UNIT);
-    let mut crc = Crc::new();
-    for block in body.chunks(BLOCK) {
-        cancel.check()?;
-        crc.update(block);
-    }
-    let stored = u64::from_le_bytes(tail.try_into().unwrap_or_default());
-    let computed = u64::from(crc.sum());
-    let message =
-        || format!("the checksum is {stored:#x}, but the content has {computed:#x}: the file is damaged");
-    Ok(if stored == computed { Ok(()) } else { Err(message()) })
+/// The model in a file that has just been written, mapped and not checked again.
+pub(crate) fn map_own(file: &File, path: &Path) -> Result<Model> {
+    let buffer = Buffer::map(file).map_err(|error| FileError::new("read", path, error))?;
+    let layout = Layout::of(buffer.bytes()).map_err(|reason| NgramError::file(path, reason))?;
+    let model = layout.model(&Arc::new(buffer));
+    model.ok_or_else(|| NgramError::file(path, "the parts do not fit together"))
 }
 
 /// Where the parts of a file lie.

@@ -101,7 +101,7 @@ pub fn train(
 
 impl Options {
     /// One pruning threshold per order.
-    fn thresholds(&self) -> Result<Vec<u32>> {
+    pub(crate) fn thresholds(&self) -> Result<Vec<u32>> {
         let complain = |message: String| Err(NgramError::InvalidArgument(message));
         if self.order == 0 || self.order > MAX_ORDER {
             return complain(format!("order is {}, but must be 1 to {MAX_ORDER}", self.order));
@@ -164,46 +164,17 @@ impl Estimation<'_> {
         for &count in adjusted {
             of_count[(count as usize).min(4) * usize::from(count < 5)] += 1;
         }
-        let seen = self.levels[k].len();
-        match discounts(&of_count) {
-            Ok(discounts) => Ok(OrderReport { seen, kept: seen, discounts, fallback: None }),
-            Err(reason) => {
-                let reason = format!("order {}: {reason}", k + 1);
-                let missing = || {
-                    let message =
-                        format!("the discounts cannot be estimated for {reason}; set discount_fallback");
-                    NgramError::InvalidArgument(message)
-                };
-                let discounts = self.options.discount_fallback.ok_or_else(missing)?;
-                Ok(OrderReport { seen, kept: seen, discounts, fallback: Some(reason) })
-            }
-        }
+        OrderReport::of(k + 1, self.levels[k].len(), &of_count, self.options)
     }
 
+    /// Whether an n-gram of an order above the first is left out.
     fn is_pruned(&self, k: usize, index: usize) -> bool {
-        let threshold = self.thresholds[k];
-        let special = || {
-            let outer = self.vocabulary.outer(index as u32);
-            [self.vocabulary.unk(), self.vocabulary.bos(), self.vocabulary.eos()].contains(&outer)
-        };
-        threshold > 0 && self.levels[k].counts[index] <= threshold && (k > 0 || !special())
+        self.thresholds[k] > 0 && self.levels[k].counts[index] <= self.thresholds[k]
     }
 
-    /// Interpolated probabilities of all words, `<s>` with probability 1 as KenLM has it.
     fn unigrams(&self, adjusted: &[u32], report: &OrderReport) -> Vec<f32> {
-        let pruned = |word: usize| self.is_pruned(0, word);
-        let sums = Sums::of(adjusted.iter().enumerate().map(|(w, &c)| (c, pruned(w))), &report.discounts);
-        let kept = (0..adjusted.len()).filter(|&word| !pruned(word)).count();
-        let markers = self.vocabulary.inner_markers();
-        // All words but <s> share the mass that discounting freed.
-        let share = if self.options.interpolate_unigrams { sums.gamma / (kept - 1) as f64 } else { 0.0 };
-        let probability = |&count: &u32| (sums.discounted(count, &report.discounts) + share) as f32;
-        let mut probabilities: Vec<f32> = adjusted.par_iter().map(probability).collect();
-        probabilities[markers.begin as usize] = 1.0;
-        if !self.options.interpolate_unigrams {
-            probabilities[self.vocabulary.inner_unk() as usize] = sums.gamma as f32;
-        }
-        probabilities
+        let counts = &self.levels[0].counts;
+        unigrams(adjusted, counts, self.thresholds[0], self.vocabulary, self.options, &report.discounts)
     }
 
     /// Interpolated probabilities of level `k` and the back-off weights of the level below it.
@@ -233,9 +204,8 @@ impl Estimation<'_> {
                 let items = range.clone().map(|index| (adjusted[index], self.is_pruned(k, index)));
                 let sums = Sums::of(items, discounts);
                 for index in range {
-                    let lower = f64::from(lower[level.suffixes[index] as usize]);
-                    let own = sums.discounted(adjusted[index], discounts);
-                    probabilities[index - base] = (own + sums.gamma * lower) as f32;
+                    let lower = lower[level.suffixes[index] as usize];
+                    probabilities[index - base] = sums.interpolated(adjusted[index], discounts, lower);
                 }
                 *backoff = sums.gamma as f32;
             }
@@ -244,16 +214,61 @@ impl Estimation<'_> {
     }
 }
 
+impl OrderReport {
+    /// The report of an order; `of_count[c]` is how many of its n-grams have the adjusted count `c`, from 1 to 4.
+    pub(crate) fn of(order: usize, seen: usize, of_count: &[u64; 5], options: &Options) -> Result<Self> {
+        match discounts(of_count) {
+            Ok(discounts) => Ok(Self { seen, kept: seen, discounts, fallback: None }),
+            Err(reason) => {
+                let reason = format!("order {order}: {reason}");
+                let missing = || {
+                    let message =
+                        format!("the discounts cannot be estimated for {reason}; set discount_fallback");
+                    NgramError::InvalidArgument(message)
+                };
+                let discounts = options.discount_fallback.ok_or_else(missing)?;
+                Ok(Self { seen, kept: seen, discounts, fallback: Some(reason) })
+            }
+        }
+    }
+}
+
+/// Interpolated probabilities of all words, `<s>` with probability 1 as KenLM has it.
+pub(crate) fn unigrams(
+    adjusted: &[u32],
+    counts: &[u32],
+    threshold: u32,
+    vocabulary: &Vocabulary,
+    options: &Options,
+    discounts: &[f64; 3],
+) -> Vec<f32> {
+    let special =
+        [vocabulary.unk(), vocabulary.bos(), vocabulary.eos()].map(|number| vocabulary.inner(number));
+    let pruned =
+        |word: usize| threshold > 0 && counts[word] <= threshold && !special.contains(&(word as u32));
+    let sums = Sums::of(adjusted.iter().enumerate().map(|(w, &c)| (c, pruned(w))), discounts);
+    let kept = (0..adjusted.len()).filter(|&word| !pruned(word)).count();
+    // All words but <s> share the mass that discounting freed.
+    let share = if options.interpolate_unigrams { sums.gamma / (kept - 1) as f64 } else { 0.0 };
+    let probability = |&count: &u32| (sums.discounted(count, discounts) + share) as f32;
+    let mut probabilities: Vec<f32> = adjusted.par_iter().map(probability).collect();
+    probabilities[vocabulary.inner_markers().begin as usize] = 1.0;
+    if !options.interpolate_unigrams {
+        probabilities[vocabulary.inner_unk() as usize] = sums.gamma as f32;
+    }
+    probabilities
+}
+
 /// What the continuations of one context sum up to.
-struct Sums {
+pub(crate) struct Sums {
     total: f64,
     /// The mass left for the lower order.
-    gamma: f64,
+    pub(crate) gamma: f64,
 }
 
 impl Sums {
     /// `items` are counts, and whether they are pruned: the mass of pruned ones goes to the lower order whole.
-    fn of(items: impl Iterator<Item = (u32, bool)>, discounts: &[f64; 3]) -> Self {
+    pub(crate) fn of(items: impl Iterator<Item = (u32, bool)>, discounts: &[f64; 3]) -> Self {
         let (mut total, mut pruned_mass, mut of_count) = (0u64, 0u64, [0u64; 3]);
         for (count, pruned) in items {
             total += u64::from(count);
@@ -268,7 +283,12 @@ impl Sums {
         Self { total: (total as f64).max(1.0), gamma }
     }
 
-    fn discounted(&self, count: u32, discounts: &[f64; 3]) -> f64 {
+    /// The probability of a continuation whose lower order gives it `lower`.
+    pub(crate) fn interpolated(&self, count: u32, discounts: &[f64; 3], lower: f32) -> f32 {
+        (self.discounted(count, discounts) + self.gamma * f64::from(lower)) as f32
+    }
+
+    pub(crate) fn discounted(&self, count: u32, discounts: &[f64; 3]) -> f64 {
         if count == 0 {
             return 0.0;
         }

@@ -2,6 +2,7 @@
 //!
 //! - [`text`], [`Corpus`]: sentences of words or ids as one array of numbers
 //! - [`sort`]: all n-grams of all orders by one sort
+//! - [`external`]: counting and estimation of what does not fit into memory
 //! - [`kneser_ney`]: modified Kneser-Ney estimation, as KenLM's `lmplz`
 //! - [`Model`]: the language model and its scores
 
@@ -11,12 +12,14 @@ mod corpus;
 mod count;
 mod counts_file;
 mod error;
+pub mod external;
 pub mod flm;
 pub mod kneser_ney;
 mod lanes;
 mod levels;
 mod load;
 mod model;
+mod parts;
 mod paths;
 mod prune;
 mod query;
@@ -35,5 +38,6 @@ pub use load::load;
 pub use model::{Gram, Model, Node, Score, State};
 pub use query::{Ends, Total};
 pub use sort::{Sorted, sort};
+pub use unsafe_array::{Array, Plain};
 pub use vocabulary::Vocabulary;
 pub use words::WordTable;

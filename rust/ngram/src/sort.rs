@@ -37,8 +37,17 @@ const MAX_PREFIX_BITS: u32 = 22;
 
 /// Sort the positions of `corpus` by the next `order` words, 1 to 255.
 pub fn sort(corpus: &Corpus, order: u8, cancel: &Cancel) -> Result<Sorted> {
-    let keys =
-        Keys { tokens: &corpus.tokens, remaining: corpus.remaining(order), bits: width(corpus.bound), order };
+    sort_counted(corpus, corpus.remaining(order), order, cancel)
+}
+
+/// As [`sort`], with `remaining` words at each position instead of those up to the end of its sentence.
+pub(crate) fn sort_counted(
+    corpus: &Corpus,
+    remaining: Vec<u8>,
+    order: u8,
+    cancel: &Cancel,
+) -> Result<Sorted> {
+    let keys = Keys { tokens: &corpus.tokens, remaining, bits: width(corpus.bound), order };
     let (mut positions, ends) = deal(&keys, cancel)?;
     let mut shared: Vec<u8> = zeroed(positions.len());
     let mut lengths: Vec<u8> = zeroed(positions.len());

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use crate::model::{Gram, Node};
 
-/// Types without padding, pointers or forbidden bit patterns, made of 4-byte little-endian numbers.
+/// Types without padding, pointers or forbidden bit patterns, made of little-endian numbers.
 ///
 /// # Safety
-/// Implementors are `repr(C)`, aligned to 4 bytes, and every bit pattern of theirs is valid.
-pub(crate) unsafe trait Plain: Copy + Send + Sync + 'static {}
+/// Implementors are `repr(C)` without padding, aligned to 8 bytes at most, and every bit pattern of theirs is valid.
+pub unsafe trait Plain: Copy + Send + Sync + 'static {}
 
 // SAFETY: a number; all bit patterns are valid.
 unsafe impl Plain for u32 {}
+// SAFETY: a number; all bit patterns are valid.
+unsafe impl Plain for u64 {}
 // SAFETY: `repr(C)`, two 4-byte numbers, no padding.
 unsafe impl Plain for Gram {}
 // SAFETY: `repr(C)`, three 4-byte numbers, no padding.
@@ -45,18 +47,18 @@ impl Buffer {
 }
 
 /// A slice that keeps its memory alive.
-pub(crate) struct Array<T: Plain> {
+pub struct Array<T: Plain> {
     start: *const T,
     length: usize,
-    _owner: Owner<T>,
+    owner: Owner<T>,
 }
 
 enum Owner<T> {
     Vector(#[expect(dead_code, reason = "only kept alive")] Vec<T>),
-    Buffer(#[expect(dead_code, reason = "only kept alive")] Arc<Buffer>),
+    Buffer(Arc<Buffer>),
 }
 
-// SAFETY: the memory behind `start` is owned by `_owner` and never written: sharing it is sharing a `&[T]`.
+// SAFETY: the memory behind `start` is owned by `owner` and never written: sharing it is sharing a `&[T]`.
 unsafe impl<T: Plain> Send for Array<T> {}
 // SAFETY: as above.
 unsafe impl<T: Plain> Sync for Array<T> {}
@@ -64,18 +66,55 @@ unsafe impl<T: Plain> Sync for Array<T> {}
 impl<T: Plain> From<Vec<T>> for Array<T> {
     fn from(vector: Vec<T>) -> Self {
         // Moving a vector does not move its elements.
-        Self { start: vector.as_ptr(), length: vector.len(), _owner: Owner::Vector(vector) }
+        Self { start: vector.as_ptr(), length: vector.len(), owner: Owner::Vector(vector) }
+    }
+}
+
+impl<T: Plain> Default for Array<T> {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
+impl<T: Plain> Clone for Array<T> {
+    fn clone(&self) -> Self {
+        match &self.owner {
+            Owner::Buffer(buffer) => {
+                Self { start: self.start, length: self.length, owner: Owner::Buffer(Arc::clone(buffer)) }
+            }
+            Owner::Vector(_) => self.to_vec().into(),
+        }
+    }
+}
+
+impl<T: Plain + std::fmt::Debug> std::fmt::Debug for Array<T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.deref().fmt(formatter)
+    }
+}
+
+impl<T: Plain + PartialEq> PartialEq for Array<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Plain + Eq> Eq for Array<T> {}
+
+impl<T: Plain> FromIterator<T> for Array<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        items.into_iter().collect::<Vec<_>>().into()
     }
 }
 
 impl<T: Plain> Array<T> {
     /// The elements in the bytes `range` of `buffer`; `None` if the range is outside, misaligned or not a whole number.
-    pub fn inside(buffer: &Arc<Buffer>, range: Range<usize>) -> Option<Self> {
+    pub(crate) fn inside(buffer: &Arc<Buffer>, range: Range<usize>) -> Option<Self> {
         let bytes = buffer.bytes().get(range)?;
         let start = bytes.as_ptr().cast::<T>();
         let whole = bytes.len().is_multiple_of(size_of::<T>()) && start.is_aligned();
         let length = bytes.len() / size_of::<T>();
-        whole.then(|| Self { start, length, _owner: Owner::Buffer(Arc::clone(buffer)) })
+        whole.then(|| Self { start, length, owner: Owner::Buffer(Arc::clone(buffer)) })
     }
 }
 
@@ -91,21 +130,16 @@ impl<T: Plain> Deref for Array<T> {
 }
 
 /// The memory of plain numbers as bytes.
-pub(crate) fn as_bytes<T: PlainOrUnit>(items: &[T]) -> &[u8] {
+pub(crate) fn as_bytes<T: Plain>(items: &[T]) -> &[u8] {
     // SAFETY: the types have no padding, so every byte is initialized; `u8` needs no alignment.
     unsafe { std::slice::from_raw_parts(items.as_ptr().cast::<u8>(), size_of_val(items)) }
 }
 
-/// The memory of 8-byte units, to be filled with bytes.
-pub(crate) fn as_bytes_mut(units: &mut [u64]) -> &mut [u8] {
-    // SAFETY: any bytes make valid `u64`s.
-    unsafe { std::slice::from_raw_parts_mut(units.as_mut_ptr().cast::<u8>(), size_of_val(units)) }
+/// The memory of plain numbers, to be filled with bytes.
+pub(crate) fn as_bytes_mut<T: Plain>(items: &mut [T]) -> &mut [u8] {
+    // SAFETY: any bytes make valid plain numbers and units.
+    unsafe { std::slice::from_raw_parts_mut(items.as_mut_ptr().cast::<u8>(), size_of_val(items)) }
 }
-
-/// What [`as_bytes`] accepts: [`Plain`] types and the units of a buffer.
-pub(crate) trait PlainOrUnit: Copy {}
-impl<T: Plain> PlainOrUnit for T {}
-impl PlainOrUnit for u64 {}
 
 #[cfg(test)]
 mod tests {

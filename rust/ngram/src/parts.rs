@@ -1,0 +1,104 @@
+//! Files of arrays as they lie in memory: parts padded to 8 bytes and a checksum at the end, so that loading is one
+//! read, or a mapping.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use ferrolm_base::{Cancel, FileError};
+use flate2::Crc;
+
+use crate::error::{NgramError, Result};
+use crate::unsafe_array::{Buffer, as_bytes_mut};
+use crate::unsafe_memory::zeroed;
+
+pub(crate) const UNIT: usize = 8;
+/// Bytes between two looks at the cancel flag.
+const BLOCK: usize = 1 << 22;
+
+#[cfg(target_endian = "big")]
+compile_error!("these files are kept as little-endian memory; a big-endian port needs a conversion");
+
+pub(crate) const fn padded(length: usize) -> usize {
+    length.next_multiple_of(UNIT)
+}
+
+/// Writes the parts of a file one after the other.
+pub(crate) struct PartWriter<'a, W> {
+    to: W,
+    crc: Crc,
+    /// Bytes of the current part.
+    length: usize,
+    path: &'a Path,
+    cancel: &'a Cancel,
+}
+
+impl<'a, W: Write> PartWriter<'a, W> {
+    /// `path` is for messages.
+    pub fn new(to: W, path: &'a Path, cancel: &'a Cancel) -> Self {
+        Self { to, crc: Crc::new(), length: 0, path, cancel }
+    }
+
+    pub fn part(&mut self, bytes: &[u8]) -> Result<()> {
+        self.extend(bytes)?;
+        self.end_part()
+    }
+
+    /// More of the current part.
+    pub fn extend(&mut self, bytes: &[u8]) -> Result<()> {
+        for block in bytes.chunks(BLOCK) {
+            self.cancel.check()?;
+            self.crc.update(block);
+            self.to.write_all(block).map_err(|error| FileError::new("write", self.path, error))?;
+        }
+        self.length += bytes.len();
+        Ok(())
+    }
+
+    pub fn end_part(&mut self) -> Result<()> {
+        let padding = padded(self.length) - self.length;
+        self.extend(&[0; UNIT][..padding])?;
+        self.length = 0;
+        Ok(())
+    }
+
+    /// The checksum; the file is complete then.
+    pub fn finish(mut self) -> Result<W> {
+        let sum = u64::from(self.crc.sum());
+        self.part(&sum.to_le_bytes())?;
+        Ok(self.to)
+    }
+}
+
+/// The bytes of a file, read or mapped.
+pub(crate) fn open(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Buffer> {
+    let failed = |error| NgramError::from(FileError::new("read", path, error));
+    let mut file = File::open(path).map_err(failed)?;
+    if mapped {
+        return Buffer::map(&file).map_err(failed);
+    }
+    // Memory is reserved for the real size only.
+    let length = file.metadata().map_err(failed)?.len() as usize;
+    let mut units: Vec<u64> = zeroed(length.div_ceil(UNIT));
+    for block in as_bytes_mut(&mut units)[..length].chunks_mut(BLOCK) {
+        cancel.check()?;
+        file.read_exact(block).map_err(failed)?;
+    }
+    Ok(Buffer::Read(units, length))
+}
+
+/// Compare the checksum of all bytes but the last 8 with those; a file of fewer bytes has none.
+pub(crate) fn check_sum(bytes: &[u8], cancel: &Cancel) -> Result<std::result::Result<(), String>> {
+    let Some((body, tail)) = bytes.split_last_chunk::<UNIT>() else {
+        return Ok(Err("the file is too short".to_owned()));
+    };
+    let mut crc = Crc::new();
+    for block in body.chunks(BLOCK) {
+        cancel.check()?;
+        crc.update(block);
+    }
+    let (stored, computed) = (u64::from_le_bytes(*tail), u64::from(crc.sum()));
+    let message =
+        || format!("the checksum is {stored:#x}, but the content has {computed:#x}: the file is damaged");
+    Ok(if stored == computed { Ok(()) } else { Err(message()) })
+}
