@@ -102,6 +102,20 @@ def test_what_texts_become(indices: list[int], text: str, pair: str | None, spec
     assert ours.encode_ids_batch([text], add_special_tokens=special)[0].tolist() == ids
 
 
+@pytest.mark.parametrize("indices", [(7, 5), (7, 0), (7, 1), (7, 8), (6, 7), (0, 6), (7, 7)])
+def test_a_special_token_of_several_ids_is_one_sequence_to_the_next_in_line(indices: tuple[int, ...]) -> None:
+    ours, theirs = Tokenizer.from_str(_document()), tokenizers.Tokenizer.from_str(_document())
+    ours.post_processor = processors.Sequence([OURS[index] for index in indices])
+    theirs.post_processor = reference_processors.Sequence([THEIRS[index] for index in indices])
+    try:
+        ids = theirs.encode("a b").ids
+    except BaseException:  # a template of three sequences panics in the reference
+        with pytest.raises(ValueError, match="post_processor"):
+            ours.encode_list("a b")
+        return
+    assert ours.encode_list("a b") == ids
+
+
 @pytest.mark.parametrize("index", range(len(OURS)))
 def test_settings_and_copies(index: int) -> None:
     ours, theirs = OURS[index], THEIRS[index]

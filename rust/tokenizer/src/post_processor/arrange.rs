@@ -34,14 +34,12 @@ impl PostProcessor {
                 if parts.len() > 2 {
                     return None;
                 }
-                let pieces = template.layout(parts.len() == 2, add_special_tokens)?;
-                return pieces
-                    .into_iter()
-                    .map(|piece| match piece {
-                        Slot::Sequence(index, _) => parts.get(index).cloned(),
-                        special @ Slot::Special(..) => Some(vec![special]),
-                    })
-                    .collect();
+                let pieces = template.piece_layouts(parts.len() == 2, add_special_tokens)?;
+                let part = |piece: Vec<Slot>| match piece[..] {
+                    [Slot::Sequence(index, _)] => parts.get(index).cloned(),
+                    _ => Some(piece),
+                };
+                return pieces.into_iter().map(part).collect();
             }
             Self::Sequence(processors) => {
                 return processors

@@ -151,20 +151,25 @@ impl Template {
     }
 
     pub(super) fn layout(&self, pair: bool, add_special_tokens: bool) -> Option<Vec<Slot>> {
-        let mut slots = Vec::new();
+        Some(self.piece_layouts(pair, add_special_tokens)?.concat())
+    }
+
+    /// The slots of each piece: what a post-processor that comes after takes for a sequence.
+    pub(super) fn piece_layouts(&self, pair: bool, add_special_tokens: bool) -> Option<Vec<Vec<Slot>>> {
+        let mut layouts = Vec::new();
         for piece in self.pieces(pair) {
             match piece {
                 Piece::Sequence { id: Sequence::B, .. } if !pair => return None,
                 Piece::Sequence { id, type_id } => {
-                    slots.push(Slot::Sequence(usize::from(*id == Sequence::B), *type_id));
+                    layouts.push(vec![Slot::Sequence(usize::from(*id == Sequence::B), *type_id)]);
                 }
                 Piece::SpecialToken { id, type_id } if add_special_tokens => {
                     let ids = &self.special_tokens.get(id)?.ids;
-                    slots.extend(ids.iter().map(|&id| Slot::Special(id, *type_id)));
+                    layouts.push(ids.iter().map(|&id| Slot::Special(id, *type_id)).collect());
                 }
                 Piece::SpecialToken { .. } => {}
             }
         }
-        Some(slots)
+        Some(layouts)
     }
 }
