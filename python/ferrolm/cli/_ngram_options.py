@@ -1,9 +1,10 @@
-"""What the n-gram commands share: reading text or ids from files and standard input."""
+"""What the n-gram commands share: reading text or ids from files and standard input, and the limit of memory."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from ferrolm.errors import InvalidArgumentError
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """The text argument and ``--ids``."""
-    parser.add_argument("text", help="UTF-8 file, one sentence a line (.gz: compressed; -: standard input)")
+    parser.add_argument(
+        "text", help="UTF-8 file, one sentence a line (.gz, .bz2, .xz, .zst: compressed; -: standard input)"
+    )
     parser.add_argument(
         "--ids",
         action="store_true",
@@ -20,14 +23,57 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_source(name: str, ids: bool) -> Any:
-    """The text, or with ``ids`` the sequences of ids, one a line."""
-    from ferrolm.ngram._inputs import decode, read_text
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """``--memory`` and where files go."""
+    group = parser.add_argument_group("texts larger than memory")
+    group.add_argument(
+        "-S",
+        "--memory",
+        metavar="SIZE",
+        help="work within this much memory (2G, 500M, 50%%), sorting in files what does not fit",
+    )
+    place = group.add_mutually_exclusive_group()
+    place.add_argument(
+        "-T",
+        "--temporary-directory",
+        "--temp_prefix",
+        metavar="DIR",
+        help="where the files go; nothing is left of them, whatever happens",
+    )
+    place.add_argument(
+        "--directory",
+        metavar="DIR",
+        help="keep the files in this new directory, so that the same command goes on after an interruption",
+    )
 
-    text = decode(sys.stdin.buffer.read(), "standard input") if name == "-" else read_text(Path(name))
+
+def limits(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The keyword arguments of `add_limit`'s options."""
+    return {
+        "memory": arguments.memory,
+        "directory": arguments.directory,
+        "temporary_directory": arguments.temporary_directory,
+    }
+
+
+def read_source(name: str, ids: bool, streamed: bool = False) -> Any:
+    """The text, or with ``ids`` the sequences of ids, one a line; ``streamed``: piece by piece."""
+    from ferrolm.ngram._pieces import text_pieces
+
+    source: Any = sys.stdin.buffer if name == "-" else Path(name)
+    if streamed and not ids:
+        return source
+    pieces = text_pieces(source)
     if not ids:
-        return text
+        return "".join(pieces)
+    sequences = _sequences(name, pieces)
+    return sequences if streamed else list(sequences)
+
+
+def _sequences(name: str, pieces: Iterator[str]) -> Iterator[list[int]]:
     try:
-        return [[int(number) for number in line.split()] for line in text.splitlines()]
+        for piece in pieces:
+            for line in piece.splitlines():
+                yield [int(number) for number in line.split()]
     except ValueError as error:
         raise InvalidArgumentError(f"--ids: {name} has a word that is not a number: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ferrolm.cli._ngram_options import add_source, read_source
+from ferrolm.cli._ngram_options import add_limit, add_source, limits, read_source
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,14 +17,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--top", type=int, default=20, help="print this many of the most frequent, per order"
     )
+    parser.add_argument(
+        "--minimum", type=int, default=1, metavar="COUNT", help="leave out n-grams that occur less often"
+    )
     parser.add_argument("--save", metavar="FILE", help="write all counts to this file, for NgramCounts.load")
+    add_limit(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print ``count TAB n-gram``, the most frequent first, order by order."""
     from ferrolm.ngram import count
 
-    counts = count(read_source(arguments.text, arguments.ids), arguments.orders)
+    source = read_source(arguments.text, arguments.ids, streamed=arguments.memory is not None)
+    counts = count(source, arguments.orders, **limits(arguments))
+    if arguments.minimum > 1:
+        counts = counts.at_least(arguments.minimum)
     if arguments.save:
         counts.save(arguments.save)
     for order in counts.orders:

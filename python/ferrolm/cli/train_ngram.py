@@ -6,7 +6,7 @@ import argparse
 import sys
 import warnings
 
-from ferrolm.cli._ngram_options import add_source, read_source
+from ferrolm.cli._ngram_options import add_limit, add_source, limits, read_source
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-interpolate-unigrams", action="store_true", help="give the smoothing mass to <unk> alone"
     )
     parser.add_argument("--vocab-size", type=int, help="with --ids: all ids are below this")
+    add_limit(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,13 +47,14 @@ def run(arguments: argparse.Namespace) -> int:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = NgramLM.train(
-            read_source(arguments.text, arguments.ids),
+            read_source(arguments.text, arguments.ids, streamed=arguments.memory is not None),
             arguments.order,
             prune=arguments.prune,
             discount_fallback=tuple(arguments.discount_fallback),
             interpolate_unigrams=not arguments.no_interpolate_unigrams,
             skip_symbols=arguments.skip_symbols,
             vocab_size=arguments.vocab_size,
+            **limits(arguments),
         )
     for warning in caught:
         print(f"ferrolm train-ngram: warning: {warning.message}", file=sys.stderr)

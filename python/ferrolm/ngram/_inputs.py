@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -12,14 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ferrolm.errors import (
-    FileAccessError,
-    InvalidArgumentError,
-    InvalidEncodingError,
-    InvalidFileError,
-    InvalidTypeError,
-    MissingFileError,
-)
+from ferrolm.errors import InvalidArgumentError, InvalidEncodingError, InvalidTypeError
 
 Text: TypeAlias = str | list[str]
 
@@ -44,6 +35,8 @@ def text_or_ids(source: Any) -> Text | Ids:
     if not isinstance(source, Iterable):
         raise InvalidTypeError(f"expected text or ids, found {type(source).__name__}")
     items = list(source)
+    if items and isinstance(items[0], os.PathLike):
+        return "".join(read_text(Path(item)) for item in items)
     # An empty list is a text without sentences; the first item tells words from ids.
     if not items or isinstance(items[0], str):
         return _sentences(items)
@@ -116,18 +109,10 @@ def as_uint32(array: NDArray[Any], name: str) -> NDArray[np.uint32]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, decompressed if its name ends in ``.gz``."""
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                return decode(file.read(), str(path))
-        return decode(path.read_bytes(), str(path))
-    except FileNotFoundError as error:
-        raise MissingFileError(f"cannot read {path}: it does not exist") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InvalidFileError(f"{path}: the compressed data is damaged: {error}") from error
-    except OSError as error:
-        raise FileAccessError(f"cannot read {path}: {error}") from error
+    """The text of a UTF-8 file, decompressed if its name ends in ``.gz``, ``.bz2``, ``.xz`` or ``.zst``."""
+    from ferrolm.ngram._pieces import text_pieces
+
+    return "".join(text_pieces(path))
 
 
 def decode(text: bytes, name: str, lines_before: int = 0) -> str:

@@ -38,7 +38,9 @@ def limit(
     """The limit that the arguments set; None if they set none."""
     if memory is None:
         if directory is not None or temporary_directory is not None:
-            raise InvalidArgumentError("a directory for files is used with a limit of memory: give memory, too")
+            raise InvalidArgumentError(
+                "a directory for files is used with a limit of memory: give memory, too"
+            )
         return None
     if directory is not None and temporary_directory is not None:
         raise InvalidArgumentError("directory and temporary_directory exclude each other")
@@ -50,9 +52,7 @@ def limit(
     )
 
 
-def run(
-    source: Any, bounds: Limit, title: str, make: Callable[[Source], _rust.NgramTask]
-) -> _rust.NgramTask:
+def run(source: Any, bounds: Limit, title: str, make: Callable[[Source], _rust.NgramTask]) -> _rust.NgramTask:
     """Give all of ``source`` to the task that ``make`` makes, and run its stages."""
     from tqdm import tqdm
 

@@ -19,7 +19,7 @@ from ferrolm._extras import require
 from ferrolm.errors import FileAccessError, InvalidFileError, InvalidTypeError, MissingFileError
 from ferrolm.ngram._inputs import Ids, Text, as_uint32, decode, text_or_ids
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "open_source", "text_pieces"]
 
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
 # Sentences that are looked at together.
@@ -62,6 +62,13 @@ def open_source(source: Any, size: int) -> Source:
     return Source(over_ids, ((text_or_ids(group), 0) for group in groups), None, "sentences")
 
 
+def text_pieces(source: Any, size: int = 1 << 24) -> Iterator[str]:
+    """The text of a file, perhaps compressed, or of an open binary file, in pieces of whole lines."""
+    for piece, _ in open_source(source, size).pieces:
+        assert isinstance(piece, str)
+        yield piece
+
+
 def _files(paths: list[Path], size: int) -> Source:
     for path in paths:
         if not path.exists():
@@ -96,9 +103,7 @@ def _decompressed(raw: IO[bytes], path: Path) -> Any:
             return lzma.open(raw)
         case ".zst":
             zstandard = require("zstandard", "data", "reading zstd")
-            return io.BufferedReader(
-                zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-            )
+            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
         case _:
             return raw
 

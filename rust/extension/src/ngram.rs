@@ -74,7 +74,10 @@ impl PyText {
     }
 }
 
-pub(crate) fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>, name: &str) -> PyResult<&'a [T]> {
+pub(crate) fn slice<'a, T: numpy::Element>(
+    array: &'a PyReadonlyArray1<'_, T>,
+    name: &str,
+) -> PyResult<&'a [T]> {
     array.as_slice().map_err(|_| Kind::ShapeError.error(format!("{name} must be contiguous")))
 }
 
@@ -150,8 +153,8 @@ impl PyCounts {
         order: usize,
     ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>)> {
         slf.get().find(order)?;
-        let keys = view(slf, |counts| counts.0.order(order).map_or(&[][..], |order| &order.keys));
-        Ok((keys, view(slf, |counts| counts.0.order(order).map_or(&[][..], |order| &order.counts))))
+        let keys = view(slf, |counts| counts.order(order).map_or(&[][..], |order| &order.keys));
+        Ok((keys, view(slf, |counts| counts.order(order).map_or(&[][..], |order| &order.counts))))
     }
 
     fn get_words(&self, ngram: Vec<PyBackedStr>) -> PyResult<u64> {

@@ -35,10 +35,8 @@ macro_rules! either {
 }
 
 fn place<'a>(directory: Option<&'a PathBuf>, temporary: Option<&'a PathBuf>, work: &'a str) -> Place<'a> {
-    directory.map_or(Place::Nameless(temporary.map(PathBuf::as_path)), |directory| Place::Kept {
-        directory,
-        work,
-    })
+    directory
+        .map_or(Place::Nameless(temporary.map(PathBuf::as_path)), |directory| Place::Kept { directory, work })
 }
 
 impl PyTask {

@@ -84,6 +84,7 @@ fn write(model: &Model, to: &mut impl Write, path: &Path, cancel: &Cancel) -> Re
         } else {
             each_gram(model, k, one)?;
         }
+        model.grams[k - 1].release();
     }
     to.write_all(b"\n\\end\\\n").map_err(failed)
 }

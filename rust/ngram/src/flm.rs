@@ -44,11 +44,14 @@ pub fn save(model: &Model, path: &Path, cancel: &Cancel) -> Result<()> {
     write_front(&mut writer, model.vocabulary(), &counts)?;
     for grams in &model.grams {
         writer.part(as_bytes(grams))?;
+        grams.release();
     }
     for nodes in &model.nodes {
         writer.part(as_bytes(nodes))?;
+        nodes.release();
     }
     writer.part(as_bytes(&model.links))?;
+    model.links.release();
     Ok(writer.finish()?.commit()?)
 }
 

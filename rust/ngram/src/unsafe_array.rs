@@ -5,6 +5,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use crate::model::{Gram, Node};
+use crate::unsafe_memory::page_out;
 
 /// Types without padding, pointers or forbidden bit patterns, made of little-endian numbers.
 ///
@@ -115,6 +116,17 @@ impl<T: Plain> Array<T> {
         let whole = bytes.len().is_multiple_of(size_of::<T>()) && start.is_aligned();
         let length = bytes.len() / size_of::<T>();
         whole.then(|| Self { start, length, owner: Owner::Buffer(Arc::clone(buffer)) })
+    }
+}
+
+impl<T: Plain> Array<T> {
+    /// The pages of a mapped file that hold this array are not needed soon: they need not count as this process's memory.
+    pub(crate) fn release(&self) {
+        if let Owner::Buffer(buffer) = &self.owner
+            && let Buffer::Mapped(_) = **buffer
+        {
+            page_out(as_bytes(self));
+        }
     }
 }
 

@@ -46,6 +46,22 @@ fn prefer_huge_pages<T>(items: &Vec<T>) {
     }
 }
 
+/// Tell the system that `bytes` of a mapped file will not be read soon.
+#[cfg(target_os = "linux")]
+pub(crate) fn page_out(bytes: &[u8]) {
+    const PAGE: usize = 1 << 12;
+    let start = bytes.as_ptr().addr().next_multiple_of(PAGE) - bytes.as_ptr().addr();
+    if let Some(whole) = bytes.get(start..) {
+        // SAFETY: the range lies inside the slice, and this advice changes no content.
+        let _ = unsafe {
+            libc::madvise(whole.as_ptr().cast_mut().cast(), whole.len() / PAGE * PAGE, libc::MADV_PAGEOUT)
+        };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn page_out(_bytes: &[u8]) {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,7 +79,9 @@ impl Counting {
         let chunks = self.task.chunks.len();
         let name = match stage.checked_sub(chunks) {
             None => format!("sort-{stage}"),
-            Some(i) => self.orders.get(i).map_or_else(|| "write".to_owned(), |order| format!("merge-{order}")),
+            Some(i) => {
+                self.orders.get(i).map_or_else(|| "write".to_owned(), |order| format!("merge-{order}"))
+            }
         };
         if self.task.store.done(&name).is_some() {
             return Ok(());
@@ -92,7 +94,9 @@ impl Counting {
             },
         };
         self.task.store.note(&name, &numbers)?;
-        spent.iter().for_each(|name| self.task.store.remove(name));
+        for name in &spent {
+            self.task.store.remove(name);
+        }
         Ok(())
     }
 
@@ -158,9 +162,7 @@ impl Counting {
     /// The counts, once all stages have been run.
     pub fn finish(mut self, cancel: &Cancel) -> Result<Counts> {
         match std::mem::replace(&mut self.state, State::Collecting) {
-            State::Collecting => {
-                Err(NgramError::InvalidArgument("the input has not been closed".to_owned()))
-            }
+            State::Collecting => Err(NgramError::InvalidArgument("the input has not been closed".to_owned())),
             State::Memory(mut corpus) => {
                 let words: Option<WordTable> = match self.task.units {
                     Units::Words(_) => Some(std::mem::take(&mut self.task.words)),

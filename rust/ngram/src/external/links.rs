@@ -99,14 +99,12 @@ struct Below {
 impl Below {
     fn open(store: &Store, q: usize, sizes: &[u64], begin: u32) -> Result<Self> {
         let size = sizes[q - 1];
-        let words = match q {
-            1 => None,
-            _ => {
-                let mut children =
-                    RowReader::whole(store, &format!("children-{}", q - 1), 1, sizes[q - 2] + 1)?;
-                children.take()?;
-                Some((RowReader::whole(store, &format!("words-{q}"), 1, size)?, children))
-            }
+        let words = if q == 1 {
+            None
+        } else {
+            let mut children = RowReader::whole(store, &format!("children-{}", q - 1), 1, sizes[q - 2] + 1)?;
+            children.take()?;
+            Some((RowReader::whole(store, &format!("words-{q}"), 1, size)?, children))
         };
         let mut below = Self {
             words,

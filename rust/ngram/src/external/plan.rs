@@ -125,7 +125,9 @@ impl Training {
         };
         let spent = work.spent(stage);
         self.task.store.note(&name, &numbers)?;
-        spent.iter().for_each(|name| self.task.store.remove(name));
+        for name in &spent {
+            self.task.store.remove(name);
+        }
         Ok(())
     }
 
@@ -301,7 +303,10 @@ impl Work<'_> {
             Stage::Assemble => {
                 let order = self.options.order;
                 let levels = (1..=order).flat_map(|k| all(&["grams", "nodes"], k));
-                levels.chain(all(&["counts", "adjusted"], 1)).chain(all(&["counts", "places"], order)).collect()
+                levels
+                    .chain(all(&["counts", "adjusted"], 1))
+                    .chain(all(&["counts", "places"], order))
+                    .collect()
             }
         }
     }
@@ -327,8 +332,10 @@ mod tests {
     }
 
     fn lines(sentences: &[Vec<u32>]) -> String {
-        let line =
-            |sentence: &Vec<u32>| sentence.iter().map(|id| format!("w{id} ")).collect::<String>() + "\n";
+        let line = |sentence: &Vec<u32>| {
+            let words: Vec<String> = sentence.iter().map(|id| format!("w{id}")).collect();
+            words.join(" ") + "\n"
+        };
         sentences.iter().map(line).collect()
     }
 

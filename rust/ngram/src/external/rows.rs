@@ -65,9 +65,10 @@ impl RowWriter {
     pub fn finish(mut self) -> Result<()> {
         self.flush()?;
         let failed = |error| FileError::new("write", &self.path, error);
-        Ok(if self.durable {
-            self.file.sync_data().map_err(failed)?
-        })
+        if self.durable {
+            self.file.sync_data().map_err(failed)?;
+        }
+        Ok(())
     }
 }
 
