@@ -24,6 +24,8 @@ use crate::words::WordTable;
 const IDS: &str = "# ferrolm ids=";
 /// What KenLM gives to unknown words when the file has no `<unk>`.
 const UNKNOWN_MISSING: f32 = -100.0;
+/// A small file must not reserve much memory: that many ids may have been pruned.
+const MAX_UNLISTED_IDS: usize = 1 << 20;
 /// Lines between two looks at the cancel flag.
 const POLL: usize = 4096;
 
@@ -240,6 +242,12 @@ impl<'a, R: BufRead> Reader<'a, R> {
             }
         }
         let vocabulary = match ids {
+            Some(ids) if ids as usize > words.len() + MAX_UNLISTED_IDS => {
+                return Err(self.error(format_args!(
+                    "the file announces {ids} ids, but lists only {} unigrams; at most {MAX_UNLISTED_IDS} may be missing",
+                    words.len()
+                )));
+            }
             Some(ids) => Vocabulary::of_ids(ids).map_err(|error| self.error(error))?,
             None => Vocabulary::of_words(words.clone()).map_err(|error| self.error(error))?,
         };

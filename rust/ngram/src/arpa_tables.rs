@@ -110,7 +110,9 @@ impl Tables {
             linked.add_order(k, table, vocabulary)?;
         }
         let top = linked.nodes.pop().unwrap_or_default();
-        linked.links = top.iter().map(|node| node.suffix).collect();
+        // Words have no suffix.
+        linked.links =
+            if linked.grams.len() > 1 { top.iter().map(|node| node.suffix).collect() } else { Vec::new() };
         let ends: Vec<u32> = linked.grams[1..].iter().map(|grams| grams.len() as u32).collect();
         for (nodes, children) in linked.nodes.iter_mut().zip(ends) {
             nodes.push(Node { backoff: 0.0, suffix: 0, children });

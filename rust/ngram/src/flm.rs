@@ -181,6 +181,9 @@ impl Layout {
     /// The model in `buffer`; `None` if the vocabulary is not one, or does not have the size of the unigrams.
     fn model(&self, buffer: &Arc<Buffer>) -> Option<Model> {
         let bytes = buffer.bytes();
+        // Each number has a unigram: the file bounds the vocabulary.
+        let size = self.words + if self.is_ids { 3 } else { 0 };
+        (self.grams.first()?.len() / size_of::<Gram>() == size).then_some(())?;
         let mut vocabulary = if self.is_ids {
             Vocabulary::of_ids(u32::try_from(self.words).ok()?).ok()?
         } else {

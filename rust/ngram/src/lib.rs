@@ -38,6 +38,7 @@ pub use load::load;
 pub use model::{Gram, Model, Node, Score, State};
 pub use query::{Ends, Total};
 pub use sort::{Sorted, sort};
+pub use text::Text;
 pub use unsafe_array::{Array, Plain};
 pub use vocabulary::Vocabulary;
 pub use words::WordTable;

@@ -213,3 +213,15 @@ def test_generation_follows_the_model() -> None:
     likely = sum(model.generate([1, 2], max_tokens=1, seed=seed) == [3] for seed in range(50))
     assert likely > 40
     assert model.generate([1], max_tokens=0) == []
+
+
+@pytest.mark.parametrize("name", ["m.arpa", "m.flm", "m.arpa.gz"])
+def test_a_unigram_model_goes_through_every_form(tmp_path: Path, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = NgramLM.train("a b a\nb c a", 1)
+    model.save(tmp_path / name)
+    loaded = NgramLM.load(tmp_path / name)
+    loaded.save(tmp_path / "again.flm")
+    again = NgramLM.load(tmp_path / "again.flm")
+    assert again.full_scores("a c z") == pytest.approx(model.full_scores("a c z"))
