@@ -376,6 +376,9 @@ class NgramCounts:
     def of_ids(ids: NDArray[np.uint32], offsets: NDArray[np.int64], orders: Sequence[int]) -> NgramCounts: ...
     @staticmethod
     def load(path: PathLike[str], mmap: bool) -> NgramCounts: ...
+    @staticmethod
+    def from_bytes(bytes: bytes) -> NgramCounts: ...
+    def to_bytes(self) -> bytes: ...
     def save(self, path: PathLike[str]) -> None: ...
     def at_least(self, least: int) -> NgramCounts: ...
     def merge(self, other: NgramCounts) -> NgramCounts: ...
@@ -393,7 +396,9 @@ class NgramTask:
     @staticmethod
     def counting(
         orders: Sequence[int],
+        markers: bool,
         over_ids: bool,
+        vocab_size: int | None,
         memory: int,
         directory: PathLike[str] | None,
         temporary: PathLike[str] | None,
@@ -412,6 +417,17 @@ class NgramTask:
         directory: PathLike[str] | None,
         temporary: PathLike[str] | None,
         work: str,
+    ) -> NgramTask: ...
+    @staticmethod
+    def of_counts(
+        counts: NgramCounts,
+        order: int,
+        prune: Sequence[int],
+        interpolate_unigrams: bool,
+        discount_fallback: Sequence[float] | None,
+        vocab_size: int | None,
+        memory: int,
+        temporary: PathLike[str] | None,
     ) -> NgramTask: ...
     def completed(self) -> int: ...
     def push_text(self, text: str | list[str]) -> None: ...

@@ -13,7 +13,7 @@ from ferrolm.ngram._inputs import Ids
 from ferrolm.ngram._memory import memory_bytes
 from ferrolm.ngram._pieces import Source, open_source
 
-__all__ = ["Limit", "limit", "run"]
+__all__ = ["UNLIMITED", "Limit", "limit", "run", "run_stages"]
 
 # Bytes of input that are read at once: enough to keep all threads busy.
 _PIECE = 1 << 25
@@ -27,6 +27,10 @@ class Limit(NamedTuple):
     directory: Path | None
     temporary_directory: Path | None
     show_progress: bool | None
+
+
+# All in memory.
+UNLIMITED = Limit(1 << 62, None, None, False)
 
 
 def limit(
@@ -70,10 +74,18 @@ def run(source: Any, bounds: Limit, title: str, make: Callable[[Source], _rust.N
                 else:
                     task.push_text(piece)
             bar.update(done - bar.n)
+    run_stages(task, title, bounds)
+    return task
+
+
+def run_stages(task: _rust.NgramTask, title: str, bounds: Limit) -> None:
+    """Run the stages of a task that has all of its input."""
+    from tqdm import tqdm
+
+    disable = None if bounds.show_progress is None else not bounds.show_progress
     stages = task.close()
     with tqdm(total=len(stages), desc=title, disable=disable if stages else True) as bar:
         for number, stage in enumerate(stages):
             bar.set_postfix_str(stage)
             task.run(number)
             bar.update()
-    return task

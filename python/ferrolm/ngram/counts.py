@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.ngram._inputs import Ids, text_or_ids
-from ferrolm.ngram._limited import Limit, limit, run
+from ferrolm.ngram._limited import UNLIMITED, Limit, limit, run
 from ferrolm.ngram._pieces import Source
 
 __all__ = ["NgramCounts", "count"]
@@ -24,6 +24,8 @@ def count(
     ids_or_texts: Any,
     orders: int | Iterable[int] = (1, 2, 3, 4, 5),
     *,
+    markers: bool = False,
+    vocab_size: int | None = None,
     memory: int | str | None = None,
     directory: str | os.PathLike[str] | None = None,
     temporary_directory: str | os.PathLike[str] | None = None,
@@ -38,6 +40,9 @@ def count(
 
     One sort of all positions gives the n-grams of all orders; it runs on all threads with the same result for any
     number of them. Takes about 25 bytes of memory per token beside the result.
+
+    With ``markers`` the sentence markers ``<s>`` and ``</s>`` are counted as well, as `NgramLM.from_counts` needs them;
+    ids then need a ``vocab_size``, after which the markers are numbered.
 
     With ``memory`` the text may have any size: it is read piece by piece, and n-grams that do not fit into so many
     bytes (a number, or ``"2GB"``, or ``"50%"`` of the machine's) are sorted in files. The result is the same; its
@@ -59,21 +64,29 @@ def count(
         if not isinstance(order, int) or order < 1:
             raise InvalidArgumentError(f"orders has {order!r}, but orders are integers from 1 on")
     bounds = limit(memory, directory, temporary_directory, show_progress)
+    if bounds is None and markers:
+        bounds = UNLIMITED
     if bounds is not None:
-        return _count_limited(ids_or_texts, chosen, bounds)
+        return _count_limited(ids_or_texts, chosen, markers, vocab_size, bounds)
     source = text_or_ids(ids_or_texts)
     if isinstance(source, Ids):
         return NgramCounts(_rust.NgramCounts.of_ids(source.ids, source.offsets, chosen))
     return NgramCounts(_rust.NgramCounts.of_text(source, chosen))
 
 
-def _count_limited(source: Any, orders: list[int], bounds: Limit) -> NgramCounts:
+def _count_limited(
+    source: Any, orders: list[int], markers: bool, vocab_size: int | None, bounds: Limit
+) -> NgramCounts:
     def make(opened: Source) -> _rust.NgramTask:
-        work = f"count orders {sorted(set(orders))} of {opened.description}"
+        work = f"count orders {sorted(set(orders))} {markers} {vocab_size} of {opened.description}"
         place = (bounds.memory, bounds.directory, bounds.temporary_directory, work)
-        return _rust.NgramTask.counting(orders, opened.over_ids, *place)
+        return _rust.NgramTask.counting(orders, markers, opened.over_ids, vocab_size, *place)
 
     return NgramCounts(run(source, bounds, "counting", make).counts())
+
+
+def _of_bytes(content: bytes) -> NgramCounts:
+    return NgramCounts(_rust.NgramCounts.from_bytes(content))
 
 
 class NgramCounts:
@@ -175,6 +188,9 @@ class NgramCounts:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _of_bytes, (self._core.to_bytes(),)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a binary file (with a checksum), whole or not at all."""

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.ngram._inputs import Ids, ids_only, text_or_ids
-from ferrolm.ngram._limited import Limit, limit, run
+from ferrolm.ngram._limited import Limit, limit, run, run_stages
 from ferrolm.ngram._pieces import Source
+from ferrolm.ngram.counts import NgramCounts
 
 __all__ = ["DiscountFallbackWarning", "NgramLM", "OrderReport", "TextScore"]
 
@@ -131,13 +132,8 @@ class NgramLM:
         >>> model.score("the cat sat") > model.score("sat the cat")
         True
         """
-        thresholds = [prune] if isinstance(prune, int) else list(prune)
-        if order < 1 or any(not isinstance(t, int) or not 0 <= t < 1 << 32 for t in thresholds):
-            raise InvalidArgumentError(
-                f"order is {order} and prune {prune}, but must be positive and not negative"
-            )
         _check_fallback(discount_fallback)
-        options = (order, thresholds, interpolate_unigrams, discount_fallback)
+        options = (order, _thresholds(order, prune), interpolate_unigrams, discount_fallback)
         bounds = limit(memory, directory, temporary_directory, show_progress)
         if bounds is not None:
             core, reports = _train_limited(sentences_or_ids, options, vocab_size, skip_symbols, bounds)
@@ -151,6 +147,48 @@ class NgramLM:
                 raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
             core, reports = _rust.NgramModel.train_text(source, skip_symbols, *options)
         return cls._reported(core, reports, discount_fallback)
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: NgramCounts,
+        order: int | None = None,
+        *,
+        prune: int | Sequence[int] = 0,
+        discount_fallback: tuple[float, float, float] | None = (0.5, 1.0, 1.5),
+        interpolate_unigrams: bool = True,
+        vocab_size: int | None = None,
+        memory: int | str = "1GB",
+        temporary_directory: str | os.PathLike[str] | None = None,
+        show_progress: bool | None = None,
+    ) -> NgramLM:
+        """Estimate a model from counts made with ``markers=True``, as `train` does from the text that was counted.
+
+        Shards can be counted apart, even on other machines, and their counts merged. ``counts`` must have all orders
+        from 1 to ``order`` (default: their highest); ``vocab_size`` is for counts of ids. The other arguments are
+        those of `train`; the work is done in files, within ``memory``.
+
+        >>> from ferrolm.ngram import count
+        >>> import warnings
+        >>> shards = ["the cat sat", "the dog sat"]
+        >>> first, second = (count(shard, (1, 2), markers=True) for shard in shards)
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     model = NgramLM.from_counts(first.merge(second))
+        ...     whole = NgramLM.train(shards, 2)
+        >>> model.score("the cat sat") == whole.score("the cat sat")
+        True
+        """
+        _check_fallback(discount_fallback)
+        order = counts.orders[-1] if order is None else order
+        bounds = limit(memory, None, temporary_directory, show_progress)
+        assert bounds is not None
+        options = (order, _thresholds(order, prune), interpolate_unigrams, discount_fallback)
+        task = _rust.NgramTask.of_counts(
+            counts._core, *options, vocab_size, bounds.memory, bounds.temporary_directory
+        )
+        run_stages(task, "training", bounds)
+        return cls._reported(*task.model(), discount_fallback)
 
     @classmethod
     def _reported(cls, core: _rust.NgramModel, reports: list[Any], discount_fallback: Any) -> NgramLM:
@@ -344,6 +382,15 @@ class NgramLM:
     def __repr__(self) -> str:
         kind = "ids" if self.is_over_ids else "words"
         return f"NgramLM(order={self.order}, {kind}, num_ngrams={self.num_ngrams})"
+
+
+def _thresholds(order: int, prune: int | Sequence[int]) -> list[int]:
+    thresholds = [prune] if isinstance(prune, int) else list(prune)
+    if order < 1 or any(not isinstance(t, int) or not 0 <= t < 1 << 32 for t in thresholds):
+        raise InvalidArgumentError(
+            f"order is {order} and prune {prune}, but must be positive and not negative"
+        )
+    return thresholds
 
 
 def _train_limited(

@@ -10,7 +10,7 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::PyList;
+use pyo3::types::{PyBytes, PyList};
 
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
@@ -116,6 +116,16 @@ impl PyCounts {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf, mmap: bool) -> PyResult<Self> {
         raise(enter(py, |cancel| Counts::load(&path, mmap, cancel).map(Self))?)
+    }
+
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
+        raise(enter(py, |cancel| Counts::from_bytes(bytes, cancel).map(Self))?)
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = raise(enter(py, |cancel| self.0.to_bytes(cancel))?)?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {

@@ -64,18 +64,23 @@ impl PyTask {
 
 #[pymethods]
 impl PyTask {
+    /// `markers`: with `<s>` and `</s>`; ids then need `vocab_size`.
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "the options of counting, each named in Python")]
     fn counting(
         orders: Vec<usize>,
+        markers: bool,
         over_ids: bool,
+        vocab_size: Option<u32>,
         memory: usize,
         directory: Option<PathBuf>,
         temporary: Option<PathBuf>,
         work: &str,
     ) -> PyResult<Self> {
-        let units = if over_ids { Units::Ids(None) } else { Units::Words(Reserved::Plain) };
+        let reserved = if markers { Reserved::Refuse } else { Reserved::Plain };
+        let units = if over_ids { Units::Ids(vocab_size) } else { Units::Words(reserved) };
         let place = place(directory.as_ref(), temporary.as_ref(), work);
-        Self::new(Counting::new(place, memory, units, &orders).map(Task::Counting))
+        Self::new(Counting::new(place, memory, units, &orders, markers).map(Task::Counting))
     }
 
     /// `vocab_size` is for ids; `skip_symbols` for words.
@@ -99,6 +104,29 @@ impl PyTask {
         let units = if over_ids { Units::Ids(vocab_size) } else { Units::Words(reserved) };
         let place = place(directory.as_ref(), temporary.as_ref(), work);
         Self::new(Training::new(place, memory, units, &options).map(Task::Training))
+    }
+
+    /// Training on counts; `close` gives its stages at once.
+    #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "the options of training, each named in Python")]
+    fn of_counts(
+        py: Python<'_>,
+        counts: &Bound<'_, PyCounts>,
+        order: usize,
+        prune: Vec<u32>,
+        interpolate_unigrams: bool,
+        discount_fallback: Option<[f64; 3]>,
+        vocab_size: Option<u32>,
+        memory: usize,
+        temporary: Option<PathBuf>,
+    ) -> PyResult<Self> {
+        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let counts = &counts.get().0;
+        let task = enter(py, |cancel| {
+            let place = Place::Nameless(temporary.as_deref());
+            Training::of_counts(place, memory, counts, vocab_size, &options, cancel).map(Task::Training)
+        })?;
+        Self::new(task)
     }
 
     /// How many pieces of input interrupted work has already.

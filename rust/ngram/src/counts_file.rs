@@ -32,21 +32,38 @@ const FIXED_HEAD: usize = 48;
 
 impl Counts {
     pub fn save(&self, path: &Path, cancel: &Cancel) -> Result<()> {
+        Ok(self.write(AtomicFile::create(path)?, path, cancel)?.commit()?)
+    }
+
+    /// What [`save`](Self::save) writes.
+    pub fn to_bytes(&self, cancel: &Cancel) -> Result<Vec<u8>> {
+        self.write(Vec::new(), Path::new("memory"), cancel)
+    }
+
+    fn write<W: Write>(&self, to: W, path: &Path, cancel: &Cancel) -> Result<W> {
         let sizes: Vec<(u8, u64)> =
             self.orders.iter().map(|order| (order.order, order.len() as u64)).collect();
-        let mut writer = PartWriter::new(AtomicFile::create(path)?, path, cancel);
+        let mut writer = PartWriter::new(to, path, cancel);
         write_front(&mut writer, self.words.as_ref(), self.tokens, &sizes)?;
         for order in &self.orders {
             writer.part(as_bytes(&order.keys))?;
             writer.part(as_bytes(&order.counts))?;
         }
-        Ok(writer.finish()?.commit()?)
+        writer.finish()
     }
 
     /// Load what [`save`](Self::save) wrote. `mapped`: use the file's pages in place instead of reading a copy; the file
     /// must then not be changed while the counts live.
     pub fn load(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Self> {
-        let buffer = parts::open(path, mapped, cancel)?;
+        Self::of_buffer(parts::open(path, mapped, cancel)?, path, cancel)
+    }
+
+    /// Load what [`to_bytes`](Self::to_bytes) gave.
+    pub fn from_bytes(bytes: &[u8], cancel: &Cancel) -> Result<Self> {
+        Self::of_buffer(Buffer::copy(bytes), Path::new("memory"), cancel)
+    }
+
+    fn of_buffer(buffer: Buffer, path: &Path, cancel: &Cancel) -> Result<Self> {
         let complain = |reason: String| NgramError::file(path, reason);
         if !buffer.bytes().starts_with(MAGIC) {
             return Err(complain("this is not a file of n-gram counts".to_owned()));

@@ -39,6 +39,12 @@ impl Buffer {
         unsafe { memmap2::Mmap::map(file) }.map(Self::Mapped)
     }
 
+    pub fn copy(bytes: &[u8]) -> Self {
+        let mut units = vec![0u64; bytes.len().div_ceil(size_of::<u64>())];
+        as_bytes_mut(&mut units)[..bytes.len()].copy_from_slice(bytes);
+        Self::Read(units, bytes.len())
+    }
+
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Read(units, length) => &as_bytes(units)[..*length],

@@ -163,3 +163,44 @@ def test_bad_text_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "t.gz").write_bytes(gzip.compress(TEXT.encode())[:-20])
     with pytest.raises(InvalidFileError, match="damaged"):
         count(tmp_path / "t.gz", memory=SMALL)
+
+
+@pytest.mark.parametrize("memory", ["1GB", SMALL])
+@pytest.mark.parametrize("prune", [0, (0, 1, 1)])
+def test_a_model_from_counts_is_that_of_the_text(tmp_path: Path, memory: Any, prune: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = NgramLM.train(TEXT, 3, prune=prune)
+        parts = [count(part, (1, 2, 3), markers=True) for part in (LINES[:300], LINES[300:])]
+        model = NgramLM.from_counts(parts[0].merge(parts[1]), prune=prune, memory=memory)
+    assert model.report == expected.report
+    assert saved(model, tmp_path / "a.flm") == saved(expected, tmp_path / "b.flm")
+
+
+def test_a_model_from_counts_of_ids(tmp_path: Path) -> None:
+    rows = np.random.default_rng(4).zipf(1.5, (800, 15)) % 90
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = NgramLM.train(rows, 2, vocab_size=100)
+        for memory in (None, SMALL):
+            counts = count(rows, (1, 2), markers=True, vocab_size=100, memory=memory)
+            assert counts[101] == counts[102] == len(rows)
+            model = NgramLM.from_counts(counts, vocab_size=100)
+            assert saved(model, tmp_path / "a.flm") == saved(expected, tmp_path / "b.flm")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: NgramLM.from_counts(count(TEXT, (1, 2))), "markers=True"),
+        (lambda: NgramLM.from_counts(count(TEXT, (1, 3), markers=True)), "lack order 2"),
+        (lambda: NgramLM.from_counts(count([[1, 2]], (1, 2))), "vocab_size is missing"),
+        (lambda: NgramLM.from_counts(count([[1, 2]], (1, 2)), vocab_size=9), "markers=True"),
+        (lambda: NgramLM.from_counts(count([[1, 200]], (1, 2)), vocab_size=9), "id 200"),
+        (lambda: NgramLM.from_counts(count(TEXT, (1, 2), markers=True), vocab_size=9), "words were counted"),
+        (lambda: count([[1, 2]], 1, markers=True), "vocab_size is missing"),
+    ],
+)
+def test_counts_that_cannot_be_estimated_from(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        call()

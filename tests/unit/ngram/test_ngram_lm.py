@@ -224,4 +224,4 @@ def test_a_unigram_model_goes_through_every_form(tmp_path: Path, name: str) -> N
     loaded = NgramLM.load(tmp_path / name)
     loaded.save(tmp_path / "again.flm")
     again = NgramLM.load(tmp_path / "again.flm")
-    assert again.full_scores("a c z") == pytest.approx(model.full_scores("a c z"))
+    assert again.full_scores("a c z") == model.full_scores("a c z")

@@ -60,7 +60,7 @@ pub struct Task {
     pub(super) words: WordTable,
     /// One more than the largest id seen.
     pub(super) largest: u32,
-    markers: bool,
+    pub(super) markers: bool,
     pending: Pending,
     pub(super) chunks: Vec<Chunk>,
     inputs: u64,
@@ -209,13 +209,18 @@ impl Task {
     }
 }
 
+/// The user's number of a collected token, which may be a marker of a vocabulary of `ids` ids.
+pub(super) fn outer(ids: u32, token: u32) -> u32 {
+    match token {
+        BEGIN => ids + 1,
+        END => ids + 2,
+        _ => token,
+    }
+}
+
 /// What becomes of a collected token in a model.
 pub(super) fn inner(vocabulary: &Vocabulary, token: u32) -> u32 {
-    match token {
-        BEGIN => vocabulary.inner(vocabulary.bos()),
-        END => vocabulary.inner(vocabulary.eos()),
-        _ => vocabulary.inner(token),
-    }
+    vocabulary.inner(if vocabulary.is_ids() { outer(vocabulary.unk(), token) } else { token })
 }
 
 fn marked(corpus: &Corpus) -> Corpus {

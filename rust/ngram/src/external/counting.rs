@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use ferrolm_base::{Cancel, FileError};
 
 use super::assemble::part;
-use super::collect::{Input, Place, Task, Units};
+use super::collect::{Input, Place, Task, Units, outer};
 use super::merge::{halves, merge_counts};
 use super::rows::RowWriter;
 use super::runs;
@@ -35,11 +35,22 @@ enum State {
 }
 
 impl Counting {
-    /// `memory`: bytes for the work, beside the words and the system's cache of files.
-    pub fn new(place: Place<'_>, memory: usize, units: Units, orders: &[usize]) -> Result<Self> {
+    /// `memory`: bytes for the work, beside the words and the system's cache of files. `markers`: count `<s>` before and
+    /// `</s>` after each sentence as well, numbered as a model numbers them; ids then need a size of their vocabulary.
+    pub fn new(
+        place: Place<'_>,
+        memory: usize,
+        units: Units,
+        orders: &[usize],
+        markers: bool,
+    ) -> Result<Self> {
         let orders = check_orders(orders)?;
+        if markers && units == Units::Ids(None) {
+            let message = "vocab_size is missing: the numbers of <s> and </s> come after the ids".to_owned();
+            return Err(NgramError::InvalidArgument(message));
+        }
         let highest = orders.last().copied().unwrap_or(1);
-        let task = Task::new(place, memory, usize::from(highest), units, false)?;
+        let task = Task::new(place, memory, usize::from(highest), units, markers)?;
         Ok(Self { task, orders, state: State::Collecting })
     }
 
@@ -102,12 +113,21 @@ impl Counting {
 
     fn sort(&self, chunk: usize, cancel: &Cancel) -> Result<Vec<u64>> {
         let about = self.task.chunks[chunk];
-        let bound = match self.task.units {
+        let mut corpus = tokens::read(&self.task.store, &tokens::name(chunk), about, 0)?;
+        self.number(&mut corpus);
+        runs::write(&self.task.store, &format!("runs-{chunk}"), &corpus, about, &self.orders, cancel)
+    }
+
+    /// The numbers that users see, and their bound.
+    fn number(&self, corpus: &mut Corpus) {
+        corpus.bound = match self.task.units {
             Units::Words(_) => self.task.words.len() as u32,
+            Units::Ids(Some(ids)) if self.task.markers => {
+                corpus.tokens.iter_mut().for_each(|token| *token = outer(ids, *token));
+                ids + 3
+            }
             Units::Ids(_) => self.task.largest,
         };
-        let corpus = tokens::read(&self.task.store, &tokens::name(chunk), about, bound)?;
-        runs::write(&self.task.store, &format!("runs-{chunk}"), &corpus, about, &self.orders, cancel)
     }
 
     fn merge(&self, i: usize, order: u8, cancel: &Cancel) -> Result<u64> {
@@ -164,11 +184,11 @@ impl Counting {
         match std::mem::replace(&mut self.state, State::Collecting) {
             State::Collecting => Err(NgramError::InvalidArgument("the input has not been closed".to_owned())),
             State::Memory(mut corpus) => {
+                self.number(&mut corpus);
                 let words: Option<WordTable> = match self.task.units {
                     Units::Words(_) => Some(std::mem::take(&mut self.task.words)),
                     Units::Ids(_) => None,
                 };
-                corpus.bound = words.as_ref().map_or(self.task.largest, |words| words.len() as u32);
                 self.task.store.close();
                 let orders: Vec<usize> = self.orders.iter().map(|&order| usize::from(order)).collect();
                 Counts::of(&corpus, words, &orders, cancel)
@@ -204,7 +224,7 @@ mod tests {
             };
             let (front, back) = sentences.split_at(cut.min(sentences.len()));
             let mut counting =
-                Counting::new(Place::Nameless(None), 0, Units::Ids(None), &[3, 1, 7]).unwrap();
+                Counting::new(Place::Nameless(None), 0, Units::Ids(None), &[3, 1, 7], false).unwrap();
             for part in [front, back] {
                 let (ids, offsets) = flat(part);
                 counting.push(Input::Ids { ids: &ids, offsets: &offsets }, &NEVER).unwrap();

@@ -13,6 +13,7 @@ mod assemble;
 mod collect;
 mod counting;
 mod estimate;
+mod given;
 mod levels;
 mod links;
 mod merge;

@@ -7,12 +7,14 @@ use ferrolm_base::Cancel;
 use super::assemble;
 use super::collect::{Input, Place, Task, Units, inner};
 use super::estimate::{self, Order};
+use super::given;
 use super::levels;
 use super::links;
 use super::rows::{RowReader, Section, read_all};
 use super::runs;
 use super::tokens;
 use crate::corpus::Corpus;
+use crate::count::Counts;
 use crate::error::{NgramError, Result};
 use crate::kneser_ney::{self, Options, OrderReport};
 use crate::model::Model;
@@ -25,6 +27,8 @@ pub struct Training {
     options: Options,
     thresholds: Vec<u32>,
     state: State,
+    /// The runs of each order, where they come from counts instead of chunks.
+    given: Vec<Vec<Section>>,
 }
 
 enum State {
@@ -45,12 +49,45 @@ enum Stage {
     Assemble,
 }
 
+impl Stage {
+    fn all(chunks: usize, order: usize) -> Vec<Self> {
+        (0..chunks)
+            .map(Self::Sort)
+            .chain((1..=order).map(Self::Merge))
+            .chain((2..=order).map(Self::Link))
+            .chain((1..=order).map(Self::Estimate))
+            .chain([Self::Assemble])
+            .collect()
+    }
+}
+
 impl Training {
     /// `memory`: bytes for the work, beside the vocabulary and the system's cache of files.
     pub fn new(place: Place<'_>, memory: usize, units: Units, options: &Options) -> Result<Self> {
         let thresholds = options.thresholds()?;
         let task = Task::new(place, memory, options.order, units, true)?;
-        Ok(Self { task, options: options.clone(), thresholds, state: State::Collecting })
+        Ok(Self { task, options: options.clone(), thresholds, state: State::Collecting, given: Vec::new() })
+    }
+
+    /// Estimation from counts of all orders that were made with the markers of sentences, perhaps of shards and merged.
+    /// `vocab_size` is for counts of ids. The counts' numbers become those of the model.
+    pub fn of_counts(
+        place: Place<'_>,
+        memory: usize,
+        counts: &Counts,
+        vocab_size: Option<u32>,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Self> {
+        let vocabulary = given::vocabulary(counts, vocab_size)?;
+        given::check(counts, &vocabulary, options.order)?;
+        let units = Units::Ids(vocab_size);
+        let mut training = Self::new(place, memory, units, options)?;
+        training.given =
+            given::runs(&training.task.store, counts, &vocabulary, options.order, memory, cancel)?;
+        let stages = Stage::all(0, options.order);
+        training.state = State::Staged(vocabulary, stages);
+        Ok(training)
     }
 
     /// How many pieces of input need not be given again, because interrupted work has them.
@@ -64,19 +101,15 @@ impl Training {
 
     /// All input has been given: returns the number of stages to [`run`](Self::run), one after the other.
     pub fn close(&mut self, cancel: &Cancel) -> Result<usize> {
+        if let State::Staged(_, stages) = &self.state {
+            return Ok(stages.len());
+        }
         if let Some(corpus) = self.task.collected(cancel)? {
             self.state = State::Memory(corpus);
             return Ok(0);
         }
         let vocabulary = self.task.vocabulary()?;
-        let order = self.options.order;
-        let stages: Vec<Stage> = (0..self.task.chunks.len())
-            .map(Stage::Sort)
-            .chain((1..=order).map(Stage::Merge))
-            .chain((2..=order).map(Stage::Link))
-            .chain((1..=order).map(Stage::Estimate))
-            .chain([Stage::Assemble])
-            .collect();
+        let stages = Stage::all(self.task.chunks.len(), self.options.order);
         let number = stages.len();
         self.state = State::Staged(vocabulary, stages);
         Ok(number)
@@ -104,6 +137,7 @@ impl Training {
             vocabulary,
             options: &self.options,
             thresholds: &self.thresholds,
+            given: &self.given,
             cancel,
         };
         let name = match stage {
@@ -171,6 +205,7 @@ struct Work<'a> {
     vocabulary: &'a Vocabulary,
     options: &'a Options,
     thresholds: &'a [u32],
+    given: &'a [Vec<Section>],
     cancel: &'a Cancel,
 }
 
@@ -199,12 +234,12 @@ impl Work<'_> {
 
     fn merge(&self, k: usize) -> Result<u64> {
         let (store, memory) = (&self.task.store, self.task.memory);
-        let runs: Vec<Section> = (0..self.task.chunks.len())
-            .filter_map(|chunk| {
-                let rows = store.done(&format!("sort-{chunk}"))?;
-                runs::sections(&format!("runs-{chunk}"), &self.orders(), rows).into_iter().nth(k - 1)
-            })
-            .collect();
+        let of_chunks = (0..self.task.chunks.len()).filter_map(|chunk| {
+            let rows = store.done(&format!("sort-{chunk}"))?;
+            runs::sections(&format!("runs-{chunk}"), &self.orders(), rows).into_iter().nth(k - 1)
+        });
+        let runs: Vec<Section> =
+            self.given.get(k - 1).cloned().unwrap_or_default().into_iter().chain(of_chunks).collect();
         let runs = runs::reduce(store, runs, k as u8, memory, self.cancel)?;
         let rows = if k == 1 {
             let bound = self.vocabulary.size();
@@ -214,7 +249,9 @@ impl Work<'_> {
             let below = self.noted(&format!("merge-{}", k - 1));
             levels::level(store, &runs, k, below, k < self.options.order, memory, self.cancel)?
         };
-        runs.iter().filter(|run| runs::is_merged(run)).for_each(|run| store.remove(&run.name));
+        runs.iter()
+            .filter(|run| runs::is_merged(run) || given::is_given(run))
+            .for_each(|run| store.remove(&run.name));
         Ok(rows)
     }
 
