@@ -394,9 +394,11 @@ class NgramModel:
         text: str | list[str],
         skip_symbols: bool,
         order: int,
+        smoothing: tuple[str, Sequence[float]],
         prune: Sequence[int],
         interpolate_unigrams: bool,
         discount_fallback: Sequence[float] | None,
+        vocabulary: str | list[str] | None,
     ) -> tuple[NgramModel, list[tuple[int, int, tuple[float, float, float], str | None]]]: ...
     @staticmethod
     def train_ids(
@@ -404,9 +406,11 @@ class NgramModel:
         offsets: NDArray[np.int64],
         vocab_size: int,
         order: int,
+        smoothing: tuple[str, Sequence[float]],
         prune: Sequence[int],
         interpolate_unigrams: bool,
         discount_fallback: Sequence[float] | None,
+        vocabulary: str | list[str] | None,
     ) -> tuple[NgramModel, list[tuple[int, int, tuple[float, float, float], str | None]]]: ...
     @staticmethod
     def load(path: PathLike[str], mmap: bool) -> NgramModel: ...

@@ -233,3 +233,17 @@ def test_a_model_of_ours_is_read_by_kenlm(tmp_path: Path) -> None:
         ids.score([0, 1, 2, 4]), rel=1e-5
     )
     assert math.isfinite(ids.score([0, 1, 2, 4]))
+
+
+@pytest.mark.filterwarnings("ignore::ferrolm.ngram.DiscountFallbackWarning")
+@pytest.mark.parametrize(
+    "made", ["witten-bell", "absolute", "add-k", "stupid-backoff"]
+)
+def test_models_of_all_kinds_are_read_by_kenlm(tmp_path: Path, made: str) -> None:
+    kenlm = pytest.importorskip("kenlm")
+    lines = shared("conformance/kenlm/tinyshakespeare/test.txt").read_text().splitlines()
+    model = NgramLM.train(lines[:400], 3, smoothing=made, prune=(0, 0, 1))
+    model.save(tmp_path / "model.arpa")
+    theirs = kenlm.Model(str(tmp_path / "model.arpa"))
+    for line in [*lines[:50], *lines[400:450]]:
+        assert theirs.score(line) == pytest.approx(model.score(line), rel=1e-5)

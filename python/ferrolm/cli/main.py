@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("prepare", "tokenize text into a token file for training"),
     "pretrain": ("pretrain", "train a language model as a TOML file says"),
     "count-ngrams": ("count_ngrams", "count the n-grams of a text"),
-    "train-ngram": ("train_ngram", "estimate a modified Kneser-Ney n-gram model"),
+    "train-ngram": ("train_ngram", "estimate an n-gram model: modified Kneser-Ney or another smoothing"),
     "score": ("score", "score sentences with an n-gram model"),
 }
 

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ferrolm_ngram::kneser_ney::{Options, OrderReport};
 use ferrolm_ngram::text::{self, Reserved, Text};
-use ferrolm_ngram::{Corpus, Counts, Ends, Model, NgramError, OrderCounts, State, Total, WordTable};
+use ferrolm_ngram::{
+    Corpus, Counts, Ends, Model, NgramError, Options, OrderCounts, OrderReport, Smoothing, State, Total,
+    WordTable,
+};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
@@ -187,6 +189,20 @@ fn report(report: OrderReport) -> PyReport {
     (report.seen, report.kept, report.discounts, report.fallback)
 }
 
+/// The options of training; `smoothing` is a method's name with its numbers, `vocabulary` a text of words.
+fn options(
+    order: usize,
+    smoothing: &(String, Vec<f64>),
+    prune: Vec<u32>,
+    interpolate_unigrams: bool,
+    discount_fallback: Option<[f64; 3]>,
+    vocabulary: Option<&PyText>,
+) -> PyResult<Options> {
+    let smoothing = raise(Smoothing::from_name(&smoothing.0, &smoothing.1))?;
+    let vocabulary = vocabulary.map(|words| words.with(ferrolm_ngram::train::words));
+    Ok(Options { order, smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary })
+}
+
 /// log10, log10 of unknown words, tokens, unknown words.
 type PyTotal = (f64, f64, u64, u64);
 
@@ -200,16 +216,20 @@ struct PyModel(Arc<Model>);
 #[pymethods]
 impl PyModel {
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "the options of training, each named in Python")]
     fn train_text(
         py: Python<'_>,
         text: PyText,
         skip_symbols: bool,
         order: usize,
+        smoothing: (String, Vec<f64>),
         prune: Vec<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
+        vocabulary: Option<PyText>,
     ) -> PyResult<(Self, Vec<PyReport>)> {
-        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let options =
+            options(order, &smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary.as_ref())?;
         let trained = enter(py, |cancel| {
             text.with(|text| ferrolm_ngram::train::from_text(text, skip_symbols, &options, cancel))
         })?;
@@ -225,11 +245,14 @@ impl PyModel {
         offsets: PyReadonlyArray1<'_, i64>,
         vocab_size: u32,
         order: usize,
+        smoothing: (String, Vec<f64>),
         prune: Vec<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
+        vocabulary: Option<PyText>,
     ) -> PyResult<(Self, Vec<PyReport>)> {
-        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let options =
+            options(order, &smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary.as_ref())?;
         let (ids, offsets) = (slice(&ids, "ids")?, slice(&offsets, "offsets")?);
         let trained =
             enter(py, |cancel| ferrolm_ngram::train::from_ids(ids, offsets, vocab_size, &options, cancel))?;

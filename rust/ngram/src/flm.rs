@@ -24,8 +24,8 @@ use ferrolm_base::{Cancel, FileError};
 use flate2::Crc;
 
 use crate::error::{NgramError, Result};
-use crate::kneser_ney::MAX_ORDER;
 use crate::model::{Gram, Model, Node};
+use crate::options::MAX_ORDER;
 use crate::unsafe_array::{Array, Buffer, as_bytes, as_bytes_mut};
 use crate::unsafe_memory::zeroed;
 use crate::vocabulary::Vocabulary;
