@@ -4,12 +4,13 @@
 >>> ngram.count(["a b a b", "b a"], orders=2).most_common(2, order=2)
 [(('a', 'b'), 2), (('b', 'a'), 2)]
 
-`NgramLM.train`, `NgramLM.load` make models, see there.
+`NgramLM.train`, `NgramLM.load` make models, `interpolate` makes one of several; see there.
 """
 
 from __future__ import annotations
 
 from ferrolm.ngram.counts import NgramCounts, count
+from ferrolm.ngram.interpolation import interpolate, tune_weights
 from ferrolm.ngram.model import DiscountFallbackWarning, NgramLM, OrderReport, TextScore
 
 __all__ = [
@@ -19,4 +20,6 @@ __all__ = [
     "OrderReport",
     "TextScore",
     "count",
+    "interpolate",
+    "tune_weights",
 ]

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ferrolm_ngram::interpolate;
 use ferrolm_ngram::text::{self, Reserved, Text};
+use ferrolm_ngram::tune::Source;
 use ferrolm_ngram::{
     Corpus, Counts, Ends, Model, NgramError, Options, OrderCounts, OrderReport, Smoothing, State, Total,
     WordTable,
@@ -402,6 +404,52 @@ impl PyModel {
     }
 }
 
+/// One model from several.
+#[pyfunction]
+fn ngram_interpolate(
+    py: Python<'_>,
+    models: Vec<Py<PyModel>>,
+    weights: Vec<f64>,
+    kind: &str,
+) -> PyResult<PyModel> {
+    let kind = raise(interpolate::Kind::from_name(kind))?;
+    let models: Vec<Arc<Model>> = models.iter().map(|model| Arc::clone(&model.get().0)).collect();
+    let merged = enter(py, |cancel| {
+        let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
+        interpolate::interpolate(&models, &weights, kind, cancel)
+    })?;
+    Ok(PyModel(Arc::new(raise(merged)?)))
+}
+
+/// The weights of models that fit a text best.
+#[pyfunction]
+fn ngram_tune_text(py: Python<'_>, models: Vec<Py<PyModel>>, text: PyText, kind: &str) -> PyResult<Vec<f64>> {
+    let kind = raise(interpolate::Kind::from_name(kind))?;
+    let models: Vec<Arc<Model>> = models.iter().map(|model| Arc::clone(&model.get().0)).collect();
+    raise(enter(py, |cancel| {
+        let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
+        text.with(|text| ferrolm_ngram::tune::weights(&models, Source::Text(text), kind, cancel))
+    })?)
+}
+
+/// The weights of models that fit sequences of ids best.
+#[pyfunction]
+fn ngram_tune_ids(
+    py: Python<'_>,
+    models: Vec<Py<PyModel>>,
+    ids: PyReadonlyArray1<'_, u32>,
+    offsets: PyReadonlyArray1<'_, i64>,
+    kind: &str,
+) -> PyResult<Vec<f64>> {
+    let kind = raise(interpolate::Kind::from_name(kind))?;
+    let models: Vec<Arc<Model>> = models.iter().map(|model| Arc::clone(&model.get().0)).collect();
+    let (ids, offsets) = (slice(&ids, "ids")?, slice(&offsets, "offsets")?);
+    raise(enter(py, |cancel| {
+        let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
+        ferrolm_ngram::tune::weights(&models, Source::Ids { ids, offsets }, kind, cancel)
+    })?)
+}
+
 /// The context of the next word: which words of the past matter.
 #[pyclass(frozen, name = "NgramState", module = "ferrolm._rust")]
 struct PyState {
@@ -425,5 +473,8 @@ impl PyState {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyCounts>()?;
     module.add_class::<PyModel>()?;
-    module.add_class::<PyState>()
+    module.add_class::<PyState>()?;
+    module.add_function(wrap_pyfunction!(ngram_interpolate, module)?)?;
+    module.add_function(wrap_pyfunction!(ngram_tune_text, module)?)?;
+    module.add_function(wrap_pyfunction!(ngram_tune_ids, module)?)
 }

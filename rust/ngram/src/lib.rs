@@ -5,6 +5,7 @@
 //! - [`estimate`]: from counts to a model, by [`kneser_ney`] (as KenLM's `lmplz`), [`witten_bell`], [`absolute`],
 //!   [`add_k`] or [`stupid_backoff`]
 //! - [`Model`]: the language model and its scores
+//! - [`interpolate`], [`tune`]: several models in one, and the weights for it
 
 pub mod absolute;
 pub mod add_k;
@@ -17,11 +18,14 @@ mod counts_file;
 mod error;
 pub mod estimate;
 pub mod flm;
+pub mod interpolate;
 pub mod kneser_ney;
 mod lanes;
 mod levels;
+mod lexicon;
 mod load;
 mod model;
+mod moments;
 mod options;
 mod paths;
 mod prune;
@@ -31,6 +35,8 @@ mod sort;
 pub mod stupid_backoff;
 pub mod text;
 pub mod train;
+pub mod tune;
+mod union;
 mod unsafe_array;
 mod unsafe_memory;
 mod vocabulary;

@@ -61,6 +61,33 @@ def test_train_with_another_smoothing_and_a_limited_vocabulary(
     assert "backoff_factor is 0.5, but the smoothing is 'witten-bell'" in capsys.readouterr().err
 
 
+def test_interpolate_with_given_and_with_fitted_weights(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, held_out, merged = tmp_path / "other.txt", tmp_path / "held_out.txt", str(tmp_path / "merged.flm")
+    other.write_text("a dog ran\na cow ran\n")
+    held_out.write_text("the cow ran\nthe dog sat\n")
+    models = [str(tmp_path / "one.flm"), str(tmp_path / "two.flm")]
+    for source, model in zip((text, str(other)), models, strict=True):
+        assert main(["train-ngram", source, model, "-o", "2", "--smoothing", "witten-bell"]) == 0
+    capsys.readouterr()
+    assert main(["interpolate-ngrams", *models, "-o", merged, "--weights", "0.25", "0.75"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"0.250000 {models[0]}\n0.750000 {models[1]}\n"
+    assert "cow" in NgramLM.load(merged)
+    assert "cat" in NgramLM.load(merged)
+    before = NgramLM.load(merged).perplexity(held_out)
+    for kind in ("linear", "log-linear"):
+        assert (
+            main(["interpolate-ngrams", *models, "-o", merged, "--kind", kind, "--tune", str(held_out)]) == 0
+        )
+        assert f"{(after := NgramLM.load(merged).perplexity(held_out)):.6g}" in capsys.readouterr().err
+        assert after < before
+    assert main(["interpolate-ngrams", *models, "-o", merged, "--weights", "1"]) == 1
+    assert "1 weights for 2 models" in capsys.readouterr().err
+
+
 def test_ids_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Input:
         buffer = io.BytesIO(b"1 2 3\n2 3 1\n")
