@@ -284,12 +284,13 @@ def test_a_line_of_a_million_words(tmp_path: Path) -> None:
         "interpolate([model, other], kind='log-linear')",
         "tune_weights([model, other], ids)",
         "tune_weights([model, other], ids[:20000], kind='log-linear')",
+        "CachedNgramLM(model).score_texts([ids])",
     ],
 )
 def test_ctrl_c_is_answered(call: str) -> None:
     script = f"""
         import numpy as np, threading, time, os, signal
-        from ferrolm.ngram import NgramLM, count, interpolate, tune_weights
+        from ferrolm.ngram import CachedNgramLM, NgramLM, count, interpolate, tune_weights
         ids = np.random.default_rng(0).integers(0, 5000, 6_000_000).astype(np.uint32)
         model = NgramLM.train(ids[:300_000], 3, vocab_size=5000)
         other = NgramLM.train(ids[200_000:500_000], 4, vocab_size=5000)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferrolm.ngram import NgramLM, interpolate, tune_weights
+from ferrolm.ngram import CachedNgramLM, NgramLM, interpolate, tune_weights
 
 WORDS = "abcdef"
 texts = st.lists(st.lists(st.sampled_from(WORDS[:4]), max_size=6).map(" ".join), min_size=1, max_size=10)
@@ -147,3 +147,51 @@ def test_tuned_log_linear_weights_are_the_best(
     best = at(weights)
     for step in ([0.1, 0], [-0.1, 0], [0, 0.1], [0, -0.1], [0.05, -0.05], [1, 1]):
         assert at(weights + step) <= best + 1e-3 * abs(best) + 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(texts, min_size=1, max_size=3),
+    st.floats(0, 0.9),
+    st.integers(1, 12),
+    st.none() | st.floats(0.5, 20),
+    st.booleans(),
+)
+def test_cached_scores_equal_the_twin(
+    documents: list[list[str]], weight: float, size: int, half_life: float | None, eos: bool
+) -> None:
+    model = train(documents[0], 2)
+    cached = CachedNgramLM(model, weight, size, half_life)
+    expected = []
+    for document in documents:
+        past: list[str] = []
+        total = 0.0
+        for sentence in document:
+            scores = model.full_scores(sentence, eos=eos)
+            tokens = [*(w if w in model else "<unk>" for w in sentence.split()), *(["</s>"] if eos else [])]
+            for token, (log10, _, _) in zip(tokens, scores, strict=True):
+                p = 10**log10
+                window = past[-size:][::-1]
+                if window:
+                    counts = [
+                        1.0 if half_life is None else 2 ** (-age / half_life) for age in range(len(window))
+                    ]
+                    own = sum(c for c, word in zip(counts, window, strict=True) if word == token)
+                    p = (1 - weight) * p + weight * own / sum(counts)
+                total += math.log10(p)
+                past.append(token)
+        expected.append(total)
+    scores = cached.score_documents(documents, eos=eos)
+    assert [score.log10 for score in scores] == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert cached.score_documents(["\n".join(d) for d in documents if all(d)], eos=eos) == [
+        score for score, document in zip(scores, documents, strict=True) if all(document)
+    ]
+    # The distribution of the next word says what the next score will be.
+    last = documents[-1]
+    for word in ("a", "zebra"):
+        longer = cached.score_documents([[*last[:-1], f"{last[-1]} {word}"]], eos=False)[0]
+        shorter = cached.score_documents([last], eos=False)[0]
+        logprobs = cached.next_token_logprobs(last, eos=False)
+        assert np.exp(logprobs.astype(np.float64)).sum() == pytest.approx(1, abs=1e-5)
+        score = longer.log10 - shorter.log10
+        assert logprobs[model.ids(word)[0]] == pytest.approx(score * math.log(10), abs=1e-4)

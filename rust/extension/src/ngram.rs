@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ferrolm_ngram::cache::{self, Cache, Documents};
 use ferrolm_ngram::interpolate;
 use ferrolm_ngram::text::{self, Reserved, Text};
 use ferrolm_ngram::tune::Source;
@@ -73,6 +74,13 @@ impl PyText {
                 let sentences: Vec<&str> = sentences.iter().map(|sentence| &**sentence).collect();
                 work(Text::Sentences(&sentences))
             }
+        }
+    }
+
+    fn sentences(&self) -> Vec<&str> {
+        match self {
+            Self::Lines(text) => text::sentences(Text::Lines(text)),
+            Self::Sentences(sentences) => sentences.iter().map(|sentence| &**sentence).collect(),
         }
     }
 }
@@ -450,6 +458,85 @@ fn ngram_tune_ids(
     })?)
 }
 
+/// A model with a cache of the last words of a document.
+#[pyclass(frozen, name = "NgramCache", module = "ferrolm._rust")]
+struct PyCache {
+    model: Arc<Model>,
+    cache: Cache,
+}
+
+/// Documents as Python has them: texts, or arrays of ids, offsets of sequences, and sequences per document.
+#[derive(FromPyObject)]
+enum PyDocuments<'py> {
+    Ids(PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>, Vec<usize>),
+    Texts(Vec<PyText>),
+}
+
+impl PyDocuments<'_> {
+    fn source(&self) -> PyResult<cache::Source<'_>> {
+        match self {
+            Self::Texts(texts) => Ok(cache::Source::Texts(texts.iter().map(PyText::sentences).collect())),
+            Self::Ids(ids, offsets, lengths) => {
+                let (ids, offsets) = (slice(ids, "ids")?, slice(offsets, "offsets")?);
+                Ok(cache::Source::Ids { ids, offsets, lengths })
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl PyCache {
+    #[new]
+    fn new(model: &PyModel, weight: f64, size: usize, half_life: Option<f64>) -> PyResult<Self> {
+        Ok(Self { model: Arc::clone(&model.0), cache: raise(Cache::new(weight, size, half_life))? })
+    }
+
+    fn totals(
+        &self,
+        py: Python<'_>,
+        documents: PyDocuments<'_>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<Vec<PyTotal>> {
+        let (source, ends) = (documents.source()?, Ends { begin, end });
+        let totals = enter(py, |cancel| -> Result<_, NgramError> {
+            let documents = Documents::read(&self.model, &source)?;
+            Ok(self.cache.totals(&self.model, &documents, ends, cancel)?)
+        })?;
+        Ok(raise(totals)?.into_iter().map(total).collect())
+    }
+
+    fn best_weight(
+        &self,
+        py: Python<'_>,
+        documents: PyDocuments<'_>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<f64> {
+        let (source, ends) = (documents.source()?, Ends { begin, end });
+        raise(enter(py, |cancel| {
+            let documents = Documents::read(&self.model, &source)?;
+            self.cache.best_weight(&self.model, &documents, ends, cancel)
+        })?)
+    }
+
+    /// Natural logarithms for every number after the last sentence of a document, which is not over.
+    fn next_logprobs<'py>(
+        &self,
+        py: Python<'py>,
+        document: PyDocuments<'_>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let (source, ends) = (document.source()?, Ends { begin, end });
+        let logprobs = enter(py, |_| -> Result<_, NgramError> {
+            let document = Documents::read(&self.model, &source)?;
+            Ok(self.cache.next_logprobs(&self.model, &document, ends))
+        })?;
+        Ok(raise(logprobs)?.into_pyarray(py))
+    }
+}
+
 /// The context of the next word: which words of the past matter.
 #[pyclass(frozen, name = "NgramState", module = "ferrolm._rust")]
 struct PyState {
@@ -474,6 +561,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyCounts>()?;
     module.add_class::<PyModel>()?;
     module.add_class::<PyState>()?;
+    module.add_class::<PyCache>()?;
     module.add_function(wrap_pyfunction!(ngram_interpolate, module)?)?;
     module.add_function(wrap_pyfunction!(ngram_tune_text, module)?)?;
     module.add_function(wrap_pyfunction!(ngram_tune_ids, module)?)

@@ -6,12 +6,14 @@
 //!   [`add_k`] or [`stupid_backoff`]
 //! - [`Model`]: the language model and its scores
 //! - [`interpolate`], [`tune`]: several models in one, and the weights for it
+//! - [`cache`]: a model that remembers the last words of a document
 
 pub mod absolute;
 pub mod add_k;
 pub mod arpa;
 mod arpa_reader;
 mod arpa_tables;
+pub mod cache;
 mod corpus;
 mod count;
 mod counts_file;
