@@ -407,9 +407,11 @@ class NgramTask:
     @staticmethod
     def training(
         order: int,
+        smoothing: tuple[str, Sequence[float]],
         prune: Sequence[int],
         interpolate_unigrams: bool,
         discount_fallback: Sequence[float] | None,
+        vocabulary: str | list[str] | None,
         over_ids: bool,
         vocab_size: int | None,
         skip_symbols: bool,
@@ -422,9 +424,11 @@ class NgramTask:
     def of_counts(
         counts: NgramCounts,
         order: int,
+        smoothing: tuple[str, Sequence[float]],
         prune: Sequence[int],
         interpolate_unigrams: bool,
         discount_fallback: Sequence[float] | None,
+        vocabulary: str | list[str] | None,
         vocab_size: int | None,
         memory: int,
         temporary: PathLike[str] | None,
@@ -446,9 +450,11 @@ class NgramModel:
         text: str | list[str],
         skip_symbols: bool,
         order: int,
+        smoothing: tuple[str, Sequence[float]],
         prune: Sequence[int],
         interpolate_unigrams: bool,
         discount_fallback: Sequence[float] | None,
+        vocabulary: str | list[str] | None,
     ) -> tuple[NgramModel, list[tuple[int, int, tuple[float, float, float], str | None]]]: ...
     @staticmethod
     def train_ids(
@@ -456,9 +462,11 @@ class NgramModel:
         offsets: NDArray[np.int64],
         vocab_size: int,
         order: int,
+        smoothing: tuple[str, Sequence[float]],
         prune: Sequence[int],
         interpolate_unigrams: bool,
         discount_fallback: Sequence[float] | None,
+        vocabulary: str | list[str] | None,
     ) -> tuple[NgramModel, list[tuple[int, int, tuple[float, float, float], str | None]]]: ...
     @staticmethod
     def load(path: PathLike[str], mmap: bool) -> NgramModel: ...
@@ -493,6 +501,23 @@ class NgramModel:
 class NgramState:
     def __len__(self) -> int: ...
     def words(self) -> list[int]: ...
+
+_Documents: TypeAlias = list[str | list[str]] | tuple[NDArray[np.uint32], NDArray[np.int64], list[int]]
+
+@final
+class NgramCache:
+    def __new__(cls, model: NgramModel, weight: float, size: int, half_life: float | None) -> NgramCache: ...
+    def totals(
+        self, documents: _Documents, begin: bool, end: bool
+    ) -> list[tuple[float, float, int, int]]: ...
+    def best_weight(self, documents: _Documents, begin: bool, end: bool) -> float: ...
+    def next_logprobs(self, document: _Documents, begin: bool, end: bool) -> NDArray[np.float32]: ...
+
+def ngram_interpolate(models: Sequence[NgramModel], weights: Sequence[float], kind: str) -> NgramModel: ...
+def ngram_tune_text(models: Sequence[NgramModel], text: str | list[str], kind: str) -> list[float]: ...
+def ngram_tune_ids(
+    models: Sequence[NgramModel], ids: NDArray[np.uint32], offsets: NDArray[np.int64], kind: str
+) -> list[float]: ...
 
 # sampling
 _Ragged: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.int64]]

@@ -14,7 +14,7 @@ import pytest
 from shared_data import shared
 
 import ferrolm.compat.kenlm as ours
-from ferrolm.ngram import NgramLM
+from ferrolm.ngram import NgramLM, interpolate
 
 GOLDEN = {"o2": (2, 0), "o3": (3, 0), "o4_prune_0_0_1": (4, (0, 0, 1))}
 
@@ -233,3 +233,21 @@ def test_a_model_of_ours_is_read_by_kenlm(tmp_path: Path) -> None:
         ids.score([0, 1, 2, 4]), rel=1e-5
     )
     assert math.isfinite(ids.score([0, 1, 2, 4]))
+
+
+@pytest.mark.filterwarnings("ignore::ferrolm.ngram.DiscountFallbackWarning")
+@pytest.mark.parametrize(
+    "made", ["witten-bell", "absolute", "add-k", "stupid-backoff", "linear", "log-linear"]
+)
+def test_models_of_all_kinds_are_read_by_kenlm(tmp_path: Path, made: str) -> None:
+    kenlm = pytest.importorskip("kenlm")
+    lines = shared("conformance/kenlm/tinyshakespeare/test.txt").read_text().splitlines()
+    if made.endswith("linear"):
+        parts = [NgramLM.train(lines[:200], 3), NgramLM.train(lines[200:400], 2, smoothing="witten-bell")]
+        model = interpolate(parts, [0.6, 0.4], kind=made)
+    else:
+        model = NgramLM.train(lines[:400], 3, smoothing=made, prune=(0, 0, 1))
+    model.save(tmp_path / "model.arpa")
+    theirs = kenlm.Model(str(tmp_path / "model.arpa"))
+    for line in [*lines[:50], *lines[400:450]]:
+        assert theirs.score(line) == pytest.approx(model.score(line), rel=1e-5)

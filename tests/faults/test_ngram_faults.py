@@ -59,12 +59,75 @@ def write(tmp_path: Path, text: str | bytes, name: str = "model.arpa") -> Path:
         ("0\t<s>", "-99\t<s>"),
         ("-1\t<unk>\t0", "-1\t<UNK>"),
         ("-0.2\t<s> a", "-inf\t<s> a"),
+        ("<s>", "<S>"),
+        ("</s>", "</S>"),
+        ("grams:", "GRAMS:"),
+        ("\\data\\\nngram", "\\DATA\\\nNGRAM"),
+        ("\\end\\", "\\END\\"),
+        ("\n-0.4", "\n\n \t\n-0.4"),
+        ("-0.3\ta </s>", " -0.3 \t a\t</s>  "),
+        ("</s>\t0", "</s>"),  # SRILM writes no back-off weight where it is not needed
     ],
 )
 def test_dialects_are_read(tmp_path: Path, old: str, new: str) -> None:
-    model = NgramLM.load(write(tmp_path, ARPA.replace(old, new)))
-    assert model.num_ngrams == (4, 2)
-    assert model.full_scores("a")[1] == (pytest.approx(-0.3), 2, False)
+    for name, text in (
+        ("model.arpa", ARPA.replace(old, new).encode()),
+        ("m.gz", gzip.compress(ARPA.encode())),
+    ):
+        model = NgramLM.load(write(tmp_path, text, name))
+        assert model.num_ngrams == (4, 2)
+        assert model.full_scores("a")[1] == (pytest.approx(-0.3), 2, False)
+        assert model.score("", eos=True) == pytest.approx(-0.3 - 0.5)  # the weight of <s>, then </s> alone
+
+
+SRILM = """
+\\data\\
+ngram 1=4
+ngram 2=3
+ngram 3=1
+
+\\1-grams:
+-0.6\t</s>
+-99\t<s>\t-0.2
+-0.5\ta\t-0.3
+-0.4\tb\t-0.1
+
+\\2-grams:
+-0.3\t<s> a\t-0.05
+-0.2\ta b
+-0.1\tb </s>
+
+\\3-grams:
+-0.15\t<s> a b
+
+\\end\\
+"""
+
+
+def test_a_model_as_srilm_writes_it(tmp_path: Path) -> None:
+    model = NgramLM.load(write(tmp_path, SRILM))
+    assert model.full_scores("a b") == [
+        (pytest.approx(-0.3), 2, False),
+        (pytest.approx(-0.15), 3, False),
+        (pytest.approx(-0.1), 2, False),
+    ]
+    assert model.num_ngrams == (5, 3, 1)  # <unk> is added, as impossible as KenLM makes it
+    assert model.score("zebra", bos=False, eos=False) == -100
+
+
+def test_without_a_begin_marker_sentences_begin_with_no_context(tmp_path: Path) -> None:
+    text = ARPA.replace("0\t<s>\t-0.3\n", "").replace("-0.2\t<s> a\n", "")
+    model = NgramLM.load(write(tmp_path, text.replace("1=4", "1=3").replace("2=2", "2=1")))
+    assert model.score("a") == model.score("a", bos=False) == pytest.approx(-0.4 - 0.3)
+    again = tmp_path / "again.arpa"
+    model.save(again)
+    assert NgramLM.load(again).score("a") == pytest.approx(model.score("a"))
+
+
+def test_capitals_are_words_where_the_small_markers_are_there_too(tmp_path: Path) -> None:
+    text = ARPA.replace("1=4", "1=5").replace("-0.4\ta", "-0.7\t<S>\n-0.4\ta")
+    model = NgramLM.load(write(tmp_path, text))
+    assert model.full_scores("<S>")[0] == (pytest.approx(-0.3 - 0.7), 1, False)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +151,7 @@ def test_dialects_are_read(tmp_path: Path, old: str, new: str) -> None:
         ("-0.3\ta </s>", "nan\ta </s>", "log10 probability"),
         ("-0.4\ta\t-0.3", "-0.4\ta\tinf", "finite"),
         ("-0.2\t<s> a", "-0.2\t<s> a\t-1", "0 at the highest order"),
-        ("0\t<s>\t-0.3", "0\tb\t-0.3", "lack <s>"),
+        ("-0.5\t</s>\t0", "-0.5\tb\t0", "lack </s>: no sentence could end"),
         ("-0.4\ta", "x\ta", 'line 9: expected a log10 probability, found "x"'),
     ],
 )
@@ -98,15 +161,33 @@ def test_bad_arpa_files_name_the_line(tmp_path: Path, old: str, new: str, messag
     assert "model.arpa" in str(caught.value)
 
 
-def test_a_missing_context_is_an_error_and_a_missing_suffix_is_filled(tmp_path: Path) -> None:
+def test_missing_contexts_and_suffixes_are_filled(tmp_path: Path) -> None:
     third = ARPA.replace("ngram 2=2", "ngram 2=2\nngram 3=1").replace(
         "\n\\end", "\n\\3-grams:\n-0.1\tX\n\n\\end"
     )
-    with pytest.raises(InvalidFileError, match='its context "a <s>" is not'):
-        NgramLM.load(write(tmp_path, third.replace("X", "a <s> a")))
     model = NgramLM.load(write(tmp_path, third.replace("X", "<s> a a")))
     assert model.full_scores("a a")[1][:2] == (pytest.approx(-0.1), 3)
     assert model.num_ngrams == (4, 3, 1)
+    # The context "a a" is not listed: it has the probability of backing off, and no back-off weight of its own.
+    model = NgramLM.load(write(tmp_path, third.replace("X", "a a </s>")))
+    assert model.num_ngrams == (4, 3, 1)
+    found = model.full_scores("a a", bos=False)
+    assert [(pytest.approx(score), length) for score, length, _ in found] == [(-0.4, 1), (-0.7, 2), (-0.1, 3)]
+    assert model.full_scores("a a a", bos=False)[2][:2] == (pytest.approx(-0.7), 2)
+
+
+def test_many_missing_contexts_at_once(tmp_path: Path) -> None:
+    words = [f"w{i}" for i in range(6)]
+    grams = [f"-0.5\t{a} {b} {c} {a}" for a in words for b in words for c in words[:2]]
+    unigrams = [f"-1\t{word}\t-0.1" for word in [*words, "<unk>", "<s>", "</s>"]]
+    head = f"\\data\\\nngram 1={len(unigrams)}\nngram 2=0\nngram 3=0\nngram 4={len(grams)}\n"
+    sections = [("1", unigrams), ("2", []), ("3", []), ("4", grams)]
+    body = "".join(f"\n\\{k}-grams:\n" + "\n".join(lines) + "\n" for k, lines in sections)
+    model = NgramLM.load(write(tmp_path, head + body + "\n\\end\\\n"))
+    assert model.num_ngrams[3] == len(grams)
+    score, length, _ = model.full_scores("w3 w5 w1 w3", bos=False, eos=False)[-1]
+    assert (score, length) == (pytest.approx(-0.5), 4)
+    assert model.full_scores("w3 w5 w1 w2", bos=False, eos=False)[-1][0] == pytest.approx(-1 - 0.1)
 
 
 def test_text_that_is_not_utf8(tmp_path: Path) -> None:
@@ -193,13 +274,26 @@ def test_a_line_of_a_million_words(tmp_path: Path) -> None:
     assert model.score_texts(line).num_tokens == 1_050_001
 
 
-@pytest.mark.parametrize("call", ["count(ids)", "NgramLM.train(ids)", "model.score_ids_batch(ids)"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "count(ids)",
+        "NgramLM.train(ids)",
+        "NgramLM.train(ids, smoothing='witten-bell')",
+        "model.score_ids_batch(ids)",
+        "interpolate([model, other], kind='log-linear')",
+        "tune_weights([model, other], ids)",
+        "tune_weights([model, other], ids[:20000], kind='log-linear')",
+        "CachedNgramLM(model).score_texts([ids])",
+    ],
+)
 def test_ctrl_c_is_answered(call: str) -> None:
     script = f"""
         import numpy as np, threading, time, os, signal
-        from ferrolm.ngram import NgramLM, count
+        from ferrolm.ngram import CachedNgramLM, NgramLM, count, interpolate, tune_weights
         ids = np.random.default_rng(0).integers(0, 5000, 6_000_000).astype(np.uint32)
-        model = NgramLM.train(ids[:300_000], 3)
+        model = NgramLM.train(ids[:300_000], 3, vocab_size=5000)
+        other = NgramLM.train(ids[200_000:500_000], 4, vocab_size=5000)
         sent = []
         def interrupt():
             sent.append(time.perf_counter())

@@ -27,7 +27,14 @@ def twin_discounts(counts: Counter) -> tuple[float, ...]:
 class Twin:
     """Chen and Goodman's interpolated modified Kneser-Ney, with lmplz's conventions for <s>, <unk> and pruning."""
 
-    def __init__(self, sentences: list[list[int]], order: int, prune: list[int], vocab_size: int) -> None:
+    def __init__(
+        self,
+        sentences: list[list[int]],
+        order: int,
+        prune: list[int],
+        vocab_size: int,
+        only: set[int] | None = None,
+    ) -> None:
         self.order = order
         padded = [["<s>", *s, "</s>"] for s in sentences]
         self.words = [*range(vocab_size), "<unk>", "</s>"]
@@ -50,7 +57,8 @@ class Twin:
             {
                 gram
                 for gram in counts
-                if raw[k][gram] > prune[k] or prune[k] == 0 or (k == 0 and gram == ("</s>",))
+                if (raw[k][gram] > prune[k] or prune[k] == 0 or (k == 0 and gram == ("</s>",)))
+                and (only is None or all(word in only or isinstance(word, str) for word in gram))
             }
             for k, counts in enumerate(self.adjusted)
         ]
@@ -60,6 +68,8 @@ class Twin:
                 self.by_context[k][gram[:-1]].append(gram)
         if prune[0]:
             self.words = [w for w in self.words if (w,) in self.kept[0] or w in ("<unk>", "</s>")]
+        if only is not None:
+            self.words = [w for w in self.words if w in only or w in ("<unk>", "</s>")]
 
     def probability(self, word: object, context: tuple) -> float:
         context = context[-(self.order - 1) :] if self.order > 1 else ()
@@ -85,10 +95,11 @@ sentences = st.lists(st.lists(st.integers(0, 4), max_size=8), min_size=1, max_si
 @given(sentences, st.integers(1, 4), st.data())
 def test_models_equal_the_twin(sentences: list[list[int]], order: int, data: st.DataObject) -> None:
     prune = sorted(data.draw(st.lists(st.integers(0, 2), min_size=order, max_size=order)))
+    only = data.draw(st.none() | st.sets(st.integers(0, 5)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = NgramLM.train(sentences, order, prune=prune, vocab_size=6)
-    twin = Twin(sentences, order, prune, 6)
+        model = NgramLM.train(sentences, order, prune=prune, vocabulary=only, vocab_size=6)
+    twin = Twin(sentences, order, prune, 6, only)
     contexts = data.draw(st.lists(st.lists(st.integers(0, 5), max_size=5), max_size=4))
     for context in [[], *contexts]:
         logprobs = model.next_token_logprobs(context)

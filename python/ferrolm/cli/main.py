@@ -25,7 +25,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("prepare", "tokenize text into a token file for training"),
     "pretrain": ("pretrain", "train a language model as a TOML file says"),
     "count-ngrams": ("count_ngrams", "count the n-grams of a text"),
-    "train-ngram": ("train_ngram", "estimate a modified Kneser-Ney n-gram model"),
+    "train-ngram": ("train_ngram", "estimate an n-gram model: modified Kneser-Ney or another smoothing"),
+    "interpolate-ngrams": (
+        "interpolate_ngrams",
+        "make one n-gram model of several, with given or fitted weights",
+    ),
     "score": ("score", "score sentences with an n-gram model"),
 }
 

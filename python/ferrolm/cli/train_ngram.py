@@ -1,4 +1,4 @@
-"""``ferrolm train-ngram``: text to a Kneser-Ney language model."""
+"""``ferrolm train-ngram``: text to an n-gram language model."""
 
 from __future__ import annotations
 
@@ -8,12 +8,37 @@ import warnings
 
 from ferrolm.cli._ngram_options import add_limit, add_source, limits, read_source
 
+# The methods that subtract something from counts.
+DISCOUNTED = ("kneser-ney", "absolute")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command; the names are those of lmplz where it has them."""
     add_source(parser)
     parser.add_argument("model", help="file to write: .arpa, .arpa.gz or .flm (binary, loads fast)")
     parser.add_argument("-o", "--order", type=int, default=5, help="length of the longest n-grams")
+    parser.add_argument(
+        "--smoothing",
+        choices=["kneser-ney", "witten-bell", "absolute", "add-k", "stupid-backoff"],
+        default="kneser-ney",
+        help="how counts become probabilities: kneser-ney fits most texts best; witten-bell needs nothing estimated and "
+        "suits small or repetitive data; absolute and add-k are the textbook's; stupid-backoff gives scores that rank, "
+        "not probabilities",
+    )
+    parser.add_argument(
+        "--discount",
+        type=float,
+        nargs="+",
+        help="with absolute: subtract this (0 to 1) from every count, one number or one per order (default: estimated)",
+    )
+    parser.add_argument(
+        "--k", type=float, help="with add-k: add this to every count (default: 1, Laplace's law)"
+    )
+    parser.add_argument(
+        "--backoff-factor",
+        type=float,
+        help="with stupid-backoff: factor for each word of context given up (default: 0.4)",
+    )
     parser.add_argument(
         "--prune",
         type=int,
@@ -36,6 +61,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-interpolate-unigrams", action="store_true", help="give the smoothing mass to <unk> alone"
     )
+    parser.add_argument(
+        "--limit-vocab-file",
+        "--limit_vocab_file",
+        metavar="FILE",
+        help="the only words that the model knows, separated by white space; n-grams with others are counted, then "
+        "left out",
+    )
     parser.add_argument("--vocab-size", type=int, help="with --ids: all ids are below this")
     add_limit(parser)
 
@@ -49,9 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
         model = NgramLM.train(
             read_source(arguments.text, arguments.ids, streamed=arguments.memory is not None),
             arguments.order,
+            smoothing=arguments.smoothing,
+            discount=arguments.discount,
+            k=arguments.k,
+            backoff_factor=arguments.backoff_factor,
             prune=arguments.prune,
             discount_fallback=tuple(arguments.discount_fallback),
             interpolate_unigrams=not arguments.no_interpolate_unigrams,
+            vocabulary=arguments.limit_vocab_file,
             skip_symbols=arguments.skip_symbols,
             vocab_size=arguments.vocab_size,
             **limits(arguments),
@@ -62,5 +99,6 @@ def run(arguments: argparse.Namespace) -> int:
     for order in model.report:
         d1, d2, d3 = order.discounts
         kept = str(order.kept) if order.kept == order.seen else f"{order.kept}/{order.seen}"
-        print(f"{order.order} {kept} D1={d1:.6g} D2={d2:.6g} D3+={d3:.6g}", file=sys.stderr)
+        discounts = f" D1={d1:.6g} D2={d2:.6g} D3+={d3:.6g}" if arguments.smoothing in DISCOUNTED else ""
+        print(f"{order.order} {kept}{discounts}", file=sys.stderr)
     return 0

@@ -12,7 +12,7 @@ files in order: merging is exact, and words are numbered as they first appear in
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +69,15 @@ def train_ngram(
     files: Iterable[PathLike],
     order: int = 5,
     *,
-    prune: int | Sequence[int] = 0,
-    discount_fallback: tuple[float, float, float] | None = (0.5, 1.0, 1.5),
-    interpolate_unigrams: bool = True,
     memory: int | str = "1GB",
     task_options: dict[str, Any] | None = None,
     show_progress: bool | None = None,
+    **options: Any,
 ) -> NgramLM:
     """The model that `NgramLM.train` makes of ``files``: counted by `count_ngrams`, estimated here in files.
 
-    ``memory`` bounds each task that counts, and the estimation.
+    ``memory`` bounds each task that counts, and the estimation; ``options`` are those of `NgramLM.from_counts`
+    (``smoothing``, ``prune``, ``vocabulary`` ...).
     """
     counts = count_ngrams(
         files,
@@ -88,15 +87,7 @@ def train_ngram(
         task_options=task_options,
         show_progress=show_progress,
     )
-    return NgramLM.from_counts(
-        counts,
-        order,
-        prune=prune,
-        discount_fallback=discount_fallback,
-        interpolate_unigrams=interpolate_unigrams,
-        memory=memory,
-        show_progress=show_progress,
-    )
+    return NgramLM.from_counts(counts, order, memory=memory, show_progress=show_progress, **options)
 
 
 def _count_file(

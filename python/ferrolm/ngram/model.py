@@ -1,10 +1,11 @@
-"""N-gram language models: interpolated modified Kneser-Ney, estimated as KenLM's ``lmplz`` does."""
+"""N-gram language models: estimating, loading, saving, querying."""
 
 from __future__ import annotations
 
 import math
 import os
 import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
+from ferrolm.ngram import _training
 from ferrolm.ngram._inputs import Ids, ids_only, text_or_ids
 from ferrolm.ngram._limited import Limit, limit, run, run_stages
 from ferrolm.ngram._pieces import Source
+from ferrolm.ngram._training import Options, Smoothing, Vocabulary
 from ferrolm.ngram.counts import NgramCounts
 
 __all__ = ["DiscountFallbackWarning", "NgramLM", "OrderReport", "TextScore"]
@@ -95,9 +98,14 @@ class NgramLM:
         sentences_or_ids: Any,
         order: int = 5,
         *,
+        smoothing: Smoothing = "kneser-ney",
+        discount: float | Sequence[float] | None = None,
+        k: float | None = None,
+        backoff_factor: float | None = None,
         prune: int | Sequence[int] = 0,
         discount_fallback: tuple[float, float, float] | None = (0.5, 1.0, 1.5),
         interpolate_unigrams: bool = True,
+        vocabulary: Vocabulary | None = None,
         skip_symbols: bool = False,
         vocab_size: int | None = None,
         memory: int | str | None = None,
@@ -105,25 +113,41 @@ class NgramLM:
         temporary_directory: str | os.PathLike[str] | None = None,
         show_progress: bool | None = None,
     ) -> NgramLM:
-        """Estimate an interpolated modified Kneser-Ney model, with the results of KenLM's ``lmplz``.
+        """Estimate a model; by default interpolated modified Kneser-Ney, with the results of KenLM's ``lmplz``.
 
         ``sentences_or_ids``: text or ids as `ferrolm.ngram.count` takes them. Each sentence (document, sequence of
         ids) is counted with ``<s>`` before and ``</s>`` after it.
 
         - ``order``: length of the longest n-grams, 1 to 32.
+        - ``smoothing``: how counts become probabilities.
+
+          - ``"kneser-ney"``: interpolated modified Kneser-Ney (Chen and Goodman 1998; Heafield et al. 2013), the best
+            for most texts.
+          - ``"witten-bell"``: interpolated Witten-Bell (1991, method C); nothing to estimate, so good for small or
+            repetitive data.
+          - ``"absolute"``: interpolated absolute discounting (Ney, Essen and Kneser 1994) by ``discount``: one number
+            in 0 to 1, or one for each order, the last one for all that follow. Default: n1 / (n1 + 2 n2) of each order.
+          - ``"add-k"``: (c + k) / (C + k V) for the whole context of ``order - 1`` words, ``k`` above 0 (default 1:
+            Laplace), V the words that can follow. Contexts that never occur give all words 1 / V.
+          - ``"stupid-backoff"``: relative frequencies, times ``backoff_factor`` (default 0.4) for each word of context
+            given up (Brants et al. 2007). **Scores, not probabilities**: they do not sum to one, and perplexities and
+            interpolation with other models mean nothing. Words that never occur have a log10 score of -100.
         - ``prune``: leave out n-grams that occur at most this often; one threshold per order from 1 on, never
-          falling, the last one for all orders that follow: ``(0, 0, 1)`` drops trigrams and longer seen once.
+          falling, the last one for all orders that follow: ``(0, 0, 1)`` drops trigrams and longer seen once. Their
+          probability goes to the lower order.
         - ``discount_fallback``: discounts for counts 1, 2 and 3+ at orders where they cannot be estimated because the
-          text is small or artificial; a `DiscountFallbackWarning` says which and why. None makes that an error.
+          text is small or artificial (absolute discounting uses the first); a `DiscountFallbackWarning` says which
+          and why. None makes that an error.
         - ``interpolate_unigrams``: unknown words share the smoothing mass with all words; False gives it to
           ``<unk>`` alone, as SRILM does.
+        - ``vocabulary``: the only words (or ids) that the model knows, from a UTF-8 file (separated by white space) or
+          an iterable. N-grams with other words are counted, then left out, as ``lmplz --limit_vocab_file`` does it: these words
+          are unknown, and their probability goes to the lower orders. Listed words that never occur stay unknown.
         - ``skip_symbols``: skip the words ``<s>``, ``</s>`` and ``<unk>`` in the text, which are an error otherwise.
         - ``vocab_size``: for ids only, all ids are below this (default: the largest id plus one). Ids that never
           occur get a share of the smoothing mass.
         - ``memory``, ``directory``, ``temporary_directory``, ``show_progress``: as for `ferrolm.ngram.count`. With
           ``memory`` a text of any size is estimated within so many bytes, with the same result to the bit.
-
-        Chen and Goodman (1998); Heafield et al. (2013), "Scalable Modified Kneser-Ney Language Model Estimation".
 
         >>> import warnings
         >>> with warnings.catch_warnings():
@@ -131,16 +155,19 @@ class NgramLM:
         ...     model = NgramLM.train(["the cat sat", "the dog sat"], order=2)
         >>> model.score("the cat sat") > model.score("sat the cat")
         True
+        >>> laplace = NgramLM.train(["the cat sat", "the dog sat"], order=2, smoothing="add-k")
+        >>> round(10 ** laplace.score("the", eos=False), 3)  # (2 + 1) / (2 + 6): four words, <unk> and </s>
+        0.375
         """
-        _check_fallback(discount_fallback)
-        options = (order, _thresholds(order, prune), interpolate_unigrams, discount_fallback)
+        method = _training.method(smoothing, discount, k, backoff_factor)
+        options = _training.options(order, method, prune, interpolate_unigrams, discount_fallback, vocabulary)
         bounds = limit(memory, directory, temporary_directory, show_progress)
         if bounds is not None:
             core, reports = _train_limited(sentences_or_ids, options, vocab_size, skip_symbols, bounds)
             return cls._reported(core, reports, discount_fallback)
         source = text_or_ids(sentences_or_ids)
         if isinstance(source, Ids):
-            size = _vocab_size(source, vocab_size)
+            size = _training.vocab_size_of(source, vocab_size)
             core, reports = _rust.NgramModel.train_ids(source.ids, source.offsets, size, *options)
         else:
             if vocab_size is not None:
@@ -154,9 +181,14 @@ class NgramLM:
         counts: NgramCounts,
         order: int | None = None,
         *,
+        smoothing: Smoothing = "kneser-ney",
+        discount: float | Sequence[float] | None = None,
+        k: float | None = None,
+        backoff_factor: float | None = None,
         prune: int | Sequence[int] = 0,
         discount_fallback: tuple[float, float, float] | None = (0.5, 1.0, 1.5),
         interpolate_unigrams: bool = True,
+        vocabulary: Vocabulary | None = None,
         vocab_size: int | None = None,
         memory: int | str = "1GB",
         temporary_directory: str | os.PathLike[str] | None = None,
@@ -179,11 +211,11 @@ class NgramLM:
         >>> model.score("the cat sat") == whole.score("the cat sat")
         True
         """
-        _check_fallback(discount_fallback)
         order = counts.orders[-1] if order is None else order
         bounds = limit(memory, None, temporary_directory, show_progress)
         assert bounds is not None
-        options = (order, _thresholds(order, prune), interpolate_unigrams, discount_fallback)
+        method = _training.method(smoothing, discount, k, backoff_factor)
+        options = _training.options(order, method, prune, interpolate_unigrams, discount_fallback, vocabulary)
         task = _rust.NgramTask.of_counts(
             counts._core, *options, vocab_size, bounds.memory, bounds.temporary_directory
         )
@@ -193,8 +225,8 @@ class NgramLM:
     @classmethod
     def _reported(cls, core: _rust.NgramModel, reports: list[Any], discount_fallback: Any) -> NgramLM:
         report = tuple(
-            OrderReport(k, seen, kept, (d[0], d[1], d[2]), why)
-            for k, (seen, kept, d, why) in enumerate(reports, 1)
+            OrderReport(number, seen, kept, (d[0], d[1], d[2]), why)
+            for number, (seen, kept, d, why) in enumerate(reports, 1)
         )
         for entry in report:
             if entry.fallback is not None:
@@ -384,43 +416,16 @@ class NgramLM:
         return f"NgramLM(order={self.order}, {kind}, num_ngrams={self.num_ngrams})"
 
 
-def _thresholds(order: int, prune: int | Sequence[int]) -> list[int]:
-    thresholds = [prune] if isinstance(prune, int) else list(prune)
-    if order < 1 or any(not isinstance(t, int) or not 0 <= t < 1 << 32 for t in thresholds):
-        raise InvalidArgumentError(
-            f"order is {order} and prune {prune}, but must be positive and not negative"
-        )
-    return thresholds
-
-
 def _train_limited(
-    source: Any,
-    options: tuple[int, list[int], bool, tuple[float, float, float] | None],
-    vocab_size: int | None,
-    skip_symbols: bool,
-    bounds: Limit,
+    source: Any, options: Options, vocab_size: int | None, skip_symbols: bool, bounds: Limit
 ) -> tuple[_rust.NgramModel, list[Any]]:
     def make(opened: Source) -> _rust.NgramTask:
         if vocab_size is not None and not opened.over_ids:
             raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
-        work = f"train {options} {vocab_size} {skip_symbols} on {opened.description}"
-        place = (bounds.memory, bounds.directory, bounds.temporary_directory, work)
-        return _rust.NgramTask.training(*options, opened.over_ids, vocab_size, skip_symbols, *place)
+        words = repr(options.vocabulary).encode()
+        about = (*options[:-1], f"{zlib.crc32(words):x}", vocab_size, skip_symbols)
+        place = (bounds.memory, bounds.directory, bounds.temporary_directory)
+        work = f"train {about} on {opened.description}"
+        return _rust.NgramTask.training(*options, opened.over_ids, vocab_size, skip_symbols, *place, work)
 
     return run(source, bounds, "training", make).model()
-
-
-def _check_fallback(discounts: tuple[float, float, float] | None) -> None:
-    if discounts is None:
-        return
-    if len(discounts) != 3 or any(not 0 <= d <= j for j, d in enumerate(discounts, 1)):
-        message = f"discount_fallback is {discounts}, but must be three numbers in 0 to 1, 0 to 2 and 0 to 3"
-        raise InvalidArgumentError(message)
-
-
-def _vocab_size(source: Ids, vocab_size: int | None) -> int:
-    if vocab_size is None:
-        return int(source.ids.max()) + 1 if len(source.ids) else 0
-    if not 0 <= vocab_size < 1 << 32:
-        raise InvalidArgumentError(f"vocab_size is {vocab_size}, but must fit into 32 bits")
-    return vocab_size

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ferrolm_ngram::kneser_ney::{Options, OrderReport};
+use ferrolm_ngram::cache::{self, Cache, Documents};
+use ferrolm_ngram::interpolate;
 use ferrolm_ngram::text::{self, Reserved, Text};
-use ferrolm_ngram::{Corpus, Counts, Ends, Model, NgramError, OrderCounts, State, Total, WordTable};
+use ferrolm_ngram::tune::Source;
+use ferrolm_ngram::{
+    Corpus, Counts, Ends, Model, NgramError, Options, OrderCounts, OrderReport, Smoothing, State, Total,
+    WordTable,
+};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
@@ -70,6 +75,13 @@ impl PyText {
                 let sentences: Vec<&str> = sentences.iter().map(|sentence| &**sentence).collect();
                 work(Text::Sentences(&sentences))
             }
+        }
+    }
+
+    fn sentences(&self) -> Vec<&str> {
+        match self {
+            Self::Lines(text) => text::sentences(Text::Lines(text)),
+            Self::Sentences(sentences) => sentences.iter().map(|sentence| &**sentence).collect(),
         }
     }
 }
@@ -205,6 +217,20 @@ pub(crate) fn report(report: OrderReport) -> PyReport {
     (report.seen, report.kept, report.discounts, report.fallback)
 }
 
+/// The options of training; `smoothing` is a method's name with its numbers, `vocabulary` a text of words.
+pub(crate) fn options(
+    order: usize,
+    smoothing: &(String, Vec<f64>),
+    prune: Vec<u32>,
+    interpolate_unigrams: bool,
+    discount_fallback: Option<[f64; 3]>,
+    vocabulary: Option<&PyText>,
+) -> PyResult<Options> {
+    let smoothing = raise(Smoothing::from_name(&smoothing.0, &smoothing.1))?;
+    let vocabulary = vocabulary.map(|words| words.with(ferrolm_ngram::train::words));
+    Ok(Options { order, smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary })
+}
+
 /// log10, log10 of unknown words, tokens, unknown words.
 type PyTotal = (f64, f64, u64, u64);
 
@@ -218,16 +244,20 @@ pub(crate) struct PyModel(pub(crate) Arc<Model>);
 #[pymethods]
 impl PyModel {
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "the options of training, each named in Python")]
     fn train_text(
         py: Python<'_>,
         text: PyText,
         skip_symbols: bool,
         order: usize,
+        smoothing: (String, Vec<f64>),
         prune: Vec<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
+        vocabulary: Option<PyText>,
     ) -> PyResult<(Self, Vec<PyReport>)> {
-        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let options =
+            options(order, &smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary.as_ref())?;
         let trained = enter(py, |cancel| {
             text.with(|text| ferrolm_ngram::train::from_text(text, skip_symbols, &options, cancel))
         })?;
@@ -243,11 +273,14 @@ impl PyModel {
         offsets: PyReadonlyArray1<'_, i64>,
         vocab_size: u32,
         order: usize,
+        smoothing: (String, Vec<f64>),
         prune: Vec<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
+        vocabulary: Option<PyText>,
     ) -> PyResult<(Self, Vec<PyReport>)> {
-        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let options =
+            options(order, &smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary.as_ref())?;
         let (ids, offsets) = (slice(&ids, "ids")?, slice(&offsets, "offsets")?);
         let trained =
             enter(py, |cancel| ferrolm_ngram::train::from_ids(ids, offsets, vocab_size, &options, cancel))?;
@@ -397,6 +430,131 @@ impl PyModel {
     }
 }
 
+/// One model from several.
+#[pyfunction]
+fn ngram_interpolate(
+    py: Python<'_>,
+    models: Vec<Py<PyModel>>,
+    weights: Vec<f64>,
+    kind: &str,
+) -> PyResult<PyModel> {
+    let kind = raise(interpolate::Kind::from_name(kind))?;
+    let models: Vec<Arc<Model>> = models.iter().map(|model| Arc::clone(&model.get().0)).collect();
+    let merged = enter(py, |cancel| {
+        let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
+        interpolate::interpolate(&models, &weights, kind, cancel)
+    })?;
+    Ok(PyModel(Arc::new(raise(merged)?)))
+}
+
+/// The weights of models that fit a text best.
+#[pyfunction]
+fn ngram_tune_text(py: Python<'_>, models: Vec<Py<PyModel>>, text: PyText, kind: &str) -> PyResult<Vec<f64>> {
+    let kind = raise(interpolate::Kind::from_name(kind))?;
+    let models: Vec<Arc<Model>> = models.iter().map(|model| Arc::clone(&model.get().0)).collect();
+    raise(enter(py, |cancel| {
+        let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
+        text.with(|text| ferrolm_ngram::tune::weights(&models, Source::Text(text), kind, cancel))
+    })?)
+}
+
+/// The weights of models that fit sequences of ids best.
+#[pyfunction]
+fn ngram_tune_ids(
+    py: Python<'_>,
+    models: Vec<Py<PyModel>>,
+    ids: PyReadonlyArray1<'_, u32>,
+    offsets: PyReadonlyArray1<'_, i64>,
+    kind: &str,
+) -> PyResult<Vec<f64>> {
+    let kind = raise(interpolate::Kind::from_name(kind))?;
+    let models: Vec<Arc<Model>> = models.iter().map(|model| Arc::clone(&model.get().0)).collect();
+    let (ids, offsets) = (slice(&ids, "ids")?, slice(&offsets, "offsets")?);
+    raise(enter(py, |cancel| {
+        let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
+        ferrolm_ngram::tune::weights(&models, Source::Ids { ids, offsets }, kind, cancel)
+    })?)
+}
+
+/// A model with a cache of the last words of a document.
+#[pyclass(frozen, name = "NgramCache", module = "ferrolm._rust")]
+struct PyCache {
+    model: Arc<Model>,
+    cache: Cache,
+}
+
+/// Documents as Python has them: texts, or arrays of ids, offsets of sequences, and sequences per document.
+#[derive(FromPyObject)]
+enum PyDocuments<'py> {
+    Ids(PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>, Vec<usize>),
+    Texts(Vec<PyText>),
+}
+
+impl PyDocuments<'_> {
+    fn source(&self) -> PyResult<cache::Source<'_>> {
+        match self {
+            Self::Texts(texts) => Ok(cache::Source::Texts(texts.iter().map(PyText::sentences).collect())),
+            Self::Ids(ids, offsets, lengths) => {
+                let (ids, offsets) = (slice(ids, "ids")?, slice(offsets, "offsets")?);
+                Ok(cache::Source::Ids { ids, offsets, lengths })
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl PyCache {
+    #[new]
+    fn new(model: &PyModel, weight: f64, size: usize, half_life: Option<f64>) -> PyResult<Self> {
+        Ok(Self { model: Arc::clone(&model.0), cache: raise(Cache::new(weight, size, half_life))? })
+    }
+
+    fn totals(
+        &self,
+        py: Python<'_>,
+        documents: PyDocuments<'_>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<Vec<PyTotal>> {
+        let (source, ends) = (documents.source()?, Ends { begin, end });
+        let totals = enter(py, |cancel| -> Result<_, NgramError> {
+            let documents = Documents::read(&self.model, &source)?;
+            Ok(self.cache.totals(&self.model, &documents, ends, cancel)?)
+        })?;
+        Ok(raise(totals)?.into_iter().map(total).collect())
+    }
+
+    fn best_weight(
+        &self,
+        py: Python<'_>,
+        documents: PyDocuments<'_>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<f64> {
+        let (source, ends) = (documents.source()?, Ends { begin, end });
+        raise(enter(py, |cancel| {
+            let documents = Documents::read(&self.model, &source)?;
+            self.cache.best_weight(&self.model, &documents, ends, cancel)
+        })?)
+    }
+
+    /// Natural logarithms for every number after the last sentence of a document, which is not over.
+    fn next_logprobs<'py>(
+        &self,
+        py: Python<'py>,
+        document: PyDocuments<'_>,
+        begin: bool,
+        end: bool,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let (source, ends) = (document.source()?, Ends { begin, end });
+        let logprobs = enter(py, |_| -> Result<_, NgramError> {
+            let document = Documents::read(&self.model, &source)?;
+            Ok(self.cache.next_logprobs(&self.model, &document, ends))
+        })?;
+        Ok(raise(logprobs)?.into_pyarray(py))
+    }
+}
+
 /// The context of the next word: which words of the past matter.
 #[pyclass(frozen, name = "NgramState", module = "ferrolm._rust")]
 struct PyState {
@@ -420,5 +578,9 @@ impl PyState {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyCounts>()?;
     module.add_class::<PyModel>()?;
-    module.add_class::<PyState>()
+    module.add_class::<PyState>()?;
+    module.add_class::<PyCache>()?;
+    module.add_function(wrap_pyfunction!(ngram_interpolate, module)?)?;
+    module.add_function(wrap_pyfunction!(ngram_tune_text, module)?)?;
+    module.add_function(wrap_pyfunction!(ngram_tune_ids, module)?)
 }

@@ -6,14 +6,13 @@ use std::sync::Mutex;
 use ferrolm_base::Cancel;
 use ferrolm_ngram::NgramError;
 use ferrolm_ngram::external::{Counting, Input, Place, Training, Units};
-use ferrolm_ngram::kneser_ney::Options;
 use ferrolm_ngram::text::Reserved;
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
 use crate::enter::enter;
 use crate::errors::Kind;
-use crate::ngram::{PyCounts, PyModel, PyReport, PyText, raise, report, slice};
+use crate::ngram::{PyCounts, PyModel, PyReport, PyText, options, raise, report, slice};
 
 /// What is being made; `None` once it has been handed out.
 #[pyclass(frozen, name = "NgramTask", module = "ferrolm._rust")]
@@ -88,9 +87,11 @@ impl PyTask {
     #[expect(clippy::too_many_arguments, reason = "the options of training, each named in Python")]
     fn training(
         order: usize,
+        smoothing: (String, Vec<f64>),
         prune: Vec<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
+        vocabulary: Option<PyText>,
         over_ids: bool,
         vocab_size: Option<u32>,
         skip_symbols: bool,
@@ -99,7 +100,8 @@ impl PyTask {
         temporary: Option<PathBuf>,
         work: &str,
     ) -> PyResult<Self> {
-        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let options =
+            options(order, &smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary.as_ref())?;
         let reserved = if skip_symbols { Reserved::Skip } else { Reserved::Refuse };
         let units = if over_ids { Units::Ids(vocab_size) } else { Units::Words(reserved) };
         let place = place(directory.as_ref(), temporary.as_ref(), work);
@@ -113,14 +115,17 @@ impl PyTask {
         py: Python<'_>,
         counts: &Bound<'_, PyCounts>,
         order: usize,
+        smoothing: (String, Vec<f64>),
         prune: Vec<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
+        vocabulary: Option<PyText>,
         vocab_size: Option<u32>,
         memory: usize,
         temporary: Option<PathBuf>,
     ) -> PyResult<Self> {
-        let options = Options { order, prune, interpolate_unigrams, discount_fallback };
+        let options =
+            options(order, &smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary.as_ref())?;
         let counts = &counts.get().0;
         let task = enter(py, |cancel| {
             let place = Place::Nameless(temporary.as_deref());

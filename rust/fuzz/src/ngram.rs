@@ -75,8 +75,8 @@ pub fn counts(data: &[u8]) {
 
 /// Lines of text: counted and trained on in memory and in files, with the same result.
 pub fn text(data: &[u8]) {
+    use ferrolm_ngram::Options;
     use ferrolm_ngram::external::{Input, Place, Training, Units};
-    use ferrolm_ngram::kneser_ney::Options;
     use ferrolm_ngram::text::Reserved;
 
     let Ok(text) = std::str::from_utf8(data) else { return };

@@ -65,12 +65,13 @@ impl Tables {
         table.values.push((log10, backoff));
     }
 
-    /// Sort and link; n-grams without their context, and n-grams given twice, are errors.
+    /// Sort and link; n-grams given twice are errors.
     pub fn into_model(mut self, vocabulary: Vocabulary) -> Result<Model, String> {
         self.sort();
         let mut linked = self.link(&vocabulary)?;
         if !linked.missing.is_empty() {
             // Some tools prune "b c" but keep "a b c": as KenLM does, put in "b c" with the probability it has anyway.
+            // Others leave out the context "a b": it then has no back-off weight either, as SRILM reads it.
             self.add(&linked.missing);
             self.sort();
             linked = self.link(&vocabulary)?;
@@ -85,12 +86,12 @@ impl Tables {
         }
     }
 
-    /// Add the blanks `missing` and those of their suffixes that are missing as well.
+    /// Add the blanks `missing` and the n-grams inside them that are missing as well.
     fn add(&mut self, missing: &[Vec<u32>]) {
         let mut blanks = BTreeSet::new();
         for words in missing {
-            let suffixes = (0..words.len() - 1).map(|start| &words[start..]);
-            blanks.extend(suffixes.filter(|suffix| !self.above[suffix.len() - 2].contains(suffix)));
+            let parts = (2..=words.len()).flat_map(|length| words.windows(length));
+            blanks.extend(parts.filter(|part| !self.above[part.len() - 2].contains(part)));
         }
         for words in blanks {
             self.push(words, f32::NAN, 0.0);
@@ -125,7 +126,7 @@ struct Linked {
     grams: Vec<Vec<Gram>>,
     nodes: Vec<Vec<Node>>,
     links: Vec<u32>,
-    /// Suffixes of n-grams that are not there.
+    /// Contexts and suffixes of n-grams that are not there.
     missing: Vec<Vec<u32>>,
 }
 
@@ -134,26 +135,30 @@ impl Linked {
     fn add_order(&mut self, k: usize, table: &Table, vocabulary: &Vocabulary) -> Result<(), String> {
         let mut grams = Vec::with_capacity(table.values.len());
         let mut nodes = Vec::with_capacity(table.values.len());
-        let mut places = vec![0usize; k - 1];
+        let mut context = None;
         // Where the children of the contexts up to here have been written.
         let mut written = 0;
+        let mut last: &[u32] = &[];
         for (index, words) in table.words.chunks_exact(k).enumerate() {
-            let same_context = index > 0 && table.words[(index - 1) * k..][..k - 1] == words[..k - 1];
-            if same_context && grams.last().is_some_and(|gram: &Gram| gram.word == words[k - 1]) {
+            if words == last {
                 return Err(format!("the {k}-gram {:?} is listed twice", text(words, vocabulary)));
             }
-            if !same_context {
-                let missing = || {
-                    let (gram, context) = (text(words, vocabulary), text(&words[..k - 1], vocabulary));
-                    format!("the {k}-gram {gram:?} is listed, but its context {context:?} is not")
-                };
-                places[k - 2] = self.place(&words[..k - 1], vocabulary).ok_or_else(missing)?;
-                for node in &mut self.nodes[k - 2][written..=places[k - 2]] {
-                    node.children = index as u32;
+            if index == 0 || last[..k - 1] != words[..k - 1] {
+                context = self.place(&words[..k - 1], vocabulary);
+                match context {
+                    Some(place) => {
+                        for node in &mut self.nodes[k - 2][written..=place] {
+                            node.children = index as u32;
+                        }
+                        written = place + 1;
+                    }
+                    None => self.missing.push(words[..k - 1].to_vec()),
                 }
-                written = places[k - 2] + 1;
             }
-            let suffix = self.suffix(k, places[k - 2], words, vocabulary);
+            last = words;
+            // Without its context an n-gram has to wait for the second round.
+            let Some(place) = context else { continue };
+            let suffix = self.suffix(k, place, words, vocabulary);
             if suffix.is_none() {
                 self.missing.push(words[1..].to_vec());
             }

@@ -23,8 +23,8 @@ use ferrolm_base::atomic_file::AtomicFile;
 use ferrolm_base::{Cancel, FileError};
 
 use crate::error::{NgramError, Result};
-use crate::kneser_ney::MAX_ORDER;
 use crate::model::{Gram, Model, Node};
+use crate::options::MAX_ORDER;
 use crate::parts::{self, PartWriter, UNIT, padded};
 use crate::unsafe_array::{Array, Buffer, as_bytes};
 use crate::vocabulary::Vocabulary;

@@ -5,6 +5,7 @@
 //! estimation needs nothing else: adjusted counts follow the suffixes, contexts are neighbours, lower-order
 //! probabilities are those of the suffixes.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ferrolm_base::Cancel;
@@ -128,6 +129,13 @@ fn children_of_words(corpus: &Corpus, first: &[u32]) -> Vec<u32> {
         children[word] += children[word - 1];
     }
     children
+}
+
+/// The n-grams of level `k` whose first word is `word`: they lie beside each other.
+pub(crate) fn beginning_with(levels: &[Level], word: usize, k: usize) -> Range<usize> {
+    levels[..k].iter().fold(word..word + 1, |range, level| {
+        level.children[range.start] as usize..level.children[range.end] as usize
+    })
 }
 
 pub(crate) fn atomics(length: usize) -> Vec<AtomicU32> {

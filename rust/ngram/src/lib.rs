@@ -1,34 +1,50 @@
-//! N-grams: counts, Kneser-Ney language models, scores. Pure Rust; the Python side is `ferrolm.ngram`.
+//! N-grams: counts, language models, scores. Pure Rust; the Python side is `ferrolm.ngram`.
 //!
 //! - [`text`], [`Corpus`]: sentences of words or ids as one array of numbers
 //! - [`sort`]: all n-grams of all orders by one sort
-//! - [`external`]: counting and estimation of what does not fit into memory
-//! - [`kneser_ney`]: modified Kneser-Ney estimation, as KenLM's `lmplz`
+//! - [`estimate`]: from counts to a model, by [`kneser_ney`] (as KenLM's `lmplz`), [`witten_bell`], [`absolute`],
+//!   [`add_k`] or [`stupid_backoff`]; [`external`]: the same in files, for what does not fit into memory
 //! - [`Model`]: the language model and its scores
+//! - [`interpolate`], [`tune`]: several models in one, and the weights for it
+//! - [`cache`]: a model that remembers the last words of a document
 
+pub mod absolute;
+pub mod add_k;
 pub mod arpa;
+mod arpa_reader;
 mod arpa_tables;
+pub mod cache;
 mod corpus;
 mod count;
 mod counts_file;
 mod error;
+pub mod estimate;
 pub mod external;
 pub mod flm;
+pub mod interpolate;
 pub mod kneser_ney;
 mod lanes;
 mod levels;
+mod lexicon;
 mod load;
 mod model;
+mod moments;
+mod options;
 mod parts;
 mod paths;
 mod prune;
 mod query;
+mod smoothing;
 mod sort;
+pub mod stupid_backoff;
 pub mod text;
 pub mod train;
+pub mod tune;
+mod union;
 mod unsafe_array;
 mod unsafe_memory;
 mod vocabulary;
+pub mod witten_bell;
 mod words;
 
 pub use corpus::{Corpus, MAX_TOKENS, Markers, check_offsets};
@@ -36,6 +52,7 @@ pub use count::{Counts, MAX_COUNT_ORDER, OrderCounts, check_orders};
 pub use error::{NgramError, Result};
 pub use load::load;
 pub use model::{Gram, Model, Node, Score, State};
+pub use options::{MAX_ORDER, Options, OrderReport, Smoothing};
 pub use query::{Ends, Total};
 pub use sort::{Sorted, sort};
 pub use text::Text;

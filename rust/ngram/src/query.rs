@@ -198,7 +198,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kneser_ney::Options;
+    use crate::options::Options;
     use crate::train::from_ids;
 
     proptest! {

@@ -5,8 +5,9 @@ use rayon::prelude::*;
 
 use crate::corpus::{Corpus, Markers};
 use crate::error::Result;
-use crate::kneser_ney::{self, Options, OrderReport};
+use crate::estimate;
 use crate::model::Model;
+use crate::options::{Options, OrderReport};
 use crate::text::{self, Reserved, Text};
 use crate::vocabulary::Vocabulary;
 
@@ -20,7 +21,7 @@ pub fn from_text(
     let mut words = Vocabulary::special_words();
     let reserved = if skip_symbols { Reserved::Skip } else { Reserved::Refuse };
     let corpus = text::read(text, &mut words, Some(Markers { begin: 1, end: 2 }), reserved, cancel)?;
-    estimate(corpus, Vocabulary::of_words(words)?, options, cancel)
+    from_corpus(corpus, Vocabulary::of_words(words)?, options, cancel)
 }
 
 /// A model over ids below `vocab_size`; sequence `i` is `ids[offsets[i]..offsets[i + 1]]`.
@@ -34,10 +35,15 @@ pub fn from_ids(
     let vocabulary = Vocabulary::of_ids(vocab_size)?;
     let markers = Markers { begin: vocabulary.bos(), end: vocabulary.eos() };
     let corpus = Corpus::from_ids(ids, offsets, vocab_size, Some(markers))?;
-    estimate(corpus, vocabulary, options, cancel)
+    from_corpus(corpus, vocabulary, options, cancel)
 }
 
-fn estimate(
+/// The words of a text, for [`Options::vocabulary`].
+pub fn words(text: Text<'_>) -> Vec<String> {
+    text::sentences(text).into_iter().flat_map(text::split).map(str::to_owned).collect()
+}
+
+fn from_corpus(
     mut corpus: Corpus,
     vocabulary: Vocabulary,
     options: &Options,
@@ -45,5 +51,5 @@ fn estimate(
 ) -> Result<(Model, Vec<OrderReport>)> {
     corpus.bound = vocabulary.size();
     corpus.tokens.par_iter_mut().for_each(|token| *token = vocabulary.inner(*token));
-    kneser_ney::train(&corpus, vocabulary, options, cancel)
+    estimate::train(&corpus, vocabulary, options, cancel)
 }

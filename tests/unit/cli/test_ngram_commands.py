@@ -1,4 +1,4 @@
-"""``ferrolm count-ngrams``, ``train-ngram`` and ``score``."""
+"""``ferrolm count-ngrams``, ``train-ngram``, ``interpolate-ngrams`` and ``score``."""
 
 from __future__ import annotations
 
@@ -42,6 +42,50 @@ def test_train_then_score(text: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert scores == pytest.approx([loaded.score(line) for line in TEXT.splitlines()], abs=1e-5)
     assert main(["score", model, text]) == 0
     assert f"Perplexity including OOVs:\t{loaded.perplexity(TEXT):.6g}" in capsys.readouterr().out
+
+
+def test_train_with_another_smoothing_and_a_limited_vocabulary(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, model = tmp_path / "words.txt", str(tmp_path / "model.arpa")
+    words.write_text("the cat\nsat\n")
+    command = ["train-ngram", text, model, "-o", "2", "--limit_vocab_file", str(words)]
+    assert main([*command, "--smoothing", "add-k", "--k", "0.5"]) == 0
+    assert capsys.readouterr().err == "1 6/8\n2 4/8\n"
+    loaded = NgramLM.load(model)
+    assert "dog" not in loaded
+    assert 10 ** loaded.score("the", eos=False) == pytest.approx((3 + 0.5) / (3 + 0.5 * 5), rel=1e-4)
+    assert main([*command, "--smoothing", "absolute", "--discount", "0.5", "0.7"]) == 0
+    assert "2 4/8 D1=0.7 D2=0.7 D3+=0.7" in capsys.readouterr().err
+    assert main([*command, "--smoothing", "witten-bell", "--backoff-factor", "0.5"]) == 1
+    assert "backoff_factor is 0.5, but the smoothing is 'witten-bell'" in capsys.readouterr().err
+
+
+def test_interpolate_with_given_and_with_fitted_weights(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, held_out, merged = tmp_path / "other.txt", tmp_path / "held_out.txt", str(tmp_path / "merged.flm")
+    other.write_text("a dog ran\na cow ran\n")
+    held_out.write_text("the cow ran\nthe dog sat\n")
+    models = [str(tmp_path / "one.flm"), str(tmp_path / "two.flm")]
+    for source, model in zip((text, str(other)), models, strict=True):
+        assert main(["train-ngram", source, model, "-o", "2", "--smoothing", "witten-bell"]) == 0
+    capsys.readouterr()
+    assert main(["interpolate-ngrams", *models, "-o", merged, "--weights", "0.25", "0.75"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"0.250000 {models[0]}\n0.750000 {models[1]}\n"
+    assert "cow" in NgramLM.load(merged)
+    assert "cat" in NgramLM.load(merged)
+    before = NgramLM.load(merged).perplexity(held_out)
+    for kind in ("linear", "log-linear"):
+        assert (
+            main(["interpolate-ngrams", *models, "-o", merged, "--kind", kind, "--tune", str(held_out)]) == 0
+        )
+        assert f"{(after := NgramLM.load(merged).perplexity(held_out)):.6g}" in capsys.readouterr().err
+        assert after < before
+    assert main(["interpolate-ngrams", *models, "-o", merged, "--weights", "1"]) == 1
+    assert "1 weights for 2 models" in capsys.readouterr().err
 
 
 def test_ids_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,16 @@ def saved(model: NgramLM, path: Path) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("options", [{}, {"prune": (0, 1, 2)}, {"interpolate_unigrams": False}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"prune": (0, 1, 2)},
+        {"interpolate_unigrams": False},
+        {"smoothing": "witten-bell", "vocabulary": [f"w{number}" for number in range(40)]},
+        {"smoothing": "add-k", "k": 0.1},
+    ],
+)
 def test_a_model_is_the_same_to_the_bit(tmp_path: Path, options: dict[str, Any]) -> None:
     path = tmp_path / "model.flm"
     with warnings.catch_warnings(record=True) as expected_warnings:

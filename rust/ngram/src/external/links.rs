@@ -1,4 +1,4 @@
-//! The suffix of each n-gram (itself without its first word), and from the suffixes the adjusted counts.
+//! The suffix of each n-gram (itself without its first word), and from the suffixes the counts that are smoothed.
 //!
 //! The suffix of an n-gram is the continuation, by the same last word, of the suffix of its context. Sorted by these two
 //! numbers the n-grams pass by the level below in its own order: a join from front to back, without a search.
@@ -12,14 +12,16 @@ use super::scatter::Scatter;
 use super::sorter::Sorter;
 use super::store::Store;
 use crate::error::{NgramError, Result};
+use crate::smoothing::CountKind;
 
 /// Link order `k` (2 and up) to the order below. `sizes` are the numbers of n-grams by order, `begin` is the number of
-/// `<s>`. Returns how many adjusted counts of the order below are 1, 2, 3 and 4.
+/// `<s>`. Writes the counts of `kind` of the order below as `smoothed-`; returns how many of them are 1, 2, 3 and 4.
 pub(super) fn link(
     store: &Store,
     k: usize,
     sizes: &[u64],
     begin: u32,
+    kind: CountKind,
     memory: usize,
     cancel: &Cancel,
 ) -> Result<[u64; 4]> {
@@ -31,7 +33,7 @@ pub(super) fn link(
     } else {
         None
     };
-    let mut below = Below::open(store, k - 1, sizes, begin)?;
+    let mut below = Below::open(store, k - 1, sizes, begin, kind)?;
     sorter.finish(cancel, |[context, word, index]| {
         let place = below.find(context, word)?;
         links.push(&[place, index])?;
@@ -90,14 +92,17 @@ struct Below {
     /// How many different words were seen before the current n-gram.
     count: u32,
     counts: RowReader,
-    /// N-grams that begin a sentence have no word before them: they keep their counts.
+    kind: CountKind,
+    /// N-grams that begin with `<s>`: no word comes before them.
     first: Range<u32>,
-    adjusted: RowWriter,
+    /// Whether these are the unigrams, of which `<s>` is never predicted.
+    lowest: bool,
+    smoothed: RowWriter,
     of_count: [u64; 4],
 }
 
 impl Below {
-    fn open(store: &Store, q: usize, sizes: &[u64], begin: u32) -> Result<Self> {
+    fn open(store: &Store, q: usize, sizes: &[u64], begin: u32, kind: CountKind) -> Result<Self> {
         let size = sizes[q - 1];
         let words = if q == 1 {
             None
@@ -115,8 +120,10 @@ impl Below {
             size: size as u32,
             count: 0,
             counts: RowReader::whole(store, &format!("counts-{q}"), 1, size)?,
-            first: if q == 1 { 0..0 } else { beginning(store, q, begin)? },
-            adjusted: RowWriter::create(store, &format!("adjusted-{q}"))?,
+            kind,
+            first: beginning(store, q, begin)?,
+            lowest: q == 1,
+            smoothed: RowWriter::create(store, &format!("smoothed-{q}"))?,
             of_count: [0; 4],
         };
         if let Some((_, children)) = &mut below.words {
@@ -156,11 +163,12 @@ impl Below {
 
     fn leave(&mut self) -> Result<()> {
         let own = self.counts.take()?.unwrap_or(0);
-        let count = if self.first.contains(&self.place) { own } else { self.count };
+        let first = self.first.contains(&self.place);
+        let count = if self.lowest && first { 0 } else { self.kind.choose(own, self.count, first) };
         if let Some(number) = (count as usize).checked_sub(1).and_then(|i| self.of_count.get_mut(i)) {
             *number += 1;
         }
-        self.adjusted.push(&[count])?;
+        self.smoothed.push(&[count])?;
         self.count = 0;
         self.place += 1;
         Ok(())
@@ -170,7 +178,7 @@ impl Below {
         while self.place < self.size {
             self.leave()?;
         }
-        self.adjusted.finish()?;
+        self.smoothed.finish()?;
         Ok(self.of_count)
     }
 }

@@ -6,7 +6,7 @@ use ferrolm_base::Cancel;
 
 use super::assemble;
 use super::collect::{Input, Place, Task, Units, inner};
-use super::estimate::{self, Order};
+use super::estimate::{Order, Rules, order, unigrams};
 use super::given;
 use super::levels;
 use super::links;
@@ -16,15 +16,18 @@ use super::tokens;
 use crate::corpus::Corpus;
 use crate::count::Counts;
 use crate::error::{NgramError, Result};
-use crate::kneser_ney::{self, Options, OrderReport};
+use crate::estimate;
 use crate::model::Model;
+use crate::options::{Options, OrderReport};
 use crate::prune;
+use crate::smoothing::Method;
 use crate::vocabulary::Vocabulary;
 
-/// Estimation of a model, by modified Kneser-Ney smoothing, within a limit of memory.
+/// Estimation of a model within a limit of memory.
 pub struct Training {
     task: Task,
     options: Options,
+    method: Box<dyn Method + Send>,
     thresholds: Vec<u32>,
     state: State,
     /// The runs of each order, where they come from counts instead of chunks.
@@ -65,8 +68,16 @@ impl Training {
     /// `memory`: bytes for the work, beside the vocabulary and the system's cache of files.
     pub fn new(place: Place<'_>, memory: usize, units: Units, options: &Options) -> Result<Self> {
         let thresholds = options.thresholds()?;
+        let method = options.method()?;
         let task = Task::new(place, memory, options.order, units, true)?;
-        Ok(Self { task, options: options.clone(), thresholds, state: State::Collecting, given: Vec::new() })
+        Ok(Self {
+            task,
+            options: options.clone(),
+            method,
+            thresholds,
+            state: State::Collecting,
+            given: Vec::new(),
+        })
     }
 
     /// Estimation from counts of all orders that were made with the markers of sentences, perhaps of shards and merged.
@@ -136,6 +147,7 @@ impl Training {
             task: &self.task,
             vocabulary,
             options: &self.options,
+            method: &*self.method,
             thresholds: &self.thresholds,
             given: &self.given,
             cancel,
@@ -174,7 +186,7 @@ impl Training {
                 corpus.bound = vocabulary.size();
                 corpus.tokens.iter_mut().for_each(|token| *token = inner(&vocabulary, *token));
                 self.task.store.close();
-                kneser_ney::train(&corpus, vocabulary, &self.options, cancel)
+                estimate::train(&corpus, vocabulary, &self.options, cancel)
             }
             State::Staged(..) => {
                 let orders = 1..=self.options.order;
@@ -195,7 +207,7 @@ impl Training {
         else {
             return Err(missing());
         };
-        OrderReport::of(k, seen as usize, &[0, a, b, c, d], &self.options)
+        OrderReport::of(&*self.method, k - 1, seen as usize, &[0, a, b, c, d], &self.options)
     }
 }
 
@@ -204,6 +216,7 @@ struct Work<'a> {
     task: &'a Task,
     vocabulary: &'a Vocabulary,
     options: &'a Options,
+    method: &'a dyn Method,
     thresholds: &'a [u32],
     given: &'a [Vec<Section>],
     cancel: &'a Cancel,
@@ -257,34 +270,56 @@ impl Work<'_> {
 
     fn link(&self, k: usize) -> Result<[u64; 4]> {
         let begin = self.vocabulary.inner_markers().begin;
-        links::link(&self.task.store, k, &self.sizes(), begin, self.task.memory, self.cancel)
+        let kind = self.method.counts();
+        links::link(&self.task.store, k, &self.sizes(), begin, kind, self.task.memory, self.cancel)
     }
 
-    /// Returns how many n-grams are kept, how many were seen, and how many have adjusted counts of 1 to 4.
+    /// Returns how many n-grams are kept, how many were seen, and how many have counts of 1 to 4.
     fn estimate(&self, k: usize) -> Result<Vec<u64>> {
         let (store, sizes) = (&self.task.store, self.sizes());
         let of_count = match store.done(&format!("link-{}", k + 1)) {
             Some(&[a, b, c, d]) => [0, a, b, c, d],
             _ => self.of_count(k, sizes[k - 1])?,
         };
-        let report = OrderReport::of(k, sizes[k - 1] as usize, &of_count, self.options)?;
+        let seen = sizes[k - 1] as usize;
+        let discounts = OrderReport::of(self.method, k - 1, seen, &of_count, self.options)?.discounts;
+        let outside = self.outside();
+        let pruned = self.pruned_words(&outside)?;
+        let rules = Rules {
+            method: self.method,
+            options: self.options,
+            thresholds: self.thresholds,
+            outside: &outside,
+            words: pruned.iter().filter(|&&pruned| !pruned).count() as f64 - 1.0,
+        };
         let kept = if k == 1 {
-            let threshold = self.thresholds[0];
-            estimate::unigrams(store, self.vocabulary, self.options, threshold, &report.discounts)?;
+            unigrams(store, self.vocabulary, &rules, |word| pruned[word], &discounts)?;
             sizes[0]
         } else {
-            let order = Order {
-                k,
-                highest: k == self.options.order,
-                size: sizes[k - 1],
-                below: sizes[k - 2],
-                threshold: self.thresholds[k - 1],
-                threshold_below: self.thresholds[k - 2],
-                discounts: &report.discounts,
-            };
-            estimate::order(store, &order, self.task.memory, self.cancel)?
+            let highest = k == self.options.order;
+            let (size, below) = (sizes[k - 1], sizes[k - 2]);
+            let about = Order { k, highest, size, below, rules: &rules, discounts: &discounts };
+            order(store, &about, self.task.memory, self.cancel)?
         };
         Ok([&[kept, sizes[k - 1]], &of_count[1..]].concat())
+    }
+
+    fn outside(&self) -> Vec<bool> {
+        let only = self.options.vocabulary.as_deref();
+        only.map(|only| prune::outside_words(only, self.vocabulary)).unwrap_or_default()
+    }
+
+    /// Whether each word is made unknown, because it is rare or outside.
+    fn pruned_words(&self, outside: &[bool]) -> Result<Vec<bool>> {
+        let rows = u64::from(self.vocabulary.size());
+        let counts =
+            read_all(&self.task.store, &Section { name: "counts-1".to_owned(), start: 0, rows, width: 1 })?;
+        let (threshold, special) = (self.thresholds[0], prune::special(self.vocabulary));
+        let pruned = |(word, &count): (usize, &u32)| {
+            let rare = threshold > 0 && count <= threshold && !special.contains(&word);
+            rare || outside.get(word).is_some_and(|&outside| outside)
+        };
+        Ok(counts.iter().enumerate().map(pruned).collect())
     }
 
     /// How many n-grams of the highest order have each small count.
@@ -306,10 +341,8 @@ impl Work<'_> {
     fn assemble(&self) -> Result<Vec<u64>> {
         let kept: Vec<u64> = (1..=self.options.order).map(|k| self.noted(&format!("estimate-{k}"))).collect();
         let mut vocabulary = self.vocabulary.clone();
-        if self.thresholds[0] > 0 {
-            let section = Section { name: "counts-1".to_owned(), start: 0, rows: self.sizes()[0], width: 1 };
-            prune::words(&mut vocabulary, &read_all(&self.task.store, &section)?, self.thresholds[0]);
-        }
+        let pruned = self.pruned_words(&self.outside())?;
+        prune::words(&mut vocabulary, |word| pruned[word]);
         assemble::write(&self.task.store, &vocabulary, &kept, self.cancel)?;
         Ok(Vec::new())
     }
@@ -329,10 +362,10 @@ impl Work<'_> {
             Stage::Link(k) => all(&["suffix"], k - 1),
             Stage::Estimate(1) => Vec::new(),
             Stage::Estimate(k) => {
-                let mut spent = all(&["links", "words", "adjusted"], k);
+                let mut spent = all(&["links", "words", "smoothed"], k);
                 spent.extend([format!("probabilities-{}", k - 1), format!("children-{}", k - 1)]);
                 if k > 2 {
-                    spent.extend([format!("counts-{}", k - 1), format!("places-{}", k - 1)]);
+                    spent.extend(all(&["counts", "places", "kept"], k - 1));
                 }
                 spent
             }
@@ -341,8 +374,8 @@ impl Work<'_> {
                 let order = self.options.order;
                 let levels = (1..=order).flat_map(|k| all(&["grams", "nodes"], k));
                 levels
-                    .chain(all(&["counts", "adjusted"], 1))
-                    .chain(all(&["counts", "places"], order))
+                    .chain(all(&["counts", "smoothed"], 1))
+                    .chain(all(&["counts", "places", "kept"], order))
                     .collect()
             }
         }
@@ -358,6 +391,7 @@ mod tests {
 
     use super::*;
     use crate::flm;
+    use crate::options::Smoothing;
     use crate::text::{Reserved, Text};
     use crate::train;
 
@@ -405,11 +439,24 @@ mod tests {
             prune in prop::collection::vec(0u32..3, 0..3),
             interpolate_unigrams in any::<bool>(),
             over_ids in any::<bool>(),
+            smoothing in prop::sample::select(vec![
+                Smoothing::KneserNey,
+                Smoothing::KneserNey,
+                Smoothing::WittenBell,
+                Smoothing::Absolute { discounts: vec![] },
+                Smoothing::AddK { k: 0.5 },
+                Smoothing::StupidBackoff { factor: 0.4 },
+            ]),
+            limited in any::<bool>(),
         ) {
             let mut prune = prune;
             prune.sort_unstable();
             prune.truncate(order);
-            let options = Options { order, prune, interpolate_unigrams, ..Options::default() };
+            let interpolate_unigrams = interpolate_unigrams || matches!(smoothing, Smoothing::AddK { .. });
+            let words = (0..4).chain(20..24).map(|id| if over_ids { id.to_string() } else { format!("w{id}") });
+            let vocabulary = limited.then(|| words.collect());
+            let options =
+                Options { order, prune, interpolate_unigrams, smoothing, vocabulary, ..Options::default() };
             let directory = tempfile::tempdir().unwrap();
             let mut cuts: Vec<usize> = cuts.iter().map(|&cut| cut.min(sentences.len())).collect();
             cuts.extend([0, sentences.len()]);

@@ -16,10 +16,10 @@ use crate::error::{NgramError, Result};
 const JOURNAL: &str = "ferrolm-ngrams.journal";
 /// What the names of the files of the stages start with.
 const FILES: &[&str] = &[
-    "adjusted-",
     "children-",
     "counts",
     "grams-",
+    "kept-",
     "keys-",
     "links-",
     "lower-",
@@ -29,6 +29,7 @@ const FILES: &[&str] = &[
     "places-",
     "probabilities-",
     "runs-",
+    "smoothed-",
     "suffix",
     "tokens-",
     "words-",
