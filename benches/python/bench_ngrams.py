@@ -18,7 +18,7 @@ import pytest
 from shared_data import read_text, shared
 
 import ferrolm
-from ferrolm.ngram import NgramLM, _inputs, count
+from ferrolm.ngram import NgramLM, _inputs, count, interpolate
 
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^\sa-z0-9]")
 
@@ -81,6 +81,21 @@ def test_train_books(benchmark: Any, books: str) -> None:
     bench(
         benchmark, lambda: NgramLM.train(books).score("it was the best of times"), rounds=2, bytes=len(books)
     )
+
+
+@pytest.mark.benchmark(group="text to a model by smoothing, order 5, 2 MB")
+@pytest.mark.parametrize("smoothing", ["kneser-ney", "witten-bell", "absolute", "add-k", "stupid-backoff"])
+def test_train_smoothing(benchmark: Any, part: str, smoothing: Any) -> None:
+    bench(benchmark, lambda: NgramLM.train(part, smoothing=smoothing), bytes=len(part))
+
+
+@pytest.mark.benchmark(group="interpolate two 5-gram models of 2 MB")
+@pytest.mark.parametrize("kind", ["linear", "log-linear"])
+def test_interpolate(benchmark: Any, books: str, part: str, kind: Any) -> None:
+    middle = books.index("\n", 20_000_000) + 1
+    parts = [NgramLM.train(text) for text in (part, books[middle : books.index("\n", middle + 2_000_000)])]
+    ngrams = sum(interpolate(parts, kind=kind).num_ngrams)
+    bench(benchmark, lambda: interpolate(parts, kind=kind), ngrams=ngrams)
 
 
 @pytest.fixture(scope="session")

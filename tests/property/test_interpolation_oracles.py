@@ -23,12 +23,11 @@ def train(text: list[str], order: int) -> NgramLM:
     return NgramLM.train(text, order, smoothing="witten-bell")
 
 
-def split_unknown(models: list[NgramLM], words: list[str], i: int, context: str) -> np.ndarray:
-    """Model i's distribution over the united words, its <unk> split evenly between those it does not know."""
+def known_words(models: list[NgramLM], words: list[str], i: int, context: str) -> np.ndarray:
+    """Model i's distribution over the united words; those it does not know have no probability from it."""
     logprobs = models[i].next_token_logprobs(context).astype(np.float64)
-    known = [word if word in models[i] or word == "</s>" else "<unk>" for word in words]
-    share = known.count("<unk>")
-    return np.array([np.exp(logprobs[models[i].ids(w)[0]]) / (share if w == "<unk>" else 1) for w in known])
+    known = [word in models[i] or word in ("<unk>", "</s>") for word in words]
+    return np.array(known) * np.exp([logprobs[models[i].ids(word)[0]] for word in words])
 
 
 def distribution(model: NgramLM, words: list[str], context: str) -> np.ndarray:
@@ -55,7 +54,7 @@ def test_linear_mixtures_are_exact_for_the_n_grams_of_the_union(
     assert merged.order == max(order, other)
     for context in ["", *contexts]:
         found = distribution(merged, words, context)
-        parts = [split_unknown(models, words, i, context) for i in range(2)]
+        parts = [known_words(models, words, i, context) for i in range(2)]
         expected = weight * parts[0] + (1 - weight) * parts[1]
         for word, p, mixed in zip(words, found, expected, strict=True):
             # Listed with the whole context that any model sees, or backed off from a context that no model knows.
@@ -115,7 +114,7 @@ def test_tuned_linear_weights_are_the_best(
 
     def at(weight: float) -> float:
         def mix(context: str, word: int) -> float:
-            parts = [split_unknown(models, words, i, context)[word] for i in range(2)]
+            parts = [known_words(models, words, i, context)[word] for i in range(2)]
             return math.log(weight * parts[0] + (1 - weight) * parts[1])
 
         return likelihood(models, words, held_out, mix)

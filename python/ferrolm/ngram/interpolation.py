@@ -26,11 +26,10 @@ def interpolate(
     ``weights`` has one number for each; without it the models count alike, or as `tune_weights` finds best
     for ``held_out`` text or ids.
 
-    - ``"linear"``: p = sum of w_i p_i; the weights are not negative and sum to one. Exact for all n-grams of the union;
-      other words share what is left after a context as they do after the shorter one, as SRILM's
-      ``ngram -mix-lm`` has it: there the weight of a model that does not know a context is not told apart
-      from that of one that does. A model that does not know a word of the united vocabulary splits its
-      probability of ``<unk>`` evenly between all such words and ``<unk>``, so the probabilities sum to one.
+    - ``"linear"``: p = sum of w_i p_i; the weights are not negative and sum to one. Exact for all n-grams of the union.
+      Other words share what is left after a context as they do after the shorter one, as in SRILM's
+      ``ngram -mix-lm``, while the true mixture would weigh the models' back-off weights anew for each word. A word
+      that a model does not know has no probability from it; its ``<unk>`` counts for words that none knows.
     - ``"log-linear"``: p is proportional to the product of p_i to the power of w_i, normalized for every context (Heafield
       et al. 2016). Weights are any finite numbers. Exact for all words and contexts. A word that a model does
       not know has that model's probability of ``<unk>``.

@@ -128,7 +128,8 @@ class NgramLM:
           - ``"absolute"``: interpolated absolute discounting (Ney, Essen and Kneser 1994) by ``discount``: one number
             in 0 to 1, or one for each order, the last one for all that follow. Default: n1 / (n1 + 2 n2) of each order.
           - ``"add-k"``: (c + k) / (C + k V) for the whole context of ``order - 1`` words, ``k`` above 0 (default 1:
-            Laplace), V the words that can follow. Contexts that never occur give all words 1 / V.
+            Laplace), V the words that can follow. Contexts that never occur give all words 1 / V, and so do shorter ones
+            that do not begin a sentence.
           - ``"stupid-backoff"``: relative frequencies, times ``backoff_factor`` (default 0.4) for each word of context
             given up (Brants et al. 2007). **Scores, not probabilities**: they do not sum to one, and perplexities and
             interpolation with other models mean nothing. Words that never occur have a log10 score of -100.
@@ -236,11 +237,17 @@ class NgramLM:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> NgramLM:
-        """Read a model from an ARPA file (plain or gzip, of KenLM, SRILM and others) or an ``.flm`` file.
+        r"""Read a model from an ARPA file (plain or gzip, of KenLM, SRILM and others) or an ``.flm`` file.
 
         The content decides, not the name. With ``mmap`` (``.flm`` only) the file's pages are used in place: processes
         share them and nothing is copied, but the file must not be changed or truncated while the model lives, which
-        could end the process. Raises `InvalidFileError` for damaged files.
+        could end the process.
+
+        ARPA dialects: text before ``\data\``, blank lines, blanks for tabs, missing back-off weights (they are 1), keywords
+        and markers in capitals, files without ``<unk>`` (log10 -100, as in KenLM) or ``<s>`` (sentences begin without a
+        context), n-grams whose suffix or context is not listed. Raises `InvalidFileError`, with the line, for what cannot be
+        told from damage (a wrong number of n-grams, no ``\end\``, words that are not among the unigrams, n-grams listed
+        twice), for positive log probabilities, and for files without ``</s>``, whose sentences could not end.
         """
         return cls(_rust.NgramModel.load(Path(path), mmap))
 

@@ -97,10 +97,9 @@ fn linear(union: &Union<'_>, lexicon: &Lexicon, weights: &[f64], cancel: &Cancel
     for (k, level) in union.levels.iter().enumerate() {
         cancel.check()?;
         let mixed = |(index, &word): (usize, &u32)| {
-            let terms = union.scores(k, index).iter().zip(weights).enumerate();
-            let terms = terms.map(|(i, (&score, weight))| {
-                weight * pow10(f64::from(score) - f64::from(lexicon.share(union.models, i, word)))
-            });
+            let scores = union.scores(k, index).iter().zip(weights).enumerate();
+            let terms = scores.filter(|&(i, _)| lexicon.knows(i, word));
+            let terms = terms.map(|(_, (&score, weight))| weight * pow10(f64::from(score)));
             let sum = if k == 0 && word == begin { 1.0 } else { terms.sum::<f64>() };
             (sum.log10() as f32).clamp(UNSEEN, 0.0)
         };

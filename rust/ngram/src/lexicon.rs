@@ -1,8 +1,8 @@
 //! Several models over one vocabulary: the words that any of them knows.
 //!
-//! A word that a model does not know is its `<unk>`. Where probabilities are mixed, that model's probability of `<unk>` is
-//! split evenly between all such words and `<unk>` itself, so that each model's probabilities sum to one over the
-//! united vocabulary: see [`Lexicon::shares`].
+//! A word that a model does not know is its `<unk>`. Where probabilities are mixed, that model gives it none, and its
+//! probability of `<unk>` to `<unk>` alone, as SRILM does: each model's probabilities then sum to one over the
+//! united vocabulary.
 
 use ferrolm_base::Cancel;
 use rayon::prelude::*;
@@ -23,8 +23,6 @@ pub(crate) struct Lexicon {
     pub to_model: Vec<Vec<u32>>,
     /// By model: our number of each of its own; [`NONE`] for pruned ones.
     pub from_model: Vec<Vec<u32>>,
-    /// By model: log10 of how many of our words, `<unk>` included, are its `<unk>`.
-    pub shares: Vec<f32>,
 }
 
 impl Lexicon {
@@ -51,21 +49,14 @@ impl Lexicon {
         }
         let vocabulary = if first.is_ids() { united_ids(models, first) } else { united_words(models) }?;
         let pairs: Vec<_> = models.par_iter().map(|model| numbers(&vocabulary, model)).collect();
-        let shares = pairs.iter().zip(models).map(|((to_model, _), model)| {
-            let unknown = model.vocabulary().inner_unk();
-            let kept = (0..vocabulary.size()).filter(|&number| vocabulary.is_kept(number));
-            let count = kept.filter(|&number| to_model[vocabulary.inner(number) as usize] == unknown).count();
-            (count as f32).log10()
-        });
-        let shares = shares.collect();
         let (to_model, from_model) = pairs.into_iter().unzip();
-        Ok(Self { vocabulary, to_model, from_model, shares })
+        Ok(Self { vocabulary, to_model, from_model })
     }
 
-    /// By our numbers: log10 of what model `i` divides its probability by; not 0 for words that are its `<unk>`.
-    pub fn share(&self, models: &[&Model], i: usize, word: u32) -> f32 {
-        let unknown = models[i].vocabulary().inner_unk();
-        if self.to_model[i][word as usize] == unknown { self.shares[i] } else { 0.0 }
+    /// Whether model `i` knows our word, which it does of `<unk>`.
+    pub fn knows(&self, i: usize, word: u32) -> bool {
+        let theirs = self.to_model[i][word as usize];
+        self.from_model[i].get(theirs as usize) == Some(&word)
     }
 
     /// Our numbers of all words that can follow others: not those of `<s>` and of pruned ones.

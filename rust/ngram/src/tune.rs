@@ -72,8 +72,8 @@ fn observe(models: &[&Model], lexicon: &Lexicon, corpus: &Corpus, cancel: &Cance
                 }
                 for (i, (model, state)) in models.iter().zip(&mut states).enumerate() {
                     let (score, next) = model.step(*state, lexicon.to_model[i][word as usize]);
-                    let share = f64::from(lexicon.share(models, i, word));
-                    probabilities.push(pow10(f64::from(score.log10) - share));
+                    let known = lexicon.knows(i, word);
+                    probabilities.push(if known { pow10(f64::from(score.log10)) } else { 0.0 });
                     *state = next;
                 }
             }

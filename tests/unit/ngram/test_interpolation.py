@@ -112,15 +112,19 @@ def test_any_number_of_threads_gives_the_same_model(kind: Any, tmp_path: Path) -
     assert weights[0] == weights[1] == weights[2]
 
 
-def test_words_of_one_model_share_the_unknown_probability_of_the_other() -> None:
+def test_words_that_one_model_does_not_know_come_from_the_others() -> None:
     models = [train(["a b"], 1), train(["a c d"], 1)]
-    merged = interpolate(models, [1, 0])
-    unknown = 10 ** models[0].score("zebra", bos=False, eos=False)
-    for word in ("c", "d", "zebra"):
-        assert 10 ** merged.score(word, bos=False, eos=False) == pytest.approx(unknown / 3, rel=1e-5)
-    assert merged.score("a", bos=False, eos=False) == pytest.approx(
-        models[0].score("a", bos=False, eos=False), abs=1e-6
-    )
+    merged = interpolate(models, [0.25, 0.75])
+
+    def p(model: NgramLM, word: str) -> float:
+        return 10 ** model.score(word, bos=False, eos=False)
+
+    assert p(merged, "b") == pytest.approx(0.25 * p(models[0], "b"), rel=1e-5)
+    assert p(merged, "c") == pytest.approx(0.75 * p(models[1], "c"), rel=1e-5)
+    for word in ("a", "zebra"):
+        assert p(merged, word) == pytest.approx(
+            0.25 * p(models[0], word) + 0.75 * p(models[1], word), rel=1e-5
+        )
 
 
 @pytest.mark.parametrize(
