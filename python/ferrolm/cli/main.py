@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "count-ngrams": ("count_ngrams", "count the n-grams of a text"),
     "train-ngram": ("train_ngram", "estimate a modified Kneser-Ney n-gram model"),
     "score": ("score", "score sentences with an n-gram model"),
+    "filter-perplexity": ("filter_perplexity", "keep documents that an n-gram model finds probable"),
+    "contamination": ("contamination", "find test examples in training data"),
 }
 
 

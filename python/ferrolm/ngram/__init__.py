@@ -1,4 +1,4 @@
-"""N-gram counts and Kneser-Ney language models, over words or over token ids.
+"""N-gram counts and Kneser-Ney language models, over words or over token ids, and what they are used for.
 
 >>> from ferrolm import ngram
 >>> ngram.count(["a b a b", "b a"], orders=2).most_common(2, order=2)
@@ -9,7 +9,45 @@
 
 from __future__ import annotations
 
+from ferrolm.ngram.count_vectorizer import CountVectorizer
 from ferrolm.ngram.counts import NgramCounts, count
+from ferrolm.ngram.document_ngrams import DocumentNgrams, document_ngrams
+from ferrolm.ngram.filtering import FilteredDocuments, PerplexityFilter
+from ferrolm.ngram.hashing_vectorizer import HashingVectorizer
 from ferrolm.ngram.model import DiscountFallbackWarning, NgramLM, OrderReport, TextScore
+from ferrolm.ngram.nearby import Cooccurrences, cooccurrences, skip_grams
+from ferrolm.ngram.overlap import (
+    ContaminationReport,
+    ContaminationSearch,
+    ExampleOverlap,
+    RepeatedSpans,
+    contamination,
+    repeated_spans,
+)
+from ferrolm.ngram.reranking import Reranked, rerank
 
-__all__ = ["DiscountFallbackWarning", "NgramCounts", "NgramLM", "OrderReport", "TextScore", "count"]
+__all__ = [
+    "ContaminationReport",
+    "ContaminationSearch",
+    "Cooccurrences",
+    "CountVectorizer",
+    "DiscountFallbackWarning",
+    "DocumentNgrams",
+    "ExampleOverlap",
+    "FilteredDocuments",
+    "HashingVectorizer",
+    "NgramCounts",
+    "NgramLM",
+    "OrderReport",
+    "PerplexityFilter",
+    "RepeatedSpans",
+    "Reranked",
+    "TextScore",
+    "contamination",
+    "cooccurrences",
+    "count",
+    "document_ngrams",
+    "repeated_spans",
+    "rerank",
+    "skip_grams",
+]

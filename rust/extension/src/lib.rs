@@ -13,6 +13,8 @@ mod embedding;
 mod enter;
 mod errors;
 mod ngram;
+mod ngram_matrices;
+mod ngram_uses;
 mod sampling;
 mod tokenizer;
 mod train;
@@ -27,6 +29,8 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tokenizer::register(module)?;
     train::register(module)?;
     ngram::register(module)?;
+    ngram_matrices::register(module)?;
+    ngram_uses::register(module)?;
     sampling::register(module)?;
     attention::register(module)?;
     embedding::register(module)?;

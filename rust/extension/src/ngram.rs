@@ -28,12 +28,12 @@ impl ToPyErr for NgramError {
     }
 }
 
-fn raise<T>(result: Result<T, NgramError>) -> PyResult<T> {
+pub(crate) fn raise<T>(result: Result<T, NgramError>) -> PyResult<T> {
     result.map_err(ToPyErr::to_py_err)
 }
 
 /// Text as Python has it: one string of lines, or a list of sentences.
-enum PyText {
+pub(crate) enum PyText {
     Lines(PyBackedStr),
     Sentences(Vec<PyBackedStr>),
 }
@@ -62,7 +62,7 @@ impl<'py> FromPyObject<'_, 'py> for PyText {
 
 impl PyText {
     /// Call `work` with the text.
-    fn with<T>(&self, work: impl FnOnce(Text<'_>) -> T) -> T {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(Text<'_>) -> T) -> T {
         match self {
             Self::Lines(text) => work(Text::Lines(text)),
             Self::Sentences(sentences) => {
@@ -73,7 +73,10 @@ impl PyText {
     }
 }
 
-fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>, name: &str) -> PyResult<&'a [T]> {
+pub(crate) fn slice<'a, T: numpy::Element>(
+    array: &'a PyReadonlyArray1<'_, T>,
+    name: &str,
+) -> PyResult<&'a [T]> {
     array.as_slice().map_err(|_| Kind::ShapeError.error(format!("{name} must be contiguous")))
 }
 
@@ -83,7 +86,7 @@ fn checked<'a>(ids: &'a [u32], offsets: &'a [i64]) -> PyResult<(&'a [u32], &'a [
 }
 
 #[pyclass(frozen, name = "NgramCounts", module = "ferrolm._rust")]
-struct PyCounts(Counts);
+pub(crate) struct PyCounts(pub(crate) Counts);
 
 #[pymethods]
 impl PyCounts {
@@ -188,14 +191,14 @@ fn report(report: OrderReport) -> PyReport {
 }
 
 /// log10, log10 of unknown words, tokens, unknown words.
-type PyTotal = (f64, f64, u64, u64);
+pub(crate) type PyTotal = (f64, f64, u64, u64);
 
-fn total(total: Total) -> PyTotal {
+pub(crate) fn total(total: Total) -> PyTotal {
     (total.log10, total.log10_unknown, total.tokens, total.unknown)
 }
 
 #[pyclass(frozen, name = "NgramModel", module = "ferrolm._rust")]
-struct PyModel(Arc<Model>);
+pub(crate) struct PyModel(pub(crate) Arc<Model>);
 
 #[pymethods]
 impl PyModel {
