@@ -80,13 +80,11 @@ def _filter(arguments: argparse.Namespace) -> PerplexityFilter:
         tokenizer = load_tokenizer(arguments.tokenizer)
     model = NgramLM.load(arguments.model)
     chosen = PerplexityFilter(model, tokenizer, thresholds=arguments.thresholds, keep=arguments.keep)
-    if chosen.thresholds is None:
+    if arguments.thresholds is None:
         batches = (read_records(path, field=arguments.field) for path in arguments.files)
         texts = (text for records in chain.from_iterable(batches) for text in records.texts)
         chosen.fit(islice(texts, arguments.sample), tuple(arguments.quantiles))
-        assert chosen.thresholds is not None
-        head, middle = chosen.thresholds
-        print(f"thresholds: {head:.6g} {middle:.6g}", file=sys.stderr)
+    print("thresholds:", *(f"{limit:.6g}" for limit in chosen.thresholds or ()), file=sys.stderr)
     return chosen
 
 

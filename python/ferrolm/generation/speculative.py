@@ -121,7 +121,9 @@ def _decode_row(
     sampler = Sampler([params], prompt=[prompt])
     cache = KeyValueCache(model.config, capacity=min(len(prompt) + limit, n_positions))
     running = draft.begin(prompt)
-    fed, guesses, left = prompt.tolist(), [], limit
+    fed: list[int] = prompt.tolist()
+    guesses: list[int] = []
+    left = limit
     while True:
         logits = _verify(model, cache, [*fed, *guesses], len(guesses) + 1)
         drawn: list[int] = []

@@ -56,7 +56,8 @@ def _is_final_after(first: str, codes: Codes) -> NDArray[np.bool_]:
     probes = np.empty((len(codes), 4), np.uint32)
     probes[:] = [ord(first), 0, ord("Σ"), ord("1")]
     probes[:, 1] = codes
-    return _codes(_text(probes).lower()).reshape(-1, 4)[:, 2] == ord("ς")
+    is_final: NDArray[np.bool_] = _codes(_text(probes).lower()).reshape(-1, 4)[:, 2] == ord("ς")
+    return is_final
 
 
 def _text(codes: NDArray[Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -165,7 +164,7 @@ class CountVectorizer(Analysis):
     def _check_limits(self) -> None:
         for name in ("min_df", "max_df"):
             value = getattr(self, name)
-            in_range = value >= 1 if isinstance(value, Integral) else 0.0 <= value <= 1.0
+            in_range = value >= 1 if isinstance(value, int | np.integer) else 0.0 <= value <= 1.0
             if not in_range:
                 raise InvalidArgumentError(
                     f"{name} is {value}, expected a number of documents from 1 on or a share from 0.0 to 1.0"
@@ -177,7 +176,7 @@ class CountVectorizer(Analysis):
         """The columns that document frequencies and ``max_features`` leave; ties as numpy sorts them."""
         documents = len(counted[0]) - 1
         most, least = (
-            limit if isinstance(limit, Integral) else limit * documents
+            limit if isinstance(limit, int | np.integer) else limit * documents
             for limit in (self.max_df, self.min_df)
         )
         if most < least:

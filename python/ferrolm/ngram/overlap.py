@@ -175,13 +175,20 @@ class ContaminationSearch:
         if not 0 <= threshold <= 1:
             raise InvalidArgumentError(f"threshold is {threshold}, expected 0 to 1")
         examples = []
-        for number, (words, ngrams, found, *rest) in enumerate(self._core.overlaps()):
-            covered, longest, start, document, text = rest
-            contaminated = found > 0 and found >= threshold * ngrams
-            span = text if longest else None
+        for number, overlap in enumerate(self._core.overlaps()):
+            words, ngrams, found, covered, longest, start, document, text = overlap
             examples.append(
                 ExampleOverlap(
-                    number, words, ngrams, found, covered, longest, start, span, document, contaminated
+                    example=number,
+                    words=words,
+                    ngrams=ngrams,
+                    found_ngrams=found,
+                    covered_words=covered,
+                    longest_span=longest,
+                    longest_start=start,
+                    longest_text=text if longest else None,
+                    document=document,
+                    contaminated=found > 0 and found >= threshold * ngrams,
                 )
             )
         return ContaminationReport(tuple(examples), self.num_documents, self.n, threshold)
@@ -278,7 +285,8 @@ def repeated_spans(documents: Any, length: int = 50, *, normalize: bool = True) 
         spans, lengths = _rust.repeated_spans_of_ids(source.ids, source.offsets, length)
     else:
         spans, lengths = _rust.repeated_spans_of_texts(source, normalize, length)
-    return RepeatedSpans(*np.ascontiguousarray(spans.T), document_lengths=lengths)
+    documents, starts, sizes, sources, source_starts = np.ascontiguousarray(spans.T)
+    return RepeatedSpans(documents, starts, sizes, sources, source_starts, lengths)
 
 
 def _documents(source: Any) -> list[str] | Ids:

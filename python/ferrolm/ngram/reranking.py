@@ -72,8 +72,9 @@ def rerank(
     starts = np.cumsum(sizes) - sizes
     # Stable: candidates of equal score stay in their order.
     order = np.lexsort((-total, owners)) - np.repeat(starts, sizes)
-    cuts = starts[1:]
-    return Reranked(*(np.split(values, cuts) if len(sizes) else [] for values in (order, total, logprobs)))
+    if not len(sizes):
+        return Reranked([], [], [])
+    return Reranked(*(np.split(values, starts[1:]) for values in (order, total, logprobs)))  # type: ignore[arg-type]
 
 
 def _scored(

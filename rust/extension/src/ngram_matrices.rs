@@ -39,7 +39,6 @@ impl<'py> FromPyObject<'_, 'py> for Texts {
         let one = |(index, item): (usize, PyResult<Bound<'py, PyAny>>)| {
             let item = item?;
             item.extract::<PyBackedStr>().map_err(|error| {
-                let error: PyErr = error.into();
                 let kind = if error.is_instance_of::<PyUnicodeEncodeError>(item.py()) {
                     Kind::InvalidEncodingError
                 } else {
@@ -129,7 +128,7 @@ impl NgramFeatures {
 
     /// From documents as lists of features.
     #[staticmethod]
-    fn fit<'py>(py: Python<'py>, documents: PyPrepared) -> PyResult<(Self, PyCounted<'py>)> {
+    fn fit(py: Python<'_>, documents: PyPrepared) -> PyResult<(Self, PyCounted<'_>)> {
         let fitted = enter(py, |cancel| documents.with(|prepared| prepared.fit(cancel)))?;
         let (features, counts) = raise(fitted)?;
         Ok((Self(features), counted(py, counts)))
@@ -247,7 +246,6 @@ fn hash_features(
 
 /// Counts, and the n-gram of each column: keys one after the other, and where each starts.
 #[pyfunction]
-#[expect(clippy::type_complexity, reason = "a matrix and its keys")]
 fn count_document_ngrams<'py>(
     py: Python<'py>,
     ids: PyReadonlyArray1<'py, u32>,

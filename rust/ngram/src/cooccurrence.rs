@@ -1,4 +1,4 @@
-//! How often words occur near each other: counts within a window, or weighted by the inverse of the distance as for GloVe
+//! How often words occur near each other: counts within a window, or weighted by the inverse of the distance as for `GloVe`
 //! (Pennington et al. 2014).
 //!
 //! Weights are summed as integers, multiples of one over the least common multiple of all distances, and divided once

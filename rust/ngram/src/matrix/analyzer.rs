@@ -65,7 +65,7 @@ impl Analyzer {
     pub(super) fn each_feature(&self, text: &str, scratch: &mut Scratch, each: &mut impl FnMut(&str)) {
         let Scratch { lowered, joined, starts, ends } = scratch;
         let text = self.prepared(text, lowered);
-        (joined.clear(), starts.clear(), ends.clear());
+        clear(joined, starts, ends);
         match self.units {
             Units::Words => {
                 self.each_word(text, |word| {
@@ -85,7 +85,7 @@ impl Analyzer {
             }
             Units::CharactersInWords => {
                 for word in self.characters.split(text) {
-                    (joined.clear(), starts.clear(), ends.clear());
+                    clear(joined, starts, ends);
                     joined.extend([" ", word, " "]);
                     boundaries(joined, starts, ends);
                     // A word shorter than every n-gram counts once, as a whole.
@@ -128,6 +128,12 @@ impl Analyzer {
             }
         }
     }
+}
+
+fn clear(text: &mut String, starts: &mut Vec<usize>, ends: &mut Vec<usize>) {
+    text.clear();
+    starts.clear();
+    ends.clear();
 }
 
 /// Where the characters of `text` start and end.

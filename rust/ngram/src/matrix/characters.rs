@@ -44,7 +44,9 @@ impl Characters {
                     let message = format!("code points {first} to {last} are no range below {CODE_POINTS}");
                     return Err(NgramError::InvalidArgument(message));
                 };
-                range.iter_mut().for_each(|class| *class |= bit);
+                for class in range {
+                    *class |= bit;
+                }
             }
         }
         let mut lower = lower.to_vec();

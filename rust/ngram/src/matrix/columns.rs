@@ -113,16 +113,16 @@ pub(super) fn count(
             cancel.check()?;
             let (mut next, mut current) = (0, [0; 256]);
             each_item(&sorted, chunk, |position, shared, length| {
-                for k in 1..=length {
+                for (k, current) in current.iter_mut().enumerate().take(length + 1).skip(1) {
                     let Some(slot) = wanted.slot(corpus, position, k, length) else { continue };
                     if k > shared {
                         places[next] = Place { position, order: k as u8 };
                         next += 1;
                         // Zero is for slots without an n-gram.
-                        current[k] = (start + next) as u32;
+                        *current = (start + next) as u32;
                     }
                     let note: &AtomicU32 = &notes[position as usize * wanted.width + slot];
-                    note.store(current[k], Ordering::Relaxed);
+                    note.store(*current, Ordering::Relaxed);
                 }
             });
             Ok(())

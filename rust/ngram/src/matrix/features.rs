@@ -66,6 +66,7 @@ impl Features {
     }
 
     /// The names of the columns that `kept` marks.
+    #[must_use]
     pub fn select(&self, kept: &[bool]) -> Self {
         Self::new(self.iter().zip(kept).filter_map(|(name, &kept)| kept.then_some(name)))
     }

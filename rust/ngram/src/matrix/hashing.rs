@@ -43,7 +43,7 @@ impl Hashing {
 
     /// The column of a feature and what it adds to it.
     #[inline]
-    pub(super) fn place(&self, feature: &str) -> (u32, i64) {
+    pub(super) fn place(self, feature: &str) -> (u32, i64) {
         let hash = murmur3(feature.as_bytes(), 0) as i32;
         let sign = if self.alternate_sign && hash < 0 { -1 } else { 1 };
         // scikit-learn has a rule of its own for the hash that has no absolute value.
@@ -55,7 +55,7 @@ impl Hashing {
     }
 
     /// Sum up the places of a row by column, appending them to `columns` and `values`.
-    pub(super) fn finish(&self, places: &mut [(u32, i64)], columns: &mut Vec<u32>, values: &mut Vec<f64>) {
+    pub(super) fn finish(self, places: &mut [(u32, i64)], columns: &mut Vec<u32>, values: &mut Vec<f64>) {
         places.sort_unstable_by_key(|&(column, _)| column);
         let start = values.len();
         for run in places.chunk_by(|a, b| a.0 == b.0) {
@@ -70,12 +70,14 @@ impl Hashing {
             Norm::L2 => row.iter().map(|value| value * value).sum::<f64>().sqrt(),
         };
         if norm > 0.0 {
-            row.iter_mut().for_each(|value| *value /= norm);
+            for value in row {
+                *value /= norm;
+            }
         }
     }
 }
 
-/// MurmurHash3 x86_32 of Austin Appleby.
+/// `MurmurHash3` `x86_32` of Austin Appleby.
 pub(crate) fn murmur3(bytes: &[u8], seed: u32) -> u32 {
     const FIRST: u32 = 0xCC9E_2D51;
     const SECOND: u32 = 0x1B87_3593;

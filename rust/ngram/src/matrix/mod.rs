@@ -162,7 +162,9 @@ fn named(numbered: &Numbered, wanted: &Wanted, cancel: &Cancel) -> Result<(Featu
         })
         .collect();
     let mut features = Features::default();
-    parts.iter().for_each(|part| features.append(part));
+    for part in &parts {
+        features.append(part);
+    }
     Ok((features, counted))
 }
 

@@ -83,7 +83,9 @@ fn first_alike(corpus: &Corpus, length: usize, cancel: &Cancel) -> Result<Vec<u3
     cancel.check()?;
     let mut first: Vec<u32> = (0..corpus.tokens.len() as u32).collect();
     for alike in hashes.chunk_by(|a, b| a.0 == b.0) {
-        alike.iter().for_each(|&(_, position)| first[position as usize] = alike[0].1);
+        for &(_, position) in alike {
+            first[position as usize] = alike[0].1;
+        }
     }
     Ok(first)
 }
