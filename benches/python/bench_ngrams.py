@@ -18,7 +18,17 @@ import pytest
 from shared_data import read_text, shared
 
 import ferrolm
-from ferrolm.ngram import NgramLM, _inputs, count, interpolate
+from ferrolm.ngram import (
+    CountVectorizer,
+    HashingVectorizer,
+    NgramLM,
+    _inputs,
+    contamination,
+    cooccurrences,
+    count,
+    interpolate,
+    skip_grams,
+)
 
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^\sa-z0-9]")
 
@@ -163,3 +173,86 @@ def test_load_arpa(benchmark: Any, models: dict[str, Any], library: str) -> None
         NgramLM.load if library == "ferrolm" else lambda path: pytest.importorskip("kenlm").Model(str(path))
     )
     bench(benchmark, lambda: load(path), rounds=1, bytes=path.stat().st_size)
+
+
+@pytest.mark.benchmark(group="document matrix of n-grams 1-3, 10 MB")
+def test_count_vectorizer(benchmark: Any, books: str) -> None:
+    """scikit-learn's and ours, alternating in one run: `extra_info` has CPU seconds and their ratio.
+
+    "with vocabulary" reads `vocabulary_` too, a Python dictionary of all n-grams.
+    """
+    text = pytest.importorskip("sklearn.feature_extraction.text")
+    lines = books[: books.index("\n", 10_000_000)].split("\n")
+
+    def seconds(make: Callable[[], Any], dictionary: bool) -> tuple[float, Any, Any]:
+        vectorizer = make()
+        start = time.process_time()
+        matrix = vectorizer.fit_transform(lines)
+        if dictionary:
+            len(vectorizer.vocabulary_)
+        return time.process_time() - start, vectorizer, matrix
+
+    def alternate() -> dict[str, list[float]]:
+        times: dict[str, list[float]] = {"scikit-learn": [], "ferrolm": [], "with vocabulary": []}
+        for _ in range(2):
+            taken, theirs, expected = seconds(lambda: text.CountVectorizer(ngram_range=(1, 3)), True)
+            times["scikit-learn"].append(taken)
+            for name in ("ferrolm", "with vocabulary"):
+                taken, ours, matrix = seconds(
+                    lambda: CountVectorizer(ngram_range=(1, 3)), name == "with vocabulary"
+                )
+                times[name].append(taken)
+        assert ours.vocabulary_ == theirs.vocabulary_
+        assert (matrix != expected).nnz == 0
+        return times
+
+    times = benchmark.pedantic(alternate, rounds=1)
+    best = {name: min(taken) for name, taken in times.items()}
+    benchmark.extra_info.update(
+        best,
+        ratio=best["scikit-learn"] / best["ferrolm"],
+        ratio_with_vocabulary=best["scikit-learn"] / best["with vocabulary"],
+    )
+
+
+@pytest.mark.benchmark(group="hashed document matrix of n-grams 1-2, 2 MB")
+@pytest.mark.parametrize("library", ["ferrolm", "scikit-learn"])
+def test_hashing_vectorizer(benchmark: Any, part: str, library: str) -> None:
+    lines = part.split("\n")
+    make: Any = HashingVectorizer
+    if library == "scikit-learn":
+        make = pytest.importorskip("sklearn.feature_extraction.text").HashingVectorizer
+    bench(benchmark, lambda: make(ngram_range=(1, 2)).transform(lines), bytes=len(part))
+
+
+@pytest.mark.benchmark(group="co-occurrences within 10 words, 10 MB")
+def test_cooccurrences(benchmark: Any, books: str) -> None:
+    text = books[: books.index("\n", 10_000_000)]
+    bench(
+        benchmark, lambda: cooccurrences(text, window=10, weighting="harmonic", min_count=5), bytes=len(text)
+    )
+
+
+@pytest.mark.benchmark(group="2-skip-trigrams, 2 MB")
+@pytest.mark.parametrize("library", ["ferrolm", "nltk"])
+def test_skip_grams(benchmark: Any, part: str, library: str) -> None:
+    lines = part.split("\n")
+    if library == "ferrolm":
+        bench(benchmark, lambda: skip_grams(lines, 3, 2), bytes=len(part))
+        return
+    skipgrams = pytest.importorskip("nltk.util").skipgrams
+    bench(
+        benchmark,
+        lambda: Counter(gram for line in lines for gram in skipgrams(line.split(), 3, 2)),
+        rounds=1,
+        bytes=len(part),
+    )
+
+
+@pytest.mark.benchmark(group="contamination: 1000 examples in 50 MB")
+def test_contamination(benchmark: Any, books: str) -> None:
+    lines = books.split("\n")
+    documents = ["\n".join(lines[start : start + 100]) for start in range(0, len(lines), 100)]
+    tests = [" ".join(document.split()[:60]) for document in documents[::10]][:1000]
+    report = bench(benchmark, lambda: contamination(documents, tests), rounds=2, bytes=len(books))
+    assert len(report.contaminated) == sum(example.ngrams > 0 for example in report.examples)

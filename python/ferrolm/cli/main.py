@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "make one n-gram model of several, with given or fitted weights",
     ),
     "score": ("score", "score sentences with an n-gram model"),
+    "filter-perplexity": ("filter_perplexity", "keep documents that an n-gram model finds probable"),
+    "contamination": ("contamination", "find test examples in training data"),
 }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import Any, Protocol, cast, overload
 
 import numpy as np
 import torch
@@ -16,13 +16,14 @@ from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.decoding import decode
 from ferrolm.generation.scoring import Score, token_logprobs
+from ferrolm.generation.speculative import NgramDraft, decode_with_draft
 from ferrolm.generation.stream import Stream
 from ferrolm.generation.text_stream import TextStream
 from ferrolm.models import GPT2LMHeadModel
 from ferrolm.sampling import SamplingParams
 from ferrolm.tokenizers import Tokenizer
 
-__all__ = ["Generation", "LanguageModel", "Prompt"]
+__all__ = ["Generation", "LanguageModel", "ModelShape", "Prompt"]
 
 Ids = NDArray[np.int64]
 Prompt = str | Sequence[int] | NDArray[np.integer[Any]]
@@ -42,6 +43,19 @@ class Generation:
 
     def __str__(self) -> str:
         return self.text
+
+
+class ModelShape(Protocol):
+    """What continuing a text has to know of a model."""
+
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def n_positions(self) -> int: ...
+    @property
+    def bos_token_id(self) -> int | None: ...
+    @property
+    def eos_token_ids(self) -> tuple[int, ...]: ...
 
 
 class LanguageModel:
@@ -68,19 +82,37 @@ class LanguageModel:
         self.defaults = defaults or GenerationConfig()
 
     @overload
-    def generate(self, prompt: str, params: SamplingParams | None = None, **settings: Any) -> Generation: ...
+    def generate(
+        self,
+        prompt: str,
+        params: SamplingParams | None = None,
+        *,
+        draft: NgramDraft | None = None,
+        **settings: Any,
+    ) -> Generation: ...
     @overload
     def generate(
-        self, prompt: Prompt | Sequence[Prompt], params: SamplingParams | None = None, **settings: Any
+        self,
+        prompt: Prompt | Sequence[Prompt],
+        params: SamplingParams | None = None,
+        *,
+        draft: NgramDraft | None = None,
+        **settings: Any,
     ) -> Any: ...
     def generate(
-        self, prompt: Prompt | Sequence[Prompt], params: SamplingParams | None = None, **settings: Any
+        self,
+        prompt: Prompt | Sequence[Prompt],
+        params: SamplingParams | None = None,
+        *,
+        draft: NgramDraft | None = None,
+        **settings: Any,
     ) -> Any:
         """Continue a prompt, or several as one batch; a row's result does not depend on the rows beside it.
 
         prompt: text, token ids, or a list of these; an empty one begins with the beginning-of-text token. params: how
-        to draw, instead of the arguments named in it; given, ``do_sample`` follows from its temperature. settings: the
-        fields of `GenerationConfig`. Generation stops where the context of the model (``n_positions``) is full.
+        to draw, instead of the arguments named in it; given, ``do_sample`` follows from its temperature. draft: guesses
+        tokens that the model then verifies several at a time, with the same result (see `NgramDraft`); prompts are
+        continued one by one then. settings: the fields of `GenerationConfig`. Generation stops where the context of the model (``n_positions``) is full.
 
         Returns a `Generation` for one prompt and a list for several; with ``num_return_sequences`` above 1, a list
         for each prompt. Raises `InvalidArgumentError` for an unknown argument (proposing the nearest name) and for a
@@ -92,12 +124,19 @@ class LanguageModel:
         config = self._config(params, settings)
         if not prompts:
             return []
-        rows = self._generate(prompts, config)
+        rows = self._generate(prompts, config, draft)
         copies = config.num_return_sequences
         results = rows if copies == 1 else [rows[at : at + copies] for at in range(0, len(rows), copies)]
         return results[0] if single else results
 
-    def stream(self, prompt: Prompt, params: SamplingParams | None = None, **settings: Any) -> Stream:
+    def stream(
+        self,
+        prompt: Prompt,
+        params: SamplingParams | None = None,
+        *,
+        draft: NgramDraft | None = None,
+        **settings: Any,
+    ) -> Stream:
         """The text of `generate`, in pieces, as soon as each is certain: whole characters, and no stop string.
 
         Returns an iterator of pieces that also knows the token ids and, at the end, the reason of the end.
@@ -108,9 +147,10 @@ class LanguageModel:
                 f"num_return_sequences is {config.num_return_sequences}, a stream has 1"
             )
         ids = self._encode(prompt)
-        limit = config.new_tokens(len(ids), self.model.config.n_positions)
+        limit = config.new_tokens(len(ids), self._shape.n_positions)
         active = np.ones(1, dtype=bool)
-        steps = decode(self.model, [ids], _row_params(config, 1), [limit], eos := self._eos(config), active)
+        params_of_rows, eos = _row_params(config, 1), self._eos(config)
+        steps = self._decode([ids], params_of_rows, [limit], eos, active, draft)
         return Stream(steps, TextStream(self.tokenizer, ids.tolist(), config.stop_strings), eos, active)
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:
@@ -138,7 +178,11 @@ class LanguageModel:
         self.tokenizer.save(str(Path(directory) / "tokenizer.json"))
 
     def __repr__(self) -> str:
-        return f"LanguageModel({self.model.num_parameters():,} parameters, vocabulary {self.model.config.vocab_size:,})"
+        return f"LanguageModel({self.model.num_parameters():,} parameters, vocabulary {self._shape.vocab_size:,})"
+
+    @property
+    def _shape(self) -> ModelShape:
+        return self.model.config
 
     def _config(self, params: SamplingParams | None, settings: dict[str, Any]) -> GenerationConfig:
         config = self.defaults.updated(**settings)
@@ -170,7 +214,7 @@ class LanguageModel:
         if not _is_ids(text):
             raise InvalidTypeError(f"prompt is {type(text).__name__}, expected text or token ids")
         ids = np.asarray(text, dtype=np.int64)
-        vocab_size = self.model.config.vocab_size
+        vocab_size = self._shape.vocab_size
         if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:
             raise InvalidArgumentError(
                 f"prompt has ids from {ids.min()} to {ids.max()}, expected 0 to {vocab_size - 1}"
@@ -179,30 +223,46 @@ class LanguageModel:
 
     def _start_id(self) -> int | None:
         """What comes before a text: the beginning-of-text token, else the token that ends the text before it."""
-        config = self.model.config
+        config = self._shape
         candidates = (config.bos_token_id, *config.eos_token_ids)
         return next((token for token in candidates if token is not None and token < config.vocab_size), None)
 
     def _eos(self, config: GenerationConfig) -> list[int]:
         if config.ignore_eos:
             return []
-        given = self.model.config.eos_token_ids if config.eos_token_id is None else config.eos_token_id
+        given = self._shape.eos_token_ids if config.eos_token_id is None else config.eos_token_id
         return [
             token
             for token in ([given] if isinstance(given, int) else given)
-            if 0 <= token < self.model.config.vocab_size
+            if 0 <= token < self._shape.vocab_size
         ]
 
-    def _generate(self, prompts: list[Ids], config: GenerationConfig) -> list[Generation]:
+    def _decode(
+        self,
+        prompts: Sequence[Ids],
+        params: Sequence[SamplingParams],
+        limits: Sequence[int],
+        eos: Sequence[int],
+        active: NDArray[np.bool_],
+        draft: NgramDraft | None,
+    ) -> Iterator[tuple[NDArray[np.intp], Ids]]:
+        """The steps of `decode`."""
+        if draft is None:
+            return decode(self.model, prompts, params, limits, eos, active)
+        return decode_with_draft(self.model, prompts, params, limits, eos, active, draft)
+
+    def _generate(
+        self, prompts: list[Ids], config: GenerationConfig, draft: NgramDraft | None
+    ) -> list[Generation]:
         params = _row_params(config, len(prompts))
         prompts_of_rows = [prompt for prompt in prompts for _ in range(config.num_return_sequences)]
-        limits = [config.new_tokens(len(prompt), self.model.config.n_positions) for prompt in prompts_of_rows]
+        limits = [config.new_tokens(len(prompt), self._shape.n_positions) for prompt in prompts_of_rows]
         eos, stop = self._eos(config), config.stop_strings
         streams = [TextStream(self.tokenizer, prompt.tolist(), stop) for prompt in prompts_of_rows]
         active = np.ones(len(streams), dtype=bool)
         texts = [""] * len(streams)
         steps = []
-        for rows, ids in decode(self.model, prompts, params, limits, eos, active):
+        for rows, ids in self._decode(prompts, params, limits, eos, active, draft):
             steps.append((rows, ids))
             if not stop:
                 continue  # the text is needed at the end alone

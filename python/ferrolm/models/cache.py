@@ -63,6 +63,10 @@ class KeyValueCache:
             values[:, :, :filled] = old[1][:, :, :filled]
         return keys, values
 
+    def truncate(self, length: int) -> None:
+        """Forget all tokens after the first ``length``."""
+        self._lengths = [min(filled, length) for filled in self._lengths]
+
     def select(self, rows: Tensor) -> None:
         """Keep the batch rows ``rows`` (int64, repeats allowed), in that order."""
         self._layers = [None if pair is None else (pair[0][rows], pair[1][rows]) for pair in self._layers]

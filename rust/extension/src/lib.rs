@@ -14,6 +14,8 @@ mod enter;
 mod errors;
 mod ngram;
 mod ngram_external;
+mod ngram_matrices;
+mod ngram_uses;
 mod sampling;
 mod tokenizer;
 mod train;
@@ -30,6 +32,8 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     train::register(module)?;
     ngram::register(module)?;
     ngram_external::register(module)?;
+    ngram_matrices::register(module)?;
+    ngram_uses::register(module)?;
     sampling::register(module)?;
     attention::register(module)?;
     embedding::register(module)?;

@@ -232,9 +232,9 @@ pub(crate) fn options(
 }
 
 /// log10, log10 of unknown words, tokens, unknown words.
-type PyTotal = (f64, f64, u64, u64);
+pub(crate) type PyTotal = (f64, f64, u64, u64);
 
-fn total(total: Total) -> PyTotal {
+pub(crate) fn total(total: Total) -> PyTotal {
     (total.log10, total.log10_unknown, total.tokens, total.unknown)
 }
 

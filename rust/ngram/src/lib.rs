@@ -7,6 +7,10 @@
 //! - [`Model`]: the language model and its scores
 //! - [`interpolate`], [`tune`]: several models in one, and the weights for it
 //! - [`cache`]: a model that remembers the last words of a document
+//! - [`matrix`]: documents by n-grams
+//! - [`skip_grams`], [`cooccurrence`]: words that are near each other
+//! - [`PromptLookup`]: guesses for speculative decoding
+//! - [`overlap`]: what test examples and training documents share, and passages that repeat
 
 pub mod absolute;
 pub mod add_k;
@@ -14,9 +18,12 @@ pub mod arpa;
 mod arpa_reader;
 mod arpa_tables;
 pub mod cache;
+pub mod cooccurrence;
 mod corpus;
 mod count;
 mod counts_file;
+mod documents;
+mod drafts;
 mod error;
 pub mod estimate;
 pub mod external;
@@ -27,13 +34,17 @@ mod lanes;
 mod levels;
 mod lexicon;
 mod load;
+pub mod matrix;
 mod model;
 mod moments;
 mod options;
+pub mod overlap;
 mod parts;
 mod paths;
 mod prune;
 mod query;
+mod runs;
+mod skip_grams;
 mod smoothing;
 mod sort;
 pub mod stupid_backoff;
@@ -49,11 +60,13 @@ mod words;
 
 pub use corpus::{Corpus, MAX_TOKENS, Markers, check_offsets};
 pub use count::{Counts, MAX_COUNT_ORDER, OrderCounts, check_orders};
+pub use drafts::PromptLookup;
 pub use error::{NgramError, Result};
 pub use load::load;
 pub use model::{Gram, Model, Node, Score, State};
 pub use options::{MAX_ORDER, Options, OrderReport, Smoothing};
 pub use query::{Ends, Total};
+pub use skip_grams::{MAX_SKIP_ORDER, skip_grams};
 pub use sort::{Sorted, sort};
 pub use text::Text;
 pub use unsafe_array::{Array, Plain};

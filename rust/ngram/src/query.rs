@@ -113,7 +113,7 @@ impl Model {
         Ok(groups.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
-    fn group_totals(
+    pub(crate) fn group_totals(
         &self,
         group: &[Range<usize>],
         word_at: impl Fn(usize) -> u32,

@@ -1,0 +1,154 @@
+"""Speculative decoding: a cheap draft guesses the next tokens, and the model verifies them in one pass.
+
+A guess is kept when it is the very token that the sampler draws from the model's own distribution at that step, with
+that step's random number; the first draw that differs takes its place. The result is therefore that of decoding
+without a draft, greedy or drawn, token by token, and not only in distribution: a guess survives with the
+probability that the model gives it, as in the rule of Leviathan et al. (2023), "Fast Inference from Transformers via
+Speculative Decoding", for a draft that is certain of its guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ferrolm import _rust
+from ferrolm.errors import InvalidArgumentError
+from ferrolm.models import GPT2LMHeadModel, KeyValueCache
+from ferrolm.ngram import NgramLM
+from ferrolm.sampling import Sampler, SamplingParams
+
+__all__ = ["NgramDraft", "decode_with_draft"]
+
+Ids = NDArray[np.int64]
+
+
+class NgramDraft:
+    """Guesses tokens from the text so far, and from an n-gram model where the text does not say.
+
+    Where the last ``prompt_order`` tokens (or fewer, down to two) occurred before, what followed them last is the guess
+    (prompt lookup); otherwise the most probable path of ``model``. Pays where texts repeat themselves or resemble the
+    text of ``model``; a pass over several tokens costs hardly more than one over a single token.
+
+    Args:
+        model: an `NgramLM` over the ids of the same tokenizer; None looks into the text alone.
+        num_draft_tokens: guesses in a pass, at most.
+        prompt_order: tokens that have to recur, at most; 0 asks ``model`` alone.
+
+    >>> draft = NgramDraft(num_draft_tokens=2).begin(np.array([5, 6, 7, 8, 5, 6]))
+    >>> draft.propose(9)
+    [7, 8]
+    """
+
+    def __init__(
+        self, model: NgramLM | None = None, *, num_draft_tokens: int = 5, prompt_order: int = 3
+    ) -> None:
+        if num_draft_tokens < 1:
+            raise InvalidArgumentError(f"num_draft_tokens is {num_draft_tokens}, expected 1 or more")
+        if prompt_order != 0 and prompt_order < 2:
+            raise InvalidArgumentError(f"prompt_order is {prompt_order}, expected 0, or 2 or more")
+        if model is not None and not model.is_over_ids:
+            raise InvalidArgumentError("model is over words, expected one over token ids")
+        self.model = model
+        self.num_draft_tokens = num_draft_tokens
+        self.prompt_order = prompt_order
+
+    def begin(self, prompt: Ids) -> RunningDraft:
+        """The draft of one text, which begins with ``prompt``."""
+        return RunningDraft(self, prompt)
+
+
+class RunningDraft:
+    """A draft with the text so far; constant time for each token."""
+
+    def __init__(self, draft: NgramDraft, prompt: Ids) -> None:
+        self._draft = draft
+        self._lookup = _rust.PromptLookup(draft.prompt_order)
+        self._lookup.extend(prompt.astype(np.uint32))
+        self._states = (
+            None
+            if draft.model is None
+            else _rust.NgramStates(draft.model._core, [prompt.tolist()], begin=True)
+        )
+
+    def accept(self, ids: Sequence[int]) -> None:
+        """The text goes on with ``ids``."""
+        tokens = np.array(ids, np.uint32)
+        self._lookup.extend(tokens)
+        if self._states is not None:
+            for token in tokens.reshape(-1, 1):
+                self._states.accept(token)
+
+    def propose(self, most: int) -> list[int]:
+        """At most ``most`` guesses, and ``num_draft_tokens``; perhaps none."""
+        most = max(min(most, self._draft.num_draft_tokens), 0)
+        guesses = self._lookup.propose(most)
+        return guesses if guesses or self._states is None else self._states.propose(most)[0]
+
+
+def decode_with_draft(
+    model: GPT2LMHeadModel,
+    prompts: Sequence[Ids],
+    params: Sequence[SamplingParams],
+    limits: Sequence[int],
+    eos: Sequence[int],
+    active: NDArray[np.bool_],
+    draft: NgramDraft,
+) -> Iterator[tuple[NDArray[np.intp], Ids]]:
+    """As `decode`, with the same tokens, one row after the other."""
+    copies = len(params) // len(prompts)
+    for row, own in enumerate(params):
+        rows = np.array([row])
+        # A view: the caller may end the row through `active`.
+        alive = active[row : row + 1]
+        for token in _decode_row(model, prompts[row // copies], own, limits[row], eos, alive, draft):
+            yield rows, np.array([token])
+
+
+def _decode_row(
+    model: GPT2LMHeadModel,
+    prompt: Ids,
+    params: SamplingParams,
+    limit: int,
+    eos: Sequence[int],
+    active: NDArray[np.bool_],
+    draft: NgramDraft,
+) -> Iterator[int]:
+    n_positions, vocab_size = model.config.n_positions, model.config.vocab_size
+    sampler = Sampler([params], prompt=[prompt])
+    cache = KeyValueCache(model.config, capacity=min(len(prompt) + limit, n_positions))
+    running = draft.begin(prompt)
+    fed: list[int] = prompt.tolist()
+    guesses: list[int] = []
+    left = limit
+    while True:
+        logits = _verify(model, cache, [*fed, *guesses], len(guesses) + 1)
+        drawn: list[int] = []
+        for place in range(len(guesses) + 1):
+            # `accept` counts the draw: the next one has the next random number, as in `decode`.
+            ids = sampler.sample(logits[place : place + 1])
+            sampler.accept(ids)
+            drawn.append(int(ids[0]))
+            left -= 1
+            active[0] &= drawn[-1] not in eos and left > 0
+            yield drawn[-1]
+            if not active[0]:
+                return
+            if place == len(guesses) or drawn[-1] != guesses[place]:
+                break
+        # The keys of guesses that were not drawn go; the last draw has not been fed.
+        cache.truncate(cache.length - len(guesses) + len(drawn) - 1)
+        running.accept(drawn)
+        fed = drawn[-1:]
+        room = min(left, n_positions - cache.length) - 1
+        guesses = [token for token in running.propose(room) if token < vocab_size]
+
+
+@torch.inference_mode()
+def _verify(model: GPT2LMHeadModel, cache: KeyValueCache, ids: list[int], keep: int) -> torch.Tensor:
+    """Logits of what follows each of the last ``keep`` of ``ids``: [keep, vocab]."""
+    tokens = torch.tensor([ids], device=model.device)
+    return model(tokens, cache=cache, logits_to_keep=keep).logits[0]  # type: ignore[no-any-return]
