@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ferrolm import _rust
-from ferrolm.errors import InvalidArgumentError, InvalidEncodingError, InvalidTypeError
+from ferrolm.errors import InvalidArgumentError, InvalidEncodingError, InvalidTypeError, MissingExtraError
 from ferrolm.ngram._characters import character_tables
-from ferrolm.ngram._english_stop_words import ENGLISH_STOP_WORDS
 from ferrolm.ngram._estimator import Estimator
 
 __all__ = ["TOKEN_PATTERN", "Analysis"]
@@ -134,8 +133,22 @@ class Analysis(Estimator):
                 raise InvalidArgumentError(
                     f"stop_words is {self.stop_words!r}, expected 'english' or a collection of words"
                 )
-            return ENGLISH_STOP_WORDS
+            return _english()
         return self.stop_words
+
+
+def _english() -> frozenset[str]:
+    """scikit-learn's own list, so that results are equal."""
+    try:
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+    except ModuleNotFoundError as error:
+        message = (
+            "stop_words='english' is the list of scikit-learn, which is not installed: pip install scikit-learn, "
+            "or use stop_words=ferrolm.text.stop_words('en')"
+        )
+        raise MissingExtraError(message, name=error.name) from None
+    words: frozenset[str] = ENGLISH_STOP_WORDS
+    return words
 
 
 def _preprocess(text: str, lower: bool, strip: Callable[[str], str] | None) -> str:

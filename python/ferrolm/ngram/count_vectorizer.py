@@ -31,7 +31,7 @@ class CountVectorizer(Analysis):
 
     Args:
         ngram_range: the smallest and the largest number of words or characters in an n-gram.
-        stop_words: ``"english"`` (scikit-learn's list) or words that are left out before n-grams are formed.
+        stop_words: ``"english"`` (scikit-learn's list, which must be installed for it) or words that are left out before n-grams are formed.
         min_df, max_df: leave out n-grams in fewer or more documents: a number of documents, or a share as a float.
         max_features: keep this many of the most frequent n-grams.
         vocabulary: the columns, as a mapping from n-grams or in order; nothing is learned then.

@@ -66,7 +66,7 @@ mod tests {
     use ferrolm_base::cancel::NEVER;
 
     use super::*;
-    use crate::kneser_ney::Options;
+    use crate::Options;
     use crate::text::Text;
     use crate::train::from_text;
 

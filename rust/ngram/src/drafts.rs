@@ -89,7 +89,7 @@ mod tests {
     use ferrolm_base::cancel::NEVER;
 
     use super::*;
-    use crate::kneser_ney::Options;
+    use crate::Options;
     use crate::train::from_ids;
 
     #[test]

@@ -116,8 +116,8 @@ mod tests {
             let corpus = Corpus { tokens: sentences.concat(), offsets, bound };
             let counts = skip_grams(&corpus, None, n, k, &NEVER).unwrap();
             let twin = twin(&sentences, n, k);
-            prop_assert_eq!(&counts.orders[0].keys, &twin.keys().flatten().copied().collect::<Vec<_>>());
-            prop_assert_eq!(&counts.orders[0].counts, &twin.values().copied().collect::<Vec<_>>());
+            prop_assert_eq!(&*counts.orders[0].keys, &twin.keys().flatten().copied().collect::<Vec<_>>());
+            prop_assert_eq!(&*counts.orders[0].counts, &twin.values().copied().collect::<Vec<_>>());
         }
     }
 

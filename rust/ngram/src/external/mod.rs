@@ -12,6 +12,8 @@
 mod assemble;
 mod collect;
 mod counting;
+#[cfg(test)]
+mod equality;
 mod estimate;
 mod given;
 mod levels;
@@ -24,6 +26,7 @@ mod scatter;
 mod sorter;
 mod store;
 mod tokens;
+mod work;
 
 pub use collect::{Input, Place, Task, Units};
 pub use counting::Counting;
