@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--weights",
         type=float,
         nargs="+",
-        help="one for each model; linear ones sum to 1 (default: all the same)",
+        help="one for each model, linear ones with a sum of 1; all the same if not given",
     )
     weights.add_argument(
         "--tune",

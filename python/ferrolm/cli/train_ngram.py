@@ -29,15 +29,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--discount",
         type=float,
         nargs="+",
-        help="with absolute: subtract this (0 to 1) from every count, one number or one per order (default: estimated)",
+        help="with absolute: subtract this (0 to 1) from every count, one number or one per order; estimated if not given",
     )
     parser.add_argument(
-        "--k", type=float, help="with add-k: add this to every count (default: 1, Laplace's law)"
+        "--k", type=float, help="with add-k: add this to every count; 1, Laplace's law, if not given"
     )
     parser.add_argument(
         "--backoff-factor",
         type=float,
-        help="with stupid-backoff: factor for each word of context given up (default: 0.4)",
+        help="with stupid-backoff: factor for each word of context given up; 0.4 if not given",
     )
     parser.add_argument(
         "--prune",

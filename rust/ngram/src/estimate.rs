@@ -249,3 +249,47 @@ pub(crate) fn link(
     }
     Ok((grams, nodes))
 }
+
+#[cfg(test)]
+mod tests {
+    use ferrolm_base::cancel::NEVER;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::options::Smoothing;
+    use crate::train::from_ids;
+
+    fn smoothing() -> impl Strategy<Value = Smoothing> {
+        prop_oneof![
+            Just(Smoothing::KneserNey),
+            Just(Smoothing::WittenBell),
+            Just(Smoothing::Absolute { discounts: Vec::new() }),
+            (0.0f64..=1.0).prop_map(|discount| Smoothing::Absolute { discounts: vec![discount] }),
+            (0.01f64..2.0).prop_map(|k| Smoothing::AddK { k }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_method_makes_distributions_with_and_without_pruning(
+            sequences in prop::collection::vec(prop::collection::vec(0u32..6, 0..10), 1..20),
+            (order, smoothing) in (1usize..5, smoothing()),
+            mut prune in prop::collection::vec(0u32..3, 0..2),
+            only in prop::option::of(prop::collection::btree_set(0u32..6, 0..6)),
+            contexts in prop::collection::vec(prop::collection::vec(0u32..7, 0..5), 6),
+        ) {
+            prune.sort_unstable();
+            let vocabulary = only.map(|ids| ids.iter().map(ToString::to_string).collect());
+            let options = Options { order, smoothing, prune, vocabulary, ..Options::default() };
+            let offsets: Vec<i64> = std::iter::once(0)
+                .chain(sequences.iter().scan(0, |sum, s| { *sum += s.len() as i64; Some(*sum) }))
+                .collect();
+            let (model, _) = from_ids(&sequences.concat(), &offsets, 6, &options, &NEVER).unwrap();
+            for context in &contexts {
+                let logprobs = model.next_logprobs(model.context(context, true));
+                let sum: f64 = logprobs.iter().map(|&logprob| f64::from(logprob).exp()).sum();
+                prop_assert!((sum - 1.0).abs() < 1e-5, "{sum} after {context:?}");
+            }
+        }
+    }
+}

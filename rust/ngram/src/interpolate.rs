@@ -233,3 +233,55 @@ impl Step<'_> {
         (base + ratio, (-ratio as f32).max(NO_WEIGHT))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ferrolm_base::cancel::NEVER;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::options::{Options, Smoothing};
+    use crate::train::from_ids;
+
+    fn model(sequences: &[Vec<u32>], order: usize) -> Model {
+        let mut offsets = vec![0i64];
+        offsets.extend(sequences.iter().scan(0, |sum, sequence| {
+            *sum += sequence.len() as i64;
+            Some(*sum)
+        }));
+        let options = Options { order, smoothing: Smoothing::WittenBell, ..Options::default() };
+        from_ids(&sequences.concat(), &offsets, 6, &options, &NEVER).unwrap().0
+    }
+
+    fn probabilities(model: &Model, context: &[u32]) -> Vec<f64> {
+        let logprobs = model.next_logprobs(model.context(context, true));
+        logprobs.iter().map(|&logprob| f64::from(logprob).exp()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn merged_models_are_distributions_and_log_linear_ones_the_product(
+            one in prop::collection::vec(prop::collection::vec(0u32..4, 0..8), 1..12),
+            two in prop::collection::vec(prop::collection::vec(2u32..6, 0..8), 1..12),
+            orders in (1usize..5, 1usize..5),
+            weight in 0.0f64..1.0,
+            contexts in prop::collection::vec(prop::collection::vec(0u32..6, 0..5), 6),
+        ) {
+            let (one, two) = (model(&one, orders.0), model(&two, orders.1));
+            let weights = [weight, 1.0 - weight];
+            let linear = interpolate(&[&one, &two], &weights, Kind::Linear, &NEVER).unwrap();
+            let product = interpolate(&[&one, &two], &weights, Kind::LogLinear, &NEVER).unwrap();
+            for context in &contexts {
+                let sum: f64 = probabilities(&linear, context).iter().sum();
+                prop_assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+                let pairs = probabilities(&one, context).into_iter().zip(probabilities(&two, context));
+                let expected: Vec<f64> =
+                    pairs.map(|(a, b)| a.powf(weights[0]) * b.powf(weights[1])).collect();
+                let all: f64 = expected.iter().sum();
+                for (found, expected) in probabilities(&product, context).iter().zip(&expected) {
+                    prop_assert!((found - expected / all).abs() < 1e-5, "{found} {expected} {all}");
+                }
+            }
+        }
+    }
+}

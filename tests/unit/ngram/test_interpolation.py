@@ -25,6 +25,7 @@ BANKS = [
     for thing in ("house", "bond", "mat")
 ]
 KINDS = ["linear", "log-linear"]
+pytestmark = pytest.mark.filterwarnings("ignore::ferrolm.ngram.DiscountFallbackWarning")
 
 
 def train(text: Any, order: int = 3, **options: Any) -> NgramLM:
