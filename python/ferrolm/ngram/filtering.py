@@ -52,7 +52,7 @@ class PerplexityFilter:
 
     >>> model = NgramLM.train(["the cat sat", "the dog sat"] * 9, order=2, discount_fallback=(0.5, 1, 1.5))
     >>> filter = PerplexityFilter(model).fit(["the cat sat", "the dog", "sat the", "xyz zyx"], (0.25, 0.75))
-    >>> filter(["the cat sat", "zzz xxx yyy"]).names.tolist()
+    >>> filter(["the cat sat", "sat the"]).names.tolist()
     ['head', 'tail']
     """
 

@@ -25,7 +25,7 @@ class HashingVectorizer(Analysis):
     `CountVectorizer`.
 
     >>> HashingVectorizer(n_features=8, norm=None).fit_transform(["the cat sat on the mat"]).toarray().tolist()
-    [[0.0, -1.0, 0.0, -1.0, 1.0, -2.0, 0.0, 0.0]]
+    [[0.0, 0.0, 0.0, -1.0, 1.0, 0.0, -2.0, 0.0]]
     """
 
     _requires_fit = False
