@@ -31,7 +31,9 @@ class NgramDraft:
 
     Where the last ``prompt_order`` tokens (or fewer, down to two) occurred before, what followed them last is the guess
     (prompt lookup); otherwise the most probable path of ``model``. Pays where texts repeat themselves or resemble the
-    text of ``model``; a pass over several tokens costs hardly more than one over a single token.
+    text of ``model``, and greedy decoding more than drawing. Results are those of decoding without a draft, up to
+    rounding: a pass over several tokens may round otherwise than one over a single token, which can decide between
+    tokens of nearly equal logits.
 
     Args:
         model: an `NgramLM` over the ids of the same tokenizer; None looks into the text alone.
