@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -43,6 +44,16 @@ def start(text: Path, place: Path, kind: str, target: Path) -> subprocess.Popen[
     return subprocess.Popen([sys.executable, "-c", WORK, str(text), str(place), kind, str(target)])
 
 
+def opened(process: int) -> list[Path]:
+    """The files that a process has open."""
+    files = []
+    with contextlib.suppress(FileNotFoundError):
+        for link in Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                files.append(link.readlink())
+    return files
+
+
 def expected(text: Path, tmp_path: Path) -> bytes:
     NgramLM.train(text, 4).save(tmp_path / "expected.flm")
     return (tmp_path / "expected.flm").read_bytes()
@@ -77,10 +88,7 @@ def test_killed_work_leaves_nothing_in_the_temporary_directory(text: Path, tmp_p
     place = tmp_path / "temporary"
     place.mkdir()
     process = start(text, place, "temporary_directory", tmp_path / "model.flm")
-    opened = Path(f"/proc/{process.pid}/fd")
-    while process.poll() is None and not any(
-        file.readlink().is_relative_to(place) for file in opened.iterdir()
-    ):
+    while process.poll() is None and not any(file.is_relative_to(place) for file in opened(process.pid)):
         time.sleep(0.002)
     assert process.poll() is None, "it ended before it wrote a file"
     process.kill()
