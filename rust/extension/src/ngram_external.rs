@@ -19,8 +19,8 @@ use crate::ngram::{PyCounts, PyModel, PyReport, PyText, options, raise, report, 
 struct PyTask(Mutex<Option<Task>>);
 
 enum Task {
-    Counting(Counting),
-    Training(Training),
+    Counting(Box<Counting>),
+    Training(Box<Training>),
 }
 
 /// The same call on either.
@@ -79,7 +79,10 @@ impl PyTask {
         let reserved = if markers { Reserved::Refuse } else { Reserved::Plain };
         let units = if over_ids { Units::Ids(vocab_size) } else { Units::Words(reserved) };
         let place = place(directory.as_ref(), temporary.as_ref(), work);
-        Self::new(Counting::new(place, memory, units, &orders, markers).map(Task::Counting))
+        Self::new(
+            Counting::new(place, memory, units, &orders, markers)
+                .map(|counting| Task::Counting(Box::new(counting))),
+        )
     }
 
     /// `vocab_size` is for ids; `skip_symbols` for words.
@@ -105,7 +108,9 @@ impl PyTask {
         let reserved = if skip_symbols { Reserved::Skip } else { Reserved::Refuse };
         let units = if over_ids { Units::Ids(vocab_size) } else { Units::Words(reserved) };
         let place = place(directory.as_ref(), temporary.as_ref(), work);
-        Self::new(Training::new(place, memory, units, &options).map(Task::Training))
+        Self::new(
+            Training::new(place, memory, units, &options).map(|training| Task::Training(Box::new(training))),
+        )
     }
 
     /// Training on counts; `close` gives its stages at once.
@@ -129,7 +134,8 @@ impl PyTask {
         let counts = &counts.get().0;
         let task = enter(py, |cancel| {
             let place = Place::Nameless(temporary.as_deref());
-            Training::of_counts(place, memory, counts, vocab_size, &options, cancel).map(Task::Training)
+            Training::of_counts(place, memory, counts, vocab_size, &options, cancel)
+                .map(|training| Task::Training(Box::new(training)))
         })?;
         Self::new(task)
     }
