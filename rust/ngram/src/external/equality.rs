@@ -75,7 +75,7 @@ proptest! {
         let words = (0..4).chain(20..24).map(|id| if over_ids { id.to_string() } else { format!("w{id}") });
         let vocabulary = limited.then(|| words.collect());
         let options =
-            Options { order, prune, interpolate_unigrams, smoothing, vocabulary, ..Options::default() };
+            Options { order, smoothing, prune, interpolate_unigrams, vocabulary, ..Options::default() };
         let directory = tempfile::tempdir().unwrap();
         let mut cuts: Vec<usize> = cuts.iter().map(|&cut| cut.min(sentences.len())).collect();
         cuts.extend([0, sentences.len()]);
