@@ -31,7 +31,8 @@ class CountVectorizer(Analysis):
 
     Args:
         ngram_range: the smallest and the largest number of words or characters in an n-gram.
-        stop_words: ``"english"`` (scikit-learn's list, which must be installed for it) or words that are left out before n-grams are formed.
+        stop_words: words that are left out before n-grams are formed, or ``"english"``: scikit-learn's list, which must
+            be installed for it.
         min_df, max_df: leave out n-grams in fewer or more documents: a number of documents, or a share as a float.
         max_features: keep this many of the most frequent n-grams.
         vocabulary: the columns, as a mapping from n-grams or in order; nothing is learned then.
