@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferrolm.data.sources import BATCH_SIZE, _errors, _open, json_text
+from ferrolm.data.sources import BATCH_SIZE, COMPRESSED, file_errors, json_text, open_content
 from ferrolm.errors import InvalidArgumentError
 
 __all__ = ["Records", "is_json_lines", "read_records"]
@@ -26,21 +26,21 @@ class Records:
 
 def is_json_lines(path: Path) -> bool:
     """Whether the name says that each line is a JSON object."""
-    return (path.stem if path.suffix in (".gz", ".zst") else path.name).endswith(".jsonl")
+    return (path.stem if path.suffix in COMPRESSED else path.name).endswith(".jsonl")
 
 
 def read_records(path: Path, *, field: str = "text") -> Iterator[Records]:
     """The lines of a file in batches, each one document: the string under ``field`` in ``.jsonl``, else the line.
 
-    Files may end in ``.gz`` or ``.zst``. Lines of white space are skipped. Raises as `read_batches` does.
+    Files may be compressed (``.gz``, ``.bz2``, ``.xz``, ``.zst``). Lines of white space are skipped. Raises as `read_batches` does.
     """
     if path.suffix == ".parquet":
-        raise InvalidArgumentError(f"{path}: expected text or .jsonl, perhaps .gz or .zst")
+        raise InvalidArgumentError(f"{path}: expected text or .jsonl, perhaps compressed")
     lines: list[bytes] = []
     texts: list[str] = []
     size = 0
     json_lines = is_json_lines(path)
-    with _errors(path), _open(path) as (raw, content):
+    with file_errors(path), open_content(path) as (raw, content):
         for number, line in enumerate(content, 1):
             if not line.strip():
                 continue

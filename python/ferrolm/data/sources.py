@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import mmap
 import zlib
 from collections.abc import Iterable, Iterator
@@ -22,8 +24,13 @@ from ferrolm.errors import (
     MissingFileError,
 )
 
-__all__ = ["Batch", "read_batches"]
+__all__ = ["COMPRESSED", "Batch", "file_errors", "json_text", "open_content", "read_batches"]
 
+# Endings of compressed files.
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
+# Bytes of a compressed file that are read at once.
+_PACKED = 1 << 16
 # Bytes or characters of a batch: enough to keep all threads busy, little memory.
 BATCH_SIZE = 1 << 22
 
@@ -48,23 +55,23 @@ def read_batches(
     """The documents of a file, from the position ``start`` of an earlier batch on.
 
     ``.parquet``: the column ``field``. ``.jsonl``: the string under ``field`` of each line. Any other file is UTF-8
-    text, one document, or several that ``separator`` ends. Text and JSON may end in ``.gz`` or ``.zst``.
+    text, one document, or several that ``separator`` ends. Text and JSON may be compressed: see `COMPRESSED`.
 
     Raises `MissingFileError` or `FileAccessError` for files that cannot be read, `InvalidEncodingError` for text
     that is not UTF-8, `InvalidFileError` for content that is not as described, `MissingExtraError` for Parquet and
     zstd without the extra ``data``.
     """
-    stem, suffix = (path.stem, path.suffix) if path.suffix in (".gz", ".zst") else (path.name, "")
-    with _errors(path):
+    stem, suffix = (path.stem, path.suffix) if path.suffix in COMPRESSED else (path.name, "")
+    with file_errors(path):
         if path.suffix == ".parquet":
             yield from _parquet(path, field, start)
         elif stem.endswith(".jsonl"):
-            with _open(path) as (raw, lines):
+            with open_content(path) as (raw, lines):
                 yield from _json_lines(path, raw, lines, field, start)
         elif separator is not None and not suffix:
             yield from _separated(path, separator, start)
         elif start == 0:
-            with _open(path) as (raw, text):
+            with open_content(path) as (raw, text):
                 content = text.read()
             yield Batch(
                 content if separator is not None else [content.decode()],
@@ -76,7 +83,8 @@ def read_batches(
 
 
 @contextmanager
-def _errors(path: Path) -> Iterator[None]:
+def file_errors(path: Path) -> Iterator[None]:
+    """Errors of reading ``path`` as ours, which name it."""
     try:
         yield
     except FileNotFoundError as error:
@@ -84,28 +92,66 @@ def _errors(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         message = f"{path}: not UTF-8 at byte {error.start} of what was being read: {error.reason}"
         raise InvalidEncodingError(message) from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InvalidFileError(f"{path}: not a complete gzip file: {error}") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+        kind = {".bz2": "bzip2", ".xz": "xz"}.get(path.suffix, "gzip")
+        raise InvalidFileError(f"{path}: not a complete {kind} file: {error}") from error
     except OSError as error:
         raise FileAccessError(f"cannot read {path}: {error}") from error
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[IO[bytes], Any]]:
+def open_content(path: Path) -> Iterator[tuple[IO[bytes], Any]]:
     """The file itself, whose position tells progress, and its content."""
     with path.open("rb") as raw:
         if path.suffix == ".gz":
             with gzip.open(raw, "rb") as content:
                 yield raw, content
+        elif path.suffix == ".bz2":
+            with bz2.open(raw, "rb") as content:
+                yield raw, content
+        elif path.suffix == ".xz":
+            with lzma.open(raw, "rb") as content:
+                yield raw, content
         elif path.suffix == ".zst":
             zstandard = require("zstandard", "data", "reading zstd")
             try:
-                with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
-                    yield raw, io.BufferedReader(stream)
+                yield raw, io.BufferedReader(_Zstd(raw, zstandard))
             except zstandard.ZstdError as error:
                 raise InvalidFileError(f"{path}: not a complete zstd file: {error}") from error
         else:
             yield raw, raw
+
+
+class _Zstd(io.RawIOBase):
+    """The content of a zstd file of any number of frames. `zstandard`'s own reader takes a cut file for a shorter one."""
+
+    def __init__(self, raw: IO[bytes], zstandard: Any) -> None:
+        self._raw = raw
+        self._begin = zstandard.ZstdDecompressor().decompressobj
+        self._error = zstandard.ZstdError
+        self._frame: Any = None
+        self._packed = b""
+        self._content = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._content:
+            self._packed = self._packed or self._raw.read(_PACKED)
+            if not self._packed:
+                if self._frame is not None:
+                    raise self._error("the last frame is cut")
+                return 0
+            self._frame = self._frame or self._begin()
+            # A view: cutting a piece from the front copies nothing.
+            self._content = memoryview(self._frame.decompress(self._packed))
+            self._packed = b""
+            if self._frame.eof:
+                self._packed, self._frame = self._frame.unused_data, None
+        size = min(len(buffer), len(self._content))
+        buffer[:size], self._content = self._content[:size], self._content[size:]
+        return size
 
 
 def _json_lines(

@@ -112,7 +112,8 @@ class LanguageModel:
         prompt: text, token ids, or a list of these; an empty one begins with the beginning-of-text token. params: how
         to draw, instead of the arguments named in it; given, ``do_sample`` follows from its temperature. draft: guesses
         tokens that the model then verifies several at a time, with the same result (see `NgramDraft`); prompts are
-        continued one by one then. settings: the fields of `GenerationConfig`. Generation stops where the context of the model (``n_positions``) is full.
+        continued one by one then. settings: the fields of `GenerationConfig`. Generation stops where the context of the
+        model (``n_positions``) is full.
 
         Returns a `Generation` for one prompt and a list for several; with ``num_return_sequences`` above 1, a list
         for each prompt. Raises `InvalidArgumentError` for an unknown argument (proposing the nearest name) and for a

@@ -5,20 +5,28 @@ from __future__ import annotations
 import os
 import re
 
-from ferrolm.errors import InvalidArgumentError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT]?)(?:i?B)?|(%))\s*", re.IGNORECASE)
 
 
-def memory_bytes(memory: int | str) -> int:
+# What the core can be told.
+_MOST = 1 << 62
+
+
+def memory_bytes(memory: float | str) -> int:
     """Bytes of ``memory``: a number of bytes, ``"512MB"``, ``"2G"`` (powers of 1024), or ``"50%"`` of the machine's.
 
     >>> memory_bytes("1.5K"), memory_bytes(4096)
     (1536, 4096)
     """
-    if isinstance(memory, int):
-        amount = memory
+    if isinstance(memory, int | float):
+        amount = int(memory)
+    elif not isinstance(memory, str):
+        raise InvalidTypeError(
+            f"memory is {type(memory).__name__}, expected a number of bytes or text like '2G'"
+        )
     else:
         match = _AMOUNT.fullmatch(memory)
         if match is None:
@@ -30,4 +38,4 @@ def memory_bytes(memory: int | str) -> int:
         amount = int(float(number) * (whole if percent else _UNITS[unit.upper()]))
     if amount <= 0:
         raise InvalidArgumentError(f"memory is {memory!r}, but must be positive")
-    return amount
+    return min(amount, _MOST)

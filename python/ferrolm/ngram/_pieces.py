@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ferrolm._extras import require
-from ferrolm.errors import FileAccessError, InvalidFileError, InvalidTypeError, MissingFileError
+from ferrolm.data.sources import file_errors, open_content
+from ferrolm.errors import InvalidTypeError, MissingFileError
 from ferrolm.ngram._inputs import Ids, Text, as_uint32, decode, text_or_ids
 
 __all__ = ["Source", "open_source", "text_pieces"]
 
-_DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
 # Sentences that are looked at together.
 _GROUP = 1 << 14
 
@@ -74,7 +69,9 @@ def _files(paths: list[Path], size: int) -> Source:
         if not path.exists():
             raise MissingFileError(f"cannot read {path}: it does not exist")
     about = [path.stat() for path in paths]
-    names = (f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in zip(paths, about, strict=True))
+    names = (
+        f"{str(path)!a} {stat.st_size} {stat.st_mtime_ns}" for path, stat in zip(paths, about, strict=True)
+    )
     total = sum(stat.st_size for stat in about)
     return Source(False, _file_pieces(paths, size), total, ", ".join(names))
 
@@ -82,30 +79,10 @@ def _files(paths: list[Path], size: int) -> Source:
 def _file_pieces(paths: list[Path], size: int) -> Iterator[tuple[Text, int]]:
     before = 0
     for path in paths:
-        try:
-            with path.open("rb") as raw:
-                for block in _blocks(_decompressed(raw, path), str(path), size):
-                    yield block, before + raw.tell()
-        except _DAMAGED as error:
-            raise InvalidFileError(f"{path}: the compressed data is damaged: {error}") from error
-        except OSError as error:
-            raise FileAccessError(f"cannot read {path}: {error}") from error
+        with file_errors(path), open_content(path) as (raw, content):
+            for block in _blocks(content, str(path), size):
+                yield block, before + raw.tell()
         before += path.stat().st_size
-
-
-def _decompressed(raw: IO[bytes], path: Path) -> Any:
-    match path.suffix.lower():
-        case ".gz":
-            return gzip.open(raw)
-        case ".bz2":
-            return bz2.open(raw)
-        case ".xz":
-            return lzma.open(raw)
-        case ".zst":
-            zstandard = require("zstandard", "data", "reading zstd")
-            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
-        case _:
-            return raw
 
 
 def _blocks(stream: Any, name: str, size: int) -> Iterator[str]:

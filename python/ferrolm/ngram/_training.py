@@ -102,8 +102,17 @@ def check_fallback(discounts: tuple[float, float, float] | None) -> None:
 
 def vocab_size_of(source: Ids, vocab_size: int | None) -> int:
     """The given size, or the largest id plus one."""
+    check_vocab_size(vocab_size, over_ids=True)
     if vocab_size is None:
         return int(source.ids.max()) + 1 if len(source.ids) else 0
+    return vocab_size
+
+
+def check_vocab_size(vocab_size: int | None, over_ids: bool) -> None:
+    """Raise unless there is none, or one for ids that fits the core's type."""
+    if vocab_size is None:
+        return
+    if not over_ids:
+        raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
     if not 0 <= vocab_size < 1 << 32:
         raise InvalidArgumentError(f"vocab_size is {vocab_size}, but must fit into 32 bits")
-    return vocab_size

@@ -16,6 +16,7 @@ from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.ngram._inputs import Ids, text_or_ids
 from ferrolm.ngram._limited import UNLIMITED, Limit, limit, run
 from ferrolm.ngram._pieces import Source
+from ferrolm.ngram._training import check_vocab_size
 
 __all__ = ["NgramCounts", "count"]
 
@@ -63,6 +64,8 @@ def count(
     for order in chosen:
         if not isinstance(order, int) or order < 1:
             raise InvalidArgumentError(f"orders has {order!r}, but orders are integers from 1 on")
+    if vocab_size is not None and not markers:
+        raise InvalidArgumentError(f"vocab_size is {vocab_size}, but only markers=True uses it")
     bounds = limit(memory, directory, temporary_directory, show_progress)
     if bounds is None and markers:
         bounds = UNLIMITED
@@ -78,6 +81,7 @@ def _count_limited(
     source: Any, orders: list[int], markers: bool, vocab_size: int | None, bounds: Limit
 ) -> NgramCounts:
     def make(opened: Source) -> _rust.NgramTask:
+        check_vocab_size(vocab_size, opened.over_ids)
         work = f"count orders {sorted(set(orders))} {markers} {vocab_size} of {opened.description}"
         place = (bounds.memory, bounds.directory, bounds.temporary_directory, work)
         return _rust.NgramTask.counting(orders, markers, opened.over_ids, vocab_size, *place)

@@ -171,8 +171,7 @@ class NgramLM:
             size = _training.vocab_size_of(source, vocab_size)
             core, reports = _rust.NgramModel.train_ids(source.ids, source.offsets, size, *options)
         else:
-            if vocab_size is not None:
-                raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
+            _training.check_vocab_size(vocab_size, over_ids=False)
             core, reports = _rust.NgramModel.train_text(source, skip_symbols, *options)
         return cls._reported(core, reports, discount_fallback)
 
@@ -212,6 +211,7 @@ class NgramLM:
         >>> model.score("the cat sat") == whole.score("the cat sat")
         True
         """
+        _training.check_vocab_size(vocab_size, over_ids=counts.words is None)
         order = counts.orders[-1] if order is None else order
         bounds = limit(memory, None, temporary_directory, show_progress)
         assert bounds is not None
@@ -427,8 +427,7 @@ def _train_limited(
     source: Any, options: Options, vocab_size: int | None, skip_symbols: bool, bounds: Limit
 ) -> tuple[_rust.NgramModel, list[Any]]:
     def make(opened: Source) -> _rust.NgramTask:
-        if vocab_size is not None and not opened.over_ids:
-            raise InvalidArgumentError("vocab_size is for models over ids, but text was given")
+        _training.check_vocab_size(vocab_size, opened.over_ids)
         words = repr(options.vocabulary).encode()
         about = (*options[:-1], f"{zlib.crc32(words):x}", vocab_size, skip_symbols)
         place = (bounds.memory, bounds.directory, bounds.temporary_directory)

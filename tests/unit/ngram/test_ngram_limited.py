@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zstandard
 
 from ferrolm.errors import InvalidArgumentError, InvalidEncodingError, InvalidFileError, MissingFileError
 from ferrolm.ngram import NgramCounts, NgramLM, count
@@ -38,6 +39,7 @@ def files(folder: Path) -> dict[str, Any]:
     (folder / "a.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
     (folder / "a.txt.bz2").write_bytes(bz2.compress(TEXT.encode()))
     (folder / "a.txt.xz").write_bytes(lzma.compress(TEXT.encode()))
+    (folder / "a.txt.zst").write_bytes(zstandard.ZstdCompressor().compress(TEXT.encode()))
     (folder / "front").write_text("\n".join(LINES[:400]) + "\n")
     (folder / "back").write_text("\n".join(LINES[400:]))
     return {
@@ -50,13 +52,14 @@ def files(folder: Path) -> dict[str, Any]:
         "gzip": folder / "a.txt.gz",
         "bzip2": folder / "a.txt.bz2",
         "xz": folder / "a.txt.xz",
+        "zstd": folder / "a.txt.zst",
         "paths": [folder / "front", folder / "back"],
     }
 
 
 @pytest.mark.parametrize(
     "kind",
-    ["text", "bytes", "sentences", "generator", "open file", "path", "gzip", "bzip2", "xz", "paths"],
+    ["text", "bytes", "sentences", "generator", "open file", "path", "gzip", "bzip2", "xz", "zstd", "paths"],
 )
 def test_every_source_of_text_counts_the_same(tmp_path: Path, kind: str) -> None:
     source = files(tmp_path)[kind]
@@ -144,6 +147,8 @@ def test_counts_are_saved_and_mapped(tmp_path: Path) -> None:
     [
         (lambda path: count(TEXT, memory="much"), InvalidArgumentError, "'2G'"),
         (lambda path: count(TEXT, memory=0), InvalidArgumentError, "positive"),
+        (lambda path: count(TEXT, memory=["1G"]), TypeError, "expected a number of bytes"),
+        (lambda path: NgramLM.train([[1]], 2, memory="1G", vocab_size=-1), InvalidArgumentError, "32 bits"),
         (lambda path: count(TEXT, directory=path), InvalidArgumentError, "give memory"),
         (
             lambda path: count(TEXT, memory="1G", directory=path, temporary_directory=path),
@@ -169,9 +174,14 @@ def test_bad_text_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(TEXT.encode() * 40 + b"fine\nbad \xff here\n")
     with pytest.raises(InvalidEncodingError, match=f"line {len(LINES) * 40 + 2}"):
         count(tmp_path / "t", memory=SMALL)
-    (tmp_path / "t.gz").write_bytes(gzip.compress(TEXT.encode())[:-20])
-    with pytest.raises(InvalidFileError, match="damaged"):
-        count(tmp_path / "t.gz", memory=SMALL)
+    damaged = {"t.gz": gzip, "t.bz2": bz2, "t.xz": lzma, "t.zst": zstandard.ZstdCompressor()}
+    for name, compressor in damaged.items():
+        (tmp_path / name).write_bytes(compressor.compress(TEXT.encode())[:-20])
+        with pytest.raises(InvalidFileError, match=f"{name}: not a complete"):
+            count(tmp_path / name, memory=SMALL)
+    (tmp_path / "other.zst").write_bytes(b"no such thing at all")
+    with pytest.raises(InvalidFileError, match=r"other\.zst: not a complete"):
+        count(tmp_path / "other.zst", memory=SMALL)
 
 
 @pytest.mark.parametrize("memory", ["1GB", SMALL])
@@ -206,7 +216,10 @@ def test_a_model_from_counts_of_ids(tmp_path: Path) -> None:
         (lambda: NgramLM.from_counts(count([[1, 2]], (1, 2))), "vocab_size is missing"),
         (lambda: NgramLM.from_counts(count([[1, 2]], (1, 2)), vocab_size=9), "markers=True"),
         (lambda: NgramLM.from_counts(count([[1, 200]], (1, 2)), vocab_size=9), "id 200"),
-        (lambda: NgramLM.from_counts(count(TEXT, (1, 2), markers=True), vocab_size=9), "words were counted"),
+        (lambda: NgramLM.from_counts(count(TEXT, (1, 2), markers=True), vocab_size=9), "text was given"),
+        (lambda: count([[1, 2]], 1, vocab_size=9), "markers=True"),
+        (lambda: count([[1, 2]], 1, vocab_size=-1, markers=True), "32 bits"),
+        (lambda: count("a b", 1, vocab_size=9, markers=True), "text was given"),
         (lambda: count([[1, 2]], 1, markers=True), "vocab_size is missing"),
     ],
 )
