@@ -185,6 +185,8 @@ def test_many_missing_contexts_at_once(tmp_path: Path) -> None:
     body = "".join(f"\n\\{k}-grams:\n" + "\n".join(lines) + "\n" for k, lines in sections)
     model = NgramLM.load(write(tmp_path, head + body + "\n\\end\\\n"))
     assert model.num_ngrams[3] == len(grams)
+    # All contexts "a b c" with c one of two words, and all suffixes "b c a": 72 + 72 trigrams, without those that are both.
+    assert model.num_ngrams[2] == 72 + 72 - 24
     score, length, _ = model.full_scores("w3 w5 w1 w3", bos=False, eos=False)[-1]
     assert (score, length) == (pytest.approx(-0.5), 4)
     assert model.full_scores("w3 w5 w1 w2", bos=False, eos=False)[-1][0] == pytest.approx(-1 - 0.1)
@@ -220,11 +222,15 @@ def test_damaged_gzip_and_missing_files(tmp_path: Path) -> None:
         NgramLM.load(write(tmp_path, ARPA), mmap=True)
 
 
-@pytest.mark.parametrize("kind", ["words", "ids", "counts"])
+@pytest.mark.parametrize("kind", ["words", "ids", "compact", "counts"])
 def test_truncated_or_flipped_binaries_are_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file.flm"
     text = ["a b c", "b c a a"] if kind != "ids" else [[0, 1, 2], [1, 2, 0, 0]]
-    (count(text) if kind == "counts" else NgramLM.train(text, 3, prune=(0, 0, 1))).save(path)
+    if kind == "counts":
+        count(text).save(path)
+    else:
+        model = NgramLM.train(text, 3, prune=(0, 0, 1))
+        (model.compact(bits=4) if kind == "compact" else model).save(path)
     good = path.read_bytes()
     load = NgramCounts.load if kind == "counts" else NgramLM.load
     load(path)
@@ -244,11 +250,13 @@ def test_truncated_or_flipped_binaries_are_refused(tmp_path: Path, kind: str) ->
                 NgramLM.load(path, mmap=True)
 
 
-def test_a_consistent_checksum_does_not_hide_bad_links(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compact", [False, True])
+def test_a_consistent_checksum_does_not_hide_bad_links(tmp_path: Path, compact: bool) -> None:
     import zlib
 
     path = tmp_path / "m.flm"
-    NgramLM.train([[0, 1, 2], [1, 2, 0]], 3).save(path)
+    model = NgramLM.train([[0, 1, 2], [1, 2, 0]], 3)
+    (model.compact() if compact else model).save(path)
     good = bytearray(path.read_bytes())
     refused = 0
     for place in range(80, len(good) - 8, 4):

@@ -6,9 +6,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ferrolm.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from ferrolm.ngram import NgramLM
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
@@ -77,3 +80,25 @@ def _sequences(name: str, pieces: Iterator[str]) -> Iterator[list[int]]:
                 yield [int(number) for number in line.split()]
     except ValueError as error:
         raise InvalidArgumentError(f"--ids: {name} has a word that is not a number: {error}") from error
+
+
+def add_layout(parser: argparse.ArgumentParser) -> None:
+    """The options that say how an .flm file keeps its n-grams."""
+    parser.add_argument(
+        "--compact",
+        action="store_true",
+        help="for .flm: about half as large, with the same answers, slower",
+    )
+    parser.add_argument(
+        "-q",
+        "--quantize",
+        type=int,
+        metavar="BITS",
+        help="compact, with probabilities and back-off weights rounded to so many bits (2 to 24); 8 costs about half a "
+        "percent of perplexity",
+    )
+
+
+def in_layout(model: NgramLM, arguments: argparse.Namespace) -> NgramLM:
+    """The model as the options want it."""
+    return model.compact(arguments.quantize) if arguments.compact or arguments.quantize is not None else model

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "interpolate_ngrams",
         "make one n-gram model of several, with given or fitted weights",
     ),
+    "convert-ngram": ("convert_ngram", "write an n-gram model in another format: ARPA, binary, compact"),
     "score": ("score", "score sentences with an n-gram model"),
     "filter-perplexity": ("filter_perplexity", "keep documents that an n-gram model finds probable"),
     "contamination": ("contamination", "find test examples in training data"),

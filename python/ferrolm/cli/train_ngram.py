@@ -6,7 +6,7 @@ import argparse
 import sys
 import warnings
 
-from ferrolm.cli._ngram_options import add_limit, add_source, limits, read_source
+from ferrolm.cli._ngram_options import add_layout, add_limit, add_source, in_layout, limits, read_source
 
 # The methods that subtract something from counts.
 DISCOUNTED = ("kneser-ney", "absolute")
@@ -69,6 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "left out",
     )
     parser.add_argument("--vocab-size", type=int, help="with --ids: all ids are below this")
+    add_layout(parser)
     add_limit(parser)
 
 
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for warning in caught:
         print(f"ferrolm train-ngram: warning: {warning.message}", file=sys.stderr)
-    model.save(arguments.model)
+    in_layout(model, arguments).save(arguments.model)
     for order in model.report:
         d1, d2, d3 = order.discounts
         kept = str(order.kept) if order.kept == order.seen else f"{order.kept}/{order.seen}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 import warnings
 import zlib
@@ -72,6 +73,12 @@ class TextScore(NamedTuple):
     def bits_per_byte(self, num_bytes: int) -> float:
         """Negative log2 probability per byte, for a text of ``num_bytes`` bytes: comparable between tokenizers."""
         return -self.log10 * math.log2(10) / num_bytes
+
+
+def _bits(bits: int | None) -> int | None:
+    if bits is not None and not 2 <= operator.index(bits) <= 24:
+        raise InvalidArgumentError(f"bits is {bits}, but must be 2 to 24 or None")
+    return bits
 
 
 def _perplexity(log10: float, tokens: int) -> float:
@@ -263,6 +270,36 @@ class NgramLM:
             self._core.save_arpa(path)
         else:
             raise InvalidArgumentError(f"path is {path}, but must end in .flm, .arpa or .arpa.gz")
+
+    def compact(self, bits: int | None = None) -> NgramLM:
+        """The same model in about half the memory, as a file too: it answers the same and everywhere this one does, slower.
+
+        With ``bits``, 2 to 24, the probabilities and back-off weights of bigrams and longer are rounded to 2 to the power
+        of ``bits`` values for each order; 8 costs about 0.5 % of perplexity. This is KenLM's ``trie -q``; without
+        ``bits`` nothing is lost. ``save`` writes a model in its layout, and ``load`` keeps it.
+
+        >>> model = NgramLM.train(["the cat sat", "the dog sat"], order=2, smoothing="witten-bell")
+        >>> small = model.compact()
+        >>> small.score("the dog sat") == model.score("the dog sat")
+        True
+        >>> small.is_compact, small.nbytes < model.nbytes
+        (True, True)
+        """
+        return NgramLM(self._core.compact(_bits(bits)), self._report)
+
+    def expand(self) -> NgramLM:
+        """The same model in the fast layout. What `compact` rounded stays rounded."""
+        return NgramLM(self._core.expand(), self._report)
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether the model is in the compact layout."""
+        return self._core.is_compact()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the n-grams in memory or mapped, without the vocabulary."""
+        return self._core.bytes()
 
     @property
     def order(self) -> int:

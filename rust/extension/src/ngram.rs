@@ -302,6 +302,25 @@ impl PyModel {
         raise(enter(py, |cancel| ferrolm_ngram::flm::save(&self.0, &path, cancel))?)
     }
 
+    /// The model in the compact layout, its values quantized to `bits` if given.
+    fn compact(&self, py: Python<'_>, bits: Option<u32>) -> PyResult<Self> {
+        Ok(Self(Arc::new(raise(enter(py, |cancel| self.0.compact(bits, cancel))?)?)))
+    }
+
+    /// The model in the fast layout.
+    fn expand(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self(Arc::new(raise(enter(py, |cancel| self.0.expand(cancel))?)?)))
+    }
+
+    fn is_compact(&self) -> bool {
+        self.0.is_compact()
+    }
+
+    /// Bytes of the n-grams.
+    fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
     fn order(&self) -> usize {
         self.0.order()
     }

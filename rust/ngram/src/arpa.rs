@@ -42,7 +42,7 @@ pub fn save(model: &Model, path: &Path, cancel: &Cancel) -> Result<()> {
 
 fn write(model: &Model, to: &mut impl Write, path: &Path, cancel: &Cancel) -> Result<()> {
     let failed = |error| NgramError::from(FileError::new("write", path, error));
-    let vocabulary = model.vocabulary();
+    let (vocabulary, levels) = (model.vocabulary(), model.fast(cancel)?);
     if vocabulary.is_ids() {
         writeln!(to, "{IDS}{}", vocabulary.unk()).map_err(failed)?;
     }
@@ -58,12 +58,12 @@ fn write(model: &Model, to: &mut impl Write, path: &Path, cancel: &Cancel) -> Re
                 cancel.check()?;
             }
             line.clear();
-            let written = write!(line, "{}", model.grams[k - 1][index].log10);
+            let written = write!(line, "{}", levels.grams[k - 1][index].log10);
             for (position, &word) in words.iter().enumerate() {
                 line.push(if position == 0 { b'\t' } else { b' ' });
                 line.extend_from_slice(vocabulary.text(vocabulary.outer(word)).as_bytes());
             }
-            let backoff = model.nodes.get(k - 1).map(|nodes| nodes[index].backoff);
+            let backoff = levels.nodes.get(k - 1).map(|nodes| nodes[index].backoff);
             written
                 .and_then(|()| backoff.map_or(Ok(()), |backoff| write!(line, "\t{backoff}")))
                 .map_err(failed)?;
@@ -77,9 +77,9 @@ fn write(model: &Model, to: &mut impl Write, path: &Path, cancel: &Cancel) -> Re
                 one(&[inner], inner as usize)?;
             }
         } else {
-            each_gram(model, k, one)?;
+            each_gram(&levels, k, one)?;
         }
-        model.grams[k - 1].release();
+        levels.grams[k - 1].release();
     }
     to.write_all(b"\n\\end\\\n").map_err(failed)
 }

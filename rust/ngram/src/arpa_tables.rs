@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
+use crate::layout::{guess, search};
 use crate::model::{Gram, Model, Node};
 use crate::vocabulary::Vocabulary;
 
@@ -156,8 +157,13 @@ impl Linked {
                 }
             }
             last = words;
-            // Without its context an n-gram has to wait for the second round.
-            let Some(place) = context else { continue };
+            // Without its context an n-gram has to wait for the second round, which is the last: now or never for its suffix.
+            let Some(place) = context else {
+                if self.place(&words[1..], vocabulary).is_none() {
+                    self.missing.push(words[1..].to_vec());
+                }
+                continue;
+            };
             let suffix = self.suffix(k, place, words, vocabulary);
             if suffix.is_none() {
                 self.missing.push(words[1..].to_vec());
@@ -202,7 +208,9 @@ impl Linked {
         let nodes = &self.nodes[level - 1];
         let end = nodes.get(place + 1).map_or(self.grams[level].len(), |node| node.children as usize);
         let start = nodes[place].children as usize;
-        let found = crate::model::search(self.grams[level].get(start..end)?, word, vocabulary.size())?;
+        let grams = self.grams[level].get(start..end)?;
+        let first = guess(grams.len(), word, vocabulary.size());
+        let found = search(|place| grams[place].word, grams.len(), word, first)?;
         Some(start + found)
     }
 

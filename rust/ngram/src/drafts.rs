@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Model, State};
+use crate::layout::Layout;
+use crate::model::{Model, State, on_layout};
+use crate::view::View;
 
 impl Model {
     /// What most probably follows `state`, word by word: the most probable continuation of the longest context that has
@@ -18,18 +20,23 @@ impl Model {
         words
     }
 
-    fn likeliest(&self, State { order: mut k, mut index }: State) -> Option<u32> {
+    fn likeliest(&self, state: State) -> Option<u32> {
+        on_layout!(self, view => view.likeliest(state))
+    }
+}
+
+impl<L: Layout> View<'_, L> {
+    fn likeliest(self, State { order: mut k, mut index }: State) -> Option<u32> {
         let unknown = self.vocabulary.inner_unk();
         while k > 0 {
-            let nodes = &self.nodes[k as usize - 1];
-            let node = nodes[index as usize];
-            let children = node.children as usize..nodes[index as usize + 1].children as usize;
-            let known = self.grams[k as usize][children].iter().filter(|gram| gram.word != unknown);
+            let context = self.levels.context(k as usize, index);
+            let grams = context.children().map(|place| self.levels.gram(k as usize + 1, place));
+            let known = grams.filter(|gram| gram.word != unknown);
             let best = known.max_by(|a, b| a.log10.total_cmp(&b.log10).then(b.word.cmp(&a.word)));
             if let Some(best) = best {
                 return Some(best.word);
             }
-            (k, index) = (k - 1, node.suffix);
+            (k, index) = (k - 1, context.suffix);
         }
         None
     }

@@ -1,11 +1,15 @@
-//! The language model: all n-grams with their probabilities, linked so that a score needs few memory accesses.
+//! The language model: all n-grams with their probabilities, in one of two layouts.
 //!
-//! A [`State`] names the longest context that matters. Its continuations lie beside each other, sorted by word, and are
-//! searched by interpolation. A hit gives the probability and the next state; a miss adds the back-off weight
-//! and follows the link to the context without its first word.
+//! The fast one answers with the fewest memory accesses; the compact one takes about half the memory (see [`crate::compact`]).
 
-use std::ops::Range;
+use std::borrow::Cow;
 
+use ferrolm_base::Cancel;
+
+use crate::compact::Compact;
+use crate::error::Result;
+use crate::fast::Fast;
+use crate::layout::Layout;
 use crate::unsafe_array::Array;
 use crate::vocabulary::Vocabulary;
 
@@ -32,13 +36,32 @@ pub struct Node {
 /// An n-gram language model.
 pub struct Model {
     pub(crate) vocabulary: Vocabulary,
-    /// By order from 1 on; unigrams lie at their inner number.
-    pub(crate) grams: Vec<Array<Gram>>,
-    /// By order from 1 to the one below the top; one more for the end.
-    pub(crate) nodes: Vec<Array<Node>>,
-    /// The suffix of each n-gram of the top order.
-    pub(crate) links: Array<u32>,
+    pub(crate) levels: Levels,
 }
+
+/// The n-grams, in the layout that the user chose.
+pub(crate) enum Levels {
+    Fast(Fast),
+    Compact(Compact),
+}
+
+/// Ask a model in its own layout: `on_layout!(model, view => expression with view)`.
+macro_rules! on_layout {
+    ($model:expr, $view:ident => $result:expr) => {{
+        let model: &$crate::model::Model = $model;
+        match &model.levels {
+            $crate::model::Levels::Fast(levels) => {
+                let $view = $crate::view::View { vocabulary: &model.vocabulary, levels };
+                $result
+            }
+            $crate::model::Levels::Compact(levels) => {
+                let $view = $crate::view::View { vocabulary: &model.vocabulary, levels };
+                $result
+            }
+        }
+    }};
+}
+pub(crate) use on_layout;
 
 /// The longest context that can matter for the next word: an n-gram's order (0: none) and its place in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -74,16 +97,49 @@ impl Model {
         nodes: Vec<Vec<Node>>,
         links: Vec<u32>,
     ) -> Self {
-        Self {
-            vocabulary,
+        let levels = Levels::Fast(Fast {
             grams: grams.into_iter().map(Array::from).collect(),
             nodes: nodes.into_iter().map(Array::from).collect(),
             links: links.into(),
+        });
+        Self { vocabulary, levels }
+    }
+
+    /// The same model in the compact layout; with `bits`, probabilities and back-off weights of orders from 2 on are
+    /// quantized to so many bits each.
+    pub fn compact(&self, bits: Option<u32>, cancel: &Cancel) -> Result<Self> {
+        let levels = Compact::of(&*self.fast(cancel)?, bits, cancel)?;
+        Ok(Self { vocabulary: self.vocabulary.clone(), levels: Levels::Compact(levels) })
+    }
+
+    /// The same model in the fast layout.
+    pub fn expand(&self, cancel: &Cancel) -> Result<Self> {
+        let levels = Levels::Fast(self.fast(cancel)?.into_owned());
+        Ok(Self { vocabulary: self.vocabulary.clone(), levels })
+    }
+
+    /// The n-grams in the fast layout, for work that goes through all of them.
+    pub(crate) fn fast(&self, cancel: &Cancel) -> Result<Cow<'_, Fast>> {
+        match &self.levels {
+            Levels::Fast(levels) => Ok(Cow::Borrowed(levels)),
+            Levels::Compact(levels) => Ok(Cow::Owned(levels.expand(&self.vocabulary, cancel)?)),
+        }
+    }
+
+    pub fn is_compact(&self) -> bool {
+        matches!(self.levels, Levels::Compact(_))
+    }
+
+    /// Bytes of the n-grams, without the vocabulary.
+    pub fn bytes(&self) -> usize {
+        match &self.levels {
+            Levels::Fast(levels) => levels.bytes(),
+            Levels::Compact(levels) => levels.bytes(),
         }
     }
 
     pub fn order(&self) -> usize {
-        self.grams.len()
+        on_layout!(self, view => view.levels.order())
     }
 
     pub fn vocabulary(&self) -> &Vocabulary {
@@ -93,10 +149,11 @@ impl Model {
     /// The number of n-grams of each order; pruned words are not counted.
     pub fn counts(&self) -> Vec<usize> {
         let pruned = (0..self.vocabulary.size()).filter(|&number| !self.vocabulary.is_kept(number)).count();
-        self.grams
-            .iter()
-            .enumerate()
-            .map(|(k, grams)| grams.len() - if k == 0 { pruned } else { 0 })
+        let lengths = on_layout!(self, view => (1..=view.levels.order()).map(|k| view.levels.len(k)).collect::<Vec<_>>());
+        lengths
+            .into_iter()
+            .zip((0..).map(|k| if k == 0 { pruned } else { 0 }))
+            .map(|(n, less)| n - less)
             .collect()
     }
 
@@ -107,135 +164,22 @@ impl Model {
 
     /// The state at the beginning of a sentence.
     pub fn begin_state(&self) -> State {
-        self.settle(1, self.vocabulary.inner_markers().begin)
+        on_layout!(self, view => view.begin_state())
     }
 
     /// Score `word`, an inner number, after `state`.
     #[inline]
     pub fn step(&self, state: State, word: u32) -> (Score, State) {
-        let State { order: mut k, mut index } = state;
-        let mut backoff = 0.0;
-        while k > 0 {
-            let nodes = &self.nodes[k as usize - 1];
-            let node = nodes[index as usize];
-            let end = nodes[index as usize + 1].children;
-            if let Some(found) = self.find(k as usize, node.children as usize..end as usize, word) {
-                let log10 = self.grams[k as usize][found].log10 + backoff;
-                return (Score { log10, length: k + 1 }, self.settle(k + 1, found as u32));
-            }
-            backoff += node.backoff;
-            (k, index) = (k - 1, node.suffix);
-        }
-        let log10 = self.grams[0][word as usize].log10 + backoff;
-        (Score { log10, length: 1 }, self.settle(1, word))
-    }
-
-    /// The state after the n-gram `index` of order `k`: the longest of its suffixes that is a context.
-    #[inline]
-    fn settle(&self, mut k: u32, mut index: u32) -> State {
-        if k as usize == self.order() {
-            index = self.links.get(index as usize).copied().unwrap_or(0);
-            k -= 1;
-        }
-        while k > 0 {
-            let nodes = &self.nodes[k as usize - 1];
-            let node = nodes[index as usize];
-            // Foreign models may give a weight to a context without continuations.
-            if node.children < nodes[index as usize + 1].children || node.backoff != 0.0 {
-                return State { order: k, index };
-            }
-            (k, index) = (k - 1, node.suffix);
-        }
-        State::default()
-    }
-
-    /// The place of `word` among the n-grams `range` of order `level + 1`, which are sorted by word.
-    #[inline]
-    pub(crate) fn find(&self, level: usize, range: Range<usize>, word: u32) -> Option<usize> {
-        let grams = &self.grams[level][range.clone()];
-        search(grams, word, self.vocabulary.size()).map(|place| range.start + place)
+        on_layout!(self, view => view.step(state, word))
     }
 
     /// The state after a context, given in the users' numbers, that begins a sentence or not.
     pub fn context(&self, numbers: &[u32], begin: bool) -> State {
-        let state = if begin { self.begin_state() } else { State::default() };
-        // Words further back than the model's order cannot matter.
-        let far = numbers.len().saturating_sub(self.order());
-        let state = if far > 0 { State::default() } else { state };
-        let inner = numbers[far..].iter().map(|&number| self.vocabulary.inner(number));
-        inner.fold(state, |state, word| self.step(state, word).1)
+        on_layout!(self, view => view.context(numbers, begin))
     }
 
     /// The words of a state, as inner numbers, the oldest first.
     pub fn state_words(&self, state: State) -> Vec<u32> {
-        let mut words = Vec::with_capacity(state.len());
-        let State { order: mut k, mut index } = state;
-        while k > 0 {
-            words.push(self.grams[k as usize - 1][index as usize].word);
-            if k > 1 {
-                index = self.parent(k as usize, index);
-            }
-            k -= 1;
-        }
-        words.reverse();
-        words
-    }
-
-    /// The place, one order below, of the context of the n-gram `index` of order `k`, which is at least 2.
-    pub(crate) fn parent(&self, k: usize, index: u32) -> u32 {
-        (self.nodes[k - 2].partition_point(|node| node.children <= index) - 1) as u32
-    }
-}
-
-/// Where `word` should be among `length` sorted words that are spread evenly over `0..bound`.
-#[inline(always)]
-pub(crate) fn guess(length: usize, word: u32, bound: u32) -> usize {
-    (u64::from(word) * length as u64 / u64::from(bound)) as usize
-}
-
-/// Search by interpolation: the first guess is off by about the square root of the length.
-#[inline]
-pub(crate) fn search(grams: &[Gram], word: u32, bound: u32) -> Option<usize> {
-    search_from(grams, word, guess(grams.len(), word, bound), bound)
-}
-
-/// Search from the guess `place`: in long lists a second guess from there leaves a short walk.
-#[inline(always)]
-pub(crate) fn search_from(grams: &[Gram], word: u32, place: usize, bound: u32) -> Option<usize> {
-    let mut place = place;
-    let mut seen = grams.get(place)?.word;
-    if grams.len() > LONG {
-        let error = (f64::from(word) - f64::from(seen)) * grams.len() as f64 / f64::from(bound);
-        place = (place as isize + error as isize).clamp(0, grams.len() as isize - 1) as usize;
-        seen = grams[place].word;
-    }
-    if seen < word {
-        place += grams[place..].iter().position(|gram| gram.word >= word)?;
-    } else if seen > word {
-        place = grams[..place].iter().rposition(|gram| gram.word <= word)?;
-    }
-    (grams[place].word == word).then_some(place)
-}
-
-/// From this length on a second guess pays.
-const LONG: usize = 64;
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn search_finds_what_a_walk_finds(
-            words in prop::collection::btree_set(0u32..5000, 0..400),
-            wanted in prop::collection::vec(0u32..5000, 50),
-        ) {
-            let grams: Vec<Gram> = words.iter().map(|&word| Gram { word, log10: 0.0 }).collect();
-            for word in wanted.into_iter().chain(words.iter().copied()) {
-                prop_assert_eq!(search(&grams, word, 5000), grams.iter().position(|gram| gram.word == word));
-            }
-        }
+        on_layout!(self, view => view.state_words(state))
     }
 }

@@ -4,12 +4,13 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use ferrolm_base::{Cancel, FileError};
 use flate2::Crc;
 
 use crate::error::{NgramError, Result};
-use crate::unsafe_array::{Buffer, as_bytes_mut};
+use crate::unsafe_array::{Array, Buffer, Plain, as_bytes, as_bytes_mut};
 use crate::unsafe_memory::zeroed;
 
 pub(crate) const UNIT: usize = 8;
@@ -44,6 +45,13 @@ impl<'a, W: Write> PartWriter<'a, W> {
         self.end_part()
     }
 
+    /// An array as a part; one that lies in a mapped file is not needed soon.
+    pub fn array<T: Plain>(&mut self, items: &Array<T>) -> Result<()> {
+        self.part(as_bytes(items))?;
+        items.release();
+        Ok(())
+    }
+
     /// More of the current part.
     pub fn extend(&mut self, bytes: &[u8]) -> Result<()> {
         for block in bytes.chunks(BLOCK) {
@@ -67,6 +75,33 @@ impl<'a, W: Write> PartWriter<'a, W> {
         let sum = u64::from(self.crc.sum());
         self.part(&sum.to_le_bytes())?;
         Ok(self.to)
+    }
+}
+
+/// Takes the parts of a file one after the other, without copying them.
+pub(crate) struct PartReader<'a> {
+    buffer: &'a Arc<Buffer>,
+    at: usize,
+}
+
+impl<'a> PartReader<'a> {
+    /// The parts from byte `at` on.
+    pub fn new(buffer: &'a Arc<Buffer>, at: usize) -> Self {
+        Self { buffer, at }
+    }
+
+    /// The next part, of `count` items; `None` if the file ends before.
+    pub fn array<T: Plain>(&mut self, count: u64) -> Option<Array<T>> {
+        let bytes = usize::try_from(count).ok()?.checked_mul(size_of::<T>())?;
+        let end = self.at.checked_add(bytes)?;
+        let array = Array::inside(self.buffer, self.at..end)?;
+        self.at = end.checked_next_multiple_of(UNIT)?;
+        Some(array)
+    }
+
+    /// Whether nothing but the checksum is left.
+    pub fn is_done(&self) -> bool {
+        self.at.checked_add(UNIT) == Some(self.buffer.bytes().len())
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::ops::Range;
 
+use ferrolm_base::cancel::NEVER;
 use ferrolm_base::{Cancel, Cancelled};
 use rayon::prelude::*;
 
-use crate::lanes;
-use crate::model::{Model, Score, State};
+use crate::layout::Layout;
+use crate::model::{Model, Score, State, on_layout};
 use crate::text;
+use crate::view::View;
+use crate::waves;
 
 /// Which sentence markers a score includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,25 +53,10 @@ fn ranges(offsets: &[i64]) -> Vec<Range<usize>> {
 }
 
 impl Model {
-    /// Score inner numbers one after the other; `each` gets every number and its score.
-    #[inline]
-    fn walk(&self, words: impl Iterator<Item = u32>, ends: Ends, mut each: impl FnMut(u32, Score)) -> State {
-        let mut state = if ends.begin { self.begin_state() } else { State::default() };
-        let last = ends.end.then(|| self.vocabulary.inner_markers().end);
-        for word in words.chain(last) {
-            let (score, next) = self.step(state, word);
-            each(word, score);
-            state = next;
-        }
-        state
-    }
-
     /// log10 of the probability of a sentence, summed in 32 bits as KenLM sums it.
     pub fn score(&self, sentence: &str, ends: Ends) -> f32 {
         let mut sum = 0.0;
-        self.walk(text::split(sentence).map(|word| self.vocabulary.inner_of(word)), ends, |_, score| {
-            sum += score.log10;
-        });
+        self.each_score(sentence, ends, |_, score| sum += score.log10);
         sum
     }
 
@@ -76,9 +64,17 @@ impl Model {
     pub fn full_scores(&self, sentence: &str, ends: Ends) -> Vec<(Score, bool)> {
         let mut scores = Vec::new();
         let unknown = self.vocabulary.inner_unk();
-        let words = text::split(sentence).map(|word| self.vocabulary.inner_of(word));
-        self.walk(words, ends, |word, score| scores.push((score, word == unknown)));
+        self.each_score(sentence, ends, |word, score| scores.push((score, word == unknown)));
         scores
+    }
+
+    /// Call `each` with every word of a sentence, as an inner number, and its score.
+    fn each_score(&self, sentence: &str, ends: Ends, mut each: impl FnMut(u32, Score)) {
+        let words: Vec<u32> = text::split(sentence).map(|word| self.vocabulary.inner_of(word)).collect();
+        let each = |_, _, word, score| each(word, score);
+        // A sentence is short: nothing to cancel.
+        let sequence = 0..words.len();
+        let _ = on_layout!(self, view => waves::run(view, std::slice::from_ref(&sequence), |at| words[at], ends, &NEVER, each));
     }
 
     /// The sums for sentences of text.
@@ -122,7 +118,7 @@ impl Model {
     ) -> Result<Vec<Total>, Cancelled> {
         let mut totals = vec![Total::default(); group.len()];
         let unknown = self.vocabulary.inner_unk();
-        lanes::run(self, group, word_at, ends, cancel, |sequence, _, word, score| {
+        let each = |sequence: usize, _, word, score: Score| {
             let (total, log10) = (&mut totals[sequence], f64::from(score.log10));
             total.log10 += log10;
             total.tokens += 1;
@@ -130,7 +126,8 @@ impl Model {
                 total.log10_unknown += log10;
                 total.unknown += 1;
             }
-        })?;
+        };
+        on_layout!(self, view => waves::run(view, group, word_at, ends, cancel, each))?;
         Ok(totals)
     }
 
@@ -151,9 +148,9 @@ impl Model {
             let last = group.last().map_or(0, |range| range.len() + usize::from(ends.end));
             let mut scores = vec![0.0; starts.last().map_or(0, |start| start + last)];
             let word_at = |position: usize| self.vocabulary.inner(ids[position]);
-            lanes::run(self, group, word_at, ends, cancel, |sequence, place, _, score| {
-                scores[starts[sequence] + place] = score.log10;
-            })?;
+            let each =
+                |sequence: usize, place, _, score: Score| scores[starts[sequence] + place] = score.log10;
+            on_layout!(self, view => waves::run(view, group, word_at, ends, cancel, each))?;
             Ok(scores)
         });
         Ok(groups.collect::<Result<Vec<_>, Cancelled>>()?.concat())
@@ -162,25 +159,7 @@ impl Model {
     /// Natural logarithms of the probabilities of every word after `state`, by the users' numbers, in one pass: each
     /// order from the lowest overwrites the words it knows. `<s>` and pruned words cannot follow: minus infinity.
     pub fn next_logprobs(&self, state: State) -> Vec<f32> {
-        let mut path = Vec::with_capacity(state.len());
-        let State { order: mut k, mut index } = state;
-        while k > 0 {
-            path.push((k as usize, index as usize));
-            (k, index) = (k - 1, self.nodes[k as usize - 1][index as usize].suffix);
-        }
-        let mut weights: Vec<f32> = path.iter().map(|&(k, index)| self.nodes[k - 1][index].backoff).collect();
-        // After this, the weight of what a context does not know: its own and those of all longer contexts.
-        (1..weights.len()).for_each(|i| weights[i] += weights[i - 1]);
-        let base = weights.last().copied().unwrap_or(0.0);
-        let mut log10: Vec<f32> = self.grams[0].iter().map(|gram| gram.log10 + base).collect();
-        for (i, &(k, index)) in path.iter().enumerate().rev() {
-            let nodes = &self.nodes[k - 1];
-            let children = nodes[index].children as usize..nodes[index + 1].children as usize;
-            let weight = if i == 0 { 0.0 } else { weights[i - 1] };
-            for gram in &self.grams[k][children] {
-                log10[gram.word as usize] = gram.log10 + weight;
-            }
-        }
+        let mut log10 = on_layout!(self, view => view.next_log10(state));
         log10[self.vocabulary.inner_markers().begin as usize] = f32::NEG_INFINITY;
         let mut logprobs = vec![f32::NEG_INFINITY; log10.len()];
         for (number, slot) in (0..).zip(&mut logprobs) {
@@ -192,9 +171,39 @@ impl Model {
     }
 }
 
+impl<L: Layout> View<'_, L> {
+    /// log10 of the probabilities of every word after `state`, by their inner numbers.
+    fn next_log10(self, State { order: mut k, mut index }: State) -> Vec<f32> {
+        let mut path = Vec::with_capacity(k as usize);
+        while k > 0 {
+            let context = self.levels.context(k as usize, index);
+            (k, index) = (k - 1, context.suffix);
+            path.push((k as usize + 2, context));
+        }
+        // After this, the weight of what a context does not know: its own and those of all longer contexts.
+        let weights: Vec<f32> = path
+            .iter()
+            .scan(0.0, |sum, (_, context)| {
+                *sum += context.backoff;
+                Some(*sum)
+            })
+            .collect();
+        let base = weights.last().copied().unwrap_or(0.0);
+        let mut log10: Vec<f32> =
+            (0..self.levels.len(1)).map(|word| self.levels.log10(1, word) + base).collect();
+        for (i, (k, context)) in path.into_iter().enumerate().rev() {
+            let weight = if i == 0 { 0.0 } else { weights[i - 1] };
+            for place in context.children() {
+                let gram = self.levels.gram(k, place);
+                log10[gram.word as usize] = gram.log10 + weight;
+            }
+        }
+        log10
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use ferrolm_base::cancel::NEVER;
     use proptest::prelude::*;
 
     use super::*;
@@ -221,7 +230,13 @@ mod tests {
             let ends = Ends { begin, end };
             let mut scores = Vec::new();
             for sequence in &test {
-                model.walk(sequence.iter().map(|&id| model.vocabulary().inner(id)), ends, |_, s| scores.push(s.log10));
+                let mut state = if begin { model.begin_state() } else { model.null_state() };
+                let end = end.then(|| model.vocabulary().inner_markers().end);
+                for word in sequence.iter().map(|&id| model.vocabulary().inner(id)).chain(end) {
+                    let (score, next) = model.step(state, word);
+                    scores.push(score.log10);
+                    state = next;
+                }
             }
             prop_assert_eq!(model.token_scores(&ids, &offsets, ends, &NEVER).unwrap(), scores.clone());
             let totals = model.totals(&ids, &offsets, ends, &NEVER).unwrap();

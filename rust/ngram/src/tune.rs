@@ -14,6 +14,7 @@ use crate::model::Model;
 use crate::moments::{HeldOut, Value};
 use crate::text::Text;
 use crate::union::Union;
+use crate::view::{all_fast, views};
 
 /// What weights are fitted to: sentences of text, or of ids (sequence `i` is `ids[offsets[i]..offsets[i + 1]]`).
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,9 @@ pub fn weights(models: &[&Model], held_out: Source<'_>, kind: Kind, cancel: &Can
             maximize(&observations, models.len(), cancel)
         }
         Kind::LogLinear => {
-            let union = Union::of(models, &lexicon, cancel)?;
+            let fast = all_fast(models, cancel)?;
+            let views = views(models, &fast);
+            let union = Union::of(&views, &lexicon, cancel)?;
             ascend(&HeldOut::of(&union, &lexicon, &corpus, cancel)?, models.len(), cancel)
         }
     }

@@ -11,13 +11,16 @@ use rayon::prelude::*;
 
 use crate::error::{NgramError, Result};
 use crate::estimate::{UNSEEN, contexts};
+use crate::fast::Fast;
+use crate::layout::Layout;
 use crate::levels::{Level, atomics, split};
 use crate::lexicon::{Lexicon, NONE};
-use crate::model::{Gram, Model, State};
+use crate::model::{Gram, State};
 use crate::unsafe_memory::zeroed;
+use crate::view::View;
 
 pub(crate) struct Union<'a> {
-    pub models: &'a [&'a Model],
+    pub models: &'a [View<'a, Fast>],
     /// The trie; its counts are empty.
     pub levels: Vec<Level>,
     /// By level, model after model for each n-gram: log10 of the probability of its last word after its context.
@@ -27,7 +30,7 @@ pub(crate) struct Union<'a> {
 }
 
 impl<'a> Union<'a> {
-    pub fn of(models: &'a [&'a Model], lexicon: &Lexicon, cancel: &Cancel) -> Result<Self> {
+    pub fn of(models: &'a [View<'a, Fast>], lexicon: &Lexicon, cancel: &Cancel) -> Result<Self> {
         let levels = levels(models, lexicon, cancel)?;
         let mut union = Self { models, levels, scores: Vec::new(), backoffs: Vec::new() };
         let mut states = union.begin(lexicon);
@@ -71,7 +74,7 @@ impl<'a> Union<'a> {
     fn weights(&self, k: usize, states: &[State]) -> Vec<f32> {
         let models = self.models;
         let weight = |(place, state): (usize, &State)| {
-            let nodes = models[place % models.len()].nodes.get(k - 1);
+            let nodes = models[place % models.len()].levels.nodes.get(k - 1);
             let node = nodes.and_then(|nodes| nodes.get(state.index as usize));
             node.filter(|_| state.len() == k).map_or(0.0, |node| node.backoff)
         };
@@ -119,8 +122,8 @@ impl<'a> Union<'a> {
 }
 
 /// The trie of all n-grams.
-fn levels(models: &[&Model], lexicon: &Lexicon, cancel: &Cancel) -> Result<Vec<Level>> {
-    let order = models.iter().map(|model| model.order()).max().unwrap_or(1);
+fn levels(models: &[View<'_, Fast>], lexicon: &Lexicon, cancel: &Cancel) -> Result<Vec<Level>> {
+    let order = models.iter().map(|model| model.levels.order()).max().unwrap_or(1);
     let mut levels = vec![Level { words: (0..lexicon.vocabulary.size()).collect(), ..Level::default() }];
     // By model: where each of its n-grams of the current order is in the union, and the other way round.
     let mut places = lexicon.from_model.clone();
@@ -135,7 +138,7 @@ fn levels(models: &[&Model], lexicon: &Lexicon, cancel: &Cancel) -> Result<Vec<L
         };
         let mut here = Vec::with_capacity(models.len());
         for (i, model) in models.iter().enumerate() {
-            here.push(locate(model, k, &places[i], &lexicon.from_model[i], place, cancel)?);
+            here.push(locate(*model, k, &places[i], &lexicon.from_model[i], place, cancel)?);
         }
         let suffixes = suffixes(models, k, &here, &places, words.len());
         sources = here.par_iter().map(|here| inverse(here, words.len())).collect();
@@ -169,7 +172,7 @@ const GROUP: usize = 1 << 12;
 /// The last words of the n-grams of level `k` of all models, sorted by context and word, and where those of each context
 /// begin. `sources` has the contexts' places in each model.
 fn continuations(
-    models: &[&Model],
+    models: &[View<'_, Fast>],
     lexicon: &Lexicon,
     k: usize,
     sources: &[Vec<u32>],
@@ -181,7 +184,7 @@ fn continuations(
         let (mut words, mut sizes, mut all) = (Vec::new(), Vec::with_capacity(contexts.len()), Vec::new());
         for &context in contexts {
             for ((model, numbers), sources) in models.iter().zip(&lexicon.from_model).zip(sources) {
-                let grams = children(model, k, sources[context as usize]);
+                let grams = children(*model, k, sources[context as usize]);
                 all.extend(grams.iter().map(|gram| numbers[gram.word as usize]).filter(|&word| word != NONE));
             }
             all.sort_unstable();
@@ -210,8 +213,10 @@ fn continuations(
 }
 
 /// The continuations in a model, at level `k`, of the context at `source`.
-fn children(model: &Model, k: usize, source: u32) -> &[Gram] {
-    let (Some(grams), Some(nodes)) = (model.grams.get(k), model.nodes.get(k - 1)) else { return &[] };
+fn children(model: View<'_, Fast>, k: usize, source: u32) -> &[Gram] {
+    let (Some(grams), Some(nodes)) = (model.levels.grams.get(k), model.levels.nodes.get(k - 1)) else {
+        return &[];
+    };
     let ends = source as usize..(source as usize).saturating_add(2);
     nodes
         .get(ends)
@@ -221,14 +226,14 @@ fn children(model: &Model, k: usize, source: u32) -> &[Gram] {
 
 /// Where the n-grams of level `k` of a model are in the union: `place` finds them from their context and last word.
 fn locate(
-    model: &Model,
+    model: View<'_, Fast>,
     k: usize,
     contexts_at: &[u32],
     numbers: &[u32],
     place: impl Fn(u32, u32) -> u32 + Sync,
     cancel: &Cancel,
 ) -> Result<Vec<u32>> {
-    let (Some(grams), Some(nodes)) = (model.grams.get(k), model.nodes.get(k - 1)) else {
+    let (Some(grams), Some(nodes)) = (model.levels.grams.get(k), model.levels.nodes.get(k - 1)) else {
         return Ok(Vec::new());
     };
     let children: Vec<u32> = nodes.iter().map(|node| node.children).collect();
@@ -254,12 +259,18 @@ fn locate(
 }
 
 /// Where the suffixes of the union's n-grams of level `k` are. Models that share an n-gram agree on that.
-fn suffixes(models: &[&Model], k: usize, here: &[Vec<u32>], below: &[Vec<u32>], length: usize) -> Vec<u32> {
+fn suffixes(
+    models: &[View<'_, Fast>],
+    k: usize,
+    here: &[Vec<u32>],
+    below: &[Vec<u32>],
+    length: usize,
+) -> Vec<u32> {
     let suffixes = atomics(length);
     for ((model, here), below) in models.iter().zip(here).zip(below) {
-        let nodes = model.nodes.get(k);
+        let nodes = model.levels.nodes.get(k);
         here.par_iter().enumerate().for_each(|(index, &place)| {
-            let suffix = nodes.map_or_else(|| model.links[index], |nodes| nodes[index].suffix);
+            let suffix = nodes.map_or_else(|| model.levels.links[index], |nodes| nodes[index].suffix);
             if let (Some(slot), Some(&suffix)) = (suffixes.get(place as usize), below.get(suffix as usize))
                 && suffix != NONE
             {

@@ -17,6 +17,10 @@ pub unsafe trait Plain: Copy + Send + Sync + 'static {}
 unsafe impl Plain for u32 {}
 // SAFETY: a number; all bit patterns are valid.
 unsafe impl Plain for u64 {}
+// SAFETY: a number; all bit patterns are valid.
+unsafe impl Plain for f32 {}
+// SAFETY: a number; all bit patterns are valid.
+unsafe impl Plain for u8 {}
 // SAFETY: `repr(C)`, two 4-byte numbers, no padding.
 unsafe impl Plain for Gram {}
 // SAFETY: `repr(C)`, three 4-byte numbers, no padding.

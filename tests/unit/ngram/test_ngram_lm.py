@@ -129,6 +129,42 @@ def test_files_keep_the_model(model: NgramLM, id_model: NgramLM, tmp_path: Path,
         assert (mapped.next_token_logprobs([5]) == id_model.next_token_logprobs([5])).all()
 
 
+@pytest.mark.parametrize("mmap", [False, True])
+def test_compact_models_answer_the_same(
+    model: NgramLM, id_model: NgramLM, tmp_path: Path, mmap: bool
+) -> None:
+    for original in (model, id_model):
+        small = original.compact()
+        assert small.is_compact
+        assert not original.is_compact
+        assert small.nbytes < original.nbytes
+        small.save(tmp_path / "small.flm")
+        loaded = NgramLM.load(tmp_path / "small.flm", mmap=mmap)
+        assert loaded.is_compact
+        for again in (small, loaded, loaded.expand()):
+            assert again.num_ngrams == original.num_ngrams
+            for context in ([], [3], [3, 4], [4, 3, 5]):
+                expected = original.next_token_logprobs(context)
+                assert (again.next_token_logprobs(context) == expected).all()
+    sentence = "the cat sat on the mat"
+    assert model.compact().full_scores(sentence) == model.full_scores(sentence)
+    model.save(tmp_path / "big.arpa")
+    model.compact().save(tmp_path / "small.arpa")
+    assert (tmp_path / "small.arpa").read_text() == (tmp_path / "big.arpa").read_text()
+
+
+def test_quantized_models_are_smaller_and_close() -> None:
+    ids = (np.random.default_rng(2).zipf(1.2, (3000, 40)) % 3000).astype(np.uint32)
+    model = NgramLM.train(ids, 4)
+    exact, rounded = model.compact(), model.compact(bits=8)
+    assert rounded.nbytes < exact.nbytes < model.nbytes
+    assert rounded.perplexity(ids) == pytest.approx(model.perplexity(ids), rel=0.01)
+    assert rounded.perplexity(ids) != model.perplexity(ids)
+    for bits in (1, 25):
+        with pytest.raises(InvalidArgumentError, match=f"bits is {bits}, but must be 2 to 24"):
+            model.compact(bits=bits)
+
+
 def test_pruned_models_still_sum_to_one(tmp_path: Path) -> None:
     sentences = [*SENTENCES, "once upon a time", "the cat upon"]
     model = NgramLM.train(sentences, 3, prune=1)

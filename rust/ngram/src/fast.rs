@@ -1,0 +1,119 @@
+//! The layout for speed: n-grams as plain arrays, each with a link to its suffix.
+
+use std::ops::Range;
+
+use crate::layout::{Context, Layout};
+use crate::model::{Gram, Node};
+use crate::unsafe_array::Array;
+use crate::unsafe_memory::prefetch;
+
+#[derive(Clone)]
+pub(crate) struct Fast {
+    /// By order from 1 on.
+    pub grams: Vec<Array<Gram>>,
+    /// By order from 1 to the one below the top; one more for the end.
+    pub nodes: Vec<Array<Node>>,
+    /// The suffix of each n-gram of the top order; empty for order 1.
+    pub links: Array<u32>,
+}
+
+impl Fast {
+    pub fn bytes(&self) -> usize {
+        let grams: usize = self.grams.iter().map(|grams| size_of_val(&**grams)).sum();
+        let nodes: usize = self.nodes.iter().map(|nodes| size_of_val(&**nodes)).sum();
+        grams + nodes + size_of_val(&*self.links)
+    }
+}
+
+impl Fast {
+    /// Every index must be inside its array, so that no query can fail later.
+    pub fn check(&self, size: u32) -> Result<(), String> {
+        for (k, grams) in (1..).zip(&self.grams) {
+            check_words(k, grams, size)?;
+        }
+        for (k, nodes) in (1..).zip(&self.nodes) {
+            check_nodes(k, nodes, if k == 1 { 0 } else { self.len(k - 1) }, self.len(k + 1))?;
+        }
+        let below = self.grams.len().checked_sub(2).map_or(0, |k| self.grams[k].len());
+        if self.links.iter().any(|&link| link as usize >= below) {
+            return Err(format!("a link of order {} leads nowhere", self.order()));
+        }
+        Ok(())
+    }
+}
+
+/// Words of order `k` are in a vocabulary of `size`; those of order 1 are at their places.
+pub(crate) fn check_words(k: usize, grams: &[Gram], size: u32) -> Result<(), String> {
+    let unigrams = k > 1 || (0..).zip(grams).all(|(place, gram)| gram.word == place);
+    if !unigrams || grams.iter().any(|gram| gram.word >= size) {
+        return Err(format!("a word of order {k} is outside the vocabulary"));
+    }
+    Ok(())
+}
+
+/// The contexts of order `k` link to `below` n-grams of the order below (none for order 1) and `above` of the one above.
+pub(crate) fn check_nodes(k: usize, nodes: &[Node], below: usize, above: usize) -> Result<(), String> {
+    let rising = nodes.is_sorted_by_key(|node| node.children);
+    let whole = nodes.first().map(|node| node.children) == Some(0)
+        && nodes.last().map(|node| node.children as usize) == Some(above);
+    if !rising || !whole || nodes.iter().any(|node| k > 1 && node.suffix as usize >= below.max(1)) {
+        return Err(format!("a link of order {k} leads nowhere"));
+    }
+    Ok(())
+}
+
+impl Layout for Fast {
+    const LINKED: bool = true;
+
+    fn order(&self) -> usize {
+        self.grams.len()
+    }
+
+    fn len(&self, k: usize) -> usize {
+        self.grams[k - 1].len()
+    }
+
+    #[inline(always)]
+    fn word(&self, k: usize, place: usize) -> u32 {
+        self.grams[k - 1][place].word
+    }
+
+    #[inline(always)]
+    fn log10(&self, k: usize, place: usize) -> f32 {
+        self.grams[k - 1][place].log10
+    }
+
+    #[inline(always)]
+    fn context(&self, k: usize, place: u32) -> Context {
+        let nodes = &self.nodes[k - 1];
+        let Node { backoff, suffix, children } = nodes[place as usize];
+        let end = nodes[place as usize + 1].children;
+        Context { backoff, suffix, start: children as usize, end: end as usize }
+    }
+
+    #[inline(always)]
+    fn link(&self, place: usize) -> u32 {
+        self.links.get(place).copied().unwrap_or(0)
+    }
+
+    fn parent(&self, k: usize, place: u32) -> u32 {
+        (self.nodes[k - 2].partition_point(|node| node.children <= place) - 1) as u32
+    }
+
+    #[inline(always)]
+    fn prefetch_context(&self, k: usize, place: u32) {
+        prefetch(&self.nodes[k - 1], place as usize);
+    }
+
+    #[inline(always)]
+    fn prefetch_gram(&self, k: usize, place: usize) {
+        prefetch(&self.grams[k - 1], place);
+    }
+
+    #[inline(always)]
+    fn find_from(&self, k: usize, range: Range<usize>, word: u32, guess: usize) -> Option<usize> {
+        // Sliced once, so that the steps of the search are checked against a length that is at hand.
+        let grams = self.grams[k - 1].get(range.clone())?;
+        Some(range.start + crate::layout::search(|place| grams[place].word, grams.len(), word, guess)?)
+    }
+}
