@@ -6,7 +6,10 @@ PYTHON ?= python3
 PROFILE ?= release
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --requirement pyproject.toml
+# The versions are locked, so what is in the cache already is right. Asked again, some registries answer that a source
+# package was modified, and it would be compiled anew: two minutes for KenLM.
+install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
 RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
 .PHONY: demo test test-rust test-python lint format bench constraints clean
@@ -55,11 +58,11 @@ $(BIN)/uv:
 
 # The package itself, installed in place: Python changes are live, Rust changes rebuild it.
 $(VENV)/.package: $(BIN)/uv pyproject.toml $(RUST_SOURCES)
-	$(INSTALL) --requirement pyproject.toml
+	$(call install)
 	PIP_QUIET=1 $(BIN)/maturin develop --profile $(PROFILE) --locked --quiet
 	touch $@
 
 # What an extra of pyproject.toml brings.
 $(VENV)/.extra-%: $(BIN)/uv pyproject.toml constraints.txt
-	$(INSTALL) --requirement pyproject.toml --extra $*
+	$(call install,--extra $*)
 	touch $@
