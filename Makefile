@@ -1,6 +1,7 @@
 # The only commands a newcomer needs:  make demo | test | lint | bench
 # PYTHON chooses the interpreter (3.11 or later) of the virtual environment in .venv; PROFILE, how the package is
-# compiled: release, or fast, which takes half the time and runs nearly as fast.
+# compiled: release, or fast, which takes half the time and runs nearly as fast,
+# or dev, which shares what it compiles with clippy and the Rust tests.
 
 PYTHON ?= python3
 PROFILE ?= release
@@ -12,7 +13,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint cons
 install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
 RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
-.PHONY: demo test test-rust test-python lint format bench constraints clean
+.PHONY: demo test test-rust test-python lint lint-rust lint-python format bench constraints clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.package $(VENV)/.extra-demo
@@ -21,14 +22,18 @@ demo: $(VENV)/.package $(VENV)/.extra-demo
 test: test-rust test-python
 
 test-rust:
-	cargo test --locked --quiet
+	cargo test --locked --quiet --workspace
 
 test-python: $(VENV)/.package $(VENV)/.extra-test
 	$(BIN)/python -m pytest --numprocesses auto
 
-lint: $(VENV)/.package $(VENV)/.extra-lint
+lint: lint-rust lint-python
+
+lint-rust: $(VENV)/.package
 	cargo fmt --all --check
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+
+lint-python: $(VENV)/.package $(VENV)/.extra-lint
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
