@@ -1,15 +1,19 @@
 # The only commands a newcomer needs:  make demo | test | lint | bench
 # PYTHON chooses the interpreter (3.11 or later) of the virtual environment in .venv; PROFILE, how the package is
-# compiled: release, or fast, which takes half the time and runs nearly as fast.
+# compiled: release, or fast, which takes half the time and runs nearly as fast,
+# or dev, which shares what it compiles with clippy and the Rust tests.
 
 PYTHON ?= python3
 PROFILE ?= release
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --requirement pyproject.toml
+# The versions are locked, so what is in the cache already is right. Asked again, some registries answer that a source
+# package was modified, and it would be compiled anew: two minutes for KenLM.
+install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
 RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
-.PHONY: demo test test-rust test-python lint format bench constraints clean
+.PHONY: demo test test-rust test-python lint lint-rust lint-python format bench constraints clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.package $(VENV)/.extra-demo
@@ -18,14 +22,18 @@ demo: $(VENV)/.package $(VENV)/.extra-demo
 test: test-rust test-python
 
 test-rust:
-	cargo test --locked --quiet
+	cargo test --locked --quiet --workspace
 
 test-python: $(VENV)/.package $(VENV)/.extra-test
 	$(BIN)/python -m pytest --numprocesses auto
 
-lint: $(VENV)/.package $(VENV)/.extra-lint
+lint: lint-rust lint-python
+
+lint-rust: $(VENV)/.package
 	cargo fmt --all --check
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+
+lint-python: $(VENV)/.package $(VENV)/.extra-lint
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
@@ -55,11 +63,11 @@ $(BIN)/uv:
 
 # The package itself, installed in place: Python changes are live, Rust changes rebuild it.
 $(VENV)/.package: $(BIN)/uv pyproject.toml $(RUST_SOURCES)
-	$(INSTALL) --requirement pyproject.toml
+	$(call install)
 	PIP_QUIET=1 $(BIN)/maturin develop --profile $(PROFILE) --locked --quiet
 	touch $@
 
 # What an extra of pyproject.toml brings.
 $(VENV)/.extra-%: $(BIN)/uv pyproject.toml constraints.txt
-	$(INSTALL) --requirement pyproject.toml --extra $*
+	$(call install,--extra $*)
 	touch $@

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from code_points import CHARACTERS
 from shared_data import shared
 
 PATTERNS = {
@@ -121,9 +122,6 @@ def random_texts(seed: int, count: int, length: int = 30) -> Iterator[str]:
 
 
 def every_character(chunk: int = 512) -> Iterator[str]:
-    """Texts in which each code point occurs: at a start, after a letter, a digit and a space, and in a row."""
-    points = [*range(0xD800), *range(0xE000, 0x110000)]
-    for start in range(0, len(points), chunk):
-        yield "".join(
-            f" {chr(point)}a{chr(point)}1{chr(point)}{chr(point)}!" for point in points[start : start + chunk]
-        )
+    """Texts in which each of `CHARACTERS` occurs: at a start, after a letter, a digit and a space, and in a row."""
+    for start in range(0, len(CHARACTERS), chunk):
+        yield "".join(f" {one}a{one}1{one}{one}!" for one in CHARACTERS[start : start + chunk])

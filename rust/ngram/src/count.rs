@@ -94,7 +94,7 @@ impl Counts {
         };
         let pairs: Vec<_> = self.orders.iter().zip(&other.orders).collect();
         let orders = pairs.into_par_iter().map(|(a, b)| a.merge(&b.renumbered(map.as_deref()))).collect();
-        Ok(Self { orders, words, tokens: self.tokens + other.tokens })
+        Ok(Self { orders, words, tokens: self.tokens.saturating_add(other.tokens) })
     }
 }
 
@@ -193,7 +193,9 @@ impl OrderCounts {
             let take_theirs = theirs.is_some_and(|theirs| ours.is_none_or(|ours| theirs <= ours));
             keys.extend_from_slice(if take_ours { ours } else { theirs }.unwrap_or_default());
             let count = |taken: bool, counts: &[u64], place: usize| if taken { counts[place] } else { 0 };
-            counts.push(count(take_ours, &self.counts, a) + count(take_theirs, &other.counts, b));
+            // A file may say any count: the largest one stays, it does not begin anew.
+            let sum = count(take_ours, &self.counts, a).saturating_add(count(take_theirs, &other.counts, b));
+            counts.push(sum);
             a += usize::from(take_ours);
             b += usize::from(take_theirs);
         }
@@ -255,6 +257,12 @@ mod tests {
         assert_eq!(counts.most_common(3), [1, 0, 2]);
         assert_eq!(counts.most_common(100), [1, 0, 2, 3]);
         assert!(counts.most_common(0).is_empty());
+    }
+
+    #[test]
+    fn merged_counts_stay_at_the_largest() {
+        let counts = |count| OrderCounts { order: 1, keys: vec![3].into(), counts: vec![count].into() };
+        assert_eq!(*counts(u64::MAX - 1).merge(&counts(2)).counts, [u64::MAX]);
     }
 
     #[test]

@@ -99,7 +99,8 @@ pub(super) fn merge_counts(
             current.extend_from_slice(&row[..key]);
             count = 0;
         }
-        count += u64::from(row[key]) | u64::from(row[key + 1]) << 32;
+        // Counts that are given can be of any size.
+        count = count.saturating_add(u64::from(row[key]) | u64::from(row[key + 1]) << 32);
         merge.advance()?;
         seen += 1;
         if seen.is_multiple_of(POLL) {
