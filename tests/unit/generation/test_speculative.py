@@ -32,6 +32,7 @@ def drafts(ngrams: NgramLM) -> list[NgramDraft]:
         NgramDraft(ngrams),
         NgramDraft(ngrams, num_draft_tokens=1, prompt_order=0),
         NgramDraft(num_draft_tokens=30, prompt_order=2),
+        NgramDraft(ngrams, guess_cost=0),
     ]
 
 
@@ -125,7 +126,7 @@ def test_guesses_that_become_right_are_verified_again() -> None:
 
 
 def test_drafts_guess_from_the_text_first_and_then_from_the_model(ngrams: NgramLM) -> None:
-    running = NgramDraft(num_draft_tokens=3).begin(np.array([1, 2, 3, 4, 1, 2]))
+    running = NgramDraft(num_draft_tokens=3, guess_cost=0).begin(np.array([1, 2, 3, 4, 1, 2]))
     assert running.propose(9) == [3, 4, 1]
     assert running.propose(1) == [3]
     assert running.propose(-1) == []
