@@ -104,8 +104,8 @@ class RunningDraft:
         tokens = np.array(ids, np.uint32)
         self._lookup.extend(tokens)
         if self._states is not None:
-            for token in tokens.reshape(-1, 1):
-                self._states.accept(token)
+            for row in tokens.reshape(-1, 1):
+                self._states.accept(row)
 
     def propose(self, most: int) -> list[int]:
         """At most ``most`` guesses, and ``num_draft_tokens``; perhaps none."""
