@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import signal
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 
 from ferrolm.errors import (
     FileAccessError,
@@ -202,6 +205,27 @@ def test_text_that_is_not_utf8(tmp_path: Path) -> None:
             call(write(tmp_path, b"a\n\xff", "text.txt"))
         with pytest.raises(InvalidEncodingError, match="sentence 1 is not valid Unicode"):
             call(["a", "a \ud800"])
+
+
+PACKED = {"gz": gzip, "bz2": bz2, "xz": lzma, "zst": zstandard.ZstdCompressor()}
+
+
+@pytest.mark.parametrize("ending", PACKED)
+def test_cut_and_damaged_compressed_models_are_refused(tmp_path: Path, ending: str) -> None:
+    packed = PACKED[ending].compress(ARPA.encode())
+    whole = NgramLM.load(write(tmp_path, packed, f"m.arpa.{ending}"))
+    assert whole.num_ngrams == NgramLM.load(write(tmp_path, ARPA)).num_ngrams
+    name = r"m\.arpa\." + ending
+    cuts = [packed[:size] for size in range(8, len(packed) - 8, 7)]
+    for damaged in (*cuts, packed[:30] + b"\x55" * 8 + packed[38:]):
+        with pytest.raises(InvalidFileError, match=name):
+            NgramLM.load(write(tmp_path, damaged, f"m.arpa.{ending}"))
+    # What comes out of it is looked at as a plain file is.
+    other = PACKED[ending].compress(ARPA.replace("\\end\\", "").encode())
+    with pytest.raises(InvalidFileError, match=name + r": line \d+: the file ends without"):
+        NgramLM.load(write(tmp_path, other, f"m.arpa.{ending}"))
+    with pytest.raises(InvalidArgumentError, match="mmap is for"):
+        NgramLM.load(write(tmp_path, packed, f"m.arpa.{ending}"), mmap=True)
 
 
 def test_damaged_gzip_and_missing_files(tmp_path: Path) -> None:

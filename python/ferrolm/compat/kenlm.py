@@ -1,7 +1,8 @@
 """A stand-in for the `kenlm` module: ``import ferrolm.compat.kenlm as kenlm``.
 
-The classes, methods, arguments and results of `kenlm` 0.3. Models are ARPA files (plain or gzip) and ferrolm's ``.flm``
-files; KenLM's own binary files are not read. Query speed and memory do not depend on `Config`, which is accepted.
+The classes, methods, arguments and results of `kenlm` 0.3. Models are ARPA files (plain, gzip, bzip2, xz or
+zstd) and ferrolm's ``.flm`` files; KenLM's own binary files are not read. Query speed and memory do not depend on
+`Config`, which is accepted.
 
 >>> import tempfile, pathlib
 >>> from ferrolm.ngram import NgramLM
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 
 from ferrolm import _rust
 from ferrolm.errors import FerrolmError
+from ferrolm.ngram._loading import load_core
 
 __all__ = ["ARPALoadComplain", "Config", "FullScoreReturn", "LanguageModel", "LoadMethod", "Model", "State"]
 
@@ -123,7 +125,7 @@ class Model:
     def __init__(self, path: str | bytes, config: Config | None = None) -> None:
         self.path = os.fsencode(Path(os.fsdecode(path)).absolute())
         try:
-            self._core = _rust.NgramModel.load(Path(os.fsdecode(self.path)), False)
+            self._core = load_core(Path(os.fsdecode(self.path)), mmap=False)
         except FerrolmError as error:
             raise OSError(f"Cannot read model '{_text(path)}' ({error})") from error
 

@@ -83,8 +83,9 @@ def read_batches(
 
 
 @contextmanager
-def file_errors(path: Path) -> Iterator[None]:
-    """Errors of reading ``path`` as ours, which name it."""
+def file_errors(path: Path, ending: str | None = None) -> Iterator[None]:
+    """Errors of reading ``path`` as ours, which name it; ``ending`` as in `open_content`."""
+    kind = {".bz2": "bzip2", ".xz": "xz"}.get(path.suffix if ending is None else ending, "gzip")
     try:
         yield
     except FileNotFoundError as error:
@@ -93,26 +94,31 @@ def file_errors(path: Path) -> Iterator[None]:
         message = f"{path}: not UTF-8 at byte {error.start} of what was being read: {error.reason}"
         raise InvalidEncodingError(message) from error
     except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
-        kind = {".bz2": "bzip2", ".xz": "xz"}.get(path.suffix, "gzip")
         raise InvalidFileError(f"{path}: not a complete {kind} file: {error}") from error
     except OSError as error:
+        if kind == "bzip2" and error.errno is None:  # the system gives a number, the decompressor none
+            raise InvalidFileError(f"{path}: not a complete bzip2 file: {error}") from error
         raise FileAccessError(f"cannot read {path}: {error}") from error
 
 
 @contextmanager
-def open_content(path: Path) -> Iterator[tuple[IO[bytes], Any]]:
-    """The file itself, whose position tells progress, and its content."""
+def open_content(path: Path, ending: str | None = None) -> Iterator[tuple[IO[bytes], Any]]:
+    """The file itself, whose position tells progress, and its content.
+
+    ``ending``: of `COMPRESSED`, what the file is; None asks its name.
+    """
+    ending = path.suffix if ending is None else ending
     with path.open("rb") as raw:
-        if path.suffix == ".gz":
+        if ending == ".gz":
             with gzip.open(raw, "rb") as content:
                 yield raw, content
-        elif path.suffix == ".bz2":
+        elif ending == ".bz2":
             with bz2.open(raw, "rb") as content:
                 yield raw, content
-        elif path.suffix == ".xz":
+        elif ending == ".xz":
             with lzma.open(raw, "rb") as content:
                 yield raw, content
-        elif path.suffix == ".zst":
+        elif ending == ".zst":
             zstandard = require("zstandard", "data", "reading zstd")
             try:
                 yield raw, io.BufferedReader(_Zstd(raw, zstandard))

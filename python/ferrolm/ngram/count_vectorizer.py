@@ -145,7 +145,7 @@ class CountVectorizer(Analysis):
 
     @cached_property
     def _columns(self) -> dict[str, int]:
-        return {name: column for column, name in enumerate(self._fitted().names())}
+        return self._fitted().vocabulary()
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "_features")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,11 @@ class PerplexityFilter:
     to the second.
 
     Args:
-        model: an `NgramLM`. Over words: each line of a document is a sentence, split at white space; lines without
-            words are skipped. Over ids: with ``tokenizer``, whose tokens of the whole document are one sequence.
-        tokenizer: a `ferrolm.Tokenizer`, or anything with ``encode_ids_batch``.
+        model: an `NgramLM` over words, or over ids with ``tokenizer``. Each line of a document is a sentence, between
+            ``<s>`` and ``</s>``; lines of white space are skipped, and a document's score is the sum over its lines.
+        tokenizer: a `ferrolm.Tokenizer`, or anything with ``encode_ids_batch``, for a model over its ids. It gets each
+            line by itself, without the white space around it, as CCNet gives lines to SentencePiece. Without one, words
+            are split at white space.
         thresholds: the two perplexities, if they are known; otherwise `fit` finds them.
         keep: names of the buckets to keep.
 
@@ -92,20 +95,32 @@ class PerplexityFilter:
         return self
 
     def perplexities(self, documents: Iterable[str]) -> NDArray[np.float64]:
-        """The perplexity per word, ends of sentences included, of each document: float64 [documents]; on all threads."""
+        """The perplexity per word or token of each document: float64 [documents]; on all threads.
+
+        The ends of lines count as tokens. A document without words has infinite perplexity.
+        """
         texts = _texts(documents)
         if self.tokenizer is None:
             totals = _rust.text_totals(self.model._core, texts, True, True, True)
+            sums = np.array(totals, dtype=np.float64).reshape(-1, 4)
         else:
-            ragged = self.tokenizer.encode_ids_batch(texts)
-            totals = self.model._core.totals_ids(ragged.ids, ragged.offsets, True, True)
-        sums = np.array(totals, dtype=np.float64).reshape(-1, 4)
-        # The sums of an empty sequence of ids are those of its end alone.
-        tokens = (
-            sums[:, 2] if self.tokenizer is None else np.where(np.diff(ragged.offsets) > 0, sums[:, 2], 0)
-        )
+            sums = self._sums_of_ids(texts)
+        log10, tokens = sums[:, 0], sums[:, 2]
         with np.errstate(over="ignore"):
-            return np.where(tokens > 0, 10.0 ** (-sums[:, 0] / np.maximum(tokens, 1)), np.inf)
+            return np.where(tokens > 0, 10.0 ** (-log10 / np.maximum(tokens, 1)), np.inf)
+
+    def _sums_of_ids(self, texts: list[str]) -> NDArray[np.float64]:
+        """As the sums of `TextScore`, float64 [documents, 4], of documents whose lines are tokenized."""
+        lines = [list(filter(None, map(str.strip, text.split("\n")))) for text in texts]
+        ragged = self.tokenizer.encode_ids_batch(list(chain.from_iterable(lines)))
+        totals = self.model._core.totals_ids(ragged.ids, ragged.offsets, True, True)
+        sums = np.array(totals, dtype=np.float64).reshape(-1, 4)
+        # Of a line without tokens the end alone would count.
+        sums[np.diff(ragged.offsets) == 0] = 0
+        documents = np.repeat(np.arange(len(texts)), list(map(len, lines)))
+        return np.stack(
+            [np.bincount(documents, weights=column, minlength=len(texts)) for column in sums.T], axis=1
+        )
 
     def __call__(self, documents: Iterable[str]) -> FilteredDocuments:
         """Perplexities, buckets, and which documents to keep."""

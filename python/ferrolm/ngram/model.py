@@ -19,6 +19,7 @@ from ferrolm.errors import InvalidArgumentError
 from ferrolm.ngram import _training
 from ferrolm.ngram._inputs import Ids, ids_only, text_or_ids
 from ferrolm.ngram._limited import Limit, limit, run, run_stages
+from ferrolm.ngram._loading import load_core
 from ferrolm.ngram._pieces import Source
 from ferrolm.ngram._training import Options, Smoothing, Vocabulary
 from ferrolm.ngram.counts import NgramCounts
@@ -244,7 +245,7 @@ class NgramLM:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> NgramLM:
-        r"""Read a model from an ARPA file (plain or gzip, of KenLM, SRILM and others) or an ``.flm`` file.
+        r"""Read a model from an ARPA file (of KenLM, SRILM and others; also gzip, bzip2, xz or zstd) or an ``.flm`` file.
 
         The content decides, not the name. With ``mmap`` (``.flm`` only) the file's pages are used in place: processes
         share them and nothing is copied, but the file must not be changed or truncated while the model lives, which
@@ -256,7 +257,7 @@ class NgramLM:
         told from damage (a wrong number of n-grams, no ``\end\``, words that are not among the unigrams, n-grams listed
         twice), for positive log probabilities, and for files without ``</s>``, whose sentences could not end.
         """
-        return cls(_rust.NgramModel.load(Path(path), mmap))
+        return cls(load_core(Path(path), mmap))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ARPA file (``.arpa``, ``.arpa.gz``) or a binary one (``.flm``), whole or not at all.

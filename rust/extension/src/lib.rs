@@ -15,6 +15,7 @@ mod errors;
 mod ngram;
 mod ngram_external;
 mod ngram_matrices;
+mod ngram_reading;
 mod ngram_uses;
 mod sampling;
 mod tokenizer;
@@ -33,6 +34,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ngram::register(module)?;
     ngram_external::register(module)?;
     ngram_matrices::register(module)?;
+    ngram_reading::register(module)?;
     ngram_uses::register(module)?;
     sampling::register(module)?;
     attention::register(module)?;

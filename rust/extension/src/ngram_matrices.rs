@@ -10,6 +10,7 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::enter::enter;
 use crate::errors::Kind;
@@ -139,8 +140,21 @@ impl NgramFeatures {
         Ok(counted(py, raise(found)?))
     }
 
-    fn names(&self) -> Vec<&str> {
-        self.0.iter().collect()
+    fn names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let names = PyList::empty(py);
+        self.0.each(|name| names.append(PyString::new(py, name)))?;
+        Ok(names)
+    }
+
+    fn vocabulary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let vocabulary = PyDict::new(py);
+        let mut column = 0u32;
+        self.0.each(|name| {
+            vocabulary.set_item(PyString::new(py, name), column)?;
+            column += 1;
+            PyResult::Ok(())
+        })?;
+        Ok(vocabulary)
     }
 
     fn select(&self, kept: PyReadonlyArray1<'_, bool>) -> PyResult<Self> {

@@ -66,7 +66,7 @@ pub use corpus::{Corpus, MAX_TOKENS, Markers, check_offsets};
 pub use count::{Counts, MAX_COUNT_ORDER, OrderCounts, check_orders};
 pub use drafts::PromptLookup;
 pub use error::{NgramError, Result};
-pub use load::load;
+pub use load::{load, read_arpa};
 pub use model::{Gram, Model, Node, Score, State};
 pub use options::{MAX_ORDER, Options, OrderReport, Smoothing};
 pub use query::{Ends, Total};

@@ -1,11 +1,12 @@
 //! Opening a model whatever its form.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use ferrolm_base::{Cancel, FileError};
 
+use crate::arpa_reader::Reader;
 use crate::error::{NgramError, Result};
 use crate::model::Model;
 use crate::{arpa, flm};
@@ -30,4 +31,9 @@ pub fn load(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Model> {
         )));
     }
     arpa::load(path, cancel)
+}
+
+/// Read ARPA text from somewhere else, as from a decompressor; `path` is what errors name.
+pub fn read_arpa(path: &Path, from: impl Read, cancel: &Cancel) -> Result<Model> {
+    Reader::new(path, BufReader::with_capacity(1 << 18, from), cancel).model()
 }

@@ -10,6 +10,7 @@ from tiny_language_model import byte_tokenizer, tiny_language_model
 
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation import NgramDraft, NgramLanguageModel
+from ferrolm.generation.acceptance import Acceptance
 from ferrolm.ngram import NgramLM
 from ferrolm.sampling import SamplingParams
 
@@ -31,6 +32,7 @@ def drafts(ngrams: NgramLM) -> list[NgramDraft]:
         NgramDraft(ngrams),
         NgramDraft(ngrams, num_draft_tokens=1, prompt_order=0),
         NgramDraft(num_draft_tokens=30, prompt_order=2),
+        NgramDraft(ngrams, guess_cost=0),
     ]
 
 
@@ -85,8 +87,46 @@ def test_right_guesses_save_passes() -> None:
     assert len(passes) < 12
 
 
+def test_wrong_guesses_are_soon_not_verified() -> None:
+    fed: list[int] = []
+    plain = model.generate("abc", max_new_tokens=40, ignore_eos=True, do_sample=True, seed=3)
+    never = next(token for token in range(257) if token not in plain.ids)
+    draft = NgramDraft(NgramLM.train([[never] * 30] * 9, 2, vocab_size=257), prompt_order=0)
+    hook = model.model.register_forward_pre_hook(
+        lambda _, args: fed.append(args[0].shape[1]), with_kwargs=False
+    )
+    try:
+        drafted = model.generate(
+            "abc", max_new_tokens=40, ignore_eos=True, do_sample=True, seed=3, draft=draft
+        )
+    finally:
+        hook.remove()
+    assert drafted.ids.tolist() == plain.ids.tolist()
+    assert len(fed) == 40
+    assert fed[-20:] == [1] * 20
+    # All of them where they cost nothing.
+    assert (
+        NgramDraft(draft.model, prompt_order=0, guess_cost=0).begin(np.array([never])).propose(9)
+        == [never] * 5
+    )
+
+
+def test_guesses_that_become_right_are_verified_again() -> None:
+    acceptance = Acceptance(cost=0.1)
+    lengths = []
+    for right in [False] * 30 + [True] * 10 + [False] * 30:
+        lengths.append(acceptance.length("text", 5))
+        acceptance.note("text", right)
+    assert lengths[0] > 0
+    assert lengths[20:30] == [0] * 10
+    assert lengths[39] == 5
+    assert lengths[-1] == 0
+    # Each source has its own frequencies.
+    assert acceptance.length("model", 5) > 0
+
+
 def test_drafts_guess_from_the_text_first_and_then_from_the_model(ngrams: NgramLM) -> None:
-    running = NgramDraft(num_draft_tokens=3).begin(np.array([1, 2, 3, 4, 1, 2]))
+    running = NgramDraft(num_draft_tokens=3, guess_cost=0).begin(np.array([1, 2, 3, 4, 1, 2]))
     assert running.propose(9) == [3, 4, 1]
     assert running.propose(1) == [3]
     assert running.propose(-1) == []
@@ -98,7 +138,12 @@ def test_drafts_guess_from_the_text_first_and_then_from_the_model(ngrams: NgramL
 
 
 def test_bad_drafts_are_named() -> None:
-    for arguments in ({"num_draft_tokens": 0}, {"prompt_order": 1}, {"model": NgramLM.train(["a"], 1)}):
+    for arguments in (
+        {"num_draft_tokens": 0},
+        {"prompt_order": 1},
+        {"model": NgramLM.train(["a"], 1)},
+        {"guess_cost": -0.1},
+    ):
         with pytest.raises(InvalidArgumentError):
             NgramDraft(**arguments)
 

@@ -58,6 +58,24 @@ def test_a_model_over_ids_takes_a_tokenizer() -> None:
     assert perplexities[0] < perplexities[2]
 
 
+def test_lines_are_sentences_with_a_tokenizer_too() -> None:
+    tokenizer = Tokenizer.from_bpe({"a": 0, "b": 1, "c": 2, " ": 3}, [])
+    lines = ["abab", "abc", "a b"]
+    encoded = [tokenizer.encode_ids(line) for line in lines]
+    model = NgramLM.train(encoded * 3, 3, vocab_size=4)
+    chosen = PerplexityFilter(model, tokenizer)
+    # White space around a line, also of Windows, and lines of nothing else change nothing.
+    document = "abab\n\n abc \r\n  \na b\n"
+    perplexities = chosen.perplexities([document, "\n \n", "\n".join(lines), *lines])
+    assert perplexities[0] == pytest.approx(model.perplexity(encoded), rel=1e-6)
+    assert perplexities[1] == math.inf
+    assert perplexities[2] == perplexities[0]
+    # The sum over the lines, each with its end.
+    tokens = np.array([len(ids) + 1 for ids in encoded])
+    mean = (tokens * np.log(perplexities[3:])).sum() / tokens.sum()
+    assert perplexities[0] == pytest.approx(np.exp(mean))
+
+
 def test_filters_are_checked(model: NgramLM) -> None:
     for arguments, message in [
         ({"keep": ["best"]}, "keep has 'best'"),

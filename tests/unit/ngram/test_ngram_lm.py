@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import math
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 
 import ferrolm
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
@@ -163,6 +168,21 @@ def test_quantized_models_are_smaller_and_close() -> None:
     for bits in (1, 25):
         with pytest.raises(InvalidArgumentError, match=f"bits is {bits}, but must be 2 to 24"):
             model.compact(bits=bits)
+
+
+@pytest.mark.parametrize(
+    "compress", [gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress]
+)
+def test_compressed_arpa_files_are_told_by_their_content(
+    model: NgramLM, id_model: NgramLM, tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    for original in (model, id_model):
+        original.save(tmp_path / "m.arpa")
+        (tmp_path / "packed").write_bytes(compress((tmp_path / "m.arpa").read_bytes()))
+        again = NgramLM.load(tmp_path / "packed")
+        plain = NgramLM.load(tmp_path / "m.arpa")
+        assert repr(again) == repr(original)
+        assert (again.next_token_logprobs([3]) == plain.next_token_logprobs([3])).all()
 
 
 def test_pruned_models_still_sum_to_one(tmp_path: Path) -> None:

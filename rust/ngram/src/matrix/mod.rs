@@ -10,7 +10,9 @@ mod characters;
 mod columns;
 mod features;
 mod hashing;
+mod lookup;
 mod numbering;
+mod transform;
 
 use ferrolm_base::Cancel;
 use rayon::prelude::*;
@@ -21,18 +23,16 @@ pub use characters::{Characters, Ranges};
 use columns::Wanted;
 pub use columns::{Counted, Place};
 pub use features::Features;
+use features::Grams;
 pub use hashing::{Hashed, Hashing, Norm};
 use numbering::{Numbered, number, number_features, pieces};
 
 use crate::corpus::Corpus;
 use crate::count::check_orders;
 use crate::error::Result;
-use crate::levels::split;
 
 /// Documents that one worker looks at between two looks at the cancel flag.
 const POLL: usize = 64;
-/// Names that one worker writes.
-const NAMES: usize = 1 << 14;
 
 /// Documents as features of somebody else's making: document `i` has `features[offsets[i]..offsets[i + 1]]`.
 #[derive(Debug, Clone, Copy)]
@@ -51,28 +51,7 @@ impl Analyzer {
             }
             _ => None,
         };
-        named(&numbered, &Wanted::new(self.smallest..=self.largest, border), cancel)
-    }
-
-    /// Count the features of each text that are columns already.
-    pub fn transform(&self, texts: &[&str], features: &Features, cancel: &Cancel) -> Result<Counted> {
-        let index = features.index();
-        let pieces = pieces(texts.iter().map(|text| text.len()));
-        let found = pieces.into_par_iter().map(|piece| {
-            let (mut scratch, mut columns, mut lengths) = (Scratch::default(), Vec::new(), Vec::new());
-            for (at, text) in texts[piece].iter().enumerate() {
-                if at.is_multiple_of(POLL) {
-                    cancel.check()?;
-                }
-                let before = columns.len();
-                self.each_feature(text, &mut scratch, &mut |feature| {
-                    columns.extend(index.get(feature).map(|column| column + 1));
-                });
-                lengths.push(columns.len() - before);
-            }
-            Ok((columns, lengths))
-        });
-        rows_of(found.collect::<Result<_>>()?, features.len(), cancel)
+        named(numbered, &Wanted::new(self.smallest..=self.largest, border), cancel)
     }
 
     /// Count the features of each text in columns that their hashes choose.
@@ -100,19 +79,7 @@ impl Prepared<'_> {
     /// As [`Analyzer::fit`].
     pub fn fit(self, cancel: &Cancel) -> Result<(Features, Counted)> {
         let numbered = number_features(self.features, self.offsets, cancel)?;
-        named(&numbered, &Wanted::new(1..=1, None), cancel)
-    }
-
-    /// As [`Analyzer::transform`].
-    pub fn transform(self, features: &Features, cancel: &Cancel) -> Result<Counted> {
-        let index = features.index();
-        let rows = self.offsets.par_windows(2).map(|row| {
-            let found = self.features[row[0]..row[1]].iter().filter_map(|feature| index.get(feature));
-            let columns: Vec<u32> = found.map(|column| column + 1).collect();
-            let length = columns.len();
-            (columns, vec![length])
-        });
-        rows_of(rows.collect(), features.len(), cancel)
+        named(numbered, &Wanted::new(1..=1, None), cancel)
     }
 
     /// As [`Analyzer::hash`].
@@ -146,32 +113,10 @@ pub fn document_ngrams(
     columns::count(&corpus, &corpus.offsets, &wanted, cancel)
 }
 
-fn named(numbered: &Numbered, wanted: &Wanted, cancel: &Cancel) -> Result<(Features, Counted)> {
+fn named(numbered: Numbered, wanted: &Wanted, cancel: &Cancel) -> Result<(Features, Counted)> {
     let Numbered { corpus, rows, names } = numbered;
-    let (counted, places) = columns::count(corpus, rows, wanted, cancel)?;
-    let parts: Vec<Features> = places
-        .par_chunks(NAMES)
-        .map(|places| {
-            let mut features = Features::default();
-            for place in places {
-                let start = place.position as usize;
-                let numbers = &corpus.tokens[start..start + usize::from(place.order)];
-                features.push(|text| names.write(numbers, text));
-            }
-            features
-        })
-        .collect();
-    let mut features = Features::default();
-    for part in &parts {
-        features.append(part);
-    }
-    Ok((features, counted))
-}
-
-/// Rows of counts from columns plus one, with the number of them in each row.
-fn rows_of(mut found: Vec<(Vec<u32>, Vec<usize>)>, width: usize, cancel: &Cancel) -> Result<Counted> {
-    let notes = found.iter_mut().flat_map(|(columns, lengths)| split(columns, lengths)).collect();
-    columns::rows(notes, width, cancel)
+    let (counted, places) = columns::count(&corpus, &rows, wanted, cancel)?;
+    Ok((Features::of_grams(Grams { tokens: corpus.tokens, places, names }), counted))
 }
 
 fn concatenated(parts: Vec<Hashed>) -> Hashed {

@@ -5,6 +5,7 @@
 //! before its continuations, are in the order of their texts: columns get sorted names without sorting names.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ferrolm_base::Cancel;
 use rayon::prelude::*;
@@ -25,9 +26,10 @@ pub(super) struct Numbered {
 }
 
 /// What the numbers stand for.
+#[derive(Debug, Clone)]
 pub(super) enum Names {
     /// The words, and the word of each number.
-    Words(WordTable, Vec<u32>),
+    Words(Arc<WordTable>, Vec<u32>),
     Characters(Vec<char>),
 }
 
@@ -144,7 +146,7 @@ fn words(parts: &[Part]) -> Result<Numbered> {
     }
     maps.iter_mut().flatten().for_each(|number| *number = ranks[*number as usize]);
     let bound = order.len() as u32;
-    joined(parts, |part, token| maps[part][token as usize], bound, Names::Words(words, order))
+    joined(parts, |part, token| maps[part][token as usize], bound, Names::Words(Arc::new(words), order))
 }
 
 fn characters(parts: &[Part]) -> Result<Numbered> {
