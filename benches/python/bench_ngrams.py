@@ -154,9 +154,13 @@ def test_full_scores(
 
 
 @pytest.mark.benchmark(group="score held-out ids in a batch, 5-gram of 10 MB")
-def test_score_ids(benchmark: Any, models: dict[str, Any]) -> None:
+@pytest.mark.parametrize("library", ["ferrolm", "ferrolm compact", "ferrolm compact, 8 bits"])
+def test_score_ids(benchmark: Any, models: dict[str, Any], library: str) -> None:
     model = models["ours"]
+    if library != "ferrolm":
+        model = model.compact(8 if "8" in library else None)
     ids = _inputs.ids_only([np.array(model.ids(line), np.uint32) for line in models["lines"]])
+    benchmark.extra_info["model bytes"] = model.nbytes
     bench(benchmark, lambda: model.score_ids_batch(ids), rounds=5, queries=models["words"])
 
 
