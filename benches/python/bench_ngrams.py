@@ -179,7 +179,9 @@ def test_load_arpa(benchmark: Any, models: dict[str, Any], library: str) -> None
     bench(benchmark, lambda: load(path), rounds=1, bytes=path.stat().st_size)
 
 
-@pytest.mark.benchmark(group="document matrix of n-grams 1-3, 10 MB, scikit-learn and ours in turn, all together")
+@pytest.mark.benchmark(
+    group="document matrix of n-grams 1-3, 10 MB, scikit-learn and ours in turn, all together"
+)
 def test_count_vectorizer(benchmark: Any, books: str) -> None:
     """scikit-learn's and ours, alternating in one run: `extra_info` has CPU seconds and their ratios.
 
