@@ -52,7 +52,7 @@ def write(target: str, content: bytes) -> None:
     """A seed, named by its number."""
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"seed-{len(list(folder.iterdir()))}").write_bytes(content)
+    (folder / f"seed-{len(list(folder.glob('seed-*')))}").write_bytes(content)
 
 
 def main() -> None:
@@ -75,6 +75,10 @@ def main() -> None:
             for suffix in ("arpa", "flm", "arpa.gz"):
                 path = Path(folder) / f"model.{suffix}"
                 model.save(path)
+                write("ngram_model", path.read_bytes())
+            for bits in (None, 3):
+                path = Path(folder) / "compact.flm"
+                model.compact(bits).save(path)
                 write("ngram_model", path.read_bytes())
     for old, new in WRONG:
         write("ngram_model", ARPA.replace(old, new).encode())

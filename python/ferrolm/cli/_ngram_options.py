@@ -94,8 +94,8 @@ def add_layout(parser: argparse.ArgumentParser) -> None:
         "--quantize",
         type=int,
         metavar="BITS",
-        help="compact, with probabilities and back-off weights rounded to so many bits (2 to 24); 8 costs about half a "
-        "percent of perplexity",
+        help="compact, with probabilities and back-off weights rounded to so many bits (2 to 24); 8 changes "
+        "perplexity by about a thousandth",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 
@@ -22,7 +23,7 @@ def memory_bytes(memory: float | str) -> int:
     (1536, 4096)
     """
     if isinstance(memory, int | float):
-        amount = int(memory)
+        amount = int(memory) if math.isfinite(memory) else 0
     elif not isinstance(memory, str):
         raise InvalidTypeError(
             f"memory is {type(memory).__name__}, expected a number of bytes or text like '2G'"

@@ -51,7 +51,7 @@ class PerplexityFilter:
             line by itself, without the white space around it, as CCNet gives lines to SentencePiece. Without one, words
             are split at white space.
         thresholds: the two perplexities, if they are known; otherwise `fit` finds them.
-        keep: names of the buckets to keep.
+        keep: names of the buckets to keep, or one name.
 
     >>> model = NgramLM.train(["the cat sat", "the dog sat"] * 9, order=2, discount_fallback=(0.5, 1, 1.5))
     >>> filter = PerplexityFilter(model).fit(["the cat sat", "the dog", "sat the", "xyz zyx"], (0.25, 0.75))
@@ -65,17 +65,18 @@ class PerplexityFilter:
         tokenizer: Any = None,
         *,
         thresholds: tuple[float, float] | None = None,
-        keep: Sequence[str] = ("head", "middle"),
+        keep: str | Sequence[str] = ("head", "middle"),
     ) -> None:
         if model.is_over_ids != (tokenizer is not None):
             needed = "needs a tokenizer" if model.is_over_ids else "has words: no tokenizer is expected"
             raise InvalidArgumentError(f"a model over {'ids' if model.is_over_ids else 'words'} {needed}")
-        for name in keep:
+        kept = (keep,) if isinstance(keep, str) else tuple(keep)
+        for name in kept:
             if name not in BUCKETS:
                 raise InvalidArgumentError(f"keep has {name!r}, expected some of {', '.join(BUCKETS)}")
         self.model = model
         self.tokenizer = tokenizer
-        self.keep = tuple(keep)
+        self.keep = kept
         self.thresholds = None if thresholds is None else _checked(*thresholds)
 
     def fit(self, sample: Iterable[str], quantiles: tuple[float, float] = (1 / 3, 2 / 3)) -> PerplexityFilter:

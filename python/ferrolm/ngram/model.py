@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
 import warnings
 import zlib
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferrolm import _rust
-from ferrolm.errors import InvalidArgumentError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.ngram import _training
 from ferrolm.ngram._inputs import Ids, ids_only, text_or_ids
 from ferrolm.ngram._limited import Limit, limit, run, run_stages
@@ -77,9 +76,13 @@ class TextScore(NamedTuple):
 
 
 def _bits(bits: int | None) -> int | None:
-    if bits is not None and not 2 <= operator.index(bits) <= 24:
+    if bits is None:
+        return None
+    if not isinstance(bits, int | np.integer):
+        raise InvalidTypeError(f"bits is {type(bits).__name__}, expected int or None")
+    if not 2 <= bits <= 24:
         raise InvalidArgumentError(f"bits is {bits}, but must be 2 to 24 or None")
-    return bits
+    return int(bits)
 
 
 def _perplexity(log10: float, tokens: int) -> float:
@@ -273,11 +276,12 @@ class NgramLM:
             raise InvalidArgumentError(f"path is {path}, but must end in .flm, .arpa or .arpa.gz")
 
     def compact(self, bits: int | None = None) -> NgramLM:
-        """The same model in about half the memory, as a file too: it answers the same and everywhere this one does, slower.
+        """The same model in about half the memory, in a file too: the same answers, somewhat slower.
 
-        With ``bits``, 2 to 24, the probabilities and back-off weights of bigrams and longer are rounded to 2 to the power
-        of ``bits`` values for each order; 8 costs about 0.5 % of perplexity. This is KenLM's ``trie -q``; without
-        ``bits`` nothing is lost. ``save`` writes a model in its layout, and ``load`` keeps it.
+        With ``bits``, 2 to 24, the probabilities and back-off weights of bigrams and longer are rounded to
+        2 ** ``bits`` values for each order, as KenLM's ``trie -q`` does; with 8 the perplexity of a 5-gram model of
+        books changed by 0.1 %. Without ``bits`` nothing is lost. `save` writes a model in its layout, and `load` keeps
+        it. Raises `InvalidArgumentError` for other ``bits``, and `LimitError` for more than 2 ** 31 n-grams of an order.
 
         >>> model = NgramLM.train(["the cat sat", "the dog sat"], order=2, smoothing="witten-bell")
         >>> small = model.compact()

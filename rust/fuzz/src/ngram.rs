@@ -44,6 +44,11 @@ pub fn model(data: &[u8]) {
     let path = file("model", &with_checksum(data, b"FERROFLM"));
     if let Ok(model) = ferrolm_ngram::load(&path, false, &NEVER) {
         let expected = answers(&model);
+        for layout in [model.expand(&NEVER), model.compact(None, &NEVER), model.compact(Some(2), &NEVER)] {
+            let (layout, saved) = (layout.unwrap(), file("layout", b""));
+            flm::save(&layout, &saved, &NEVER).unwrap();
+            assert_eq!(answers(&ferrolm_ngram::load(&saved, true, &NEVER).unwrap()), answers(&layout));
+        }
         let again = |save: fn(&Model, &Path, &ferrolm_base::Cancel) -> ferrolm_ngram::Result<()>| {
             let saved = file("saved", b"");
             save(&model, &saved, &NEVER).unwrap();

@@ -63,8 +63,6 @@ pub(crate) fn check_nodes(k: usize, nodes: &[Node], below: usize, above: usize) 
 }
 
 impl Layout for Fast {
-    const LINKED: bool = true;
-
     fn order(&self) -> usize {
         self.grams.len()
     }
@@ -92,8 +90,8 @@ impl Layout for Fast {
     }
 
     #[inline(always)]
-    fn link(&self, place: usize) -> u32 {
-        self.links.get(place).copied().unwrap_or(0)
+    fn link(&self, place: usize) -> Option<u32> {
+        self.links.get(place).copied()
     }
 
     fn parent(&self, k: usize, place: u32) -> u32 {

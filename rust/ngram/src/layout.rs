@@ -27,9 +27,6 @@ impl Context {
 }
 
 pub(crate) trait Layout: Sync {
-    /// Whether [`Layout::link`] knows the suffixes of the top order.
-    const LINKED: bool;
-
     fn order(&self) -> usize;
 
     /// The number of n-grams of order `k`.
@@ -42,8 +39,8 @@ pub(crate) trait Layout: Sync {
     /// The n-gram at `place` of order `k`, below the top, as a context.
     fn context(&self, k: usize, place: u32) -> Context;
 
-    /// The suffix of an n-gram of the top order.
-    fn link(&self, place: usize) -> u32;
+    /// The suffix of an n-gram of the top order, if the layout keeps it.
+    fn link(&self, place: usize) -> Option<u32>;
 
     /// The place, one order below, of the context of the n-gram `place` of order `k`, which is at least 2.
     fn parent(&self, k: usize, place: u32) -> u32;

@@ -74,12 +74,10 @@ impl<L: Layout> View<'_, L> {
     #[inline]
     fn after(self, k: u32, index: u32, suffix: u32, word: u32) -> State {
         if (k as usize) < self.levels.order() {
-            self.settle(k, index)
-        } else if L::LINKED {
-            self.settle(k - 1, self.levels.link(index as usize))
-        } else {
-            self.settle(k - 1, self.below(k, suffix, word))
+            return self.settle(k, index);
         }
+        let link = self.levels.link(index as usize);
+        self.settle(k - 1, link.unwrap_or_else(|| self.below(k, suffix, word)))
     }
 
     /// The suffix of an n-gram of order `k`: the continuation by `word` of its context's suffix.

@@ -41,7 +41,8 @@ def test_buckets_are_cut_at_quantiles_of_the_sample(model: NgramLM) -> None:
     assert result.names.tolist() == [*expected, "tail"]
     assert set(expected) == {"head", "middle", "tail"}
     assert (result.keep == (result.names != "tail")).all()
-    head = PerplexityFilter(model, thresholds=chosen.thresholds, keep=["head"])
+    head = PerplexityFilter(model, thresholds=chosen.thresholds, keep="head")
+    assert head.keep == ("head",)
     assert (head(sample).keep == (result.buckets == 0)).all()
     # A document at a threshold is below it.
     exact = PerplexityFilter(model, thresholds=(float(perplexities[0]), float(perplexities[0])))

@@ -168,6 +168,9 @@ def test_quantized_models_are_smaller_and_close() -> None:
     for bits in (1, 25):
         with pytest.raises(InvalidArgumentError, match=f"bits is {bits}, but must be 2 to 24"):
             model.compact(bits=bits)
+    with pytest.raises(InvalidTypeError, match="bits is str, expected int or None"):
+        model.compact(bits="8")
+    assert model.compact(bits=np.int64(8)).nbytes == rounded.nbytes
 
 
 @pytest.mark.parametrize(

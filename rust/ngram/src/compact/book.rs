@@ -38,18 +38,18 @@ impl Book {
     }
 
     /// A book of at most 2^`bits` values. Zero, which as a back-off weight says that there are no continuations, stays
-    /// zero, and is not another value's neighbour.
+    /// zero, and is not another value's neighbour; impossible words stay impossible.
     pub fn quantized(values: &[f32], bits: u32, cancel: &Cancel) -> Result<Self> {
         let sorted = sorted(values, cancel)?;
-        let (zero, others): (Vec<f32>, Vec<f32>) = sorted.into_iter().partition(|&value| value == 0.0);
-        let most = (1usize << bits) - usize::from(!zero.is_empty());
-        let mut centres = centres(&others, most, cancel)?;
-        centres.extend(zero.first().map(|_| 0.0));
-        centres.sort_unstable_by(f32::total_cmp);
-        if centres.is_empty() {
+        let (fixed, others): (Vec<f32>, Vec<f32>) =
+            sorted.into_iter().partition(|&value| value == 0.0 || !value.is_finite());
+        let mut values: Vec<f32> = distinct(&fixed).collect();
+        values.extend(centres(&others, (1usize << bits).saturating_sub(values.len()).max(1), cancel)?);
+        values.sort_unstable_by(f32::total_cmp);
+        if values.is_empty() {
             return Ok(Self { width: NEGATIVE, values: Array::default() });
         }
-        Ok(Self { width: width_of(centres.len() as u64 - 1), values: centres.into() })
+        Ok(Self { width: width_of(values.len() as u64 - 1), values: values.into() })
     }
 
     /// The codes of values that the book was made for.
@@ -189,6 +189,19 @@ mod tests {
                 prop_assert!((got - value).abs() <= least);
             }
         }
+    }
+
+    #[test]
+    fn impossible_words_stay_impossible() {
+        let mut values: Vec<f32> = (1..100i16).map(|i| -f32::from(i) / 7.0).collect();
+        values.push(f32::NEG_INFINITY);
+        let book = Book::quantized(&values, 3, &NEVER).unwrap();
+        let decoded = decoded(&book, &values);
+        assert_eq!(decoded.last(), Some(&f32::NEG_INFINITY));
+        assert!(
+            decoded[..99].iter().zip(&values).all(|(got, value)| (got - value).abs() < 2.0),
+            "{decoded:?}"
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::fast::Fast;
 use crate::layout::Layout;
 use crate::model::{Gram, Node};
 use crate::unsafe_array::Array;
+use crate::view::View;
 use crate::vocabulary::Vocabulary;
 
 /// Bits of quantized values: fewer leave nothing to tell apart, more save nothing.
@@ -79,7 +80,7 @@ impl Compact {
             }
         }
         if order > 1 {
-            fast.links = links(&fast, vocabulary.size(), cancel)?.into();
+            fast.links = links(&fast, vocabulary, cancel)?.into();
         }
         Ok(fast)
     }
@@ -116,24 +117,18 @@ fn records(fast: &Fast, k: usize, bits: Option<u32>, starts: &[u32], cancel: &Ca
 }
 
 /// The suffixes of the top order, which is at least 2: those of the contexts, continued by the last words.
-fn links(fast: &Fast, bound: u32, cancel: &Cancel) -> Result<Vec<u32>> {
-    let order = fast.order();
-    if order == 2 {
-        return Ok(fast.grams[1].iter().map(|gram| gram.word).collect());
-    }
+fn links(fast: &Fast, vocabulary: &Vocabulary, cancel: &Cancel) -> Result<Vec<u32>> {
+    let (order, view) = (fast.order(), View { vocabulary, levels: fast });
     let contexts: Vec<u32> = (0..fast.len(order - 1) as u32).collect();
     let groups = contexts.par_chunks(GROUP).map(|group| {
         cancel.check()?;
-        let mut links = Vec::new();
-        for &context in group {
+        let links = group.iter().flat_map(|&context| {
             let context = fast.context(order - 1, context);
-            let among = fast.context(order - 2, context.suffix).children();
-            links.extend(context.children().map(|place| {
-                // All n-grams of a sound model have their suffix.
-                fast.find(order - 1, among.clone(), fast.word(order, place), bound).unwrap_or(0) as u32
-            }));
-        }
-        Ok(links)
+            context
+                .children()
+                .map(move |place| view.below(order as u32, context.suffix, fast.word(order, place)))
+        });
+        Ok(links.collect::<Vec<u32>>())
     });
     Ok(groups.collect::<Result<Vec<_>>>()?.concat())
 }

@@ -62,7 +62,8 @@ pub(crate) fn read(reader: &mut PartReader<'_>, counts: &[u64]) -> Option<Compac
         Compact { unigrams: unigrams.0, roots: unigrams.1, records: Vec::new(), children: Vec::new() };
     for (level, row) in table.chunks_exact(ROW).enumerate() {
         let count = counts[level + 1];
-        row[..5].iter().all(|&width| width <= u32::BITS).then_some(())?;
+        // A record without bits would let a short file announce any number of them.
+        (row[0] > 0 && row[..5].iter().all(|&width| width <= u32::BITS)).then_some(())?;
         let widths = Widths::new([row[0], row[1], row[2], row[3], row[4]]);
         let log10 = Book { width: widths.log10, values: reader.array(row[5].into())? };
         let backoff = Book { width: widths.backoff, values: reader.array(row[6].into())? };

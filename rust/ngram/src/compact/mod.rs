@@ -46,9 +46,7 @@ impl Compact {
         let children: usize = self.children.iter().map(Starts::bytes).sum();
         size_of_val(&*self.unigrams) + size_of_val(&*self.roots) + records + children
     }
-}
 
-impl Compact {
     /// Where the continuations of the n-gram `index` of order `k`, from 2 on and below the top, begin and end.
     #[inline(always)]
     fn children_of(&self, k: usize, index: usize) -> (usize, usize) {
@@ -58,8 +56,6 @@ impl Compact {
 }
 
 impl Layout for Compact {
-    const LINKED: bool = false;
-
     fn order(&self) -> usize {
         self.records.len() + 1
     }
@@ -95,8 +91,8 @@ impl Layout for Compact {
         Context { backoff: records.backoff(index), suffix, start, end }
     }
 
-    fn link(&self, _place: usize) -> u32 {
-        0
+    fn link(&self, _place: usize) -> Option<u32> {
+        None
     }
 
     fn parent(&self, k: usize, place: u32) -> u32 {

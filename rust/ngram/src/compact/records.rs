@@ -58,7 +58,8 @@ impl Records {
     pub fn of(columns: &Columns<'_>, log10: Book, backoff: Book) -> Self {
         let largest = |numbers: &[u32]| width_of(numbers.iter().copied().max().unwrap_or(0).into());
         let widths = Widths::new([
-            largest(columns.words),
+            // No record is without bits: a file is then as long as its n-grams are many.
+            largest(columns.words).max(1),
             log10.width,
             if columns.backoffs.is_empty() { 0 } else { backoff.width },
             largest(columns.suffixes),
