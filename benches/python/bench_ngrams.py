@@ -115,7 +115,8 @@ def models(part: str, books: str, tmp_path_factory: pytest.TempPathFactory) -> d
     path = tmp_path_factory.mktemp("models") / "books.arpa"
     ours.save(path)
     lines = books[-1_500_000:].split("\n")[1:]
-    return {"ours": ours, "path": path, "lines": lines, "words": sum(len(line.split()) + 1 for line in lines)}
+    words = sum(len(line.split()) + 1 for line in lines)
+    return {"ours": ours, "hashed": ours.hashed(), "path": path, "lines": lines, "words": words}
 
 
 @pytest.fixture(scope="session")
@@ -124,10 +125,12 @@ def kenlm_model(models: dict[str, Any]) -> Any:
 
 
 @pytest.mark.benchmark(group="score held-out sentences one by one, 5-gram of 10 MB")
-@pytest.mark.parametrize("library", ["ferrolm", "ferrolm.compat.kenlm", "kenlm"])
+@pytest.mark.parametrize("library", ["ferrolm", "ferrolm hashed", "ferrolm.compat.kenlm", "kenlm"])
 def test_score(benchmark: Any, models: dict[str, Any], library: str, request: pytest.FixtureRequest) -> None:
     if library == "ferrolm":
         score = models["ours"].score
+    elif library == "ferrolm hashed":
+        score = models["hashed"].score
     elif library == "kenlm":
         score = request.getfixturevalue("kenlm_model").score
     else:
@@ -139,11 +142,12 @@ def test_score(benchmark: Any, models: dict[str, Any], library: str, request: py
 
 
 @pytest.mark.benchmark(group="full_scores of held-out sentences, 5-gram of 10 MB")
-@pytest.mark.parametrize("library", ["ferrolm", "kenlm"])
+@pytest.mark.parametrize("library", ["ferrolm", "ferrolm hashed", "kenlm"])
 def test_full_scores(
     benchmark: Any, models: dict[str, Any], library: str, request: pytest.FixtureRequest
 ) -> None:
-    model = models["ours"] if library == "ferrolm" else request.getfixturevalue("kenlm_model")
+    ours = {"ferrolm": "ours", "ferrolm hashed": "hashed"}.get(library)
+    model = models[ours] if ours else request.getfixturevalue("kenlm_model")
     lines = models["lines"]
     bench(
         benchmark,
@@ -154,10 +158,12 @@ def test_full_scores(
 
 
 @pytest.mark.benchmark(group="score held-out ids in a batch, 5-gram of 10 MB")
-@pytest.mark.parametrize("library", ["ferrolm", "ferrolm compact", "ferrolm compact, 8 bits"])
+@pytest.mark.parametrize(
+    "library", ["ferrolm", "ferrolm hashed", "ferrolm compact", "ferrolm compact, 8 bits"]
+)
 def test_score_ids(benchmark: Any, models: dict[str, Any], library: str) -> None:
-    model = models["ours"]
-    if library != "ferrolm":
+    model = models["hashed" if "hashed" in library else "ours"]
+    if "compact" in library:
         model = model.compact(8 if "8" in library else None)
     ids = _inputs.ids_only([np.array(model.ids(line), np.uint32) for line in models["lines"]])
     benchmark.extra_info["model bytes"] = model.nbytes

@@ -80,6 +80,9 @@ def main() -> None:
                 path = Path(folder) / "compact.flm"
                 model.compact(bits).save(path)
                 write("ngram_model", path.read_bytes())
+            path = Path(folder) / "hashed.flm"
+            model.hashed().save(path)
+            write("ngram_model", path.read_bytes())
     for old, new in WRONG:
         write("ngram_model", ARPA.replace(old, new).encode())
 

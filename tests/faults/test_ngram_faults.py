@@ -246,7 +246,7 @@ def test_damaged_gzip_and_missing_files(tmp_path: Path) -> None:
         NgramLM.load(write(tmp_path, ARPA), mmap=True)
 
 
-@pytest.mark.parametrize("kind", ["words", "ids", "compact", "counts"])
+@pytest.mark.parametrize("kind", ["words", "ids", "compact", "hashed", "counts"])
 def test_truncated_or_flipped_binaries_are_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file.flm"
     text = ["a b c", "b c a a"] if kind != "ids" else [[0, 1, 2], [1, 2, 0, 0]]
@@ -254,7 +254,8 @@ def test_truncated_or_flipped_binaries_are_refused(tmp_path: Path, kind: str) ->
         count(text).save(path)
     else:
         model = NgramLM.train(text, 3, prune=(0, 0, 1))
-        (model.compact(bits=4) if kind == "compact" else model).save(path)
+        other = {"compact": lambda: model.compact(bits=4), "hashed": model.hashed}.get(kind, lambda: model)
+        other().save(path)
     good = path.read_bytes()
     load = NgramCounts.load if kind == "counts" else NgramLM.load
     load(path)
@@ -274,13 +275,13 @@ def test_truncated_or_flipped_binaries_are_refused(tmp_path: Path, kind: str) ->
                 NgramLM.load(path, mmap=True)
 
 
-@pytest.mark.parametrize("compact", [False, True])
-def test_a_consistent_checksum_does_not_hide_bad_links(tmp_path: Path, compact: bool) -> None:
+@pytest.mark.parametrize("layout", ["expand", "compact", "hashed"])
+def test_a_consistent_checksum_does_not_hide_bad_links(tmp_path: Path, layout: str) -> None:
     import zlib
 
     path = tmp_path / "m.flm"
     model = NgramLM.train([[0, 1, 2], [1, 2, 0]], 3)
-    (model.compact() if compact else model).save(path)
+    getattr(model, layout)().save(path)
     good = bytearray(path.read_bytes())
     refused = 0
     for place in range(80, len(good) - 8, 4):
@@ -295,6 +296,7 @@ def test_a_consistent_checksum_does_not_hide_bad_links(tmp_path: Path, compact: 
         else:  # a probability or weight was hit: odd scores, but no failure
             model.score([0, 1, 2, 0, 5])
             model.next_token_logprobs([0, 1])
+            model.expand().save(tmp_path / "again.flm")
     assert refused > 20
 
 

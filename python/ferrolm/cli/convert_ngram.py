@@ -9,7 +9,7 @@ from ferrolm.cli._ngram_options import add_layout, in_layout
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command; what ``build_binary trie`` of KenLM does is ``--compact``."""
+    """Arguments of the command; what ``build_binary trie`` and ``probing`` of KenLM do is ``--layout``."""
     parser.add_argument("source", help="model to read: .arpa, .arpa.gz or .flm")
     parser.add_argument("target", help="file to write: .arpa, .arpa.gz or .flm")
     add_layout(parser)

@@ -109,10 +109,10 @@ class State:
 
 
 def _text(data: str | bytes) -> str:
-    if isinstance(data, bytes):
-        return data.decode("utf-8", errors="surrogateescape")
     if isinstance(data, str):
         return data
+    if isinstance(data, bytes):
+        return data.decode("utf-8", errors="surrogateescape")
     raise TypeError(f"Cannot convert {type(data)} to string")
 
 
@@ -125,7 +125,9 @@ class Model:
     def __init__(self, path: str | bytes, config: Config | None = None) -> None:
         self.path = os.fsencode(Path(os.fsdecode(path)).absolute())
         try:
-            self._core = load_core(Path(os.fsdecode(self.path)), mmap=False)
+            core = load_core(Path(os.fsdecode(self.path)), mmap=False)
+            # Only scores are asked for. As KenLM makes its probing model of any ARPA file; `.flm` files keep their layout.
+            self._core = core if self.path.endswith(b".flm") else core.hashed()
         except FerrolmError as error:
             raise OSError(f"Cannot read model '{_text(path)}' ({error})") from error
 
@@ -159,7 +161,9 @@ class Model:
 
     def BaseScore(self, in_state: State, word: str, out_state: State) -> float:
         """log10 p(word | in_state); ``out_state`` becomes the state after the word."""
-        return self.BaseFullScore(in_state, word, out_state).log_prob
+        before = in_state._core if in_state._core is not None else self._core.null_state()
+        log_prob, _, _, out_state._core = self._core.step(before, _text(word))
+        return log_prob
 
     def BaseFullScore(self, in_state: State, word: str, out_state: State) -> FullScoreReturn:
         """As `BaseScore`, with the length of the n-gram found and whether the word is out of vocabulary."""

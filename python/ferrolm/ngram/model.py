@@ -287,19 +287,33 @@ class NgramLM:
         >>> small = model.compact()
         >>> small.score("the dog sat") == model.score("the dog sat")
         True
-        >>> small.is_compact, small.nbytes < model.nbytes
-        (True, True)
+        >>> small.layout, small.nbytes < model.nbytes
+        ('compact', True)
         """
         return NgramLM(self._core.compact(_bits(bits)), self._report)
 
+    def hashed(self) -> NgramLM:
+        """The same model as hash tables, which score fastest, in about 1.4 times the memory: the same answers.
+
+        Every n-gram is found with one memory access, but the continuations of a context lie scattered: `next_token_logprobs`
+        and generation look up every word of the vocabulary, which takes milliseconds, and training's tools
+        (`interpolate`, `save` as ARPA, ...) go through `expand`. Raises `LimitError` for more than about 2 ** 31
+        n-grams of an order.
+
+        >>> model = NgramLM.train(["the cat sat", "the dog sat"], order=2, smoothing="witten-bell").hashed()
+        >>> model.layout, f"{model.score('the dog sat'):.4f}"
+        ('hashed', '-1.2785')
+        """
+        return NgramLM(self._core.hashed(), self._report)
+
     def expand(self) -> NgramLM:
-        """The same model in the fast layout. What `compact` rounded stays rounded."""
+        """The same model in the plain layout, in which models are trained. What `compact` rounded stays rounded."""
         return NgramLM(self._core.expand(), self._report)
 
     @property
-    def is_compact(self) -> bool:
-        """Whether the model is in the compact layout."""
-        return self._core.is_compact()
+    def layout(self) -> str:
+        """How the n-grams lie in memory: ``"plain"``, ``"compact"`` or ``"hashed"``."""
+        return self._core.layout()
 
     @property
     def nbytes(self) -> int:

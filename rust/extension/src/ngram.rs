@@ -307,13 +307,18 @@ impl PyModel {
         Ok(Self(Arc::new(raise(enter(py, |cancel| self.0.compact(bits, cancel))?)?)))
     }
 
-    /// The model in the fast layout.
+    /// The model in the plain layout.
     fn expand(&self, py: Python<'_>) -> PyResult<Self> {
         Ok(Self(Arc::new(raise(enter(py, |cancel| self.0.expand(cancel))?)?)))
     }
 
-    fn is_compact(&self) -> bool {
-        self.0.is_compact()
+    /// The model in the hashed layout.
+    fn hashed(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self(Arc::new(raise(enter(py, |cancel| self.0.hashed(cancel))?)?)))
+    }
+
+    fn layout(&self) -> &'static str {
+        self.0.layout()
     }
 
     /// Bytes of the n-grams.

@@ -15,9 +15,9 @@ use flate2::write::GzEncoder;
 use rayon::prelude::*;
 
 use crate::arpa_reader::Reader;
+use crate::arrays::Arrays;
 use crate::error::{NgramError, Result};
-use crate::fast::Fast;
-use crate::layout::Layout;
+use crate::layout::Trie;
 use crate::model::Model;
 use crate::paths::each_gram;
 use crate::vocabulary::Vocabulary;
@@ -49,7 +49,7 @@ pub fn save(model: &Model, path: &Path, cancel: &Cancel) -> Result<()> {
 
 fn write(model: &Model, to: &mut impl Write, path: &Path, cancel: &Cancel) -> Result<()> {
     let failed = |error| NgramError::from(FileError::new("write", path, error));
-    let (vocabulary, levels) = (model.vocabulary(), model.fast(cancel)?);
+    let (vocabulary, levels) = (model.vocabulary(), model.arrays(cancel)?);
     if vocabulary.is_ids() {
         writeln!(to, "{IDS}{}", vocabulary.unk()).map_err(failed)?;
     }
@@ -79,7 +79,7 @@ fn write(model: &Model, to: &mut impl Write, path: &Path, cancel: &Cancel) -> Re
 }
 
 /// The lines of the unigrams in the users' order: `<unk>`, `<s>`, `</s>`, then words as they first appeared.
-fn unigrams(levels: &Fast, vocabulary: &Vocabulary) -> Vec<u8> {
+fn unigrams(levels: &Arrays, vocabulary: &Vocabulary) -> Vec<u8> {
     let mut lines = Vec::new();
     for number in (0..vocabulary.size()).filter(|&number| vocabulary.is_kept(number)) {
         let place = vocabulary.inner(number) as usize;
@@ -89,7 +89,7 @@ fn unigrams(levels: &Fast, vocabulary: &Vocabulary) -> Vec<u8> {
 }
 
 /// The lines of the n-grams at `range` of order `k`.
-fn ngrams(levels: &Fast, vocabulary: &Vocabulary, k: usize, range: Range<usize>) -> Vec<u8> {
+fn ngrams(levels: &Arrays, vocabulary: &Vocabulary, k: usize, range: Range<usize>) -> Vec<u8> {
     let mut lines = Vec::with_capacity(range.len() * 40);
     // The words of the n-gram and where each ends: an n-gram shares most of them with the one before.
     let (mut text, mut ends) = (Vec::new(), vec![0; k]);
@@ -107,7 +107,7 @@ fn ngrams(levels: &Fast, vocabulary: &Vocabulary, k: usize, range: Range<usize>)
     lines
 }
 
-fn line(lines: &mut Vec<u8>, levels: &Fast, k: usize, place: usize, words: &[u8]) {
+fn line(lines: &mut Vec<u8>, levels: &Arrays, k: usize, place: usize, words: &[u8]) {
     number(lines, levels.grams[k - 1][place].log10);
     lines.push(b'\t');
     lines.extend_from_slice(words);

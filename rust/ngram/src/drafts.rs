@@ -29,14 +29,13 @@ impl<L: Layout> View<'_, L> {
     fn likeliest(self, State { order: mut k, mut index }: State) -> Option<u32> {
         let unknown = self.vocabulary.inner_unk();
         while k > 0 {
-            let context = self.levels.context(k as usize, index);
-            let grams = context.children().map(|place| self.levels.gram(k as usize + 1, place));
+            let grams = self.levels.continuations(k as usize, index, self.vocabulary.size());
             let known = grams.filter(|gram| gram.word != unknown);
             let best = known.max_by(|a, b| a.log10.total_cmp(&b.log10).then(b.word.cmp(&a.word)));
             if let Some(best) = best {
                 return Some(best.word);
             }
-            (k, index) = (k - 1, context.suffix);
+            (k, index) = (k - 1, self.levels.suffix(k as usize, index));
         }
         None
     }

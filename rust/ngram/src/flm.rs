@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! "FERROFLM"  magic                         8 bytes
-//! version, order, kind (0 words, 1 ids), layout (0 fast, 1 compact)          4 × u32
+//! version, order, kind (0 words, 1 ids), layout (0 plain, 1 compact, 2 hashed)  4 × u32
 //! words or ids, bytes of text, pruned words                3 × u64
 //! number of n-grams of each order                          order × u64
 //! lengths of the words (u32), text (UTF-8), pruned words (u32)
-//! fast: n-grams of each order (word u32, log10 f32)
+//! plain: n-grams of each order (word u32, log10 f32)
 //!       nodes of each order but the highest, one more than n-grams (back-off f32, suffix u32, children u32)
 //!       suffixes of the highest order (u32)
-//! compact: see `compact/file.rs`
+//! compact: see `compact/file.rs`; hashed: see `hashed/file.rs`
 //! CRC-32 of all before                                     u32, then u32 zero
 //! ```
 //! Little-endian; every part is padded with zeros to 8 bytes. The file's length must be what the head says.
@@ -22,9 +22,10 @@ use std::sync::Arc;
 use ferrolm_base::atomic_file::AtomicFile;
 use ferrolm_base::{Cancel, FileError};
 
+use crate::arrays::Arrays;
 use crate::compact;
 use crate::error::{NgramError, Result};
-use crate::fast::Fast;
+use crate::hashed;
 use crate::layout::Layout;
 use crate::model::{Levels, Model, on_layout};
 use crate::options::MAX_ORDER;
@@ -36,8 +37,9 @@ use crate::words::WordTable;
 pub(crate) const MAGIC: &[u8; 8] = b"FERROFLM";
 const VERSION: u32 = 1;
 const FIXED_HEAD: usize = 48;
-const FAST: u32 = 0;
+const PLAIN: u32 = 0;
 const COMPACT: u32 = 1;
+const HASHED: u32 = 2;
 
 #[cfg(target_endian = "big")]
 compile_error!("models are kept as little-endian memory; a big-endian port needs a conversion in flm.rs");
@@ -49,8 +51,8 @@ pub fn save(model: &Model, path: &Path, cancel: &Cancel) -> Result<()> {
     });
     let mut writer = PartWriter::new(AtomicFile::create(path)?, path, cancel);
     match &model.levels {
-        Levels::Fast(levels) => {
-            write_front(&mut writer, model.vocabulary(), FAST, &counts)?;
+        Levels::Plain(levels) => {
+            write_front(&mut writer, model.vocabulary(), PLAIN, &counts)?;
             levels.grams.iter().try_for_each(|grams| writer.array(grams))?;
             levels.nodes.iter().try_for_each(|nodes| writer.array(nodes))?;
             writer.array(&levels.links)?;
@@ -59,17 +61,21 @@ pub fn save(model: &Model, path: &Path, cancel: &Cancel) -> Result<()> {
             write_front(&mut writer, model.vocabulary(), COMPACT, &counts)?;
             compact::write(levels, &mut writer)?;
         }
+        Levels::Hashed(levels) => {
+            write_front(&mut writer, model.vocabulary(), HASHED, &counts)?;
+            hashed::write(levels, &mut writer)?;
+        }
     }
     Ok(writer.finish()?.commit()?)
 }
 
-/// The head and the vocabulary of a model in the fast layout; `counts` are the numbers of n-grams by order.
-pub(crate) fn write_fast_front<W: Write>(
+/// The head and the vocabulary of a model in the plain layout; `counts` are the numbers of n-grams by order.
+pub(crate) fn write_plain_front<W: Write>(
     writer: &mut PartWriter<'_, W>,
     vocabulary: &Vocabulary,
     counts: &[u64],
 ) -> Result<()> {
-    write_front(writer, vocabulary, FAST, counts)
+    write_front(writer, vocabulary, PLAIN, counts)
 }
 
 fn write_front<W: Write>(
@@ -108,8 +114,9 @@ pub fn load(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Model> {
     cancel.check()?;
     let size = model.vocabulary.size();
     let checked = match &model.levels {
-        Levels::Fast(levels) => levels.check(size),
+        Levels::Plain(levels) => levels.check(size),
         Levels::Compact(levels) => levels.check(size),
+        Levels::Hashed(levels) => levels.check(size),
     };
     checked.map_err(complain)?;
     Ok(model)
@@ -147,18 +154,18 @@ fn read(buffer: &Arc<Buffer>) -> std::result::Result<(Words, Levels), String> {
         ));
     }
     let layout = u32_at(20).ok_or_else(short)?;
-    if layout > COMPACT {
-        return Err(format!("the layout is {layout}, but {FAST} and {COMPACT} are known"));
+    if layout > HASHED {
+        return Err(format!("the layout is {layout}, but {PLAIN} to {HASHED} are known"));
     }
     let numbers: Option<Vec<u64>> = (0..3 + order).map(|i| u64_at(24 + 8 * i)).collect();
     let numbers = numbers.ok_or_else(short)?;
     let mut reader = PartReader::new(buffer, padded(FIXED_HEAD + 8 * order));
     let parts = (|| {
         let words = Words::read(&mut reader, kind == 1, &numbers)?;
-        let levels = if layout == COMPACT {
-            Levels::Compact(compact::read(&mut reader, &numbers[3..])?)
-        } else {
-            Levels::Fast(read_fast(&mut reader, &numbers[3..])?)
+        let levels = match layout {
+            COMPACT => Levels::Compact(compact::read(&mut reader, &numbers[3..])?),
+            HASHED => Levels::Hashed(hashed::read(&mut reader, &numbers[3..])?),
+            _ => Levels::Plain(read_plain(&mut reader, &numbers[3..])?),
         };
         reader.is_done().then_some((words, levels))
     })();
@@ -167,12 +174,12 @@ fn read(buffer: &Arc<Buffer>) -> std::result::Result<(Words, Levels), String> {
     })
 }
 
-fn read_fast(reader: &mut PartReader<'_>, counts: &[u64]) -> Option<Fast> {
+fn read_plain(reader: &mut PartReader<'_>, counts: &[u64]) -> Option<Arrays> {
     let (&top, below) = counts.split_last()?;
     let grams = counts.iter().map(|&count| reader.array(count)).collect::<Option<_>>()?;
     let nodes = below.iter().map(|&count| reader.array(count.checked_add(1)?)).collect::<Option<_>>()?;
     let links = reader.array(if below.is_empty() { 0 } else { top })?;
-    Some(Fast { grams, nodes, links })
+    Some(Arrays { grams, nodes, links })
 }
 
 /// The parts that make a vocabulary.
@@ -198,8 +205,9 @@ impl Words {
     /// The model of these words; `None` if they are no vocabulary, or not as many as the unigrams.
     fn model(&self, levels: Levels) -> Option<Model> {
         let unigrams = match &levels {
-            Levels::Fast(levels) => levels.len(1),
+            Levels::Plain(levels) => levels.len(1),
             Levels::Compact(levels) => levels.len(1),
+            Levels::Hashed(levels) => levels.len(1),
         };
         // Each number has a unigram: the file bounds the vocabulary.
         (Some(unigrams) == self.count.checked_add(if self.is_ids { 3 } else { 0 })).then_some(())?;

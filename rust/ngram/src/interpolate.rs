@@ -27,7 +27,7 @@ use crate::lexicon::Lexicon;
 use crate::model::Model;
 use crate::union::Union;
 use crate::unsafe_memory::zeroed;
-use crate::view::{all_fast, views};
+use crate::view::{all_arrays, views};
 
 /// How models are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Kind {
 pub fn interpolate(models: &[&Model], weights: &[f64], kind: Kind, cancel: &Cancel) -> Result<Model> {
     check(models.len(), weights, kind)?;
     let lexicon = Lexicon::of(models)?;
-    let fast = all_fast(models, cancel)?;
-    let views = views(models, &fast);
+    let arrays = all_arrays(models, cancel)?;
+    let views = views(models, &arrays);
     let union = Union::of(&views, &lexicon, cancel)?;
     let (log10, backoffs) = match kind {
         Kind::Linear => linear(&union, &lexicon, weights, cancel)?,

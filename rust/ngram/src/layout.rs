@@ -1,32 +1,15 @@
 //! How a model's n-grams lie in memory: what queries ask of them, whichever way it is.
-//!
-//! The n-grams of an order lie in the order of their contexts, the continuations of a context beside each other and sorted
-//! by word. Orders count from 1; unigrams lie at their inner number.
 
 use std::ops::Range;
 
 use crate::model::Gram;
 
-/// What is known of an n-gram below the top order, as a context.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Context {
-    /// log10 of the weight of the lower order where this context has no continuation.
-    pub backoff: f32,
-    /// The place, one order below, of the n-gram without its first word; 0 for unigrams.
-    pub suffix: u32,
-    /// Where its continuations begin and end, one order above.
-    pub start: usize,
-    pub end: usize,
-}
-
-impl Context {
-    #[inline(always)]
-    pub fn children(self) -> Range<usize> {
-        self.start..self.end
-    }
-}
-
+/// What every layout answers. Orders count from 1; an n-gram has a place in its order, that of a unigram is its word's
+/// inner number.
 pub(crate) trait Layout: Sync {
+    /// A search for a continuation, whose memory has been asked for.
+    type Search: Copy;
+
     fn order(&self) -> usize;
 
     /// The number of n-grams of order `k`.
@@ -36,8 +19,15 @@ pub(crate) trait Layout: Sync {
 
     fn log10(&self, k: usize, place: usize) -> f32;
 
-    /// The n-gram at `place` of order `k`, below the top, as a context.
-    fn context(&self, k: usize, place: u32) -> Context;
+    /// log10 of the weight of the lower order where the n-gram `place` of order `k`, below the top, has no continuation.
+    fn backoff(&self, k: usize, place: u32) -> f32;
+
+    /// The place, one order below, of the n-gram `place` of order `k`, below the top, without its first word; 0 for
+    /// unigrams.
+    fn suffix(&self, k: usize, place: u32) -> u32;
+
+    /// Whether the n-gram `place` of order `k`, below the top, has continuations, or a weight.
+    fn is_context(&self, k: usize, place: u32) -> bool;
 
     /// The suffix of an n-gram of the top order, if the layout keeps it.
     fn link(&self, place: usize) -> Option<u32>;
@@ -45,37 +35,160 @@ pub(crate) trait Layout: Sync {
     /// The place, one order below, of the context of the n-gram `place` of order `k`, which is at least 2.
     fn parent(&self, k: usize, place: u32) -> u32;
 
-    /// Ask for the memory that [`Layout::context`] will need.
+    /// Ask for the memory of a unigram.
+    fn prefetch_unigram(&self, word: u32);
+
+    /// Ask for the memory that [`Layout::ask`], [`Layout::backoff`] and [`Layout::suffix`] will need.
     fn prefetch_context(&self, k: usize, place: u32);
 
-    /// Ask for the memory that [`Layout::word`] and [`Layout::log10`] will need.
+    /// Begin to search for the continuation by `word` of the n-gram `place` of order `k`; `bound` is the size of the
+    /// vocabulary.
+    fn ask(&self, k: usize, place: u32, word: u32, bound: u32) -> Self::Search;
+
+    /// Go on with a search among those of order `k`, one access later.
+    fn refine(&self, k: usize, search: &mut Self::Search, bound: u32);
+
+    /// The end of a search: the place, in order `k + 1`, of the continuation.
+    fn answer(&self, k: usize, search: Self::Search) -> Option<usize>;
+
+    /// The whole search at once.
+    #[inline(always)]
+    fn find(&self, k: usize, place: u32, word: u32, bound: u32) -> Option<usize> {
+        let mut search = self.ask(k, place, word, bound);
+        self.refine(k, &mut search, bound);
+        self.answer(k, search)
+    }
+
+    /// All continuations of the n-gram `place` of order `k`.
+    fn continuations(&self, k: usize, place: u32, bound: u32) -> impl Iterator<Item = Gram>;
+}
+
+/// A layout where the n-grams of an order lie in the order of their contexts, the continuations of a context beside each
+/// other and sorted by word.
+pub(crate) trait Trie: Sync {
+    fn order(&self) -> usize;
+    fn len(&self, k: usize) -> usize;
+    fn word(&self, k: usize, place: usize) -> u32;
+    fn log10(&self, k: usize, place: usize) -> f32;
+    fn backoff(&self, k: usize, place: u32) -> f32;
+    fn suffix(&self, k: usize, place: u32) -> u32;
+    fn link(&self, place: usize) -> Option<u32>;
+    fn parent(&self, k: usize, place: u32) -> u32;
+
+    /// Where, one order above, the continuations of the n-gram `place` of order `k` lie, which is below the top.
+    fn children(&self, k: usize, place: u32) -> Range<usize>;
+
+    /// Ask for the memory that [`Trie::children`] and [`Trie::backoff`] will need.
+    fn prefetch_context(&self, k: usize, place: u32);
+
+    /// Ask for the memory that [`Trie::word`] and [`Trie::log10`] will need.
     fn prefetch_gram(&self, k: usize, place: usize);
+
+    /// The place of `word` among the n-grams `range` of order `k`, from a guess within the range.
+    fn find_from(&self, k: usize, range: Range<usize>, word: u32, guess: usize) -> Option<usize>;
 
     fn gram(&self, k: usize, place: usize) -> Gram {
         Gram { word: self.word(k, place), log10: self.log10(k, place) }
     }
+}
 
-    /// The place of `word` among the n-grams `range` of order `k`; `bound` is the size of the vocabulary.
-    #[inline(always)]
-    fn find(&self, k: usize, range: Range<usize>, word: u32, bound: u32) -> Option<usize> {
-        let first = guess(range.len(), word, bound);
-        let place = if range.len() > LONG { self.refine(k, &range, word, first, bound) } else { first };
-        self.find_from(k, range, word, place)
+/// A search among the continuations of an n-gram of a [`Trie`].
+#[derive(Clone, Copy)]
+pub(crate) struct Interpolation {
+    start: usize,
+    length: usize,
+    word: u32,
+    guess: usize,
+}
+
+impl<T: Trie> Layout for T {
+    type Search = Interpolation;
+
+    fn order(&self) -> usize {
+        Trie::order(self)
     }
 
-    /// A better guess than `place`, which is looked at, of where in `range` the word is.
-    #[inline(always)]
-    fn refine(&self, k: usize, range: &Range<usize>, word: u32, place: usize, bound: u32) -> usize {
-        let error = f64::from(word) - f64::from(self.word(k, range.start + place));
-        let moved = place as isize + (error * range.len() as f64 / f64::from(bound)) as isize;
-        moved.clamp(0, range.len() as isize - 1) as usize
+    fn len(&self, k: usize) -> usize {
+        Trie::len(self, k)
     }
 
-    /// The same as [`Layout::find`], from a guess of the place within the range.
     #[inline(always)]
-    fn find_from(&self, k: usize, range: Range<usize>, word: u32, guess: usize) -> Option<usize> {
-        let start = range.start;
-        Some(start + search(|place| self.word(k, start + place), range.len(), word, guess)?)
+    fn word(&self, k: usize, place: usize) -> u32 {
+        Trie::word(self, k, place)
+    }
+
+    #[inline(always)]
+    fn log10(&self, k: usize, place: usize) -> f32 {
+        Trie::log10(self, k, place)
+    }
+
+    #[inline(always)]
+    fn backoff(&self, k: usize, place: u32) -> f32 {
+        Trie::backoff(self, k, place)
+    }
+
+    #[inline(always)]
+    fn suffix(&self, k: usize, place: u32) -> u32 {
+        Trie::suffix(self, k, place)
+    }
+
+    #[inline(always)]
+    fn is_context(&self, k: usize, place: u32) -> bool {
+        // Foreign models may give a weight to a context without continuations.
+        !self.children(k, place).is_empty() || Trie::backoff(self, k, place) != 0.0
+    }
+
+    #[inline(always)]
+    fn link(&self, place: usize) -> Option<u32> {
+        Trie::link(self, place)
+    }
+
+    fn parent(&self, k: usize, place: u32) -> u32 {
+        Trie::parent(self, k, place)
+    }
+
+    #[inline(always)]
+    fn prefetch_unigram(&self, word: u32) {
+        self.prefetch_gram(1, word as usize);
+        if Trie::order(self) > 1 {
+            Trie::prefetch_context(self, 1, word);
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch_context(&self, k: usize, place: u32) {
+        Trie::prefetch_context(self, k, place);
+    }
+
+    #[inline(always)]
+    fn ask(&self, k: usize, place: u32, word: u32, bound: u32) -> Interpolation {
+        let Range { start, end } = self.children(k, place);
+        let length = end - start;
+        let guess = guess(length, word, bound);
+        self.prefetch_gram(k + 1, start + guess);
+        Interpolation { start, length, word, guess }
+    }
+
+    /// Among many continuations, look at the guess for a better one.
+    #[inline(always)]
+    fn refine(&self, k: usize, search: &mut Interpolation, bound: u32) {
+        let Interpolation { start, length, word, ref mut guess } = *search;
+        if length > LONG {
+            let error = f64::from(word) - f64::from(Trie::word(self, k + 1, start + *guess));
+            let moved = *guess as isize + (error * length as f64 / f64::from(bound)) as isize;
+            *guess = moved.clamp(0, length as isize - 1) as usize;
+            self.prefetch_gram(k + 1, start + *guess);
+        }
+    }
+
+    #[inline(always)]
+    fn answer(&self, k: usize, search: Interpolation) -> Option<usize> {
+        let Interpolation { start, length, word, guess } = search;
+        self.find_from(k + 1, start..start + length, word, guess)
+    }
+
+    fn continuations(&self, k: usize, place: u32, _bound: u32) -> impl Iterator<Item = Gram> {
+        self.children(k, place).map(move |place| self.gram(k + 1, place))
     }
 }
 

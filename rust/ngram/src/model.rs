@@ -1,14 +1,16 @@
-//! The language model: all n-grams with their probabilities, in one of two layouts.
+//! The language model: all n-grams with their probabilities, in one of three layouts.
 //!
-//! The fast one answers with the fewest memory accesses; the compact one takes about half the memory (see [`crate::compact`]).
+//! The plain one, in which all work on whole models is done; the compact one, of half the size (see [`crate::compact`]); and
+//! the hashed one, which scores fastest (see [`crate::hashed`]).
 
 use std::borrow::Cow;
 
 use ferrolm_base::Cancel;
 
+use crate::arrays::Arrays;
 use crate::compact::Compact;
 use crate::error::Result;
-use crate::fast::Fast;
+use crate::hashed::Hashed;
 use crate::layout::Layout;
 use crate::unsafe_array::Array;
 use crate::vocabulary::Vocabulary;
@@ -41,8 +43,9 @@ pub struct Model {
 
 /// The n-grams, in the layout that the user chose.
 pub(crate) enum Levels {
-    Fast(Fast),
+    Plain(Arrays),
     Compact(Compact),
+    Hashed(Hashed),
 }
 
 /// Ask a model in its own layout: `on_layout!(model, view => expression with view)`.
@@ -50,11 +53,15 @@ macro_rules! on_layout {
     ($model:expr, $view:ident => $result:expr) => {{
         let model: &$crate::model::Model = $model;
         match &model.levels {
-            $crate::model::Levels::Fast(levels) => {
+            $crate::model::Levels::Plain(levels) => {
                 let $view = $crate::view::View { vocabulary: &model.vocabulary, levels };
                 $result
             }
             $crate::model::Levels::Compact(levels) => {
+                let $view = $crate::view::View { vocabulary: &model.vocabulary, levels };
+                $result
+            }
+            $crate::model::Levels::Hashed(levels) => {
                 let $view = $crate::view::View { vocabulary: &model.vocabulary, levels };
                 $result
             }
@@ -97,7 +104,7 @@ impl Model {
         nodes: Vec<Vec<Node>>,
         links: Vec<u32>,
     ) -> Self {
-        let levels = Levels::Fast(Fast {
+        let levels = Levels::Plain(Arrays {
             grams: grams.into_iter().map(Array::from).collect(),
             nodes: nodes.into_iter().map(Array::from).collect(),
             links: links.into(),
@@ -108,33 +115,46 @@ impl Model {
     /// The same model in the compact layout; with `bits`, probabilities and back-off weights of orders from 2 on are
     /// quantized to so many bits each.
     pub fn compact(&self, bits: Option<u32>, cancel: &Cancel) -> Result<Self> {
-        let levels = Compact::of(&*self.fast(cancel)?, bits, cancel)?;
+        let levels = Compact::of(&*self.arrays(cancel)?, bits, cancel)?;
         Ok(Self { vocabulary: self.vocabulary.clone(), levels: Levels::Compact(levels) })
     }
 
-    /// The same model in the fast layout.
+    /// The same model in the hashed layout.
+    pub fn hashed(&self, cancel: &Cancel) -> Result<Self> {
+        let levels = Hashed::of(&*self.arrays(cancel)?, cancel)?;
+        Ok(Self { vocabulary: self.vocabulary.clone(), levels: Levels::Hashed(levels) })
+    }
+
+    /// The same model in the plain layout.
     pub fn expand(&self, cancel: &Cancel) -> Result<Self> {
-        let levels = Levels::Fast(self.fast(cancel)?.into_owned());
+        let levels = Levels::Plain(self.arrays(cancel)?.into_owned());
         Ok(Self { vocabulary: self.vocabulary.clone(), levels })
     }
 
-    /// The n-grams in the fast layout, for work that goes through all of them.
-    pub(crate) fn fast(&self, cancel: &Cancel) -> Result<Cow<'_, Fast>> {
+    /// The n-grams in the plain layout, for work that goes through all of them.
+    pub(crate) fn arrays(&self, cancel: &Cancel) -> Result<Cow<'_, Arrays>> {
         match &self.levels {
-            Levels::Fast(levels) => Ok(Cow::Borrowed(levels)),
+            Levels::Plain(levels) => Ok(Cow::Borrowed(levels)),
             Levels::Compact(levels) => Ok(Cow::Owned(levels.expand(&self.vocabulary, cancel)?)),
+            Levels::Hashed(levels) => Ok(Cow::Owned(levels.expand(&self.vocabulary, cancel)?)),
         }
     }
 
-    pub fn is_compact(&self) -> bool {
-        matches!(self.levels, Levels::Compact(_))
+    /// The name of the layout: `plain`, `compact` or `hashed`.
+    pub fn layout(&self) -> &'static str {
+        match self.levels {
+            Levels::Plain(_) => "plain",
+            Levels::Compact(_) => "compact",
+            Levels::Hashed(_) => "hashed",
+        }
     }
 
     /// Bytes of the n-grams, without the vocabulary.
     pub fn bytes(&self) -> usize {
         match &self.levels {
-            Levels::Fast(levels) => levels.bytes(),
+            Levels::Plain(levels) => levels.bytes(),
             Levels::Compact(levels) => levels.bytes(),
+            Levels::Hashed(levels) => levels.bytes(),
         }
     }
 

@@ -10,8 +10,7 @@ use ferrolm_base::{Cancel, FileError};
 use flate2::Crc;
 
 use crate::error::{NgramError, Result};
-use crate::unsafe_array::{Array, Buffer, Plain, as_bytes, as_bytes_mut};
-use crate::unsafe_memory::zeroed;
+use crate::unsafe_array::{Array, Buffer, LINE, Plain, as_bytes, as_bytes_mut};
 
 pub(crate) const UNIT: usize = 8;
 /// Bytes between two looks at the cancel flag.
@@ -28,8 +27,8 @@ pub(crate) const fn padded(length: usize) -> usize {
 pub(crate) struct PartWriter<'a, W> {
     to: W,
     crc: Crc,
-    /// Bytes of the current part.
-    length: usize,
+    /// Bytes of the file so far.
+    written: usize,
     path: &'a Path,
     cancel: &'a Cancel,
 }
@@ -37,7 +36,7 @@ pub(crate) struct PartWriter<'a, W> {
 impl<'a, W: Write> PartWriter<'a, W> {
     /// `path` is for messages.
     pub fn new(to: W, path: &'a Path, cancel: &'a Cancel) -> Self {
-        Self { to, crc: Crc::new(), length: 0, path, cancel }
+        Self { to, crc: Crc::new(), written: 0, path, cancel }
     }
 
     pub fn part(&mut self, bytes: &[u8]) -> Result<()> {
@@ -59,15 +58,17 @@ impl<'a, W: Write> PartWriter<'a, W> {
             self.crc.update(block);
             self.to.write_all(block).map_err(|error| FileError::new("write", self.path, error))?;
         }
-        self.length += bytes.len();
+        self.written += bytes.len();
         Ok(())
     }
 
     pub fn end_part(&mut self) -> Result<()> {
-        let padding = padded(self.length) - self.length;
-        self.extend(&[0; UNIT][..padding])?;
-        self.length = 0;
-        Ok(())
+        self.extend(&[0; UNIT][..padded(self.written) - self.written])
+    }
+
+    /// Let the next part begin with a cache line.
+    pub fn align(&mut self) -> Result<()> {
+        self.extend(&[0; LINE][..self.written.next_multiple_of(LINE) - self.written])
     }
 
     /// The checksum; the file is complete then.
@@ -99,6 +100,12 @@ impl<'a> PartReader<'a> {
         Some(array)
     }
 
+    /// The next part begins with a cache line.
+    pub fn align(&mut self) -> Option<()> {
+        self.at = self.at.checked_next_multiple_of(LINE)?;
+        Some(())
+    }
+
     /// Whether nothing but the checksum is left.
     pub fn is_done(&self) -> bool {
         self.at.checked_add(UNIT) == Some(self.buffer.bytes().len())
@@ -114,12 +121,12 @@ pub(crate) fn open(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Buffer>
     }
     // Memory is reserved for the real size only.
     let length = file.metadata().map_err(failed)?.len() as usize;
-    let mut units: Vec<u64> = zeroed(length.div_ceil(UNIT));
-    for block in as_bytes_mut(&mut units)[..length].chunks_mut(BLOCK) {
+    let mut lines = Buffer::lines(length);
+    for block in as_bytes_mut(&mut lines)[..length].chunks_mut(BLOCK) {
         cancel.check()?;
         file.read_exact(block).map_err(failed)?;
     }
-    Ok(Buffer::Read(units, length))
+    Ok(Buffer::Read(lines, length))
 }
 
 /// Compare the checksum of all bytes but the last 8 with those; a file of fewer bytes has none.

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use crate::fast::Fast;
-use crate::layout::Layout;
+use crate::arrays::Arrays;
+use crate::layout::Trie;
 
 /// The n-grams at `range` of order `k`, in the model's order: calls `each` with the words (inner numbers) and the place of
 /// each, and how many of the first words are those of the one before.
 pub(crate) fn each_gram(
-    levels: &Fast,
+    levels: &Arrays,
     k: usize,
     range: Range<usize>,
     mut each: impl FnMut(&[u32], usize, usize),

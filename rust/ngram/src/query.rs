@@ -70,7 +70,8 @@ impl Model {
 
     /// Call `each` with every word of a sentence, as an inner number, and its score.
     fn each_score(&self, sentence: &str, ends: Ends, mut each: impl FnMut(u32, Score)) {
-        let words: Vec<u32> = text::split(sentence).map(|word| self.vocabulary.inner_of(word)).collect();
+        let words: Vec<&str> = text::split(sentence).collect();
+        let words = self.vocabulary.inner_of_all(&words);
         let each = |_, _, word, score| each(word, score);
         // A sentence is short: nothing to cancel.
         let sequence = 0..words.len();
@@ -84,9 +85,10 @@ impl Model {
             let (mut words, mut ranges) = (Vec::new(), Vec::with_capacity(group.len()));
             for sentence in group {
                 let start = words.len();
-                words.extend(text::split(sentence).map(|word| self.vocabulary.inner_of(word)));
+                words.extend(text::split(sentence));
                 ranges.push(start..words.len());
             }
+            let words = self.vocabulary.inner_of_all(&words);
             self.group_totals(&ranges, |position| words[position], ends, cancel)
         });
         let totals = groups.collect::<Result<Vec<_>, _>>()?;
@@ -176,25 +178,23 @@ impl<L: Layout> View<'_, L> {
     fn next_log10(self, State { order: mut k, mut index }: State) -> Vec<f32> {
         let mut path = Vec::with_capacity(k as usize);
         while k > 0 {
-            let context = self.levels.context(k as usize, index);
-            (k, index) = (k - 1, context.suffix);
-            path.push((k as usize + 2, context));
+            path.push((k as usize, index));
+            (k, index) = (k - 1, self.levels.suffix(k as usize, index));
         }
         // After this, the weight of what a context does not know: its own and those of all longer contexts.
         let weights: Vec<f32> = path
             .iter()
-            .scan(0.0, |sum, (_, context)| {
-                *sum += context.backoff;
+            .scan(0.0, |sum, &(k, index)| {
+                *sum += self.levels.backoff(k, index);
                 Some(*sum)
             })
             .collect();
         let base = weights.last().copied().unwrap_or(0.0);
         let mut log10: Vec<f32> =
             (0..self.levels.len(1)).map(|word| self.levels.log10(1, word) + base).collect();
-        for (i, (k, context)) in path.into_iter().enumerate().rev() {
+        for (i, (k, index)) in path.into_iter().enumerate().rev() {
             let weight = if i == 0 { 0.0 } else { weights[i - 1] };
-            for place in context.children() {
-                let gram = self.levels.gram(k, place);
+            for gram in self.levels.continuations(k, index, self.vocabulary.size()) {
                 log10[gram.word as usize] = gram.log10 + weight;
             }
         }

@@ -14,7 +14,7 @@ use crate::model::Model;
 use crate::moments::{HeldOut, Value};
 use crate::text::Text;
 use crate::union::Union;
-use crate::view::{all_fast, views};
+use crate::view::{all_arrays, views};
 
 /// What weights are fitted to: sentences of text, or of ids (sequence `i` is `ids[offsets[i]..offsets[i + 1]]`).
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +33,8 @@ pub fn weights(models: &[&Model], held_out: Source<'_>, kind: Kind, cancel: &Can
             maximize(&observations, models.len(), cancel)
         }
         Kind::LogLinear => {
-            let fast = all_fast(models, cancel)?;
-            let views = views(models, &fast);
+            let arrays = all_arrays(models, cancel)?;
+            let views = views(models, &arrays);
             let union = Union::of(&views, &lexicon, cancel)?;
             ascend(&HeldOut::of(&union, &lexicon, &corpus, cancel)?, models.len(), cancel)
         }

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ferrolm_base::Cancel;
 use rayon::prelude::*;
 
+use crate::arrays::Arrays;
 use crate::error::{NgramError, Result};
 use crate::estimate::{UNSEEN, contexts};
-use crate::fast::Fast;
-use crate::layout::Layout;
+use crate::layout::Trie;
 use crate::levels::{Level, atomics, split};
 use crate::lexicon::{Lexicon, NONE};
 use crate::model::{Gram, State};
@@ -20,7 +20,7 @@ use crate::unsafe_memory::zeroed;
 use crate::view::View;
 
 pub(crate) struct Union<'a> {
-    pub models: &'a [View<'a, Fast>],
+    pub models: &'a [View<'a, Arrays>],
     /// The trie; its counts are empty.
     pub levels: Vec<Level>,
     /// By level, model after model for each n-gram: log10 of the probability of its last word after its context.
@@ -30,7 +30,7 @@ pub(crate) struct Union<'a> {
 }
 
 impl<'a> Union<'a> {
-    pub fn of(models: &'a [View<'a, Fast>], lexicon: &Lexicon, cancel: &Cancel) -> Result<Self> {
+    pub fn of(models: &'a [View<'a, Arrays>], lexicon: &Lexicon, cancel: &Cancel) -> Result<Self> {
         let levels = levels(models, lexicon, cancel)?;
         let mut union = Self { models, levels, scores: Vec::new(), backoffs: Vec::new() };
         let mut states = union.begin(lexicon);
@@ -122,7 +122,7 @@ impl<'a> Union<'a> {
 }
 
 /// The trie of all n-grams.
-fn levels(models: &[View<'_, Fast>], lexicon: &Lexicon, cancel: &Cancel) -> Result<Vec<Level>> {
+fn levels(models: &[View<'_, Arrays>], lexicon: &Lexicon, cancel: &Cancel) -> Result<Vec<Level>> {
     let order = models.iter().map(|model| model.levels.order()).max().unwrap_or(1);
     let mut levels = vec![Level { words: (0..lexicon.vocabulary.size()).collect(), ..Level::default() }];
     // By model: where each of its n-grams of the current order is in the union, and the other way round.
@@ -172,7 +172,7 @@ const GROUP: usize = 1 << 12;
 /// The last words of the n-grams of level `k` of all models, sorted by context and word, and where those of each context
 /// begin. `sources` has the contexts' places in each model.
 fn continuations(
-    models: &[View<'_, Fast>],
+    models: &[View<'_, Arrays>],
     lexicon: &Lexicon,
     k: usize,
     sources: &[Vec<u32>],
@@ -213,7 +213,7 @@ fn continuations(
 }
 
 /// The continuations in a model, at level `k`, of the context at `source`.
-fn children(model: View<'_, Fast>, k: usize, source: u32) -> &[Gram] {
+fn children(model: View<'_, Arrays>, k: usize, source: u32) -> &[Gram] {
     let (Some(grams), Some(nodes)) = (model.levels.grams.get(k), model.levels.nodes.get(k - 1)) else {
         return &[];
     };
@@ -226,7 +226,7 @@ fn children(model: View<'_, Fast>, k: usize, source: u32) -> &[Gram] {
 
 /// Where the n-grams of level `k` of a model are in the union: `place` finds them from their context and last word.
 fn locate(
-    model: View<'_, Fast>,
+    model: View<'_, Arrays>,
     k: usize,
     contexts_at: &[u32],
     numbers: &[u32],
@@ -260,7 +260,7 @@ fn locate(
 
 /// Where the suffixes of the union's n-grams of level `k` are. Models that share an n-gram agree on that.
 fn suffixes(
-    models: &[View<'_, Fast>],
+    models: &[View<'_, Arrays>],
     k: usize,
     here: &[Vec<u32>],
     below: &[Vec<u32>],

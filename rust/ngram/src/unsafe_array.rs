@@ -4,13 +4,15 @@ use std::fs::File;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use crate::hashed::{Middle, Top, Unigram};
 use crate::model::{Gram, Node};
-use crate::unsafe_memory::page_out;
+use crate::unsafe_memory::{page_out, with_capacity};
 
 /// Types without padding, pointers or forbidden bit patterns, made of little-endian numbers.
 ///
 /// # Safety
-/// Implementors are `repr(C)` without padding, aligned to 8 bytes at most, and every bit pattern of theirs is valid.
+/// Implementors are `repr(C)` without padding, aligned to [`LINE`] bytes at most, and every bit pattern of theirs is
+/// valid.
 pub unsafe trait Plain: Copy + Send + Sync + 'static {}
 
 // SAFETY: a number; all bit patterns are valid.
@@ -25,11 +27,28 @@ unsafe impl Plain for u8 {}
 unsafe impl Plain for Gram {}
 // SAFETY: `repr(C)`, three 4-byte numbers, no padding.
 unsafe impl Plain for Node {}
+// SAFETY: `repr(C)`, two 4-byte numbers, no padding.
+unsafe impl Plain for Unigram {}
+// SAFETY: `repr(C)`, numbers of 64 bytes together, which is the alignment: no padding.
+unsafe impl Plain for Middle {}
+// SAFETY: as above.
+unsafe impl Plain for Top {}
+
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
+/// Memory aligned as the most demanding [`Plain`] type.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+pub struct Line([u64; LINE / 8]);
+
+// SAFETY: `repr(C)`, numbers of as many bytes as the alignment: no padding.
+unsafe impl Plain for Line {}
 
 /// The bytes of a file.
 pub(crate) enum Buffer {
-    /// Read into memory, as 8-byte units so that any [`Plain`] type is aligned; the file's length in bytes.
-    Read(Vec<u64>, usize),
+    /// Read into memory, and the file's length in bytes.
+    Read(Vec<Line>, usize),
     Mapped(memmap2::Mmap),
 }
 
@@ -44,14 +63,22 @@ impl Buffer {
     }
 
     pub fn copy(bytes: &[u8]) -> Self {
-        let mut units = vec![0u64; bytes.len().div_ceil(size_of::<u64>())];
-        as_bytes_mut(&mut units)[..bytes.len()].copy_from_slice(bytes);
-        Self::Read(units, bytes.len())
+        let mut lines = Self::lines(bytes.len());
+        as_bytes_mut(&mut lines)[..bytes.len()].copy_from_slice(bytes);
+        Self::Read(lines, bytes.len())
+    }
+
+    /// Zeroed memory for so many bytes.
+    pub fn lines(length: usize) -> Vec<Line> {
+        let count = length.div_ceil(LINE);
+        let mut lines = with_capacity(count);
+        lines.resize(count, Line::default());
+        lines
     }
 
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Self::Read(units, length) => &as_bytes(units)[..*length],
+            Self::Read(lines, length) => &as_bytes(lines)[..*length],
             Self::Mapped(map) => map,
         }
     }
@@ -169,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_array_inside_a_buffer_is_checked_and_outlives_it() {
-        let buffer = Arc::new(Buffer::Read(vec![0x0000_0002_0000_0001, 3], 12));
+        let buffer = Arc::new(Buffer::copy(&[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]));
         let array = Array::<u32>::inside(&buffer, 0..12).unwrap();
         assert!(Array::<u32>::inside(&buffer, 0..16).is_none(), "past the file");
         assert!(Array::<u32>::inside(&buffer, 1..9).is_none(), "misaligned");

@@ -1,15 +1,15 @@
 //! One word after another: the states of a model, whatever its layout.
 //!
-//! A [`State`] names the longest context that matters. Its continuations lie beside each other, sorted by word, and are
-//! searched by interpolation. A hit gives the probability and the next state; a miss adds the back-off weight
-//! and follows the link to the context without its first word.
+//! A [`State`] names the longest context that matters. If the word is among its continuations, that gives the probability
+//! and the next state; if not, this adds the back-off weight and follows the link to the context without its first
+//! word.
 
 use std::borrow::Cow;
 
 use ferrolm_base::Cancel;
 
+use crate::arrays::Arrays;
 use crate::error::Result;
-use crate::fast::Fast;
 use crate::layout::Layout;
 use crate::model::{Model, Score, State};
 use crate::vocabulary::Vocabulary;
@@ -20,15 +20,15 @@ pub(crate) struct View<'a, L> {
     pub levels: &'a L,
 }
 
-/// The n-grams of several models in the fast layout, for [`views`].
-pub(crate) fn all_fast<'a>(models: &[&'a Model], cancel: &Cancel) -> Result<Vec<Cow<'a, Fast>>> {
-    models.iter().map(|model| model.fast(cancel)).collect()
+/// The n-grams of several models in the plain layout, for [`views`].
+pub(crate) fn all_arrays<'a>(models: &[&'a Model], cancel: &Cancel) -> Result<Vec<Cow<'a, Arrays>>> {
+    models.iter().map(|model| model.arrays(cancel)).collect()
 }
 
-pub(crate) fn views<'a>(models: &[&'a Model], fast: &'a [Cow<'_, Fast>]) -> Vec<View<'a, Fast>> {
+pub(crate) fn views<'a>(models: &[&'a Model], arrays: &'a [Cow<'_, Arrays>]) -> Vec<View<'a, Arrays>> {
     models
         .iter()
-        .zip(fast)
+        .zip(arrays)
         .map(|(model, levels)| View { vocabulary: model.vocabulary(), levels: &**levels })
         .collect()
 }
@@ -54,17 +54,15 @@ impl<L: Layout> View<'_, L> {
         let State { order: mut k, mut index } = state;
         let mut backoff = 0.0;
         while k > 0 {
-            let context = self.levels.context(k as usize, index);
-            let above = k as usize + 1;
-            if let Some(found) = self.levels.find(above, context.children(), word, self.vocabulary.size()) {
-                let log10 = self.levels.log10(above, found) + backoff;
-                return (
-                    Score { log10, length: k + 1 },
-                    self.after(k + 1, found as u32, context.suffix, word),
-                );
+            let below = k as usize;
+            let found = self.levels.find(below, index, word, self.vocabulary.size());
+            let suffix = self.levels.suffix(below, index);
+            if let Some(found) = found {
+                let log10 = self.levels.log10(below + 1, found) + backoff;
+                return (Score { log10, length: k + 1 }, self.after(k + 1, found as u32, suffix, word));
             }
-            backoff += context.backoff;
-            (k, index) = (k - 1, context.suffix);
+            backoff += self.levels.backoff(below, index);
+            (k, index) = (k - 1, suffix);
         }
         let log10 = self.levels.log10(1, word as usize) + backoff;
         (Score { log10, length: 1 }, self.settle(1, word))
@@ -86,8 +84,7 @@ impl<L: Layout> View<'_, L> {
         if k == 2 {
             return word;
         }
-        let context = self.levels.context(k as usize - 2, suffix);
-        let found = self.levels.find(k as usize - 1, context.children(), word, self.vocabulary.size());
+        let found = self.levels.find(k as usize - 2, suffix, word, self.vocabulary.size());
         // All n-grams of a sound model have it.
         found.unwrap_or(0) as u32
     }
@@ -99,12 +96,10 @@ impl<L: Layout> View<'_, L> {
             return State::default();
         }
         while k > 0 {
-            let context = self.levels.context(k as usize, index);
-            // Foreign models may give a weight to a context without continuations.
-            if context.start < context.end || context.backoff != 0.0 {
+            if self.levels.is_context(k as usize, index) {
                 return State { order: k, index };
             }
-            (k, index) = (k - 1, context.suffix);
+            (k, index) = (k - 1, self.levels.suffix(k as usize, index));
         }
         State::default()
     }

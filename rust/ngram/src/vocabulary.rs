@@ -136,6 +136,16 @@ impl Vocabulary {
         self.inner(self.number(word).unwrap_or(self.unk))
     }
 
+    /// Our numbers of words, as [`Vocabulary::inner_of`] gives them one by one.
+    pub fn inner_of_all(&self, words: &[&str]) -> Vec<u32> {
+        let Some(table) = &self.words else { return words.iter().map(|word| self.inner_of(word)).collect() };
+        let numbers = table.get_all(words).zip(words);
+        // A word that is not in the table may still have a number.
+        numbers
+            .map(|(number, word)| number.map_or_else(|| self.inner_of(word), |number| self.inner(number)))
+            .collect()
+    }
+
     /// The user's number for ours.
     #[inline]
     pub fn outer(&self, inner: u32) -> u32 {

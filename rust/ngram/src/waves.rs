@@ -11,13 +11,13 @@ use std::ops::Range;
 
 use ferrolm_base::{Cancel, Cancelled};
 
-use crate::layout::{Context, LONG, Layout, guess};
+use crate::layout::Layout;
 use crate::model::Score;
 use crate::query::Ends;
 use crate::view::View;
 
 /// Words that are worked on at once: as many as keep what was asked for in the nearest cache.
-const BLOCK: usize = 256;
+const BLOCK: usize = 64;
 
 /// Score each of `sequences` (ranges of positions, whose inner numbers `word_at` gives); `each` is called with the
 /// sequence, how many of its words were scored before, the word and its score.
@@ -31,7 +31,8 @@ pub(crate) fn run<L: Layout>(
 ) -> Result<(), Cancelled> {
     let markers = view.vocabulary.inner_markers();
     let memory = view.levels.order() - 1;
-    let mut block = Block::new(view);
+    let total: usize = sequences.iter().map(|range| range.len() + 2).sum();
+    let mut block = Block::new(view, total.min(BLOCK + memory));
     for (sequence, range) in sequences.iter().enumerate() {
         let begin = usize::from(ends.begin);
         let length = begin + range.len() + usize::from(ends.end);
@@ -42,15 +43,15 @@ pub(crate) fn run<L: Layout>(
         };
         let mut scored = begin;
         while scored < length {
-            if block.words.len() >= BLOCK {
+            if block.positions.len() >= BLOCK {
                 cancel.check()?;
                 block.score(&mut each);
             }
             // Of what was scored before, the words that can matter come again, as contexts.
             let start = scored.saturating_sub(memory);
-            let end = length.min(scored + (BLOCK - block.words.len()));
+            let end = length.min(scored + (BLOCK - block.positions.len()));
             block.add(
-                Piece { sequence, place: scored - begin, start: block.words.len() + scored - start },
+                Piece { sequence, place: scored - begin, start: block.positions.len() + scored - start },
                 (start..end).map(word),
             );
             scored = end;
@@ -69,57 +70,58 @@ struct Piece {
     start: usize,
 }
 
-struct Block<'a, L> {
+/// A word of a block.
+struct Position {
+    word: u32,
+    /// Whether the position before is the word before.
+    joined: bool,
+    /// The place of the longest n-gram found that ends here, its order, and its probability.
+    place: u32,
+    length: u32,
+    log10: f32,
+}
+
+struct Block<'a, L: Layout> {
     view: View<'a, L>,
     pieces: Vec<Piece>,
-    words: Vec<u32>,
-    /// Whether the position before is the word before.
-    joined: Vec<bool>,
-    /// The place of the longest n-gram found that ends here, its order, and its probability.
-    places: Vec<u32>,
-    lengths: Vec<u32>,
-    log10: Vec<f32>,
+    positions: Vec<Position>,
     /// Of each position, the weights of the contexts of order 1, 2, ... that do not have its word as a continuation.
     backoffs: Vec<f32>,
     /// The positions with an n-gram of the current order, and of the next one.
-    found: Vec<usize>,
-    next: Vec<usize>,
-    wanted: Vec<Wanted>,
+    found: Vec<u32>,
+    next: Vec<u32>,
+    wanted: Vec<Wanted<L::Search>>,
 }
 
 /// A continuation to be searched for.
-struct Wanted {
-    position: usize,
-    context: Context,
-    guess: usize,
+struct Wanted<S> {
+    /// The position of its word.
+    at: u32,
+    /// The place of the n-gram that it continues.
+    context: u32,
+    search: S,
 }
 
 impl<'a, L: Layout> Block<'a, L> {
-    fn new(view: View<'a, L>) -> Self {
+    /// An empty block with room for `size` words.
+    fn new(view: View<'a, L>, size: usize) -> Self {
         Self {
             view,
             pieces: Vec::new(),
-            words: Vec::new(),
-            joined: Vec::new(),
-            places: Vec::new(),
-            lengths: Vec::new(),
-            log10: Vec::new(),
-            backoffs: Vec::new(),
-            found: Vec::new(),
-            next: Vec::new(),
-            wanted: Vec::new(),
+            positions: Vec::with_capacity(size),
+            backoffs: Vec::with_capacity(size * (view.levels.order() - 1)),
+            found: Vec::with_capacity(size),
+            next: Vec::with_capacity(size),
+            wanted: Vec::with_capacity(size),
         }
     }
 
     fn add(&mut self, piece: Piece, words: impl Iterator<Item = u32>) {
-        let first = self.words.len();
+        let first = self.positions.len();
         for word in words {
-            self.view.levels.prefetch_gram(1, word as usize);
-            if self.view.levels.order() > 1 {
-                self.view.levels.prefetch_context(1, word);
-            }
-            self.joined.push(self.words.len() > first);
-            self.words.push(word);
+            self.view.levels.prefetch_unigram(word);
+            let joined = self.positions.len() > first;
+            self.positions.push(Position { word, joined, place: word, length: 1, log10: 0.0 });
         }
         self.pieces.push(piece);
     }
@@ -133,34 +135,32 @@ impl<'a, L: Layout> Block<'a, L> {
             self.refine(k);
             self.search(k);
         }
-        let ends = self.pieces.iter().skip(1).map(|piece| piece.start).chain([self.words.len()]);
+        let ends = self.pieces.iter().skip(1).map(|piece| piece.start).chain([self.positions.len()]);
         for (piece, end) in self.pieces.iter().zip(ends) {
             // The contexts of the next piece lie before its start.
-            for position in
-                (piece.start..end).take_while(|&position| position == piece.start || self.joined[position])
-            {
-                let weights = &self.backoffs[position * (order - 1)..(position + 1) * (order - 1)];
+            for (at, position) in (piece.start..end).zip(&self.positions[piece.start..end]) {
+                if at > piece.start && !position.joined {
+                    break;
+                }
+                let weights = &self.backoffs[at * (order - 1)..(at + 1) * (order - 1)];
                 let backoff = weights.iter().rev().fold(0.0, |sum, weight| sum + weight);
-                let score = Score { log10: self.log10[position] + backoff, length: self.lengths[position] };
-                each(piece.sequence, piece.place + position - piece.start, self.words[position], score);
+                let score = Score { log10: position.log10 + backoff, length: position.length };
+                each(piece.sequence, piece.place + at - piece.start, position.word, score);
             }
         }
         self.pieces.clear();
-        self.words.clear();
-        self.joined.clear();
+        self.positions.clear();
     }
 
     fn unigrams(&mut self) {
-        let count = self.words.len();
-        self.places.clone_from(&self.words);
-        self.lengths.clear();
-        self.lengths.resize(count, 1);
-        self.log10.clear();
-        self.log10.extend(self.words.iter().map(|&word| self.view.levels.log10(1, word as usize)));
+        let count = self.positions.len();
+        for position in &mut self.positions {
+            position.log10 = self.view.levels.log10(1, position.word as usize);
+        }
         self.backoffs.clear();
         self.backoffs.resize(count * (self.view.levels.order() - 1), 0.0);
         self.found.clear();
-        self.found.extend(0..count);
+        self.found.extend(0..count as u32);
     }
 
     /// Ask for the continuations, by the words after them, of the n-grams of order `k`.
@@ -168,29 +168,23 @@ impl<'a, L: Layout> Block<'a, L> {
         self.wanted.clear();
         let (levels, bound) = (self.view.levels, self.view.vocabulary.size());
         for &before in &self.found {
-            let position = before + 1;
-            if self.joined.get(position) != Some(&true) {
-                continue;
-            }
-            let context = levels.context(k, self.places[before]);
-            if self.lengths[position] == k as u32 {
-                let guess = guess(context.end - context.start, self.words[position], bound);
-                levels.prefetch_gram(k + 1, context.start + guess);
-                self.wanted.push(Wanted { position, context, guess });
+            let context = self.positions[before as usize].place;
+            let at = before as usize + 1;
+            let Some(position) = self.positions.get(at).filter(|position| position.joined) else { continue };
+            if position.length == k as u32 {
+                let search = levels.ask(k, context, position.word, bound);
+                self.wanted.push(Wanted { at: before + 1, context, search });
             } else {
-                self.backoffs[position * (levels.order() - 1) + k - 1] = context.backoff;
+                self.backoffs[at * (levels.order() - 1) + k - 1] = levels.backoff(k, context);
             }
         }
     }
 
-    /// Among many continuations, ask for a better guess.
+    /// Go on with the searches.
     fn refine(&mut self, k: usize) {
         let (levels, bound) = (self.view.levels, self.view.vocabulary.size());
-        for Wanted { position, context, guess } in &mut self.wanted {
-            if context.end - context.start > LONG {
-                *guess = levels.refine(k + 1, &context.children(), self.words[*position], *guess, bound);
-                levels.prefetch_gram(k + 1, context.start + *guess);
-            }
+        for wanted in &mut self.wanted {
+            levels.refine(k, &mut wanted.search, bound);
         }
     }
 
@@ -198,18 +192,18 @@ impl<'a, L: Layout> Block<'a, L> {
     fn search(&mut self, k: usize) {
         self.next.clear();
         let levels = self.view.levels;
-        for Wanted { position, context, guess } in self.wanted.drain(..) {
-            let word = self.words[position];
-            if let Some(found) = levels.find_from(k + 1, context.children(), word, guess) {
-                self.places[position] = found as u32;
-                self.lengths[position] = k as u32 + 1;
-                self.log10[position] = levels.log10(k + 1, found);
-                self.next.push(position);
+        for Wanted { at, context, search } in self.wanted.drain(..) {
+            if let Some(found) = levels.answer(k, search) {
+                let position = &mut self.positions[at as usize];
+                position.place = found as u32;
+                position.length = k as u32 + 1;
+                position.log10 = levels.log10(k + 1, found);
+                self.next.push(at);
                 if k + 1 < levels.order() {
                     levels.prefetch_context(k + 1, found as u32);
                 }
             } else {
-                self.backoffs[position * (levels.order() - 1) + k - 1] = context.backoff;
+                self.backoffs[at as usize * (levels.order() - 1) + k - 1] = levels.backoff(k, context);
             }
         }
         std::mem::swap(&mut self.found, &mut self.next);

@@ -1,5 +1,7 @@
 //! Words and their numbers: an interner with a packed open-addressing table.
 
+use crate::unsafe_memory::prefetch;
+
 /// Distinct words, numbered from 0 in the order of their first appearance.
 #[derive(Debug, Clone, Default)]
 pub struct WordTable {
@@ -40,7 +42,34 @@ impl WordTable {
     }
 
     pub fn get(&self, word: &str) -> Option<u32> {
-        self.slots.get(self.find(word, hash(word.as_bytes()))).and_then(|&slot| (slot as u32).checked_sub(1))
+        self.get_hashed(word, hash(word.as_bytes()))
+    }
+
+    #[inline]
+    fn get_hashed(&self, word: &str, hash: u64) -> Option<u32> {
+        self.slots.get(self.find(word, hash)).and_then(|&slot| (slot as u32).checked_sub(1))
+    }
+
+    /// What [`WordTable::get`] gives for each of `words`. What one waits for is asked for while the others are
+    /// worked on.
+    pub fn get_all<'a>(&'a self, words: &'a [&'a str]) -> impl Iterator<Item = Option<u32>> + 'a {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut hashes = Vec::with_capacity(words.len());
+        for word in words {
+            let hash = hash(word.as_bytes());
+            prefetch(&self.slots, hash as usize & mask);
+            hashes.push(hash);
+        }
+        // The number in the slot is that of the word nearly always.
+        let number = |hash: u64| self.slots.get(hash as usize & mask).map_or(0, |&slot| slot as u32 as usize);
+        for &hash in &hashes {
+            prefetch(&self.ends, number(hash).saturating_sub(2));
+        }
+        for &hash in &hashes {
+            let start = number(hash).checked_sub(2).and_then(|before| self.ends.get(before));
+            prefetch(self.text.as_bytes(), start.copied().unwrap_or(0));
+        }
+        words.iter().zip(hashes).map(|(word, hash)| self.get_hashed(word, hash))
     }
 
     /// The number of `word`, which is added if it is new.
@@ -145,11 +174,15 @@ mod tests {
                 prop_assert_eq!(table.word(number), word);
             }
             prop_assert_eq!(table.get("never seen"), None);
+            let asked: Vec<&str> = words.iter().map(String::as_str).chain(["never seen", ""]).collect();
+            let found: Vec<_> = table.get_all(&asked).collect();
+            prop_assert_eq!(found, asked.iter().map(|word| table.get(word)).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn an_empty_table_knows_nothing() {
         assert_eq!(WordTable::default().get("a"), None);
+        assert_eq!(WordTable::default().get_all(&["a"]).next(), Some(None));
     }
 }

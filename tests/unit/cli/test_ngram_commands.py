@@ -108,13 +108,18 @@ def test_errors_are_one_line(text: str, tmp_path: Path, capsys: pytest.CaptureFi
 def test_convert_to_compact_and_back(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arpa, compact, back = (str(tmp_path / name) for name in ("m.arpa", "compact.flm", "back.arpa"))
     assert main(["train-ngram", text, arpa, "-o", "3", "--smoothing", "witten-bell"]) == 0
-    assert main(["convert-ngram", arpa, compact, "--compact"]) == 0
+    assert main(["convert-ngram", arpa, compact, "--layout", "compact"]) == 0
     assert "n-grams in" in capsys.readouterr().err
-    assert NgramLM.load(compact).is_compact
+    assert NgramLM.load(compact).layout == "compact"
     assert main(["convert-ngram", compact, back]) == 0
     assert Path(back).read_text() == Path(arpa).read_text()
     assert main(["convert-ngram", arpa, compact, "-q", "1"]) == 1
     assert "bits is 1, but must be 2 to 24" in capsys.readouterr().err
     direct = str(tmp_path / "direct.flm")
     assert main(["train-ngram", text, direct, "-o", "3", "--smoothing", "witten-bell", "-q", "8"]) == 0
-    assert NgramLM.load(direct).is_compact
+    assert NgramLM.load(direct).layout == "compact"
+    for layout in ("hashed", "plain"):
+        assert main(["convert-ngram", direct, back + ".flm", "--layout", layout]) == 0
+        assert NgramLM.load(back + ".flm").layout == layout
+    assert main(["convert-ngram", arpa, direct, "--layout", "hashed", "-q", "8"]) == 1
+    assert "-q is for --layout compact, not hashed" in capsys.readouterr().err

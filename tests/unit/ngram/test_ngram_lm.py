@@ -135,27 +135,29 @@ def test_files_keep_the_model(model: NgramLM, id_model: NgramLM, tmp_path: Path,
 
 
 @pytest.mark.parametrize("mmap", [False, True])
-def test_compact_models_answer_the_same(
-    model: NgramLM, id_model: NgramLM, tmp_path: Path, mmap: bool
+@pytest.mark.parametrize("layout", ["compact", "hashed"])
+def test_layouts_answer_the_same(
+    model: NgramLM, id_model: NgramLM, tmp_path: Path, mmap: bool, layout: str
 ) -> None:
     for original in (model, id_model):
-        small = original.compact()
-        assert small.is_compact
-        assert not original.is_compact
-        assert small.nbytes < original.nbytes
-        small.save(tmp_path / "small.flm")
-        loaded = NgramLM.load(tmp_path / "small.flm", mmap=mmap)
-        assert loaded.is_compact
-        for again in (small, loaded, loaded.expand()):
+        other = getattr(original, layout)()
+        assert (original.layout, other.layout) == ("plain", layout)
+        assert (other.nbytes < original.nbytes) == (layout == "compact")
+        other.save(tmp_path / "other.flm")
+        loaded = NgramLM.load(tmp_path / "other.flm", mmap=mmap)
+        assert loaded.layout == layout
+        for again in (other, loaded, loaded.expand()):
             assert again.num_ngrams == original.num_ngrams
             for context in ([], [3], [3, 4], [4, 3, 5]):
                 expected = original.next_token_logprobs(context)
                 assert (again.next_token_logprobs(context) == expected).all()
     sentence = "the cat sat on the mat"
-    assert model.compact().full_scores(sentence) == model.full_scores(sentence)
-    model.save(tmp_path / "big.arpa")
-    model.compact().save(tmp_path / "small.arpa")
-    assert (tmp_path / "small.arpa").read_text() == (tmp_path / "big.arpa").read_text()
+    other = getattr(model, layout)()
+    assert other.full_scores(sentence) == model.full_scores(sentence)
+    assert other.generate(max_tokens=9, seed=3) == model.generate(max_tokens=9, seed=3)
+    model.save(tmp_path / "plain.arpa")
+    other.save(tmp_path / "other.arpa")
+    assert (tmp_path / "other.arpa").read_text() == (tmp_path / "plain.arpa").read_text()
 
 
 def test_quantized_models_are_smaller_and_close() -> None:

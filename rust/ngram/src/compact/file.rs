@@ -18,9 +18,9 @@ use super::bits::Bits;
 use super::book::Book;
 use super::records::{Records, Widths};
 use super::starts::{self, Starts};
+use crate::arrays;
 use crate::error::Result;
-use crate::fast;
-use crate::layout::Layout;
+use crate::layout::Trie;
 use crate::parts::{PartReader, PartWriter};
 use crate::unsafe_array::{Array, as_bytes};
 
@@ -80,9 +80,9 @@ pub(crate) fn read(reader: &mut PartReader<'_>, counts: &[u64]) -> Option<Compac
 impl Compact {
     /// Every number must be inside what it counts, so that no query can fail later.
     pub(crate) fn check(&self, size: u32) -> std::result::Result<(), String> {
-        fast::check_words(1, &self.unigrams, size)?;
+        arrays::check_words(1, &self.unigrams, size)?;
         if self.order() > 1 {
-            fast::check_nodes(1, &self.roots, 0, self.len(2))?;
+            arrays::check_nodes(1, &self.roots, 0, self.len(2))?;
         }
         (2..=self.order()).try_for_each(|k| self.check_order(k, size))
     }

@@ -1,10 +1,10 @@
-//! The layout for memory: n-grams as records of bits, about half as large as the fast layout's.
+//! The layout for memory: n-grams as records of bits, about half as large as the plain layout's.
 //!
 //! A record of order 2 or more has the word, the probability, and below the top order the back-off weight and the place of
 //! the suffix, each in as many bits as the largest number needs; values that repeat are numbers in a [`Book`], and of where
 //! the continuations begin the record has a difference ([`Starts`]). Bigrams need no suffix, it is their word; n-grams of
 //! the top order have none either: it is found as the continuation of their context's suffix, one more search for each
-//! hit. Unigrams, which are few, are as in the fast layout.
+//! hit. Unigrams, which are few, are as in the plain layout.
 //!
 //! KenLM's trie (Heafield 2011) has similar records, without suffixes: it searches from the last word backwards, as often
 //! as the n-gram found is long.
@@ -15,8 +15,6 @@ mod build;
 mod file;
 mod records;
 mod starts;
-#[cfg(test)]
-mod tests;
 
 use std::ops::Range;
 
@@ -24,7 +22,7 @@ pub(crate) use file::{read, write};
 use records::Records;
 use starts::Starts;
 
-use crate::layout::{Context, Layout};
+use crate::layout::Trie;
 use crate::model::{Gram, Node};
 use crate::unsafe_array::Array;
 use crate::unsafe_memory::prefetch;
@@ -46,16 +44,9 @@ impl Compact {
         let children: usize = self.children.iter().map(Starts::bytes).sum();
         size_of_val(&*self.unigrams) + size_of_val(&*self.roots) + records + children
     }
-
-    /// Where the continuations of the n-gram `index` of order `k`, from 2 on and below the top, begin and end.
-    #[inline(always)]
-    fn children_of(&self, k: usize, index: usize) -> (usize, usize) {
-        let records = &self.records[k - 2];
-        self.children[k - 2].pair(index, records.count, |index| records.start(index))
-    }
 }
 
-impl Layout for Compact {
+impl Trie for Compact {
     fn order(&self) -> usize {
         self.records.len() + 1
     }
@@ -75,20 +66,30 @@ impl Layout for Compact {
     }
 
     #[inline(always)]
-    fn context(&self, k: usize, place: u32) -> Context {
-        let index = place as usize;
-        if k == 1 {
-            let (node, end) = (self.roots[index], self.roots[index + 1].children);
-            return Context {
-                backoff: node.backoff,
-                suffix: 0,
-                start: node.children as usize,
-                end: end as usize,
-            };
+    fn backoff(&self, k: usize, place: u32) -> f32 {
+        let place = place as usize;
+        if k == 1 { self.roots[place].backoff } else { self.records[k - 2].backoff(place) }
+    }
+
+    #[inline(always)]
+    fn suffix(&self, k: usize, place: u32) -> u32 {
+        let place = place as usize;
+        match k {
+            1 => 0,
+            2 => self.records[0].word(place),
+            _ => self.records[k - 2].suffix(place),
         }
-        let (records, (start, end)) = (&self.records[k - 2], self.children_of(k, index));
-        let suffix = if k == 2 { records.word(index) } else { records.suffix(index) };
-        Context { backoff: records.backoff(index), suffix, start, end }
+    }
+
+    #[inline(always)]
+    fn children(&self, k: usize, place: u32) -> Range<usize> {
+        let place = place as usize;
+        if k == 1 {
+            return self.roots[place].children as usize..self.roots[place + 1].children as usize;
+        }
+        let records = &self.records[k - 2];
+        let (start, end) = self.children[k - 2].pair(place, records.count, |place| records.start(place));
+        start..end
     }
 
     fn link(&self, _place: usize) -> Option<u32> {

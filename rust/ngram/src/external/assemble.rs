@@ -22,7 +22,7 @@ pub(super) fn write(store: &Store, vocabulary: &Vocabulary, kept: &[u64], cancel
     let path = store.path(NAME);
     let file = store.create(NAME)?;
     let mut writer = PartWriter::new(BufWriter::with_capacity(1 << 20, &*file), &path, cancel);
-    flm::write_fast_front(&mut writer, vocabulary, kept)?;
+    flm::write_plain_front(&mut writer, vocabulary, kept)?;
     let order = kept.len();
     for (k, &rows) in (1..).zip(kept) {
         part(store, &mut writer, &format!("grams-{k}"), 2, rows)?;

@@ -1,14 +1,23 @@
-//! The layout for speed: n-grams as plain arrays, each with a link to its suffix.
+//! The plain layout: n-grams as arrays, each with a link to its suffix.
 
 use std::ops::Range;
 
-use crate::layout::{Context, Layout};
+use ferrolm_base::Cancel;
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::layout::Trie;
 use crate::model::{Gram, Node};
 use crate::unsafe_array::Array;
 use crate::unsafe_memory::prefetch;
+use crate::view::View;
+use crate::vocabulary::Vocabulary;
+
+/// Contexts that one worker links between two looks at the cancel flag.
+const GROUP: usize = 1 << 14;
 
 #[derive(Clone)]
-pub(crate) struct Fast {
+pub(crate) struct Arrays {
     /// By order from 1 on.
     pub grams: Vec<Array<Gram>>,
     /// By order from 1 to the one below the top; one more for the end.
@@ -17,7 +26,7 @@ pub(crate) struct Fast {
     pub links: Array<u32>,
 }
 
-impl Fast {
+impl Arrays {
     pub fn bytes(&self) -> usize {
         let grams: usize = self.grams.iter().map(|grams| size_of_val(&**grams)).sum();
         let nodes: usize = self.nodes.iter().map(|nodes| size_of_val(&**nodes)).sum();
@@ -25,9 +34,9 @@ impl Fast {
     }
 }
 
-impl Fast {
+impl Arrays {
     /// Every index must be inside its array, so that no query can fail later.
-    pub fn check(&self, size: u32) -> Result<(), String> {
+    pub fn check(&self, size: u32) -> std::result::Result<(), String> {
         for (k, grams) in (1..).zip(&self.grams) {
             check_words(k, grams, size)?;
         }
@@ -42,8 +51,26 @@ impl Fast {
     }
 }
 
+impl Arrays {
+    /// The suffixes of the top order, which is at least 2: those of the contexts, continued by the last words.
+    pub fn find_links(&self, vocabulary: &Vocabulary, cancel: &Cancel) -> Result<Vec<u32>> {
+        let (order, view) = (self.grams.len(), View { vocabulary, levels: self });
+        let contexts: Vec<u32> = (0..self.grams[order - 2].len() as u32).collect();
+        let groups = contexts.par_chunks(GROUP).map(|group| {
+            cancel.check()?;
+            let links = group.iter().flat_map(|&context| {
+                let suffix = self.suffix(order - 1, context);
+                self.children(order - 1, context)
+                    .map(move |place| view.below(order as u32, suffix, self.word(order, place)))
+            });
+            Ok(links.collect::<Vec<u32>>())
+        });
+        Ok(groups.collect::<Result<Vec<_>>>()?.concat())
+    }
+}
+
 /// Words of order `k` are in a vocabulary of `size`; those of order 1 are at their places.
-pub(crate) fn check_words(k: usize, grams: &[Gram], size: u32) -> Result<(), String> {
+pub(crate) fn check_words(k: usize, grams: &[Gram], size: u32) -> std::result::Result<(), String> {
     let unigrams = k > 1 || (0..).zip(grams).all(|(place, gram)| gram.word == place);
     if !unigrams || grams.iter().any(|gram| gram.word >= size) {
         return Err(format!("a word of order {k} is outside the vocabulary"));
@@ -52,7 +79,12 @@ pub(crate) fn check_words(k: usize, grams: &[Gram], size: u32) -> Result<(), Str
 }
 
 /// The contexts of order `k` link to `below` n-grams of the order below (none for order 1) and `above` of the one above.
-pub(crate) fn check_nodes(k: usize, nodes: &[Node], below: usize, above: usize) -> Result<(), String> {
+pub(crate) fn check_nodes(
+    k: usize,
+    nodes: &[Node],
+    below: usize,
+    above: usize,
+) -> std::result::Result<(), String> {
     let rising = nodes.is_sorted_by_key(|node| node.children);
     let whole = nodes.first().map(|node| node.children) == Some(0)
         && nodes.last().map(|node| node.children as usize) == Some(above);
@@ -62,7 +94,7 @@ pub(crate) fn check_nodes(k: usize, nodes: &[Node], below: usize, above: usize) 
     Ok(())
 }
 
-impl Layout for Fast {
+impl Trie for Arrays {
     fn order(&self) -> usize {
         self.grams.len()
     }
@@ -82,11 +114,19 @@ impl Layout for Fast {
     }
 
     #[inline(always)]
-    fn context(&self, k: usize, place: u32) -> Context {
+    fn backoff(&self, k: usize, place: u32) -> f32 {
+        self.nodes[k - 1][place as usize].backoff
+    }
+
+    #[inline(always)]
+    fn suffix(&self, k: usize, place: u32) -> u32 {
+        self.nodes[k - 1][place as usize].suffix
+    }
+
+    #[inline(always)]
+    fn children(&self, k: usize, place: u32) -> Range<usize> {
         let nodes = &self.nodes[k - 1];
-        let Node { backoff, suffix, children } = nodes[place as usize];
-        let end = nodes[place as usize + 1].children;
-        Context { backoff, suffix, start: children as usize, end: end as usize }
+        nodes[place as usize].children as usize..nodes[place as usize + 1].children as usize
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! The compact layout answers what the fast one does, and survives its file.
+//! The other layouts answer what the plain one does, and survive their files.
 
 use ferrolm_base::cancel::NEVER;
 use proptest::prelude::*;
@@ -23,6 +23,16 @@ fn model(train: &[Vec<u32>], order: usize, prune: u32) -> Model {
     from_ids(&ids, &offsets, IDS, &options, &NEVER).unwrap().0
 }
 
+/// The same model in the layout number `layout`.
+fn laid_out(model: &Model, layout: usize) -> Model {
+    match layout {
+        0 => model.compact(None, &NEVER),
+        1 => model.compact(Some(3), &NEVER),
+        _ => model.hashed(&NEVER),
+    }
+    .unwrap()
+}
+
 fn scores(model: &Model, sequences: &[Vec<u32>], ends: Ends) -> Vec<f32> {
     let (ids, offsets) = flat(sequences);
     model.token_scores(&ids, &offsets, ends, &NEVER).unwrap()
@@ -36,29 +46,27 @@ fn bytes(model: &Model, folder: &tempfile::TempDir, name: &str) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn compact_models_answer_as_fast_ones(
+    fn all_layouts_answer_the_same(
         train in prop::collection::vec(prop::collection::vec(0u32..IDS, 0..12), 1..30),
         test in prop::collection::vec(prop::collection::vec(0u32..12, 0..12), 0..40),
         (order, prune) in (1usize..6, 0u32..2),
-        (begin, end) in any::<(bool, bool)>(),
+        (begin, end, hashed) in any::<(bool, bool, bool)>(),
     ) {
-        let fast = model(&train, order, prune);
-        let compact = fast.compact(None, &NEVER).unwrap();
-        prop_assert!(compact.is_compact() && !fast.is_compact());
-        prop_assert_eq!(compact.counts(), fast.counts());
+        let plain = model(&train, order, prune);
+        let other = laid_out(&plain, if hashed { 2 } else { 0 });
+        prop_assert_eq!((plain.layout(), other.layout()), ("plain", if hashed { "hashed" } else { "compact" }));
+        prop_assert_eq!(other.counts(), plain.counts());
         let ends = Ends { begin, end };
-        prop_assert_eq!(scores(&compact, &test, ends), scores(&fast, &test, ends));
+        prop_assert_eq!(scores(&other, &test, ends), scores(&plain, &test, ends));
         for sequence in &test {
-            let states = [&fast, &compact].map(|model| model.context(sequence, begin));
-            prop_assert_eq!(states[0], states[1]);
-            prop_assert_eq!(fast.state_words(states[0]), compact.state_words(states[1]));
-            prop_assert_eq!(fast.next_logprobs(states[0]), compact.next_logprobs(states[1]));
-            prop_assert_eq!(fast.most_probable(states[0], 5), compact.most_probable(states[1], 5));
-            let mut states = states;
+            let mut states = [&plain, &other].map(|model| model.context(sequence, begin));
+            prop_assert_eq!(plain.next_logprobs(states[0]), other.next_logprobs(states[1]));
+            prop_assert_eq!(plain.most_probable(states[0], 5), other.most_probable(states[1], 5));
             for &id in sequence {
-                let inner = fast.vocabulary().inner(id);
-                let steps = [fast.step(states[0], inner), compact.step(states[1], inner)];
-                prop_assert_eq!(steps[0], steps[1]);
+                prop_assert_eq!(plain.state_words(states[0]), other.state_words(states[1]));
+                let inner = plain.vocabulary().inner(id);
+                let steps = [plain.step(states[0], inner), other.step(states[1], inner)];
+                prop_assert_eq!(steps[0].0, steps[1].0);
                 states = steps.map(|step| step.1);
             }
         }
@@ -68,30 +76,30 @@ proptest! {
     fn nothing_is_lost_on_the_way_back_or_in_a_file(
         train in prop::collection::vec(prop::collection::vec(0u32..IDS, 0..12), 1..30),
         (order, prune) in (1usize..6, 0u32..2),
-        (mapped, bits) in (any::<bool>(), prop_oneof![Just(None), (2u32..5).prop_map(Some)]),
+        (mapped, layout) in (any::<bool>(), 0usize..3),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let fast = model(&train, order, prune);
-        let compact = fast.compact(bits, &NEVER).unwrap();
-        let expanded = compact.expand(&NEVER).unwrap();
-        if bits.is_none() {
-            prop_assert_eq!(bytes(&expanded, &folder, "expanded"), bytes(&fast, &folder, "fast"));
+        let plain = model(&train, order, prune);
+        let other = laid_out(&plain, layout);
+        let expanded = other.expand(&NEVER).unwrap();
+        if layout != 1 {
+            prop_assert_eq!(bytes(&expanded, &folder, "expanded"), bytes(&plain, &folder, "plain"));
         }
-        let written = bytes(&compact, &folder, "compact");
-        let loaded = flm::load(&folder.path().join("compact"), mapped, &NEVER).unwrap();
-        prop_assert!(loaded.is_compact());
+        let written = bytes(&other, &folder, "other");
+        let loaded = flm::load(&folder.path().join("other"), mapped, &NEVER).unwrap();
+        prop_assert_eq!(loaded.layout(), other.layout());
         prop_assert_eq!(bytes(&loaded, &folder, "again"), written.clone());
-        prop_assert_eq!(bytes(&expanded.compact(bits, &NEVER).unwrap(), &folder, "twice"), written);
+        prop_assert_eq!(bytes(&laid_out(&expanded, layout), &folder, "twice"), written);
     }
 
     #[test]
     fn damage_is_an_error(
         train in prop::collection::vec(prop::collection::vec(0u32..IDS, 0..12), 1..30),
-        order in 1usize..5,
+        (order, layout) in (1usize..5, 1usize..3),
         (place, bits, cut) in (any::<prop::sample::Index>(), 1u8.., any::<bool>()),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let mut written = bytes(&model(&train, order, 0).compact(Some(4), &NEVER).unwrap(), &folder, "model");
+        let mut written = bytes(&laid_out(&model(&train, order, 0), layout), &folder, "model");
         let place = place.index(written.len());
         if cut { written.truncate(place) } else { written[place] ^= bits }
         let path = folder.path().join("damaged");
@@ -105,16 +113,16 @@ fn quantized_values_are_close_and_contexts_stay_contexts() {
     // A text without patterns, so that there are more values than codes.
     let word = |i: u64| ((i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) % u64::from(IDS)) as u32;
     let train: Vec<Vec<u32>> = (0..400).map(|i| (0..10).map(|j| word(10 * i + j)).collect()).collect();
-    let fast = model(&train, 4, 0);
+    let plain = model(&train, 4, 0);
     let mut errors = Vec::new();
     for bits in [2, 4, 6] {
-        let compact = fast.compact(Some(bits), &NEVER).unwrap();
-        assert!(compact.bytes() < fast.bytes());
+        let compact = plain.compact(Some(bits), &NEVER).unwrap();
+        assert!(compact.bytes() < plain.bytes());
         let ends = Ends { begin: true, end: true };
-        let pairs = scores(&fast, &train, ends).into_iter().zip(scores(&compact, &train, ends));
+        let pairs = scores(&plain, &train, ends).into_iter().zip(scores(&compact, &train, ends));
         errors.push(pairs.map(|(one, other)| (one - other).abs()).fold(0.0, f32::max));
         for context in train.iter().take(50) {
-            let states = [&fast, &compact].map(|model| model.context(&context[..4], true));
+            let states = [&plain, &compact].map(|model| model.context(&context[..4], true));
             assert_eq!(states[0], states[1]);
         }
     }
@@ -123,7 +131,7 @@ fn quantized_values_are_close_and_contexts_stay_contexts() {
 
 #[test]
 fn bits_have_limits() {
-    let fast = model(&[vec![1, 2]], 2, 0);
-    let message = fast.compact(Some(1), &NEVER).err().unwrap().to_string();
+    let plain = model(&[vec![1, 2]], 2, 0);
+    let message = plain.compact(Some(1), &NEVER).err().unwrap().to_string();
     assert_eq!(message, "bits is 1, but must be 2 to 24");
 }
