@@ -19,7 +19,7 @@ True
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,19 +65,14 @@ class FullScoreReturn(NamedTuple):
     oov: bool
 
 
-class State:
+class State(_rust.NgramState):
     """The context of the next word; compares and hashes by its words."""
 
-    __slots__ = ("_core",)
-
-    def __init__(self) -> None:
-        self._core: _rust.NgramState | None = None
+    __slots__ = ()
 
     def _key(self) -> tuple[int, list[bytes]]:
-        if self._core is None:
-            return (0, [])
         # KenLM compares lengths, then the memory of the words, the latest word first.
-        words = self._core.words()
+        words = self.words()
         return (len(words), [number.to_bytes(4, "little") for number in words])
 
     def __eq__(self, other: object) -> bool:
@@ -101,7 +96,7 @@ class State:
 
     def __copy__(self) -> State:
         copy = State()
-        copy._core = self._core
+        copy.assign(self)
         return copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> State:
@@ -122,6 +117,9 @@ class Model:
     ``path`` is then the absolute path as bytes. Raises OSError if the file cannot be read, as `kenlm` does.
     """
 
+    BaseScore: Callable[[State, str, State], float]
+    """``BaseScore(in_state, word, out_state)``: log10 p(word | in_state); ``out_state`` becomes the state after the word."""
+
     def __init__(self, path: str | bytes, config: Config | None = None) -> None:
         self.path = os.fsencode(Path(os.fsdecode(path)).absolute())
         try:
@@ -130,6 +128,8 @@ class Model:
             self._core = core if self.path.endswith(b".flm") else core.hashed()
         except FerrolmError as error:
             raise OSError(f"Cannot read model '{_text(path)}' ({error})") from error
+        # Decoders call this for every word: without a frame of Python between.
+        self.BaseScore = self._core.step
 
     @property
     def order(self) -> int:
@@ -153,23 +153,15 @@ class Model:
 
     def BeginSentenceWrite(self, state: State) -> None:
         """Make ``state`` the beginning of a sentence."""
-        state._core = self._core.begin_state()
+        self._core.begin_state(state)
 
     def NullContextWrite(self, state: State) -> None:
         """Make ``state`` the empty context."""
-        state._core = self._core.null_state()
-
-    def BaseScore(self, in_state: State, word: str, out_state: State) -> float:
-        """log10 p(word | in_state); ``out_state`` becomes the state after the word."""
-        before = in_state._core if in_state._core is not None else self._core.null_state()
-        log_prob, _, _, out_state._core = self._core.step(before, _text(word))
-        return log_prob
+        self._core.null_state(state)
 
     def BaseFullScore(self, in_state: State, word: str, out_state: State) -> FullScoreReturn:
         """As `BaseScore`, with the length of the n-gram found and whether the word is out of vocabulary."""
-        before = in_state._core if in_state._core is not None else self._core.null_state()
-        log_prob, length, oov, out_state._core = self._core.step(before, _text(word))
-        return FullScoreReturn(log_prob, length, oov)
+        return FullScoreReturn(*self._core.full_step(in_state, _text(word), out_state))
 
     def __contains__(self, word: str | bytes) -> bool:
         number = self._core.number(_text(word))

@@ -1,7 +1,7 @@
 //! Bindings of `ferrolm-ngram`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ferrolm_ngram::cache::{self, Cache, Documents};
 use ferrolm_ngram::interpolate;
@@ -434,23 +434,28 @@ impl PyModel {
         enter_brief(py, |_| self.0.next_logprobs(self.0.context(&context, begin))).into_pyarray(py)
     }
 
-    fn begin_state(&self) -> PyState {
-        PyState { model: Arc::clone(&self.0), state: self.0.begin_state() }
+    /// Make `state` the beginning of a sentence.
+    fn begin_state(&self, state: &PyState) {
+        state.set(&self.0, self.0.begin_state());
     }
 
-    fn null_state(&self) -> PyState {
-        PyState { model: Arc::clone(&self.0), state: self.0.null_state() }
+    /// Make `state` the empty context.
+    fn null_state(&self, state: &PyState) {
+        state.set(&self.0, self.0.null_state());
     }
 
-    /// (log10, length, unknown) of a word after a state, and the state after it.
-    fn step(&self, state: &PyState, word: &str) -> PyResult<(f32, u32, bool, PyState)> {
-        if !Arc::ptr_eq(&self.0, &state.model) {
-            return Err(Kind::InvalidArgumentError.error("the state belongs to another model"));
-        }
+    /// log10 of a word after the state `before`; `after`, which may be the same object, becomes the state after it.
+    fn step(&self, before: &PyState, word: &str, after: &PyState) -> PyResult<f32> {
+        Ok(self.full_step(before, word, after)?.0)
+    }
+
+    /// The same, with the length of the n-gram found, and whether the word is unknown.
+    fn full_step(&self, before: &PyState, word: &str, after: &PyState) -> PyResult<(f32, u32, bool)> {
+        let state = before.of(&self.0)?;
         let inner = self.0.vocabulary().inner_of(word);
-        let (score, next) = self.0.step(state.state, inner);
-        let unknown = inner == self.0.vocabulary().inner_unk();
-        Ok((score.log10, score.length, unknown, PyState { model: Arc::clone(&self.0), state: next }))
+        let (score, next) = self.0.step(state, inner);
+        after.set(&self.0, next);
+        Ok((score.log10, score.length, inner == self.0.vocabulary().inner_unk()))
     }
 }
 
@@ -579,23 +584,50 @@ impl PyCache {
     }
 }
 
-/// The context of the next word: which words of the past matter.
-#[pyclass(frozen, name = "NgramState", module = "ferrolm._rust")]
-struct PyState {
-    model: Arc<Model>,
-    state: State,
-}
+/// The context of the next word, which the methods of a model write: which words of the past matter.
+#[pyclass(frozen, subclass, name = "NgramState", module = "ferrolm._rust")]
+struct PyState(Mutex<Option<(Arc<Model>, State)>>);
 
 #[pymethods]
 impl PyState {
-    fn __len__(&self) -> usize {
-        self.state.len()
+    #[new]
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Make this state what `other` is.
+    fn assign(&self, other: &Self) {
+        let held = other.held().clone();
+        *self.held() = held;
     }
 
     /// The numbers of the remembered words, the latest first.
     fn words(&self) -> Vec<u32> {
-        let inner = self.model.state_words(self.state);
-        inner.iter().rev().map(|&word| self.model.vocabulary().outer(word)).collect()
+        let held = self.held().clone();
+        let Some((model, state)) = held else { return Vec::new() };
+        model.state_words(state).iter().rev().map(|&word| model.vocabulary().outer(word)).collect()
+    }
+}
+
+impl PyState {
+    fn held(&self) -> MutexGuard<'_, Option<(Arc<Model>, State)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, of `model`; one that was never written is the empty context.
+    fn of(&self, model: &Arc<Model>) -> PyResult<State> {
+        match &*self.held() {
+            None => Ok(model.null_state()),
+            Some((own, state)) if Arc::ptr_eq(own, model) => Ok(*state),
+            Some(_) => Err(Kind::InvalidArgumentError.error("the state belongs to another model")),
+        }
+    }
+
+    fn set(&self, model: &Arc<Model>, next: State) {
+        match &mut *self.held() {
+            Some((own, state)) if Arc::ptr_eq(own, model) => *state = next,
+            held => *held = Some((Arc::clone(model), next)),
+        }
     }
 }
 

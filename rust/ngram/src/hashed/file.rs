@@ -78,8 +78,7 @@ impl Hashed {
         table: &Table<B>,
         size: u32,
     ) -> std::result::Result<(), String> {
-        let keys =
-            || table.buckets.par_iter().flat_map_iter(|bucket| bucket.keys()).filter(|&&key| key != FREE);
+        let keys = || table.buckets.par_iter().flat_map_iter(Bucket::keys).filter(|&&key| key != FREE);
         let count = keys().count();
         if count != table.count {
             return Err(format!("order {k} has {count} n-grams, but the head says {}", table.count));
