@@ -27,21 +27,95 @@ def adjusted(
     return x
 
 
+ORDER = (
+    "temperature",
+    "top_n_sigma",
+    "top_h",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "xtc",
+)
+
+
 def probabilities(
     logits: Any, params: SamplingParams, prompt: Iterable[int] = (), history: Iterable[int] = ()
 ) -> Any:
     """float64 [vocab]: the distribution that is drawn from."""
     x = adjusted(logits, params, prompt, history)
-    if params.temperature < 1e-5:
+    if params.is_greedy:
         return np.eye(len(x))[np.argmax(x)]
-    if 0 < params.top_k < len(x):
-        x[x < np.sort(x)[-params.top_k]] = -np.inf
-    weights = np.exp((x - x.max()) / params.temperature)
-    if params.top_p < 1.0:
-        order = np.argsort(-x, kind="stable")
-        before = np.cumsum(weights[order]) - weights[order]
-        dropped = before >= params.top_p * weights.sum()
-        dropped[0] = False
-        weights[order[dropped]] = 0.0
-    weights[weights < params.min_p * weights.max()] = 0.0
+    if 0.0 < params.xtc_probability < 1.0:
+        share = params.xtc_probability
+        with_it, without = (_probabilities(x, params.replace(xtc_probability=own)) for own in (1.0, 0.0))
+        return with_it * share + without * (1 - share)
+    return _probabilities(x, params)
+
+
+def _probabilities(x: Any, params: SamplingParams) -> Any:
+    for name in params.order or ORDER:
+        x = np.where(kept(name, x, params), heated(x, params) if name == "temperature" else x, -np.inf)
+    return softmax(x)
+
+
+def softmax(x: Any) -> Any:
+    weights = np.exp(x - x.max())
     return weights / weights.sum()
+
+
+def entropy(p: Any) -> float:
+    return float(-(p[p > 0] * np.log(p[p > 0])).sum())
+
+
+def heated(x: Any, params: SamplingParams) -> Any:
+    temperature = params.temperature
+    if params.dynatemp_range > 0:
+        most = np.log(np.isfinite(x).sum())
+        share = entropy(softmax(x)) / most if most > 0 else 0.0
+        low = max(0.0, temperature - params.dynatemp_range)
+        temperature += params.dynatemp_range
+        temperature = max(low + (temperature - low) * share**params.dynatemp_exponent, 1e-5)
+    return (x - x.max()) / temperature
+
+
+def kept(name: str, x: Any, params: SamplingParams) -> Any:
+    """Which tokens a step keeps."""
+    p, order = softmax(x), np.argsort(-x, kind="stable")
+    largest = x == x.max()
+    everything = np.ones(len(x), bool)
+    if name == "top_n_sigma" and params.top_n_sigma > 0:
+        return x >= x.max() - params.top_n_sigma * x[np.isfinite(x)].std()
+    if name == "top_h" and params.top_h is not None:
+        first = softmax(x[order[:100]])
+        terms = np.array([-q * np.log(q) if q > 0 else 0.0 for q in first])
+        within = np.cumsum(terms) <= params.top_h * terms.sum()
+        within[0] = True
+        return np.isin(np.arange(len(x)), order[:100][within])
+    if name == "top_k" and 0 < params.top_k < len(x):
+        return x >= np.sort(x)[-params.top_k]
+    if name == "top_p" and params.top_p < 1.0:
+        before = np.cumsum(p[order]) - p[order]
+        dropped = before >= params.top_p
+        dropped[0] = False
+        return ~np.isin(np.arange(len(x)), order[dropped])
+    if name == "min_p":
+        return p >= params.min_p * p.max()
+    if name == "typical_p" and params.typical_p < 1.0:
+        with np.errstate(divide="ignore"):
+            distance = np.abs(-np.log(p) - entropy(p))
+        closest = np.argsort(distance, kind="stable")
+        last = min((np.cumsum(p[closest]) < params.typical_p).sum(), len(x) - 1)
+        return distance <= distance[closest[last]]
+    if name == "epsilon_cutoff":
+        return (p >= params.epsilon_cutoff) | largest
+    if name == "eta_cutoff" and params.eta_cutoff > 0:
+        eta = min(params.eta_cutoff, np.sqrt(params.eta_cutoff) * np.exp(-entropy(p)))
+        return (p >= eta) | largest
+    if name == "xtc" and params.xtc_probability > 0:
+        above = np.flatnonzero(p >= params.xtc_threshold)
+        least = above[p[above] == p[above].min()].max() if above.size else -1
+        return ~np.isin(np.arange(len(x)), above[above != least])
+    return everything

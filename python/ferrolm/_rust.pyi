@@ -640,14 +640,11 @@ class RowParams:
     def __new__(
         cls,
         *,
-        temperature: float,
+        numbers: list[tuple[str, float]],
+        top_h: float | None,
         top_k: int,
-        top_p: float,
-        min_p: float,
-        repetition_penalty: float,
-        presence_penalty: float,
-        frequency_penalty: float,
         logit_bias: list[tuple[int, float]],
+        order: Sequence[str] | None,
         seed: int | None,
     ) -> RowParams: ...
 

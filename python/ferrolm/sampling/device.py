@@ -17,6 +17,7 @@ from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.sampling.arrays import Ragged
 from ferrolm.sampling.params import SamplingParams
+from ferrolm.sampling.steps import column, weights
 
 if TYPE_CHECKING:
     import torch
@@ -98,10 +99,10 @@ def draw(
     if logits.shape[0] == 0:
         ids = torch.zeros(0, dtype=torch.int64, device=logits.device)
         return ids if logprobs is None else (ids, torch.zeros(0, device=logits.device))
-    weights = _weights(logits, params, counts)
-    cumulative = weights.double().cumsum(-1)
+    u, chances = _two_uniforms(_to(seeds.view(np.int64), logits), _to(steps.view(np.int64), logits))
+    mass = _weights(logits, params, counts, chances)
+    cumulative = mass.double().cumsum(-1)
     total = cumulative[:, -1:]
-    u = uniforms(_to(seeds.view(np.int64), logits), _to(steps.view(np.int64), logits))
     found = torch.searchsorted(cumulative, u[:, None] * total, right=True)
     last = (cumulative < total).sum(-1, keepdim=True)  # the last token with a weight, in case of rounding
     ids = torch.minimum(found, last)
@@ -110,7 +111,7 @@ def draw(
     if logprobs == "raw":
         logs = logits.float().log_softmax(-1).gather(1, ids)
     else:
-        logs = (weights.gather(1, ids).double() / total).log().float()
+        logs = (mass.gather(1, ids).double() / total).log().float()
     return ids[:, 0], logs[:, 0]
 
 
@@ -121,26 +122,31 @@ def filtered_probabilities(
     _check_vocabulary(logits)
     if logits.shape[0] == 0:
         return logits.float()
-    weights = _weights(logits, params, Counts.of_past(prompt, history)).double()
-    return (weights / weights.sum(-1, keepdim=True)).float()
+    counts = Counts.of_past(prompt, history)
+
+    def probabilities(chance: float) -> Tensor:
+        chances = torch.full((logits.shape[0],), chance, dtype=torch.float64, device=logits.device)
+        mass = _weights(logits, params, counts, chances).double()
+        return mass / mass.sum(-1, keepdim=True)
+
+    share = column([row.xtc_probability for row in params], logits, torch.float64)
+    left_to_chance = any(0.0 < row.xtc_probability < 1.0 for row in params)
+    mixed = probabilities(0.0)
+    return (mixed * share + probabilities(1.0) * (1.0 - share) if left_to_chance else mixed).float()
 
 
-def _weights(logits: Tensor, params: list[SamplingParams], counts: Counts | None) -> Tensor:
+def _weights(logits: Tensor, params: list[SamplingParams], counts: Counts | None, chances: Tensor) -> Tensor:
     """float32 [batch, vocab], 1 for the most probable token, 0 for those that are filtered out."""
     x = _penalized(logits, params, counts)
     top = x.amax(-1, keepdim=True)
     _check_values(x, top)
     tokens = torch.arange(x.shape[1], device=x.device)
     first = torch.where(x == top, tokens, x.shape[1]).amin(-1, keepdim=True)
-    greedy = _column([row.is_greedy for row in params], x, torch.bool)
+    greedy = column([row.is_greedy for row in params], x, torch.bool)
     one_hot = (tokens == first).float()
     if all(row.is_greedy for row in params):
         return one_hot
-    scale = _column([1.0 if row.is_greedy else math.log2(math.e) / row.temperature for row in params], x)
-    x = _keep_top_k(x, params)
-    x = _keep_top_p(x, params, top, scale)
-    x = _keep_min_p(x, params, top, scale)
-    return torch.where(greedy, one_hot, torch.exp2((x - top) * scale))
+    return torch.where(greedy, one_hot, weights(x, params, chances))
 
 
 def _penalized(logits: Tensor, params: list[SamplingParams], counts: Counts | None) -> Tensor:
@@ -160,7 +166,7 @@ def _penalized(logits: Tensor, params: list[SamplingParams], counts: Counts | No
     at, times = (_to(counts.rows, x), _to(counts.tokens, x)), _to(counts.generated, x)
     names = ("repetition_penalty", "frequency_penalty", "presence_penalty")
     repetition, frequency, presence = (
-        _column([getattr(row, name) for row in params], x)[at[0], 0] for name in names
+        column([getattr(row, name) for row in params], x)[at[0], 0] for name in names
     )
     value = x[at]
     value = torch.where(value < 0, value * repetition, value / repetition)
@@ -168,41 +174,12 @@ def _penalized(logits: Tensor, params: list[SamplingParams], counts: Counts | No
     return x
 
 
-def _keep_top_k(x: Tensor, params: list[SamplingParams]) -> Tensor:
-    vocab = x.shape[1]
-    ks = [row.top_k if 0 < row.top_k < vocab and not row.is_greedy else vocab for row in params]
-    largest = max((k for k in ks if k < vocab), default=0)
-    if largest == 0:
-        return x
-    kth = x.topk(largest).values.gather(1, _column([min(k, largest) - 1 for k in ks], x, torch.int64))
-    filtered = _column([k < vocab for k in ks], x, torch.bool)
-    return x.masked_fill((x < kth) & filtered, -math.inf)
-
-
-def _keep_top_p(x: Tensor, params: list[SamplingParams], top: Tensor, scale: Tensor) -> Tensor:
-    if all(row.top_p >= 1.0 or row.is_greedy for row in params):
-        return x
-    ordered, tokens = x.sort(descending=True, stable=True)
-    weights = torch.exp2((ordered - top) * scale).double()
-    cumulative = weights.cumsum(-1)
-    # A token stays while the mass before it is short of the target; the first one always does.
-    target = _column([row.top_p for row in params], x, torch.float64) * cumulative[:, -1:]
-    dropped = (cumulative - weights >= target) & _column([row.top_p < 1.0 for row in params], x, torch.bool)
-    dropped[:, 0] = False
-    return x.masked_fill(torch.zeros_like(dropped).scatter(1, tokens, dropped), -math.inf)
-
-
-def _keep_min_p(x: Tensor, params: list[SamplingParams], top: Tensor, scale: Tensor) -> Tensor:
-    if all(row.min_p == 0.0 for row in params):
-        return x
-    exponents = _column(
-        [math.log2(row.min_p) if row.min_p else -math.inf for row in params], x, torch.float64
-    )
-    return x.masked_fill(x < (top.double() + exponents / scale.double()).float(), -math.inf)
-
-
 def uniforms(seeds: Tensor, steps: Tensor) -> Tensor:
     """Numbers in [0, 1), float64, for int64 seeds and steps (their 64 bits): Philox4x32-10 as in the Rust core."""
+    return _two_uniforms(seeds, steps)[0]
+
+
+def _two_uniforms(seeds: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
     a, b, c, d = steps & _WORD, steps >> 32 & _WORD, torch.zeros_like(steps), torch.zeros_like(steps)
     k0, k1 = seeds & _WORD, seeds >> 32 & _WORD
     for _ in range(10):
@@ -214,12 +191,7 @@ def uniforms(seeds: Tensor, steps: Tensor) -> Tensor:
             left & _WORD,
         )
         k0, k1 = k0 + 0x9E37_79B9 & _WORD, k1 + 0xBB67_AE85 & _WORD
-    return (b << 21 | a >> 11).double() * 2.0**-53
-
-
-def _column(values: list[Any], x: Tensor, dtype: Any = None) -> Tensor:
-    """One value for each row, [batch, 1], on the device."""
-    return torch.tensor(values, dtype=dtype or torch.float32)[:, None].to(x.device, non_blocking=True)
+    return (b << 21 | a >> 11).double() * 2.0**-53, (d << 21 | c >> 11).double() * 2.0**-53
 
 
 def _to(array: NDArray[Any], x: Tensor) -> Tensor:

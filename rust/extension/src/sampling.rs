@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ferrolm_base::Cancel;
 use ferrolm_sampling::{
-    Drawn, History, LogProbs, LogitBias, Logits, Params, RowInput, SamplingError, Values, entropy, philox,
+    Drawn, History, LogProbs, LogitBias, Logits, Params, RowInput, SamplingError, Step, Values, entropy,
+    philox,
 };
 use numpy::ndarray::Axis;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyBytes;
 
 use crate::enter::{enter, enter_brief};
@@ -23,34 +26,56 @@ struct RowParams(Arc<Params>);
 
 #[pymethods]
 impl RowParams {
+    /// `numbers` are the fields that are plain numbers, by name; those that are missing are at their default.
     #[new]
-    #[pyo3(signature = (*, temperature, top_k, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty, logit_bias, seed))]
-    #[expect(clippy::too_many_arguments, reason = "keywords, one for each field")]
+    #[pyo3(signature = (*, numbers, top_h, top_k, logit_bias, order, seed))]
     fn new(
-        temperature: f64,
+        numbers: Vec<(PyBackedStr, f64)>,
+        top_h: Option<f64>,
         top_k: usize,
-        top_p: f64,
-        min_p: f64,
-        repetition_penalty: f64,
-        presence_penalty: f64,
-        frequency_penalty: f64,
         logit_bias: Vec<(u32, f32)>,
+        order: Option<Vec<PyBackedStr>>,
         seed: Option<u64>,
     ) -> PyResult<Self> {
-        let params = Params {
-            temperature,
-            top_k,
-            top_p,
-            min_p,
-            repetition_penalty,
-            presence_penalty,
-            frequency_penalty,
-            logit_bias: LogitBias::new(logit_bias).map_err(ToPyErr::to_py_err)?,
-            seed,
-        };
+        let logit_bias = LogitBias::new(logit_bias).map_err(ToPyErr::to_py_err)?;
+        let mut params = Params { top_h, top_k, logit_bias, seed, ..Params::default() };
+        for (name, value) in numbers {
+            let field = number(&mut params, &name).ok_or_else(|| PyKeyError::new_err(name.to_string()))?;
+            *field = value;
+        }
+        if let Some(order) = order {
+            params.order = order.iter().map(|name| step(name)).collect::<PyResult<_>>()?;
+        }
         params.validate().map_err(ToPyErr::to_py_err)?;
         Ok(Self(Arc::new(params)))
     }
+}
+
+fn number<'a>(params: &'a mut Params, name: &str) -> Option<&'a mut f64> {
+    Some(match name {
+        "temperature" => &mut params.temperature,
+        "dynatemp_range" => &mut params.dynatemp_range,
+        "dynatemp_exponent" => &mut params.dynatemp_exponent,
+        "top_n_sigma" => &mut params.top_n_sigma,
+        "top_p" => &mut params.top_p,
+        "min_p" => &mut params.min_p,
+        "typical_p" => &mut params.typical_p,
+        "epsilon_cutoff" => &mut params.epsilon_cutoff,
+        "eta_cutoff" => &mut params.eta_cutoff,
+        "xtc_probability" => &mut params.xtc_probability,
+        "xtc_threshold" => &mut params.xtc_threshold,
+        "repetition_penalty" => &mut params.repetition_penalty,
+        "presence_penalty" => &mut params.presence_penalty,
+        "frequency_penalty" => &mut params.frequency_penalty,
+        _ => return None,
+    })
+}
+
+fn step(name: &str) -> PyResult<Step> {
+    Step::from_name(name).ok_or_else(|| {
+        let known = Step::ALL.map(Step::name).join(", ");
+        Kind::InvalidArgumentError.error(format!("order must hold names of steps ({known}), found {name:?}"))
+    })
 }
 
 /// One for all rows, or one for each.

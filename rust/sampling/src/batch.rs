@@ -13,7 +13,7 @@ use crate::history::History;
 use crate::kernels::Kernels;
 use crate::logits::{Logits, Values};
 use crate::params::Params;
-use crate::philox::uniform;
+use crate::philox::uniforms;
 use crate::row::{Distribution, Scratch, distribution, prepare};
 
 /// Logits from which a second thread pays: reaching the pool costs some 10 µs, a logit about 0.2 ns.
@@ -96,8 +96,18 @@ pub fn filtered_probabilities(
         cancel.check()?;
         with_scratch(|Scratch { patches, work }| {
             let prepared = prepare((at, *values), row.params, row.history, &kernels, patches)?;
-            let distribution = distribution(&prepared, row.params, work)?;
-            write_probabilities(&prepared, &distribution, work, out);
+            let chance = row.params.xtc_probability;
+            let first = distribution(&prepared, row.params, 0.0, work)?;
+            write_probabilities(&prepared, &first, work, out);
+            if chance > 0.0 && chance < 1.0 {
+                // What is drawn from without the step that is left to chance.
+                let mut other = vec![0.0; out.len()];
+                let second = distribution(&prepared, row.params, 1.0, work)?;
+                write_probabilities(&prepared, &second, work, &mut other);
+                for (one, other) in out.iter_mut().zip(other) {
+                    *one = (f64::from(*one) * chance + f64::from(other) * (1.0 - chance)) as f32;
+                }
+            }
             Ok::<_, SamplingError>(())
         })?;
     }
@@ -127,15 +137,15 @@ fn sample_row(
     Scratch { patches, work }: &mut Scratch,
 ) -> Result<Drawn, SamplingError> {
     let row = prepare((at, values), input.params, input.history, kernels, patches)?;
-    let drawn_from = distribution(&row, input.params, work)?;
-    let u = if input.params.is_greedy() { 0.0 } else { uniform(input.seed, input.step) };
+    let [u, chance] = if input.params.is_greedy() { [0.0; 2] } else { uniforms(input.seed, input.step) };
+    let drawn_from = distribution(&row, input.params, chance, work)?;
     let token = draw(&row, &drawn_from, work, u);
     let logprob = match logprobs {
         LogProbs::None => 0.0,
         LogProbs::Processed => log_probability(&row, &drawn_from, token),
         LogProbs::Raw => {
             let raw = crate::scan::Row { patches: &[], ..row };
-            let everything: Distribution = distribution(&raw, &Params::default(), work)?;
+            let everything: Distribution = distribution(&raw, &Params::default(), 0.0, work)?;
             log_probability(&raw, &everything, token)
         }
     };
@@ -165,6 +175,7 @@ mod tests {
                     frequency_penalty: frequency,
                     logit_bias: LogitBias::new(vec![(0, 1.5)]).unwrap(),
                     seed: Some(seed),
+                    ..Params::default()
                 }
             },
         )

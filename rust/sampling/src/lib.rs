@@ -1,4 +1,4 @@
-//! From logits to the next token ids: penalties, temperature, top-k, top-p, min-p and a draw, in about one pass.
+//! From logits to the next token ids: penalties, temperature, filters and a draw, in about one pass.
 //!
 //! A full sort of the vocabulary is never needed. One pass over a row keeps the maximum (and, when the mass of the
 //! whole row matters, the sum of exponentials) of each block of 256 logits; these bound the threshold that a filter
@@ -17,22 +17,26 @@
 
 mod arch;
 mod batch;
+mod chain;
 mod draw;
 mod error;
 mod history;
 mod kernels;
 mod logits;
+mod order;
 mod params;
 pub mod philox;
 mod row;
 mod sampler;
 mod scan;
 mod select;
+mod spread;
 mod state;
 
 pub use batch::{Drawn, LogProbs, RowInput, filtered_probabilities, sample};
 pub use error::SamplingError;
 pub use history::History;
 pub use logits::{Logits, Values};
+pub use order::Step;
 pub use params::{GREEDY_BELOW, LogitBias, Params};
 pub use sampler::{Sampler, entropy};

@@ -1,6 +1,7 @@
 //! What to do with a row of logits.
 
 use crate::error::SamplingError;
+use crate::order::Step;
 
 /// Temperatures below this are greedy, as in vLLM: dividing by them would overflow.
 pub const GREEDY_BELOW: f64 = 1e-5;
@@ -27,18 +28,36 @@ impl LogitBias {
     }
 }
 
-/// Parameters of one row. The order in which they apply is fixed:
-/// logit bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw.
+/// Parameters of one row. Logit bias, repetition, frequency and presence penalty apply first, then the steps of `order`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Params {
-    /// Divides the logits; below [`GREEDY_BELOW`] the largest logit is taken, the first one among equals.
+    /// Divides the logits; below [`GREEDY_BELOW`] the largest logit is taken, the first one among equals, and no
+    /// step matters.
     pub temperature: f64,
+    /// How far the temperature goes down and up with the entropy; 0 keeps it.
+    pub dynatemp_range: f64,
+    /// Exponent of the entropy's share of the largest possible one.
+    pub dynatemp_exponent: f64,
+    /// Keep logits at most so many standard deviations below the largest; 0 keeps all.
+    pub top_n_sigma: f64,
+    /// Keep the most probable tokens while their entropy is at most this share of the entropy of the hundred most
+    /// probable ones.
+    pub top_h: Option<f64>,
     /// Keep logits that are at least the k-th largest (ties at k stay); 0 keeps all.
     pub top_k: usize,
     /// Keep the smallest set of most probable tokens whose mass is at least this; 1 keeps all.
     pub top_p: f64,
     /// Keep tokens at least this times as probable as the most probable one; 0 keeps all.
     pub min_p: f64,
+    /// Keep the tokens whose information is closest to the entropy, until their mass is at least this; 1 keeps all.
+    pub typical_p: f64,
+    /// Keep tokens of at least this probability; 0 keeps all.
+    pub epsilon_cutoff: f64,
+    /// The same, less where the entropy is high; 0 keeps all.
+    pub eta_cutoff: f64,
+    /// How often the tokens above `xtc_threshold` but the least probable of them are left out; 0 is never.
+    pub xtc_probability: f64,
+    pub xtc_threshold: f64,
     /// Divides positive and multiplies negative logits of tokens in the prompt or generated (Keskar et al., 2019).
     pub repetition_penalty: f64,
     /// Subtracted from logits of tokens that were generated.
@@ -47,6 +66,8 @@ pub struct Params {
     pub frequency_penalty: f64,
     /// Added to the logits of single tokens.
     pub logit_bias: LogitBias,
+    /// The steps, each once; those that are set must be there.
+    pub order: Vec<Step>,
     /// None: a seed from the operating system for each row.
     pub seed: Option<u64>,
 }
@@ -55,13 +76,23 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             temperature: 1.0,
+            dynatemp_range: 0.0,
+            dynatemp_exponent: 1.0,
+            top_n_sigma: 0.0,
+            top_h: None,
             top_k: 0,
             top_p: 1.0,
             min_p: 0.0,
+            typical_p: 1.0,
+            epsilon_cutoff: 0.0,
+            eta_cutoff: 0.0,
+            xtc_probability: 0.0,
+            xtc_threshold: 0.1,
             repetition_penalty: 1.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             logit_bias: LogitBias::default(),
+            order: Step::ALL.to_vec(),
             seed: None,
         }
     }
@@ -73,7 +104,7 @@ impl Params {
     }
 
     pub fn is_greedy(&self) -> bool {
-        self.temperature < GREEDY_BELOW
+        self.temperature < GREEDY_BELOW && self.dynatemp_range == 0.0
     }
 
     /// True when tokens seen before change the logits.
@@ -81,44 +112,73 @@ impl Params {
         self.repetition_penalty != 1.0 || self.presence_penalty != 0.0 || self.frequency_penalty != 0.0
     }
 
+    /// The steps that change anything, in their order.
+    pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
+        self.order.iter().copied().filter(|step| self.sets(*step))
+    }
+
+    fn sets(&self, step: Step) -> bool {
+        match step {
+            Step::Temperature => self.temperature != 1.0 || self.dynatemp_range != 0.0,
+            Step::TopNSigma => self.top_n_sigma > 0.0,
+            Step::TopH => self.top_h.is_some(),
+            Step::TopK => self.top_k > 0,
+            Step::TopP => self.top_p < 1.0,
+            Step::MinP => self.min_p > 0.0,
+            Step::TypicalP => self.typical_p < 1.0,
+            Step::EpsilonCutoff => self.epsilon_cutoff > 0.0,
+            Step::EtaCutoff => self.eta_cutoff > 0.0,
+            Step::Xtc => self.xtc_probability > 0.0,
+        }
+    }
+
     /// Check every value against its range.
     pub fn validate(&self) -> Result<(), SamplingError> {
-        let check = |ok: bool, field, range, found: f64| {
-            if ok {
-                Ok(())
-            } else {
-                Err(SamplingError::Parameter { field, range, found: format!("{found:?}") })
-            }
+        let share = |field, value: f64| check((0.0..=1.0).contains(&value), field, "in [0, 1]", value);
+        let penalty = |field, value: f64| check((-2.0..=2.0).contains(&value), field, "in [-2, 2]", value);
+        let least = |field, value: f64| {
+            check(value >= 0.0 && value.is_finite(), field, "finite and at least 0", value)
         };
-        let penalty = "in [-2, 2]";
-        check(
-            self.temperature >= 0.0 && self.temperature.is_finite(),
-            "temperature",
-            "finite and at least 0",
-            self.temperature,
-        )?;
-        check((0.0..=1.0).contains(&self.top_p), "top_p", "in [0, 1]", self.top_p)?;
-        check((0.0..=1.0).contains(&self.min_p), "min_p", "in [0, 1]", self.min_p)?;
+        least("temperature", self.temperature)?;
+        least("dynatemp_range", self.dynatemp_range)?;
+        least("dynatemp_exponent", self.dynatemp_exponent)?;
+        least("top_n_sigma", self.top_n_sigma)?;
+        let top_h = self.top_h.unwrap_or(1.0);
+        check(top_h > 0.0 && top_h <= 1.0, "top_h", "above 0 and at most 1", top_h)?;
+        share("top_p", self.top_p)?;
+        share("min_p", self.min_p)?;
+        share("typical_p", self.typical_p)?;
+        share("epsilon_cutoff", self.epsilon_cutoff)?;
+        share("eta_cutoff", self.eta_cutoff)?;
+        share("xtc_probability", self.xtc_probability)?;
+        share("xtc_threshold", self.xtc_threshold)?;
         let repetition = self.repetition_penalty;
-        check(
-            repetition > 0.0 && repetition.is_finite(),
-            "repetition_penalty",
-            "finite and above 0",
-            repetition,
-        )?;
-        check(
-            (-2.0..=2.0).contains(&self.presence_penalty),
-            "presence_penalty",
-            penalty,
-            self.presence_penalty,
-        )?;
-        check(
-            (-2.0..=2.0).contains(&self.frequency_penalty),
-            "frequency_penalty",
-            penalty,
-            self.frequency_penalty,
-        )
+        let positive = repetition > 0.0 && repetition.is_finite();
+        check(positive, "repetition_penalty", "finite and above 0", repetition)?;
+        penalty("presence_penalty", self.presence_penalty)?;
+        penalty("frequency_penalty", self.frequency_penalty)?;
+        self.check_order()
     }
+
+    fn check_order(&self) -> Result<(), SamplingError> {
+        let error = |range, found| Err(SamplingError::Parameter { field: "order", range, found });
+        for (at, step) in self.order.iter().enumerate() {
+            if self.order[..at].contains(step) {
+                return error("each step once at most", format!("{} twice", step.name()));
+            }
+        }
+        let left_out = |step: &Step| self.sets(*step) && !self.order.contains(step);
+        match Step::ALL.iter().find(|step| left_out(step)) {
+            Some(step) if !self.is_greedy() => {
+                error("of all the steps that are set", format!("no {}", step.name()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check(ok: bool, field: &'static str, range: &'static str, found: f64) -> Result<(), SamplingError> {
+    if ok { Ok(()) } else { Err(SamplingError::Parameter { field, range, found: format!("{found:?}") }) }
 }
 
 #[cfg(test)]
@@ -151,7 +211,26 @@ mod tests {
                 "frequency_penalty must be in [-2, 2], found -3.0",
             ),
         ];
-        for (params, message) in bad {
+        let more = [
+            (
+                Params { top_h: Some(0.0), ..Params::default() },
+                "top_h must be above 0 and at most 1, found 0.0",
+            ),
+            (Params { typical_p: f64::NAN, ..Params::default() }, "typical_p must be in [0, 1], found NaN"),
+            (
+                Params { top_n_sigma: f64::INFINITY, ..Params::default() },
+                "top_n_sigma must be finite and at least 0, found inf",
+            ),
+            (
+                Params { order: vec![Step::TopK, Step::TopP, Step::TopK], ..Params::default() },
+                "order must be each step once at most, found top_k twice",
+            ),
+            (
+                Params { order: vec![Step::TopK], temperature: 2.0, ..Params::default() },
+                "order must be of all the steps that are set, found no temperature",
+            ),
+        ];
+        for (params, message) in bad.into_iter().chain(more) {
             assert_eq!(params.validate().unwrap_err().to_string(), message);
         }
         assert_eq!(Params::default().validate(), Ok(()));

@@ -23,10 +23,17 @@ pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 
 /// A number in [0, 1) with 53 random bits for a seed (the key) and a step (the counter).
 pub fn uniform(seed: u64, step: u64) -> f64 {
-    let [low, high, ..] =
+    uniforms(seed, step)[0]
+}
+
+/// Two such numbers, independent of each other; the first is that of [`uniform`].
+pub fn uniforms(seed: u64, step: u64) -> [f64; 2] {
+    let [a, b, c, d] =
         philox4x32([step as u32, (step >> 32) as u32, 0, 0], [seed as u32, (seed >> 32) as u32]);
-    let bits = (u64::from(high) << 32 | u64::from(low)) >> 11;
-    bits as f64 * (1.0 / (1u64 << 53) as f64)
+    [(a, b), (c, d)].map(|(low, high)| {
+        let bits = (u64::from(high) << 32 | u64::from(low)) >> 11;
+        bits as f64 * (1.0 / (1u64 << 53) as f64)
+    })
 }
 
 /// The seed of the `index`-th of several rows that share one seed; a counter that [`uniform`] never uses.

@@ -1,14 +1,13 @@
 //! One row: from logits and parameters to the distribution that is drawn from.
 
-use std::f64::consts::LOG2_E;
-
+use crate::chain::Chain;
 use crate::error::SamplingError;
 use crate::history::{History, Patch, patch};
 use crate::kernels::{BLOCK, Kernels, LANES};
 use crate::logits::Values;
 use crate::params::Params;
 use crate::scan::Row;
-use crate::select::{Cut, NucleusScratch, kth_largest, nucleus, nucleus_bound};
+use crate::select::{Cut, NucleusScratch, nucleus};
 
 /// Memory that one thread uses for one row after the other.
 #[derive(Default)]
@@ -24,16 +23,16 @@ pub struct Work {
     pub sums: Vec<f32>,
     pub tops: Vec<f32>,
     /// Mass of each block without its largest weight.
-    rests: Vec<f32>,
-    lanes: Vec<[f32; LANES]>,
+    pub rests: Vec<f32>,
+    pub lanes: Vec<[f32; LANES]>,
     /// The tokens that are left, in order, with their logits and their weights relative to the largest.
-    values: Vec<f32>,
+    pub values: Vec<f32>,
     pub tokens: Vec<u32>,
     pub weights: Vec<f32>,
     /// Where a filter puts what it keeps.
     kept_values: Vec<f32>,
     kept_places: Vec<u32>,
-    order: Vec<f32>,
+    pub order: Vec<f32>,
     nucleus: NucleusScratch,
     pub buffer: Vec<f32>,
 }
@@ -70,118 +69,106 @@ pub fn prepare<'a>(
     Ok(Row { index, values, patches, kernels })
 }
 
-/// Apply temperature and filters.
-pub fn distribution(row: &Row<'_>, params: &Params, work: &mut Work) -> Result<Distribution, SamplingError> {
-    let scale = (LOG2_E / params.temperature) as f32;
-    let top_k = params.top_k > 0 && params.top_k < row.values.len();
+/// Apply the steps; `chance` is a uniform number in [0, 1) for those that leave something to chance.
+pub fn distribution(
+    row: &Row<'_>,
+    params: &Params,
+    chance: f64,
+    work: &mut Work,
+) -> Result<Distribution, SamplingError> {
     if params.is_greedy() {
-        return greedy(row, work);
-    }
-    if top_k {
-        return after_top_k(row, params, scale, work);
-    }
-    if params.top_p < 1.0 {
-        return after_top_p(row, params, scale, work);
-    }
-    if params.min_p > 0.0 {
         let maximum = row.scan_maxima(&mut work.maxima, &mut work.buffer)?;
-        work.list(row, min_p_bound(maximum, scale, params.min_p));
-        return Ok(work.listed(row.kernels, maximum, scale));
+        let token = row.first_maximum(maximum, &work.maxima, &mut work.buffer);
+        return Ok(Distribution { support: Support::One(token), maximum, scale: 0.0, total: 1.0 });
     }
-    let maximum = row.scan_sums(scale, &mut work.maxima, &mut work.sums, &mut work.buffer)?;
-    let total = work.weigh_blocks(row.kernels, maximum, scale);
-    Ok(Distribution { support: Support::Whole, maximum, scale, total })
-}
-
-fn greedy(row: &Row<'_>, work: &mut Work) -> Result<Distribution, SamplingError> {
-    let maximum = row.scan_maxima(&mut work.maxima, &mut work.buffer)?;
-    let token = row.first_maximum(maximum, &work.maxima, &mut work.buffer);
-    Ok(Distribution { support: Support::One(token), maximum, scale: 0.0, total: 1.0 })
-}
-
-/// The k-th largest maximum of disjoint groups is at most the k-th largest logit: other groups need not be read again.
-fn after_top_k(
-    row: &Row<'_>,
-    params: &Params,
-    scale: f32,
-    work: &mut Work,
-) -> Result<Distribution, SamplingError> {
-    let maximum = row.scan_maxima(&mut work.maxima, &mut work.buffer)?;
-    let bound = if params.top_k <= work.maxima.len() {
-        kth_largest(&work.maxima, params.top_k, &mut work.order)
-    } else {
-        row.scan_lanes(&mut work.lanes, &mut work.buffer);
-        let lanes = work.lanes.as_flattened();
-        if params.top_k <= lanes.len() { kth_largest(lanes, params.top_k, &mut work.order) } else { None }
-    };
-    work.list(row, bound.unwrap_or(f32::MIN));
-    if let Some(kth) = kth_largest(&work.values, params.top_k, &mut work.order) {
-        work.keep(row.kernels, Cut { value: kth, ties: usize::MAX });
-        if params.top_p < 1.0 {
-            let total = work.listed(row.kernels, maximum, scale).total;
-            work.keep_nucleus(row.kernels, params.top_p * total, (kth, maximum));
-        }
-    }
-    work.keep_min_p(row.kernels, params.min_p, maximum, scale);
-    Ok(work.listed(row.kernels, maximum, scale))
-}
-
-fn after_top_p(
-    row: &Row<'_>,
-    params: &Params,
-    scale: f32,
-    work: &mut Work,
-) -> Result<Distribution, SamplingError> {
-    let maximum = row.scan_sums(scale, &mut work.maxima, &mut work.sums, &mut work.buffer)?;
-    let total = work.weigh_blocks(row.kernels, maximum, scale);
-    work.rests.clear();
-    work.rests.extend(work.tops.iter().zip(&work.sums).map(|(top, sum)| top * (sum - 1.0)));
-    let exponent = nucleus_bound(&work.tops, &work.rests, BLOCK, (1.0 - params.top_p) * total);
-    let bound = (maximum + exponent / scale).max(f32::MIN);
-    work.list(row, bound);
-    work.weigh(row.kernels, maximum, scale);
-    work.keep_nucleus(row.kernels, params.top_p * total, (bound, maximum));
-    work.keep_min_p(row.kernels, params.min_p, maximum, scale);
-    Ok(work.listed(row.kernels, maximum, scale))
-}
-
-/// The logit of a token `min_p` times as probable as the most probable one.
-fn min_p_bound(maximum: f32, scale: f32, min_p: f64) -> f32 {
-    let bound = f64::from(maximum) + min_p.log2() / f64::from(scale);
-    (bound as f32).clamp(f32::MIN, maximum)
+    Chain::new(row, params, work).run(chance)
 }
 
 impl Work {
     /// Weights of the blocks relative to the row's maximum; returns the mass of the row.
-    fn weigh_blocks(&mut self, kernels: &Kernels, maximum: f32, scale: f32) -> f64 {
+    pub fn weigh_blocks(&mut self, kernels: &Kernels, maximum: f32, scale: f32) -> f64 {
         self.tops.resize(self.maxima.len(), 0.0);
         (kernels.exponentials)(&self.maxima, maximum, scale, &mut self.tops);
         self.tops.iter().zip(&self.sums).map(|(top, sum)| f64::from(*top) * f64::from(*sum)).sum()
     }
 
     /// List the tokens whose logits are at least `bound`.
-    fn list(&mut self, row: &Row<'_>, bound: f32) {
+    pub fn list(&mut self, row: &Row<'_>, bound: f32) {
         row.gather(bound, &self.maxima, &mut self.values, &mut self.tokens, &mut self.buffer);
     }
 
-    fn weigh(&mut self, kernels: &Kernels, maximum: f32, scale: f32) {
+    /// Weights of the list, and their sums by blocks; returns the mass of the list.
+    pub fn weigh_list(&mut self, kernels: &Kernels, maximum: f32, scale: f32) -> f64 {
         self.weights.resize(self.values.len(), 0.0);
         (kernels.exponentials)(&self.values, maximum, scale, &mut self.weights);
+        self.sums.resize(self.weights.len().div_ceil(BLOCK), 0.0);
+        (kernels.sums)(&self.weights, &mut self.sums);
+        self.sums.iter().map(|sum| f64::from(*sum)).sum()
     }
 
-    fn keep_nucleus(&mut self, kernels: &Kernels, target: f64, range: (f32, f32)) {
-        let cut = nucleus(kernels, &self.values, &self.weights, target, range, &mut self.nucleus);
-        self.keep(kernels, cut);
+    /// The smallest set of most probable tokens of the list whose weights sum to `target`; all its logits are in `range`.
+    pub fn nucleus_of_values(&mut self, kernels: &Kernels, target: f64, range: (f32, f32)) -> Cut {
+        nucleus(kernels, &self.values, &self.weights, target, range, &mut self.nucleus)
     }
 
-    fn keep_min_p(&mut self, kernels: &Kernels, min_p: f64, maximum: f32, scale: f32) {
-        if min_p > 0.0 {
-            self.keep(kernels, Cut { value: min_p_bound(maximum, scale, min_p), ties: usize::MAX });
+    /// The most probable tokens of the list whose terms of the entropy sum up to at most `share` of that of the `count`
+    /// most probable ones; the first in any case. `total` is the mass of the list.
+    pub fn cut_entropy(&mut self, total: f64, share: f64, count: usize) -> Cut {
+        let mut order: Vec<usize> = (0..self.values.len()).collect();
+        order.sort_unstable_by(|&a, &b| self.values[b].total_cmp(&self.values[a]).then(a.cmp(&b)));
+        order.truncate(count);
+        let mass: f64 = order.iter().map(|&at| f64::from(self.weights[at])).sum::<f64>().min(total);
+        let terms: Vec<f64> = order
+            .iter()
+            .map(|&at| f64::from(self.weights[at]) / mass)
+            .map(|p| if p > 0.0 { -p * p.ln() } else { 0.0 })
+            .collect();
+        let limit = terms.iter().sum::<f64>() * share;
+        let mut sum = 0.0;
+        let within = terms.iter().take_while(|term| {
+            sum += **term;
+            sum <= limit
+        });
+        let kept = within.count().max(1);
+        let value = self.values[order[kept - 1]];
+        Cut { value, ties: order[..kept].iter().filter(|&&at| self.values[at] == value).count() }
+    }
+
+    /// Keep the tokens whose `distance` is least, until their weights sum to `target`; ties at the end stay.
+    pub fn keep_closest(&mut self, kernels: &Kernels, distance: impl Fn(f32) -> f32, target: f64) {
+        let mut keys = std::mem::take(&mut self.order);
+        keys.clear();
+        keys.extend(self.values.iter().map(|value| -distance(*value)));
+        let range = keys.iter().fold((0.0f32, f32::MIN), |(low, high), key| (low.min(*key), high.max(*key)));
+        let cut = nucleus(kernels, &keys, &self.weights, target, range, &mut self.nucleus);
+        self.retain(|at| keys[at] >= cut.value);
+        self.order = keys;
+    }
+
+    /// Leave out all tokens with a weight of at least `threshold` but the least probable of them (of equals the last).
+    pub fn exclude_top_choices(&mut self, threshold: f32) {
+        let above = (0..self.values.len()).filter(|&at| self.weights[at] >= threshold);
+        let least = above.min_by(|&a, &b| self.values[a].total_cmp(&self.values[b]).then(b.cmp(&a)));
+        let weights = std::mem::take(&mut self.weights);
+        self.retain(|at| weights[at] < threshold || Some(at) == least);
+        self.weights = weights;
+    }
+
+    /// Keep the entries of the list that `keep` wants; the weights are stale then.
+    fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.values.len() {
+            if keep(at) {
+                (self.values[kept], self.tokens[kept]) = (self.values[at], self.tokens[at]);
+                kept += 1;
+            }
         }
+        self.values.truncate(kept);
+        self.tokens.truncate(kept);
     }
 
     /// Drop what is beyond the cut from the list; the weights are stale then.
-    fn keep(&mut self, kernels: &Kernels, cut: Cut) {
+    pub fn keep(&mut self, kernels: &Kernels, cut: Cut) {
         self.kept_values.clear();
         self.kept_places.clear();
         (kernels.gather)(
@@ -200,15 +187,6 @@ impl Work {
         }
         self.tokens.truncate(self.kept_places.len());
         std::mem::swap(&mut self.values, &mut self.kept_values);
-    }
-
-    /// The list as a distribution.
-    fn listed(&mut self, kernels: &Kernels, maximum: f32, scale: f32) -> Distribution {
-        self.weigh(kernels, maximum, scale);
-        self.sums.resize(self.weights.len().div_ceil(BLOCK), 0.0);
-        (kernels.sums)(&self.weights, &mut self.sums);
-        let total = self.sums.iter().map(|sum| f64::from(*sum)).sum();
-        Distribution { support: Support::Listed, maximum, scale, total }
     }
 }
 

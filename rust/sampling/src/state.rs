@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::error::SamplingError;
 use crate::history::{Entry, History};
+use crate::order::Step;
 use crate::params::{LogitBias, Params};
 use crate::sampler::{Sampler, Slot};
 
 const MAGIC: &[u8; 8] = b"FLMSAMPL";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Sampler {
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -59,20 +60,43 @@ impl Sampler {
 }
 
 fn write_params(out: &mut Vec<u8>, params: &Params) {
-    let Params { temperature, top_k, top_p, min_p, .. } = *params;
-    let Params { repetition_penalty, presence_penalty, frequency_penalty, .. } = *params;
-    for value in [temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty] {
-        put(out, value.to_bits());
+    let mut written = params.clone();
+    for field in floats(&mut written) {
+        put(out, field.to_bits());
     }
-    put(out, top_k as u64);
+    put(out, params.top_h.map_or(0, f64::to_bits));
+    put(out, params.top_k as u64);
     put(out, u64::from(params.seed.is_some()));
     put(out, params.seed.unwrap_or_default());
+    let place = |step: &Step| Step::ALL.iter().position(|other| other == step).unwrap_or_default();
+    put(out, params.order.len() as u64);
+    params.order.iter().for_each(|step| put(out, place(step) as u64));
     let bias = params.logit_bias.as_slice();
     put(out, bias.len() as u64);
     for (token, bias) in bias {
         out.extend_from_slice(&token.to_le_bytes());
         out.extend_from_slice(&bias.to_bits().to_le_bytes());
     }
+}
+
+/// The fields that are plain numbers, in the order of the format.
+fn floats(params: &mut Params) -> [&mut f64; 14] {
+    [
+        &mut params.temperature,
+        &mut params.dynatemp_range,
+        &mut params.dynatemp_exponent,
+        &mut params.top_n_sigma,
+        &mut params.top_p,
+        &mut params.min_p,
+        &mut params.typical_p,
+        &mut params.epsilon_cutoff,
+        &mut params.eta_cutoff,
+        &mut params.xtc_probability,
+        &mut params.xtc_threshold,
+        &mut params.repetition_penalty,
+        &mut params.presence_penalty,
+        &mut params.frequency_penalty,
+    ]
 }
 
 fn read_slot(payload: &mut Reader<'_>) -> Result<Slot, SamplingError> {
@@ -87,22 +111,20 @@ fn read_slot(payload: &mut Reader<'_>) -> Result<Slot, SamplingError> {
 }
 
 fn read_params(payload: &mut Reader<'_>) -> Result<Params, SamplingError> {
-    let mut float = || payload.u64().map(f64::from_bits);
-    let (temperature, top_p, min_p) = (float()?, float()?, float()?);
-    let (repetition_penalty, presence_penalty, frequency_penalty) = (float()?, float()?, float()?);
-    let (top_k, seeded, seed) = (payload.u64()? as usize, payload.u64()? != 0, payload.u64()?);
+    let mut params = Params::default();
+    for field in floats(&mut params) {
+        *field = f64::from_bits(payload.u64()?);
+    }
+    let top_h = payload.u64()?;
+    params.top_h = (top_h != 0).then(|| f64::from_bits(top_h));
+    params.top_k = payload.u64()? as usize;
+    let (seeded, seed) = (payload.u64()? != 0, payload.u64()?);
+    params.seed = seeded.then_some(seed);
+    let steps = payload.u64()?.min(Step::ALL.len() as u64 + 1);
+    let step = |place: u64| Step::ALL.get(place as usize).copied().ok_or_else(|| bad("a step is unknown"));
+    params.order = (0..steps).map(|_| step(payload.u64()?)).collect::<Result<_, _>>()?;
     let bias = payload.pairs()?.into_iter().map(|(token, bits)| (token, f32::from_bits(bits))).collect();
-    let params = Params {
-        temperature,
-        top_k,
-        top_p,
-        min_p,
-        repetition_penalty,
-        presence_penalty,
-        frequency_penalty,
-        logit_bias: LogitBias::new(bias)?,
-        seed: seeded.then_some(seed),
-    };
+    params.logit_bias = LogitBias::new(bias)?;
     params.validate()?;
     Ok(params)
 }
@@ -152,7 +174,15 @@ mod tests {
 
     fn sampler() -> Sampler {
         let logit_bias = LogitBias::new(vec![(1, f32::NEG_INFINITY), (8, 2.5)]).unwrap();
-        let biased = Params { top_k: 5, seed: Some(3), logit_bias, ..Params::default() };
+        let biased = Params {
+            top_k: 5,
+            seed: Some(3),
+            logit_bias,
+            top_h: Some(0.5),
+            typical_p: 0.9,
+            order: Step::ALL.into_iter().rev().collect(),
+            ..Params::default()
+        };
         let mut sampler = Sampler::new([Arc::new(biased), Arc::new(Params::greedy())]).unwrap();
         sampler.reset(1, None, &[4, 9, 4]).unwrap();
         sampler.accept(&[7, 9], None).unwrap();

@@ -37,6 +37,18 @@ def mixed_params() -> list[SamplingParams]:
             "repetition_penalty": 1.5,
             "logit_bias": bias,
         },
+        {"top_n_sigma": 1.0, "typical_p": 0.8},
+        {"top_h": 0.7, "temperature": 1.5},
+        {"epsilon_cutoff": 0.003, "xtc_probability": 0.5, "xtc_threshold": 0.03},
+        {"eta_cutoff": 0.02, "dynatemp_range": 0.5},
+        {
+            "order": ("top_n_sigma", "top_k", "typical_p", "top_p", "min_p", "xtc", "temperature"),
+            "top_k": 40,
+            "typical_p": 0.95,
+            "min_p": 0.05,
+            "xtc_probability": 0.9,
+            "temperature": 0.8,
+        },
     ]
     return [SamplingParams(**chains[row % len(chains)]) for row in range(BATCH)]
 

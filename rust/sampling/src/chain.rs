@@ -1,0 +1,269 @@
+//! The steps of a row, one after the other: first the row itself is read, then what is left of it, a list of tokens.
+
+use std::f64::consts::{LN_2, LOG2_E};
+
+use crate::error::SamplingError;
+use crate::kernels::BLOCK;
+use crate::order::Step;
+use crate::params::{GREEDY_BELOW, Params};
+use crate::row::{Distribution, Support, Work};
+use crate::scan::Row;
+use crate::select::{Cut, kth_largest, nucleus_bound};
+use crate::spread;
+
+/// Tokens that [`Step::TopH`] looks at, as in transformers.
+const TOP_H_TOKENS: usize = 100;
+
+/// What is known while the steps are taken.
+pub struct Chain<'r, 'w> {
+    row: &'r Row<'r>,
+    params: &'r Params,
+    pub work: &'w mut Work,
+    /// Product of the temperatures so far.
+    temperature: f64,
+    /// The largest logit that is left; of no meaning before the row was read.
+    maximum: f32,
+    /// No logit that is left is below this.
+    low: f32,
+    /// Whether the tokens that are left are listed; before, they are all that the row has.
+    listed: bool,
+    /// Sum of the weights, if those in [`Work`] are right for what is left and for the temperature.
+    total: Option<f64>,
+}
+
+impl<'r, 'w> Chain<'r, 'w> {
+    pub fn new(row: &'r Row<'r>, params: &'r Params, work: &'w mut Work) -> Self {
+        Self { row, params, work, temperature: 1.0, maximum: 0.0, low: f32::MIN, listed: false, total: None }
+    }
+
+    /// Take all steps; `chance` is a uniform number in [0, 1) for the step that needs one.
+    pub fn run(mut self, chance: f64) -> Result<Distribution, SamplingError> {
+        for step in self.params.steps() {
+            self.take(step, chance)?;
+        }
+        let scale = self.scale();
+        if self.listed {
+            let total = self.weigh();
+            return Ok(Distribution { support: Support::Listed, maximum: self.maximum, scale, total });
+        }
+        let (maximum, total) = self.read_sums()?;
+        Ok(Distribution { support: Support::Whole, maximum, scale, total })
+    }
+
+    fn take(&mut self, step: Step, chance: f64) -> Result<(), SamplingError> {
+        let params = self.params;
+        match step {
+            Step::Temperature => self.heat()?,
+            Step::TopK => self.keep_top_k(params.top_k)?,
+            Step::TopP => self.keep_top_p(params.top_p)?,
+            Step::MinP => self.keep_above_share(params.min_p)?,
+            Step::EpsilonCutoff => self.keep_probable(params.epsilon_cutoff)?,
+            Step::EtaCutoff => {
+                self.list_all()?;
+                let entropy = self.entropy();
+                let eta = params.eta_cutoff.min(params.eta_cutoff.sqrt() * (-entropy).exp());
+                self.keep_probable(eta)?;
+            }
+            Step::TopNSigma => {
+                self.list_all()?;
+                let deviation = spread::deviation(&self.work.values);
+                self.keep_from(f64::from(self.maximum) - params.top_n_sigma * deviation);
+            }
+            Step::TopH => self.keep_top_h(params.top_h.unwrap_or(1.0))?,
+            Step::TypicalP => self.keep_typical(params.typical_p)?,
+            Step::Xtc => {
+                if chance < params.xtc_probability {
+                    self.exclude_top_choices(params.xtc_threshold)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Factor of the exponents of 2: log2(e) / temperature.
+    fn scale(&self) -> f32 {
+        (LOG2_E / self.temperature) as f32
+    }
+
+    /// Sum of the weights of the list.
+    fn weigh(&mut self) -> f64 {
+        if let Some(total) = self.total {
+            return total;
+        }
+        let total = self.work.weigh_list(self.row.kernels, self.maximum, self.scale());
+        self.total = Some(total);
+        total
+    }
+
+    /// The row's maximum, and the mass of all its weights by blocks.
+    fn read_sums(&mut self) -> Result<(f32, f64), SamplingError> {
+        let (scale, work) = (self.scale(), &mut *self.work);
+        let maximum = self.row.scan_sums(scale, &mut work.maxima, &mut work.sums, &mut work.buffer)?;
+        Ok((maximum, work.weigh_blocks(self.row.kernels, maximum, scale)))
+    }
+
+    fn read_maxima(&mut self) -> Result<(), SamplingError> {
+        self.maximum = self.row.scan_maxima(&mut self.work.maxima, &mut self.work.buffer)?;
+        Ok(())
+    }
+
+    /// List the tokens whose logits are at least `bound`, after the maxima were read.
+    fn list(&mut self, bound: f32) {
+        self.work.list(self.row, bound);
+        (self.listed, self.low, self.total) = (true, bound, None);
+    }
+
+    /// List all tokens that are left, if that was not done.
+    fn list_all(&mut self) -> Result<(), SamplingError> {
+        if !self.listed {
+            self.read_maxima()?;
+            self.list(f32::MIN);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, cut: Cut) {
+        self.work.keep(self.row.kernels, cut);
+        self.low = self.low.max(cut.value);
+        self.total = None;
+    }
+
+    /// Keep logits from `bound` on, and the largest in any case.
+    fn keep_from(&mut self, bound: f64) {
+        let value = (bound as f32).clamp(f32::MIN, self.maximum);
+        self.keep(Cut { value, ties: usize::MAX });
+    }
+
+    fn heat(&mut self) -> Result<(), SamplingError> {
+        let Params { temperature, dynatemp_range, dynatemp_exponent, .. } = *self.params;
+        let mut own = temperature;
+        if dynatemp_range > 0.0 {
+            self.list_all()?;
+            let (low, high) = ((temperature - dynatemp_range).max(0.0), temperature + dynatemp_range);
+            let most = (self.work.values.len() as f64).ln();
+            // One token has no entropy, and needs no temperature.
+            let share = if most > 0.0 { (self.entropy() / most).clamp(0.0, 1.0) } else { 0.0 };
+            own = (low + (high - low) * share.powf(dynatemp_exponent)).max(GREEDY_BELOW);
+        }
+        self.temperature *= own;
+        self.total = None;
+        Ok(())
+    }
+
+    /// The k-th largest maximum of disjoint groups is at most the k-th largest logit: other groups need not be read
+    /// again.
+    fn keep_top_k(&mut self, k: usize) -> Result<(), SamplingError> {
+        if !self.listed {
+            if k >= self.row.values.len() {
+                return Ok(());
+            }
+            self.read_maxima()?;
+            let work = &mut *self.work;
+            let bound = if k <= work.maxima.len() {
+                kth_largest(&work.maxima, k, &mut work.order)
+            } else {
+                self.row.scan_lanes(&mut work.lanes, &mut work.buffer);
+                let lanes = work.lanes.as_flattened();
+                if k <= lanes.len() { kth_largest(lanes, k, &mut work.order) } else { None }
+            };
+            self.list(bound.unwrap_or(f32::MIN));
+        }
+        if let Some(value) = kth_largest(&self.work.values, k, &mut self.work.order) {
+            self.keep(Cut { value, ties: usize::MAX });
+        }
+        Ok(())
+    }
+
+    fn keep_top_p(&mut self, p: f64) -> Result<(), SamplingError> {
+        let total = if self.listed {
+            self.weigh()
+        } else {
+            let (maximum, total) = self.read_sums()?;
+            self.maximum = maximum;
+            let work = &mut *self.work;
+            work.rests.clear();
+            work.rests.extend(work.tops.iter().zip(&work.sums).map(|(top, sum)| top * (sum - 1.0)));
+            let exponent = nucleus_bound(&work.tops, &work.rests, BLOCK, (1.0 - p) * total);
+            self.list((maximum + exponent / self.scale()).max(f32::MIN));
+            self.weigh();
+            total
+        };
+        let range = (self.low, self.maximum);
+        let cut = self.work.nucleus_of_values(self.row.kernels, p * total, range);
+        self.keep(cut);
+        Ok(())
+    }
+
+    /// Keep what is at least `share` times as probable as the most probable token.
+    fn keep_above_share(&mut self, share: f64) -> Result<(), SamplingError> {
+        if !self.listed {
+            self.read_maxima()?;
+        }
+        let bound = f64::from(self.maximum) + share.log2() / f64::from(self.scale());
+        self.keep_or_list(bound);
+        Ok(())
+    }
+
+    /// Keep what has at least the probability `least`, and the most probable token in any case.
+    fn keep_probable(&mut self, least: f64) -> Result<(), SamplingError> {
+        let total = if self.listed {
+            self.weigh()
+        } else {
+            let (maximum, total) = self.read_sums()?;
+            self.maximum = maximum;
+            total
+        };
+        let bound = f64::from(self.maximum) + (least * total).log2() / f64::from(self.scale());
+        self.keep_or_list(bound);
+        Ok(())
+    }
+
+    fn keep_or_list(&mut self, bound: f64) {
+        if self.listed {
+            self.keep_from(bound);
+        } else {
+            self.list((bound as f32).clamp(f32::MIN, self.maximum));
+        }
+    }
+
+    /// In nats, of what is listed.
+    fn entropy(&mut self) -> f64 {
+        let total = self.weigh();
+        let drop = spread::weighted_drop(&self.work.values, &self.work.weights, self.maximum) / total;
+        total.ln() + drop * f64::from(self.scale()) * LN_2
+    }
+
+    fn keep_top_h(&mut self, share: f64) -> Result<(), SamplingError> {
+        self.keep_top_k(TOP_H_TOKENS)?;
+        self.list_all()?;
+        let total = self.weigh();
+        let cut = self.work.cut_entropy(total, share, TOP_H_TOKENS);
+        self.keep(cut);
+        Ok(())
+    }
+
+    /// Typical tokens have about as much information as a token has on average (Meister et al., 2023).
+    fn keep_typical(&mut self, mass: f64) -> Result<(), SamplingError> {
+        self.list_all()?;
+        let (entropy, total) = (self.entropy(), self.weigh());
+        // The information of the most probable token is ln(total), and each exponent of 2 adds ln(2).
+        let (offset, nats, top) = ((entropy - total.ln()) as f32, self.scale() * LN_2 as f32, self.maximum);
+        self.work.keep_closest(self.row.kernels, |value| ((top - value) * nats - offset).abs(), mass * total);
+        self.forget_maximum();
+        Ok(())
+    }
+
+    fn exclude_top_choices(&mut self, threshold: f64) -> Result<(), SamplingError> {
+        self.list_all()?;
+        let total = self.weigh();
+        self.work.exclude_top_choices((threshold * total) as f32);
+        self.forget_maximum();
+        Ok(())
+    }
+
+    /// The most probable token may be gone.
+    fn forget_maximum(&mut self) {
+        self.maximum = self.work.values.iter().copied().fold(f32::MIN, f32::max);
+        self.total = None;
+    }
+}
