@@ -14,17 +14,64 @@ from ferrolm.sampling import SamplingParams
 def adjusted(
     logits: Any, params: SamplingParams, prompt: Iterable[int] = (), history: Iterable[int] = ()
 ) -> Any:
-    """Logits [vocab] after bias and penalties."""
+    """Logits [vocab] after bias, penalties and rules."""
     x = np.asarray(logits, np.float64).copy()
+    past = [int(token) for token in (*prompt, *history)]
+    generated = len(past) - len(list(prompt))
     for token, bias in (params.logit_bias or {}).items():
         x[token] += bias
+    for ids, bias in (params.sequence_bias or {}).items():
+        if past[len(past) - len(ids) + 1 :] == list(ids[:-1]) and len(past) >= len(ids) - 1:
+            x[ids[-1]] += bias
     counts = Counter(history)
     for token in {*prompt, *history}:
         x[token] = (
             x[token] * params.repetition_penalty if x[token] < 0 else x[token] / params.repetition_penalty
         )
         x[token] -= params.frequency_penalty * counts[token] + params.presence_penalty * (counts[token] > 0)
+    for token, length in repetitions(past, params).items():
+        x[token] -= params.dry_multiplier * params.dry_base ** (length - params.dry_allowed_length)
+    x[list(banned(past, generated, params))] = -np.inf
+    if params.allowed_token_ids is not None:
+        x[~np.isin(np.arange(len(x)), params.allowed_token_ids)] = -np.inf
+    first, last = params.forced_bos_token_id, params.forced_eos_token_id
+    for token, due in ((last, generated + 1 == params.max_tokens), (first, generated == 0)):
+        if token is not None and due:
+            x[:] = -np.inf
+            x[token] = 0.0
     return x
+
+
+def repetitions(past: list[int], params: SamplingParams) -> dict[int, int]:
+    """For each token that would go on with a repetition, how long the longest one is."""
+    found: dict[int, int] = {}
+    if params.dry_multiplier == 0 or params.dry_penalty_last_n == 0:
+        return found
+    past = past if params.dry_penalty_last_n < 0 else past[-params.dry_penalty_last_n :]
+    breakers = set(params.dry_sequence_breakers)
+    for at in range(len(past) - 1):
+        length = 0
+        while length <= at and past[at - length] == past[-1 - length] and past[at - length] not in breakers:
+            length += 1
+        if length >= params.dry_allowed_length and past[at + 1] not in breakers:
+            found[past[at + 1]] = max(length, found.get(past[at + 1], 0))
+    return found
+
+
+def banned(past: list[int], generated: int, params: SamplingParams) -> set[int]:
+    """Tokens that may not come."""
+    found = set(params.suppress_tokens)
+    found |= set(params.begin_suppress_tokens) if generated == 0 else set()
+    found |= set(params.stop_token_ids) if generated < params.min_tokens else set()
+    size = params.no_repeat_ngram_size
+    ngrams = [past[at : at + size] for at in range(len(past) - size + 1)] if size else []
+    found |= {ngram[-1] for ngram in ngrams if ngram[:-1] == past[len(past) - size + 1 :]}
+    words = [list(word) for word in params.bad_words_ids]
+    return found | {
+        word[-1]
+        for word in words
+        if len(past) + 1 >= len(word) and past[len(past) - len(word) + 1 :] == word[:-1]
+    }
 
 
 ORDER = (

@@ -37,6 +37,7 @@ class GenerationConfig:
     num_return_sequences: continuations of each prompt; when drawn, each with its own seed (`SamplingParams.split`). stop: strings before which the text ends. eos_token_id: one id
     or several after which it ends, by default the model's. ignore_eos: go on all the same. seed: of the drawing, one for
     all prompts or a sequence with one for each; without it, seeds come from torch's generator (`torch.manual_seed`).
+    params: `ferrolm.SamplingParams` in place of all settings of sampling above, with steps and rules that have none here.
 
     >>> GenerationConfig(max_new_tokens=5).updated(do_sample=True, top_p=0.9).top_p
     0.9
@@ -58,6 +59,7 @@ class GenerationConfig:
     eos_token_id: int | Sequence[int] | None = None
     ignore_eos: bool = False
     seed: int | Sequence[int] | None = None
+    params: SamplingParams | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_new_tokens", "max_length", "num_return_sequences"):
@@ -91,8 +93,7 @@ class GenerationConfig:
 
     def with_params(self, params: SamplingParams) -> GenerationConfig:
         """The same, drawing with ``params`` alone; temperature 0 is greedy there."""
-        values = {name: getattr(params, name) for name in (*_OF_SAMPLING, "logit_bias", "seed")}
-        return replace(self, **values, do_sample=not params.is_greedy)
+        return replace(self, params=params, seed=params.seed, do_sample=not params.is_greedy)
 
     def changed(self) -> set[str]:
         """Names of the settings that are not at their default."""
@@ -100,6 +101,8 @@ class GenerationConfig:
 
     def sampling_params(self, seed: int | None = None) -> SamplingParams:
         """The parameters of one row."""
+        if self.params is not None:
+            return self.params.replace(seed=seed)
         values = {name: getattr(self, name) for name in _OF_SAMPLING}
         values.update(top_k=self.top_k or 0, min_p=self.min_p or 0.0, logit_bias=self.logit_bias, seed=seed)
         if not self.do_sample:

@@ -5,24 +5,28 @@ read in place by the Rust core; tensors on another device stay there and go thro
 
 The steps, in their order (those that are at their default are skipped):
 
-1. ``logit_bias`` is added.
+1. ``logit_bias`` is added, and ``sequence_bias`` where the sequence has begun.
 2. ``repetition_penalty`` divides positive and multiplies negative logits of tokens in the prompt or generated.
 3. ``frequency_penalty`` times the count of a generated token, and ``presence_penalty``, are subtracted.
-4. ``temperature`` divides (with ``dynatemp_range`` by more where the entropy is high). Below 1e-5 the largest logit is
+4. ``dry_multiplier`` times a power is subtracted from tokens that would make a repetition longer.
+5. ``no_repeat_ngram_size``, ``bad_words_ids``, ``min_tokens``, ``suppress_tokens``, ``begin_suppress_tokens``,
+   ``allowed_token_ids`` and the ``mask`` of the step take tokens away; ``forced_bos_token_id`` and
+   ``forced_eos_token_id`` leave one.
+6. ``temperature`` divides (with ``dynatemp_range`` by more where the entropy is high). Below 1e-5 the largest logit is
    taken, the first one among equals, and the steps below do nothing.
-5. ``top_n_sigma`` keeps logits within so many standard deviations (of all finite logits) of the largest.
-6. ``top_h`` keeps the most probable tokens, up to a share of the entropy.
-7. ``top_k`` keeps what is at least the k-th largest, ties included.
-8. ``top_p`` keeps the smallest set of most probable tokens whose mass is at least p, at least one token; among
-   equals the first ids.
-9. ``min_p`` keeps what is at least this times as probable as the most probable token.
-10. ``typical_p`` keeps the tokens closest to the average information, ties included, until their mass is at least p.
-11. ``epsilon_cutoff`` and then ``eta_cutoff`` keep what has at least some probability, and the most probable token.
-12. ``xtc`` leaves out all tokens of at least the probability ``xtc_threshold`` but the least probable of them (of
+7. ``top_n_sigma`` keeps logits within so many standard deviations (of all finite logits) of the largest.
+8. ``top_h`` keeps the most probable tokens, up to a share of the entropy.
+9. ``top_k`` keeps what is at least the k-th largest, ties included.
+10. ``top_p`` keeps the smallest set of most probable tokens whose mass is at least p, at least one token; among
+    equals the first ids.
+11. ``min_p`` keeps what is at least this times as probable as the most probable token.
+12. ``typical_p`` keeps the tokens closest to the average information, ties included, until their mass is at least p.
+13. ``epsilon_cutoff`` and then ``eta_cutoff`` keep what has at least some probability, and the most probable token.
+14. ``xtc`` leaves out all tokens of at least the probability ``xtc_threshold`` but the least probable of them (of
     equals the last), in a share ``xtc_probability`` of the draws.
-13. One token is drawn by a counter-based generator keyed by (seed, step).
+15. One token is drawn by a counter-based generator keyed by (seed, step).
 
-Probabilities are those of the tokens that the steps before have left. ``order`` puts 4 to 12 in another order: that of
+Probabilities are those of the tokens that the steps before have left. ``order`` puts 6 to 14 in another order: that of
 llama.cpp, for example, is ``("top_n_sigma", "top_k", "typical_p", "top_p", "min_p", "xtc", "temperature")``.
 """
 

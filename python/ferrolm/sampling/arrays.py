@@ -82,6 +82,26 @@ def token_array(tokens: Any, name: str) -> NDArray[np.uint32]:
     return _as_tokens(array, name)
 
 
+def mask_bits(mask: Any, batch: int, vocab: int) -> NDArray[np.uint32] | None:
+    """A mask as uint32 [batch, words]: from bits as they are, or from bools [batch, vocab]."""
+    if mask is None:
+        return None
+    array = np.asarray(mask.detach().cpu() if is_tensor(mask) else mask)
+    if array.dtype == np.bool_:
+        if array.shape != (batch, vocab):
+            raise ShapeError(f"mask must have the shape ({batch}, {vocab}), found {array.shape}")
+        padded = np.zeros((batch, -(-vocab // 32) * 4), np.uint8)
+        packed = np.packbits(array, axis=-1, bitorder="little")
+        padded[:, : packed.shape[1]] = packed
+        return padded.view("<u4").astype(np.uint32, copy=False)
+    if array.dtype not in (np.int32, np.uint32):
+        raise InvalidTypeError(f"mask must be bool, or bits in int32 or uint32, found {array.dtype}")
+    words = -(-vocab // 32)
+    if array.ndim != 2 or array.shape[0] != batch or array.shape[1] < words:
+        raise ShapeError(f"mask of bits must have the shape ({batch}, {words}), found {array.shape}")
+    return np.ascontiguousarray(array).view(np.uint32)
+
+
 def ragged(past: Any, name: str, batch: int) -> Ragged | None:
     """Tokens of the past, one sequence for each row, as ids and offsets."""
     if past is None:

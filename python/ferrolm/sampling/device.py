@@ -7,15 +7,17 @@ Rust core, up to rounding where a cumulative sum comes within a few float32 step
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ferrolm import _rust
 from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError, ShapeError
-from ferrolm.sampling.arrays import Ragged
+from ferrolm.sampling.arrays import Ragged, mask_bits
 from ferrolm.sampling.params import SamplingParams
 from ferrolm.sampling.steps import column, weights
 
@@ -59,6 +61,62 @@ class Counts:
         return cls(rows, tokens[at].astype(np.int64), generated[at].astype(np.int64))
 
 
+Additions = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the rules of a batch do: (rows, tokens, values) to add before and after the penalties, and what may come."""
+
+    before: Additions
+    after: Additions
+    # For each row the token that must come, or -1.
+    forced: list[int]
+    mask: Any
+
+    @classmethod
+    def of(
+        cls,
+        params: list[SamplingParams],
+        changes: Callable[[], tuple[Additions, Additions, list[int]]],
+        mask: Any,
+    ) -> Rules | None:
+        """None if there are no rules; ``changes`` asks the core what they do now."""
+        if any(row.has_rules for row in params):
+            return cls(*changes(), mask)
+        nothing = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        return None if mask is None else cls(nothing, nothing, [-1] * len(params), mask)
+
+    def allowed(self, x: Tensor, params: list[SamplingParams]) -> Tensor | None:
+        """What may come, bool [batch, vocab]; None is all."""
+        allowed = None if self.mask is None else _allowed_by_mask(self.mask, x)
+        if any(row.allowed_token_ids is not None for row in params):
+            own = torch.zeros(x.shape, dtype=torch.bool)
+            for row, one in enumerate(params):
+                ids = one.allowed_token_ids
+                own[row, slice(None) if ids is None else [token for token in ids if token < x.shape[1]]] = (
+                    True
+                )
+            own = own.to(x.device, non_blocking=True)
+            allowed = own if allowed is None else allowed & own
+        return allowed
+
+
+def _allowed_by_mask(mask: Any, x: Tensor) -> Tensor:
+    if isinstance(mask, torch.Tensor) and mask.dtype == torch.int32 and mask.ndim == 2:
+        words = mask
+        if mask.shape[0] != x.shape[0] or mask.shape[1] * 32 < x.shape[1]:
+            needed = (x.shape[0], -(-x.shape[1] // 32))
+            raise ShapeError(f"mask of bits must have the shape {needed}, found {tuple(mask.shape)}")
+    else:
+        bits = mask_bits(mask, *x.shape)
+        assert bits is not None
+        words = torch.from_numpy(bits.view(np.int32))
+    words = words.to(x.device, non_blocking=True)
+    bit = torch.arange(32, dtype=torch.int32, device=x.device)
+    return ((words[:, :, None] >> bit) & 1).bool().flatten(1)[:, : x.shape[1]]
+
+
 def _keys(past: Ragged) -> NDArray[np.int64]:
     ids, offsets = past
     rows = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
@@ -74,6 +132,7 @@ def sample(
     seeds: NDArray[np.uint64] | None,
     steps: NDArray[np.uint64],
     logprobs: str | None,
+    mask: Any = None,
 ) -> Any:
     """`ferrolm.sample` with its arguments already checked."""
     if seeds is None:
@@ -81,13 +140,21 @@ def sample(
         seeds = np.array(
             [own if row.seed is None else row.seed for row, own in zip(params, fresh, strict=True)], np.uint64
         )
-    return draw(logits, params, Counts.of_past(prompt, history), seeds, steps, logprobs)
+    rules = _rules_of_past(params, prompt, history, mask)
+    return draw(logits, params, Counts.of_past(prompt, history), rules, seeds, steps, logprobs)
+
+
+def _rules_of_past(
+    params: list[SamplingParams], prompt: Ragged | None, history: Ragged | None, mask: Any
+) -> Rules | None:
+    return Rules.of(params, lambda: _rust.rule_changes([row.core for row in params], prompt, history), mask)
 
 
 def draw(
     logits: Tensor,
     params: list[SamplingParams],
     counts: Counts | None,
+    rules: Rules | None,
     seeds: NDArray[np.uint64],
     steps: NDArray[np.uint64],
     logprobs: str | None,
@@ -100,7 +167,7 @@ def draw(
         ids = torch.zeros(0, dtype=torch.int64, device=logits.device)
         return ids if logprobs is None else (ids, torch.zeros(0, device=logits.device))
     u, chances = _two_uniforms(_to(seeds.view(np.int64), logits), _to(steps.view(np.int64), logits))
-    mass = _weights(logits, params, counts, chances)
+    mass = _weights(logits, params, counts, rules, chances)
     cumulative = mass.double().cumsum(-1)
     total = cumulative[:, -1:]
     found = torch.searchsorted(cumulative, u[:, None] * total, right=True)
@@ -116,17 +183,22 @@ def draw(
 
 
 def filtered_probabilities(
-    logits: Tensor, params: list[SamplingParams], *, prompt: Ragged | None, history: Ragged | None
+    logits: Tensor,
+    params: list[SamplingParams],
+    *,
+    prompt: Ragged | None,
+    history: Ragged | None,
+    mask: Any = None,
 ) -> Tensor:
     """`ferrolm.sampling.filtered_probabilities` with its arguments already checked."""
     _check_vocabulary(logits)
     if logits.shape[0] == 0:
         return logits.float()
-    counts = Counts.of_past(prompt, history)
+    counts, rules = Counts.of_past(prompt, history), _rules_of_past(params, prompt, history, mask)
 
     def probabilities(chance: float) -> Tensor:
         chances = torch.full((logits.shape[0],), chance, dtype=torch.float64, device=logits.device)
-        mass = _weights(logits, params, counts, chances).double()
+        mass = _weights(logits, params, counts, rules, chances).double()
         return mass / mass.sum(-1, keepdim=True)
 
     share = column([row.xtc_probability for row in params], logits, torch.float64)
@@ -135,22 +207,53 @@ def filtered_probabilities(
     return (mixed * share + probabilities(1.0) * (1.0 - share) if left_to_chance else mixed).float()
 
 
-def _weights(logits: Tensor, params: list[SamplingParams], counts: Counts | None, chances: Tensor) -> Tensor:
+def _weights(
+    logits: Tensor,
+    params: list[SamplingParams],
+    counts: Counts | None,
+    rules: Rules | None,
+    chances: Tensor,
+) -> Tensor:
     """float32 [batch, vocab], 1 for the most probable token, 0 for those that are filtered out."""
-    x = _penalized(logits, params, counts)
+    x = _adjusted(logits, params, counts, rules)
     top = x.amax(-1, keepdim=True)
     _check_values(x, top)
     tokens = torch.arange(x.shape[1], device=x.device)
     first = torch.where(x == top, tokens, x.shape[1]).amin(-1, keepdim=True)
     greedy = column([row.is_greedy for row in params], x, torch.bool)
+    if rules is not None:
+        forced = column(rules.forced, x, torch.int64)
+        first, greedy = torch.where(forced >= 0, forced, first), greedy | (forced >= 0)
     one_hot = (tokens == first).float()
     if all(row.is_greedy for row in params):
         return one_hot
     return torch.where(greedy, one_hot, weights(x, params, chances))
 
 
-def _penalized(logits: Tensor, params: list[SamplingParams], counts: Counts | None) -> Tensor:
+def _adjusted(
+    logits: Tensor, params: list[SamplingParams], counts: Counts | None, rules: Rules | None
+) -> Tensor:
     x = logits.detach().float().clone()
+    if rules is None:
+        return _penalized(x, params, counts)
+    _add(x, rules.before)
+    x = _penalized(x, params, counts)
+    _add(x, rules.after)
+    forced = np.array([token if token >= 0 else 0 for token in rules.forced], np.int64)
+    _check_tokens("a rule", np.arange(len(forced)), forced, x.shape[1])
+    allowed = rules.allowed(x, params)
+    return x if allowed is None else x.masked_fill(~allowed, -math.inf)
+
+
+def _add(x: Tensor, additions: Additions) -> None:
+    rows, tokens, values = additions
+    if rows.size:
+        _check_tokens("a rule", rows, tokens, x.shape[1])
+        x.index_put_((_to(rows, x), _to(tokens, x)), _to(values, x), accumulate=True)
+
+
+def _penalized(x: Tensor, params: list[SamplingParams], counts: Counts | None) -> Tensor:
+    """``x`` with bias and penalties, in place."""
     biased = [
         (row, token, bias) for row, own in enumerate(params) for token, bias in (own.logit_bias or {}).items()
     ]
@@ -161,7 +264,7 @@ def _penalized(logits: Tensor, params: list[SamplingParams], counts: Counts | No
     if counts is None or counts.rows.size == 0:
         return x
     _check_tokens("history", counts.rows, counts.tokens, x.shape[1])
-    if not any(row.uses_history for row in params):
+    if not any(row.penalizes for row in params):
         return x
     at, times = (_to(counts.rows, x), _to(counts.tokens, x)), _to(counts.generated, x)
     names = ("repetition_penalty", "frequency_penalty", "presence_penalty")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidTypeError, ShapeError
-from ferrolm.sampling.arrays import Past, borrow, check_logits, like, on_device, ragged, unsigned
+from ferrolm.sampling.arrays import Past, borrow, check_logits, like, mask_bits, on_device, ragged, unsigned
 from ferrolm.sampling.params import SamplingParams
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def sample(
     step: Any = 0,
     seeds: Any = None,
     logprobs: Literal["raw", "processed"] | None = None,
+    mask: Any = None,
 ) -> Any:
     """Draw one token for each row.
 
@@ -38,6 +39,8 @@ def sample(
         seeds: Seeds in place of those of ``params``, one for all rows or one for each.
         logprobs: Also return the natural logarithm of the probability of the drawn tokens: ``"raw"`` under the
             softmax of the logits as they came, ``"processed"`` under the distribution that was drawn from.
+        mask: The tokens that may be chosen at this step: bool (batch, vocab), or bits as grammar engines give them, int32
+            or uint32 (batch, ceil(vocab / 32)), the lowest bit first. Applied in the same pass.
 
     Returns:
         Ids (batch,), uint32 for numpy and int64 for torch; with ``logprobs`` a pair of ids and float32 (batch,).
@@ -65,9 +68,14 @@ def sample(
     if on_device(logits):
         from ferrolm.sampling import device
 
-        return device.sample(logits, _each(rows, batch), seeds=chosen, steps=steps, logprobs=logprobs, **past)
+        return device.sample(
+            logits, _each(rows, batch), seeds=chosen, steps=steps, logprobs=logprobs, mask=mask, **past
+        )
     array = borrow(logits, dtype)
-    ids, logs = _rust.sample(array, dtype, _cores(rows), seeds=chosen, steps=steps, logprobs=logprobs, **past)
+    bits = mask_bits(mask, batch, logits.shape[1])
+    ids, logs = _rust.sample(
+        array, dtype, _cores(rows), seeds=chosen, steps=steps, logprobs=logprobs, mask=bits, **past
+    )
     return like(logits, ids) if logs is None else (like(logits, ids), like(logits, logs))
 
 
@@ -77,6 +85,7 @@ def filtered_probabilities(
     *,
     history: Past | None = None,
     prompt: Past | None = None,
+    mask: Any = None,
 ) -> Any:
     """The distributions that `sample` draws from, float32 (batch, vocab); arguments and errors as there.
 
@@ -94,8 +103,10 @@ def filtered_probabilities(
     if on_device(logits):
         from ferrolm.sampling import device
 
-        return device.filtered_probabilities(logits, _each(rows, batch), **past)
-    return like(logits, _rust.filtered_probabilities(borrow(logits, dtype), dtype, _cores(rows), **past))
+        return device.filtered_probabilities(logits, _each(rows, batch), mask=mask, **past)
+    bits = mask_bits(mask, batch, logits.shape[1])
+    array = borrow(logits, dtype)
+    return like(logits, _rust.filtered_probabilities(array, dtype, _cores(rows), mask=bits, **past))
 
 
 def _rows(params: Any, batch: int) -> SamplingParams | list[SamplingParams]:

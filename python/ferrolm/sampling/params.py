@@ -29,6 +29,19 @@ _FLOATS = (
     "presence_penalty",
     "frequency_penalty",
 )
+_RULE_FLOATS = ("dry_multiplier", "dry_base")
+_TOKENS = ("stop_token_ids", "suppress_tokens", "begin_suppress_tokens", "dry_sequence_breakers")
+_OPTIONAL = ("forced_bos_token_id", "forced_eos_token_id", "max_tokens")
+# With the least value of each.
+_INTEGERS = {
+    "no_repeat_ngram_size": 0,
+    "min_tokens": 0,
+    "dry_allowed_length": 1,
+    "dry_penalty_last_n": -1,
+    "forced_bos_token_id": 0,
+    "forced_eos_token_id": 0,
+    "max_tokens": 1,
+}
 _SEEDS = 2**64
 
 
@@ -62,6 +75,23 @@ class SamplingParams:
         presence_penalty: In [-2, 2], subtracted from logits of tokens that have been generated.
         frequency_penalty: In [-2, 2], subtracted once for each time a token has been generated.
         logit_bias: Added to the logits of single tokens; finite, or ``-inf`` to forbid one.
+        sequence_bias: The same for sequences: added to the logit of the last token where the others came last.
+        dry_multiplier: "Don't repeat yourself", as in llama.cpp: a token that would make a repetition of n tokens longer
+            loses multiplier * base ** (n - allowed_length), if n is at least ``dry_allowed_length``; 0 is off.
+        dry_base: At least 1.
+        dry_allowed_length: At least 1.
+        dry_penalty_last_n: How many of the last tokens are looked at; -1 is all, 0 none.
+        dry_sequence_breakers: Tokens that no repetition goes across.
+        no_repeat_ngram_size: No n-gram of so many tokens comes twice, those of the prompt included; 0 lets them.
+        bad_words_ids: Sequences of tokens that must not come.
+        min_tokens: Before so many tokens have been generated, none of ``stop_token_ids`` comes.
+        stop_token_ids: See ``min_tokens``.
+        suppress_tokens: Tokens that never come.
+        begin_suppress_tokens: Tokens that do not come first.
+        allowed_token_ids: The only tokens that may come; None is all.
+        forced_bos_token_id: The first generated token.
+        forced_eos_token_id: The generated token number ``max_tokens``.
+        max_tokens: See ``forced_eos_token_id``.
         order: Names of the steps in the order in which they are taken, with all those that are set; None takes the one
             that `ferrolm.sampling` gives. ``"xtc"`` and ``"temperature"`` (with ``dynatemp_range``) are one step each.
         seed: In [0, 2**64). Equal seeds draw alike at equal steps: rows that share a prompt need seeds of their
@@ -95,11 +125,27 @@ class SamplingParams:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     logit_bias: Mapping[int, float] | None = field(default=None, hash=False)
+    sequence_bias: Mapping[tuple[int, ...], float] | None = field(default=None, hash=False)
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = -1
+    dry_sequence_breakers: Sequence[int] = ()
+    no_repeat_ngram_size: int = 0
+    bad_words_ids: Sequence[Sequence[int]] = ()
+    min_tokens: int = 0
+    stop_token_ids: Sequence[int] = ()
+    suppress_tokens: Sequence[int] = ()
+    begin_suppress_tokens: Sequence[int] = ()
+    allowed_token_ids: Sequence[int] | None = None
+    forced_bos_token_id: int | None = None
+    forced_eos_token_id: int | None = None
+    max_tokens: int | None = None
     order: Sequence[str] | None = None
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        for name in _FLOATS:
+        for name in (*_FLOATS, *_RULE_FLOATS):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         if self.top_n_sigma == -1:
             object.__setattr__(self, "top_n_sigma", 0.0)
@@ -112,6 +158,19 @@ class SamplingParams:
             object.__setattr__(self, "seed", _integer("seed", self.seed, 0, _SEEDS))
         if self.logit_bias is not None:
             object.__setattr__(self, "logit_bias", _bias(self.logit_bias))
+        for name in _TOKENS:
+            object.__setattr__(self, name, _tokens(name, getattr(self, name)))
+        if self.allowed_token_ids is not None:
+            object.__setattr__(
+                self, "allowed_token_ids", _tokens("allowed_token_ids", self.allowed_token_ids)
+            )
+        object.__setattr__(self, "bad_words_ids", _sequences("bad_words_ids", self.bad_words_ids))
+        if self.sequence_bias is not None:
+            object.__setattr__(self, "sequence_bias", _sequence_bias(self.sequence_bias))
+        for name, least in _INTEGERS.items():
+            value = getattr(self, name)
+            if value is not None or name not in _OPTIONAL:
+                object.__setattr__(self, name, _integer(name, value, least, 2**32))
         object.__setattr__(self, "_core", self._validated())
 
     def _validated(self) -> _rust.RowParams:
@@ -121,9 +180,37 @@ class SamplingParams:
             top_h=self.top_h,
             top_k=self.top_k,
             logit_bias=list((self.logit_bias or {}).items()),
+            rules=self._rules(),
             order=self.order,
             seed=self.seed,
         )
+
+    def _rules(self) -> dict[str, Any] | None:
+        """What the core takes for the rules; None if there are none, as for most rows."""
+        if not self.has_rules:
+            return None
+        dry = None
+        if self.dry_multiplier and self.dry_penalty_last_n:
+            looked_at = max(self.dry_penalty_last_n, 0)
+            numbers = (self.dry_multiplier, self.dry_base, self.dry_allowed_length, looked_at)
+            dry = (*numbers, list(self.dry_sequence_breakers))
+        own = {name: list(getattr(self, name)) for name in _TOKENS if name != "dry_sequence_breakers"}
+        return {
+            **own,
+            **{name: getattr(self, name) for name in ("no_repeat_ngram_size", "min_tokens", *_OPTIONAL)},
+            "sequence_bias": [(list(ids), bias) for ids, bias in (self.sequence_bias or {}).items()],
+            "bad_words_ids": [list(word) for word in self.bad_words_ids],
+            "allowed_token_ids": None if self.allowed_token_ids is None else list(self.allowed_token_ids),
+            "dry": dry,
+        }
+
+    @property
+    def has_rules(self) -> bool:
+        """True when a sequence, a length or a list of tokens forbids, favours or demands tokens."""
+        lists = (self.bad_words_ids, self.suppress_tokens, self.begin_suppress_tokens, self.sequence_bias)
+        numbers = (self.no_repeat_ngram_size, self.min_tokens, self.dry_multiplier)
+        forced = (self.forced_bos_token_id, self.forced_eos_token_id, self.allowed_token_ids)
+        return any(lists) or any(numbers) or any(token is not None for token in forced)
 
     @property
     def core(self) -> _rust.RowParams:
@@ -139,6 +226,11 @@ class SamplingParams:
     @property
     def uses_history(self) -> bool:
         """True when tokens seen before change the logits."""
+        return self.has_rules or self.penalizes
+
+    @property
+    def penalizes(self) -> bool:
+        """True when one of the three penalties is set."""
         return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1.0, 0.0, 0.0)
 
     def replace(self, **changes: Any) -> SamplingParams:
@@ -187,6 +279,29 @@ def _integer(name: str, value: Any, least: int, end: int) -> int:
     if not least <= number < end:
         raise InvalidArgumentError(f"{name} must be in [{least}, {end - 1}], found {number}")
     return number
+
+
+def _tokens(name: str, tokens: Any) -> tuple[int, ...]:
+    if isinstance(tokens, (str, bytes)) or not hasattr(tokens, "__iter__"):
+        raise InvalidTypeError(f"{name} must be a sequence of token ids, found {type(tokens).__name__}")
+    return tuple(_integer(f"a token of {name}", token, 0, 2**32) for token in tokens)
+
+
+def _sequences(name: str, sequences: Any) -> tuple[tuple[int, ...], ...]:
+    if isinstance(sequences, (str, bytes)) or not hasattr(sequences, "__iter__"):
+        raise InvalidTypeError(f"{name} must hold sequences of token ids, found {type(sequences).__name__}")
+    return tuple(_tokens(f"a sequence of {name}", sequence) for sequence in sequences)
+
+
+def _sequence_bias(bias: Any) -> dict[tuple[int, ...], float]:
+    if not isinstance(bias, Mapping):
+        raise InvalidTypeError(
+            f"sequence_bias must map tuples of ids to numbers, found {type(bias).__name__}"
+        )
+    return {
+        _tokens("a sequence of sequence_bias", ids): _number("a value of sequence_bias", value)
+        for ids, value in bias.items()
+    }
 
 
 def _names(order: Any) -> tuple[str, ...]:

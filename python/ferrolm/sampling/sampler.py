@@ -9,7 +9,7 @@ import numpy as np
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
-from ferrolm.sampling.arrays import Past, borrow, check_logits, like, on_device, token_array
+from ferrolm.sampling.arrays import Past, borrow, check_logits, like, mask_bits, on_device, token_array
 from ferrolm.sampling.params import SamplingParams
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["Sampler"]
 class Sampler:
     """Draws the next token of each row of a running batch.
 
-    Each row has its own params, its seed, the tokens it has seen (counted, 8 bytes for each distinct one) and its
+    Each row has its own params, its seed, the tokens it has seen (4 bytes each, 8 for each distinct one) and its
     step, the number of tokens accepted. `sample` changes nothing: a token counts once it is passed to `accept`, so
     the same logits give the same ids until then. Pickling saves all of it.
 
@@ -81,12 +81,14 @@ class Sampler:
         *,
         rows: Sequence[int] | None = None,
         logprobs: Literal["raw", "processed"] | None = None,
+        mask: Any = None,
     ) -> Any:
         """Draw a token for each row of ``logits`` (batch, vocab); see `ferrolm.sample`.
 
         Args:
             rows: The sampler's rows that the logits belong to; None is all of them, in order.
             logprobs: As in `ferrolm.sample`.
+            mask: As in `ferrolm.sample`.
 
         Returns:
             Ids (batch,), uint32 for numpy and int64 for torch; with ``logprobs`` a pair of ids and float32 (batch,).
@@ -94,8 +96,9 @@ class Sampler:
         dtype = check_logits(logits)
         chosen = self._rows(rows)
         if on_device(logits):
-            return self._sample_on_device(logits, chosen, logprobs)
-        ids, logs = self._core.sample(borrow(logits, dtype), dtype, chosen, logprobs)
+            return self._sample_on_device(logits, chosen, logprobs, mask)
+        bits = mask_bits(mask, *logits.shape)
+        ids, logs = self._core.sample(borrow(logits, dtype), dtype, chosen, logprobs, bits)
         return like(logits, ids) if logs is None else (like(logits, ids), like(logits, logs))
 
     def accept(self, ids: Any, *, rows: Sequence[int] | None = None) -> None:
@@ -141,7 +144,9 @@ class Sampler:
                 raise InvalidArgumentError(f"row {row} does not exist: the sampler has {len(self)} rows")
         return chosen
 
-    def _sample_on_device(self, logits: Any, rows: list[int] | None, logprobs: str | None) -> Any:
+    def _sample_on_device(
+        self, logits: Any, rows: list[int] | None, logprobs: str | None, mask: Any = None
+    ) -> Any:
         from ferrolm.sampling import device
 
         chosen = list(range(len(self))) if rows is None else rows
@@ -150,9 +155,10 @@ class Sampler:
         params = [self._params[row] for row in chosen]
         seeds, steps = (np.array(values, np.uint64)[chosen] for values in self._core.clocks())
         counts = None
-        if any(row.uses_history for row in params):
+        if any(row.penalizes for row in params):
             counts = device.Counts.of_rows(*self._core.histories(), chosen)
-        return device.draw(logits, params, counts, seeds, steps, logprobs)
+        rules = device.Rules.of(params, lambda: self._core.rule_changes(chosen), mask)
+        return device.draw(logits, params, counts, rules, seeds, steps, logprobs)
 
 
 def _per_row(params: Any, batch: int | None) -> list[SamplingParams]:

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ferrolm_base::Cancel;
 use ferrolm_sampling::{
-    Drawn, History, LogProbs, LogitBias, Logits, Params, RowInput, SamplingError, Step, Values, entropy,
-    philox,
+    Drawn, Dry, History, LogProbs, LogitBias, Logits, Params, RowInput, Rules, SamplingError, Step, Values,
+    entropy, philox,
 };
 use numpy::ndarray::Axis;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
@@ -28,17 +28,19 @@ struct RowParams(Arc<Params>);
 impl RowParams {
     /// `numbers` are the fields that are plain numbers, by name; those that are missing are at their default.
     #[new]
-    #[pyo3(signature = (*, numbers, top_h, top_k, logit_bias, order, seed))]
+    #[pyo3(signature = (*, numbers, top_h, top_k, logit_bias, rules, order, seed))]
     fn new(
         numbers: Vec<(PyBackedStr, f64)>,
         top_h: Option<f64>,
         top_k: usize,
         logit_bias: Vec<(u32, f32)>,
+        rules: Option<RulesInput>,
         order: Option<Vec<PyBackedStr>>,
         seed: Option<u64>,
     ) -> PyResult<Self> {
         let logit_bias = LogitBias::new(logit_bias).map_err(ToPyErr::to_py_err)?;
-        let mut params = Params { top_h, top_k, logit_bias, seed, ..Params::default() };
+        let rules = rules.map(RulesInput::rules).unwrap_or_default();
+        let mut params = Params { top_h, top_k, logit_bias, rules, seed, ..Params::default() };
         for (name, value) in numbers {
             let field = number(&mut params, &name).ok_or_else(|| PyKeyError::new_err(name.to_string()))?;
             *field = value;
@@ -49,6 +51,116 @@ impl RowParams {
         params.validate().map_err(ToPyErr::to_py_err)?;
         Ok(Self(Arc::new(params)))
     }
+}
+
+/// [`Rules`] as Python gives them: a dictionary with all of these.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct RulesInput {
+    sequence_bias: Vec<(Vec<u32>, f32)>,
+    bad_words_ids: Vec<Vec<u32>>,
+    no_repeat_ngram_size: usize,
+    min_tokens: usize,
+    stop_token_ids: Vec<u32>,
+    suppress_tokens: Vec<u32>,
+    begin_suppress_tokens: Vec<u32>,
+    allowed_token_ids: Option<Vec<u32>>,
+    forced_bos_token_id: Option<u32>,
+    forced_eos_token_id: Option<u32>,
+    max_tokens: Option<usize>,
+    /// Multiplier, base, allowed length, last tokens that are looked at (0: all), breakers.
+    dry: Option<(f64, f64, usize, usize, Vec<u32>)>,
+}
+
+impl RulesInput {
+    fn rules(self) -> Rules {
+        let dry = self.dry.map(|(multiplier, base, allowed_length, last_n, breakers)| Dry {
+            multiplier,
+            base,
+            allowed_length,
+            last_n,
+            breakers,
+        });
+        Rules {
+            sequence_bias: self.sequence_bias,
+            dry,
+            no_repeat_ngram_size: self.no_repeat_ngram_size,
+            bad_words: self.bad_words_ids,
+            min_tokens: self.min_tokens,
+            stop_token_ids: self.stop_token_ids,
+            suppress_tokens: self.suppress_tokens,
+            begin_suppress_tokens: self.begin_suppress_tokens,
+            allowed: self.allowed_token_ids.map(|tokens| bits(&tokens)),
+            forced_bos_token_id: self.forced_bos_token_id,
+            forced_eos_token_id: self.forced_eos_token_id,
+            max_tokens: self.max_tokens,
+        }
+    }
+}
+
+/// A bit for each token, 32 in a word.
+fn bits(tokens: &[u32]) -> Vec<u32> {
+    let words = tokens.iter().max().map_or(1, |largest| *largest as usize / 32 + 1);
+    let mut bits = vec![0; words];
+    for token in tokens {
+        bits[*token as usize / 32] |= 1 << (token % 32);
+    }
+    bits
+}
+
+/// What rules do, for logits that are elsewhere: (rows, tokens, values) added before the penalties, the same after
+/// them (minus infinity where a token is banned), and for each row the token that must come, or -1.
+type Changes<'py> = (Additions<'py>, Additions<'py>, Vec<i64>);
+type Additions<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>);
+
+fn rule_changes_of<'a, 'py>(
+    py: Python<'py>,
+    rows: impl Iterator<Item = (&'a Params, &'a History)>,
+) -> Changes<'py> {
+    let (mut before, mut after, mut forced) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, (params, history)) in (0i64..).zip(rows) {
+        params.rules.biases(history, &mut |token, bias| before.push((row, token, bias)));
+        params.rules.changes(history, &mut |token, change| after.push((row, token, change.added())));
+        forced.push(params.rules.forced(history).map_or(-1, i64::from));
+    }
+    let columns = |added: Vec<(i64, u32, f32)>| {
+        let rows = PyArray1::from_iter(py, added.iter().map(|added| added.0));
+        let tokens = PyArray1::from_iter(py, added.iter().map(|added| i64::from(added.1)));
+        (rows, tokens, PyArray1::from_iter(py, added.iter().map(|added| added.2)))
+    };
+    (columns(before), columns(after), forced)
+}
+
+/// See [`Changes`].
+#[pyfunction]
+fn rule_changes<'py>(
+    py: Python<'py>,
+    params: Vec<Py<RowParams>>,
+    prompt: Option<Ragged<'py>>,
+    history: Option<Ragged<'py>>,
+) -> PyResult<Changes<'py>> {
+    let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
+    let rows = params.iter().map(|params| &*params.get().0).zip(&histories);
+    Ok(rule_changes_of(py, rows))
+}
+
+/// Masks of a batch, one row of words for each.
+type Masks<'py> = PyReadonlyArray2<'py, u32>;
+
+fn masks<'a>(masks: Option<&'a Masks<'_>>, logits: &Logits<'_>) -> PyResult<Option<Vec<&'a [u32]>>> {
+    let Some(array) = masks else { return Ok(None) };
+    let (shape, least) = (array.shape(), logits.vocab().div_ceil(32));
+    if shape[0] != logits.batch() || shape[1] < least {
+        let message = format!(
+            "mask must have the shape ({}, {least}), found ({}, {})",
+            logits.batch(),
+            shape[0],
+            shape[1]
+        );
+        return Err(Kind::ShapeError.error(message));
+    }
+    let words = array.as_slice()?;
+    Ok(Some(words.chunks_exact(shape[1]).collect()))
 }
 
 fn number<'a>(params: &'a mut Params, name: &str) -> Option<&'a mut f64> {
@@ -193,7 +305,7 @@ fn tokens<'py>(py: Python<'py>, drawn: &[Drawn], logprobs: LogProbs) -> Tokens<'
 
 /// Ids [batch] and log-probabilities [batch] or None. `seeds` replaces the seeds of the parameters.
 #[pyfunction]
-#[pyo3(signature = (logits, dtype, params, *, prompt, history, seeds, steps, logprobs))]
+#[pyo3(signature = (logits, dtype, params, *, prompt, history, seeds, steps, logprobs, mask))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one Python function")]
 fn sample<'py>(
     py: Python<'py>,
@@ -205,9 +317,11 @@ fn sample<'py>(
     seeds: Option<PyReadonlyArray1<'py, u64>>,
     steps: PyReadonlyArray1<'py, u64>,
     logprobs: Option<&str>,
+    mask: Option<Masks<'py>>,
 ) -> PyResult<Tokens<'py>> {
     let batch = Batch::extract(logits, dtype)?;
     let (logits, logprobs) = (batch.logits()?, log_probs(logprobs)?);
+    let masks = masks(mask.as_ref(), &logits)?;
     let params = params.rows(logits.batch());
     let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
     let seeds = seeds.map(|seeds| seeds.to_vec()).transpose()?;
@@ -222,6 +336,7 @@ fn sample<'py>(
             history,
             seed: seed(row, params)?,
             step: steps.get(row).copied().unwrap_or_default(),
+            mask: masks.as_ref().map(|masks| masks[row]),
         })
     });
     let rows = rows.collect::<Result<Vec<_>, SamplingError>>().map_err(ToPyErr::to_py_err)?;
@@ -231,7 +346,7 @@ fn sample<'py>(
 
 /// float32 [batch, vocab]: what `sample` draws from.
 #[pyfunction]
-#[pyo3(signature = (logits, dtype, params, *, prompt, history))]
+#[pyo3(signature = (logits, dtype, params, *, prompt, history, mask))]
 fn filtered_probabilities<'py>(
     py: Python<'py>,
     logits: &Bound<'py, PyAny>,
@@ -239,15 +354,21 @@ fn filtered_probabilities<'py>(
     params: OneOrMany,
     prompt: Option<Ragged<'py>>,
     history: Option<Ragged<'py>>,
+    mask: Option<Masks<'py>>,
 ) -> PyResult<Bound<'py, PyArray2<f32>>> {
     let batch = Batch::extract(logits, dtype)?;
     let logits = batch.logits()?;
+    let masks = masks(mask.as_ref(), &logits)?;
     let params = params.rows(logits.batch());
     let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
     let rows: Vec<_> = params
         .iter()
         .zip(&histories)
-        .map(|(params, history)| RowInput { params, history, seed: 0, step: 0 })
+        .enumerate()
+        .map(|(row, (params, history))| {
+            let mask = masks.as_ref().map(|masks| masks[row]);
+            RowInput { params, history, seed: 0, step: 0, mask }
+        })
         .collect();
     let mut out = vec![0.0; logits.batch() * logits.vocab()];
     leave(py, &logits, |cancel| ferrolm_sampling::filtered_probabilities(&logits, &rows, &mut out, cancel))?;
@@ -306,7 +427,7 @@ impl Sampler {
         Self::of(ferrolm_sampling::Sampler::new(params))
     }
 
-    #[pyo3(signature = (logits, dtype, rows, logprobs))]
+    #[pyo3(signature = (logits, dtype, rows, logprobs, mask))]
     fn sample<'py>(
         &self,
         py: Python<'py>,
@@ -314,12 +435,15 @@ impl Sampler {
         dtype: &str,
         rows: Option<Vec<usize>>,
         logprobs: Option<&str>,
+        mask: Option<Masks<'py>>,
     ) -> PyResult<Tokens<'py>> {
         let batch = Batch::extract(logits, dtype)?;
         let (logits, logprobs) = (batch.logits()?, log_probs(logprobs)?);
+        let masks = masks(mask.as_ref(), &logits)?;
         let rows = rows.as_deref();
         let sampler = self.snapshot();
-        let drawn = leave(py, &logits, |cancel| sampler.sample(&logits, rows, logprobs, cancel))?;
+        let masks = masks.as_deref();
+        let drawn = leave(py, &logits, |cancel| sampler.sample(&logits, rows, masks, logprobs, cancel))?;
         Ok(tokens(py, &drawn, logprobs))
     }
 
@@ -371,6 +495,14 @@ impl Sampler {
         Ok((lengths, PyArray1::from_vec(py, tokens), PyArray1::from_vec(py, counts)))
     }
 
+    /// See [`Changes`]; for `rows`.
+    fn rule_changes<'py>(&self, py: Python<'py>, rows: Vec<usize>) -> PyResult<Changes<'py>> {
+        let sampler = self.snapshot();
+        let inputs = rows.iter().map(|row| sampler.row(*row)).collect::<Result<Vec<_>, _>>();
+        let inputs = inputs.map_err(ToPyErr::to_py_err)?;
+        Ok(rule_changes_of(py, inputs.iter().map(|input| (input.params, input.history))))
+    }
+
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.snapshot().to_bytes())
     }
@@ -390,6 +522,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Sampler>()?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(filtered_probabilities, module)?)?;
+    module.add_function(wrap_pyfunction!(rule_changes, module)?)?;
     module.add_function(wrap_pyfunction!(derived_seeds, module)?)?;
     module.add_function(wrap_pyfunction!(uniforms, module)?)
 }

@@ -14,7 +14,7 @@ use crate::kernels::Kernels;
 use crate::logits::{Logits, Values};
 use crate::params::Params;
 use crate::philox::uniforms;
-use crate::row::{Distribution, Scratch, distribution, prepare};
+use crate::row::{Distribution, Scratch, certain, distribution, prepare};
 
 /// Logits from which a second thread pays: reaching the pool costs some 10 µs, a logit about 0.2 ns.
 const PARALLEL_FROM: usize = 1 << 18;
@@ -30,6 +30,8 @@ pub struct RowInput<'a> {
     pub history: &'a History,
     pub seed: u64,
     pub step: u64,
+    /// The tokens that may be chosen at this step: 32 in a word, from the lowest bit on; None is all.
+    pub mask: Option<&'a [u32]>,
 }
 
 /// Of which distribution the log-probability of a drawn token is reported.
@@ -95,7 +97,11 @@ pub fn filtered_probabilities(
     for (at, ((values, row), out)) in pairs {
         cancel.check()?;
         with_scratch(|Scratch { patches, work }| {
-            let prepared = prepare((at, *values), row.params, row.history, &kernels, patches)?;
+            let (prepared, forced) = prepare((at, *values), row, &kernels, patches)?;
+            if let Some(token) = forced {
+                write_probabilities(&prepared, &certain(token), work, out);
+                return Ok(());
+            }
             let chance = row.params.xtc_probability;
             let first = distribution(&prepared, row.params, 0.0, work)?;
             write_probabilities(&prepared, &first, work, out);
@@ -136,15 +142,18 @@ fn sample_row(
     logprobs: LogProbs,
     Scratch { patches, work }: &mut Scratch,
 ) -> Result<Drawn, SamplingError> {
-    let row = prepare((at, values), input.params, input.history, kernels, patches)?;
+    let (row, forced) = prepare((at, values), input, kernels, patches)?;
     let [u, chance] = if input.params.is_greedy() { [0.0; 2] } else { uniforms(input.seed, input.step) };
-    let drawn_from = distribution(&row, input.params, chance, work)?;
+    let drawn_from = match forced {
+        Some(token) => certain(token),
+        None => distribution(&row, input.params, chance, work)?,
+    };
     let token = draw(&row, &drawn_from, work, u);
     let logprob = match logprobs {
         LogProbs::None => 0.0,
         LogProbs::Processed => log_probability(&row, &drawn_from, token),
         LogProbs::Raw => {
-            let raw = crate::scan::Row { patches: &[], ..row };
+            let raw = crate::scan::Row { patches: &[], masks: [None; 2], ..row };
             let everything: Distribution = distribution(&raw, &Params::default(), 0.0, work)?;
             log_probability(&raw, &everything, token)
         }
@@ -203,7 +212,7 @@ mod tests {
             let [half, brain] = formats(&row);
             let rows = vec![Values::Float32(&row), Values::Float16(&half), Values::BFloat16(&brain)];
             let logits = Logits::new(rows, row.len()).unwrap();
-            let input = RowInput { params: &params, history: &history, seed: params.seed.unwrap_or(0), step: 3 };
+            let input = RowInput { params: &params, history: &history, seed: params.seed.unwrap_or(0), step: 3, mask: None };
             let at = |level| sample_at(level, &logits, &[input; 3], LogProbs::Processed, &NEVER).unwrap();
             let expected = at(Level::Portable);
             for level in crate::arch::available() {
@@ -218,7 +227,7 @@ mod tests {
         let logits = Logits::new(vec![Values::Float32(&row)], 10).unwrap();
         let (params, history, cancel) = (Params::default(), History::new(), Cancel::new());
         cancel.cancel();
-        let input = RowInput { params: &params, history: &history, seed: 0, step: 0 };
+        let input = RowInput { params: &params, history: &history, seed: 0, step: 0, mask: None };
         assert!(matches!(
             sample(&logits, &[input], LogProbs::None, &cancel),
             Err(SamplingError::Cancelled(_))

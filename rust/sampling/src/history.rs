@@ -3,6 +3,7 @@
 use crate::error::SamplingError;
 use crate::logits::Values;
 use crate::params::Params;
+use crate::rules::Change;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -11,18 +12,20 @@ pub(crate) struct Entry {
     pub generated: u32,
 }
 
-/// Distinct tokens of the prompt and of what was generated: 8 bytes each, sorted by token.
+/// The tokens of the prompt and of what was generated: 4 bytes each in their order, and 8 for each distinct one, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
-    pub(crate) entries: Vec<Entry>,
+    entries: Vec<Entry>,
+    tokens: Vec<u32>,
+    /// How many of them are the prompt.
+    prompt: usize,
 }
 
 impl History {
     pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), tokens: Vec::new(), prompt: 0 }
     }
 
-    /// Count tokens in any order.
     pub fn from_tokens(prompt: &[u32], generated: &[u32]) -> Self {
         let entry = |generated| move |&token| Entry { token, generated };
         let mut entries: Vec<Entry> =
@@ -33,11 +36,25 @@ impl History {
             kept.generated += if same { next.generated } else { 0 };
             same
         });
-        Self { entries }
+        Self { entries, tokens: [prompt, generated].concat(), prompt: prompt.len() }
+    }
+
+    /// All tokens in their order.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    pub fn prompt(&self) -> &[u32] {
+        &self.tokens[..self.prompt]
+    }
+
+    pub fn generated(&self) -> &[u32] {
+        &self.tokens[self.prompt..]
     }
 
     /// Add one generated token.
     pub fn push(&mut self, token: u32) {
+        self.tokens.push(token);
         match self.entries.binary_search_by_key(&token, |entry| entry.token) {
             Ok(at) => self.entries[at].generated = self.entries[at].generated.saturating_add(1),
             Err(at) => self.entries.insert(at, Entry { token, generated: 1 }),
@@ -70,10 +87,71 @@ pub(crate) struct Patch {
     pub value: f32,
 }
 
-/// Fill `patches` with the logits that bias and penalties change, sorted by token.
+/// Fill `patches` with the logits that bias, penalties and rules change, sorted by token.
 ///
-/// The order is that of vLLM and transformers: bias first, then repetition, frequency, presence.
+/// The order is that of vLLM and transformers: bias first, then repetition, frequency, presence, then the other rules.
 pub(crate) fn patch(
+    values: Values<'_>,
+    params: &Params,
+    history: &History,
+    row: usize,
+    patches: &mut Vec<Patch>,
+) -> Result<(), SamplingError> {
+    penalize(values, params, history, row, patches)?;
+    let mut changes = Vec::new();
+    params.rules.changes(history, &mut |token, change| changes.push((token, change)));
+    check_tokens("a rule", row, changes.iter().map(|(token, _)| *token), values.len())?;
+    if !changes.is_empty() {
+        changes.sort_unstable_by_key(|(token, _)| *token);
+        *patches = changed(values, patches, &changes);
+    }
+    Ok(())
+}
+
+/// The patches with the sorted changes made to them, or to the logits where there is none.
+fn changed(values: Values<'_>, patches: &[Patch], changes: &[(u32, Change)]) -> Vec<Patch> {
+    let mut merged = Vec::with_capacity(patches.len() + changes.len());
+    let mut patches = patches.iter().copied().peekable();
+    for group in changes.chunk_by(|a, b| a.0 == b.0) {
+        let token = group[0].0;
+        while let Some(patch) = patches.next_if(|patch| patch.token < token) {
+            merged.push(patch);
+        }
+        let before = patches.next_if(|patch| patch.token == token);
+        let value = before.map_or_else(|| values.get(token as usize), |patch| patch.value);
+        let value = group.iter().fold(value, |value, (_, change)| value + change.added());
+        merged.push(Patch { token, value });
+    }
+    merged.extend(patches);
+    merged
+}
+
+/// The bias of single tokens with that of sequences whose beginnings have come, sorted, each token once.
+fn all_biases(params: &Params, history: &History) -> Vec<(u32, f32)> {
+    let mut all = params.logit_bias.as_slice().to_vec();
+    params.rules.biases(history, &mut |token, bias| all.push((token, bias)));
+    all.sort_by_key(|(token, _)| *token);
+    all.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        kept.1 += if same { next.1 } else { 0.0 };
+        same
+    });
+    all
+}
+
+fn check_tokens(
+    what: &'static str,
+    row: usize,
+    mut tokens: impl Iterator<Item = u32>,
+    vocab: usize,
+) -> Result<(), SamplingError> {
+    match tokens.find(|token| *token as usize >= vocab) {
+        Some(token) => Err(SamplingError::TokenOutOfRange { what, row, token, vocab }),
+        None => Ok(()),
+    }
+}
+
+fn penalize(
     values: Values<'_>,
     params: &Params,
     history: &History,
@@ -82,22 +160,24 @@ pub(crate) fn patch(
 ) -> Result<(), SamplingError> {
     patches.clear();
     let vocab = values.len();
-    let seen: &[Entry] = if params.uses_history() { &history.entries } else { &[] };
-    let outside = |token: &u32| *token as usize >= vocab;
-    if let Some(token) = params.logit_bias.as_slice().last().map(|&(token, _)| token).filter(outside) {
-        return Err(SamplingError::TokenOutOfRange { what: "logit_bias", row, token, vocab });
-    }
-    if let Some(token) = history.largest().filter(outside) {
-        return Err(SamplingError::TokenOutOfRange { what: "history", row, token, vocab });
-    }
-    if params.logit_bias.as_slice().is_empty() {
+    let seen: &[Entry] = if params.penalizes() { &history.entries } else { &[] };
+    let merged;
+    let bias = if params.rules.sequence_bias.is_empty() {
+        params.logit_bias.as_slice()
+    } else {
+        merged = all_biases(params, history);
+        &merged
+    };
+    check_tokens("logit_bias", row, bias.last().map(|&(token, _)| token).into_iter(), vocab)?;
+    check_tokens("history", row, history.largest().into_iter(), vocab)?;
+    if bias.is_empty() {
         patches.extend(seen.iter().map(|entry| {
             let value = penalized(values.get(entry.token as usize), params, entry.generated);
             Patch { token: entry.token, value }
         }));
         return Ok(());
     }
-    let (mut bias, mut seen) = (params.logit_bias.as_slice().iter().peekable(), seen.iter().peekable());
+    let (mut bias, mut seen) = (bias.iter().peekable(), seen.iter().peekable());
     loop {
         let token = match (bias.peek(), seen.peek()) {
             (None, None) => return Ok(()),
@@ -130,6 +210,7 @@ fn penalized(value: f32, params: &Params, generated: u32) -> f32 {
 mod tests {
     use super::*;
     use crate::params::LogitBias;
+    use crate::rules::Rules;
 
     #[test]
     fn tokens_are_counted_whichever_way_they_arrive() {
@@ -158,6 +239,23 @@ mod tests {
         patch(values, &params, &History::from_tokens(&[0], &[2, 3, 2]), 0, &mut patches).unwrap();
         let expected = [(0, 2.0), (2, 0.75), (3, -1.75)].map(|(token, value)| Patch { token, value });
         assert_eq!(patches, expected);
+    }
+
+    #[test]
+    fn rules_come_after_the_penalties_and_bias_of_sequences_before() {
+        let rules = Rules {
+            sequence_bias: vec![(vec![2, 0], 3.0), (vec![3, 0], 9.0), (vec![1], 1.0)],
+            bad_words: vec![vec![2, 3]],
+            no_repeat_ngram_size: 2,
+            ..Rules::default()
+        };
+        let params = Params { repetition_penalty: 2.0, rules, ..Params::default() };
+        let mut patches = Vec::new();
+        let history = History::from_tokens(&[2, 2], &[0, 2]);
+        patch(Values::Float32(&[1.0, 1.0, 1.0, 1.0]), &params, &history, 0, &mut patches).unwrap();
+        let banned = f32::NEG_INFINITY;
+        let expected = [(0, banned), (1, 2.0), (2, banned), (3, banned)];
+        assert_eq!(patches, expected.map(|(token, value)| Patch { token, value }));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::error::SamplingError;
 use crate::order::Step;
+use crate::rules::Rules;
 
 /// Temperatures below this are greedy, as in vLLM: dividing by them would overflow.
 pub const GREEDY_BELOW: f64 = 1e-5;
@@ -28,7 +29,8 @@ impl LogitBias {
     }
 }
 
-/// Parameters of one row. Logit bias, repetition, frequency and presence penalty apply first, then the steps of `order`.
+/// Parameters of one row. Logit bias, repetition, frequency and presence penalty apply first, then the rules, then the steps
+/// of `order`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Params {
     /// Divides the logits; below [`GREEDY_BELOW`] the largest logit is taken, the first one among equals, and no
@@ -66,6 +68,7 @@ pub struct Params {
     pub frequency_penalty: f64,
     /// Added to the logits of single tokens.
     pub logit_bias: LogitBias,
+    pub rules: Rules,
     /// The steps, each once; those that are set must be there.
     pub order: Vec<Step>,
     /// None: a seed from the operating system for each row.
@@ -92,6 +95,7 @@ impl Default for Params {
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             logit_bias: LogitBias::default(),
+            rules: Rules::default(),
             order: Step::ALL.to_vec(),
             seed: None,
         }
@@ -109,6 +113,10 @@ impl Params {
 
     /// True when tokens seen before change the logits.
     pub fn uses_history(&self) -> bool {
+        self.penalizes() || self.rules.uses_history()
+    }
+
+    pub(crate) fn penalizes(&self) -> bool {
         self.repetition_penalty != 1.0 || self.presence_penalty != 0.0 || self.frequency_penalty != 0.0
     }
 
@@ -157,6 +165,7 @@ impl Params {
         check(positive, "repetition_penalty", "finite and above 0", repetition)?;
         penalty("presence_penalty", self.presence_penalty)?;
         penalty("frequency_penalty", self.frequency_penalty)?;
+        self.rules.validate()?;
         self.check_order()
     }
 

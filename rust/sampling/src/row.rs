@@ -1,8 +1,9 @@
 //! One row: from logits and parameters to the distribution that is drawn from.
 
+use crate::batch::RowInput;
 use crate::chain::Chain;
 use crate::error::SamplingError;
-use crate::history::{History, Patch, patch};
+use crate::history::{Patch, patch};
 use crate::kernels::{BLOCK, Kernels, LANES};
 use crate::logits::Values;
 use crate::params::Params;
@@ -57,16 +58,30 @@ pub struct Distribution {
     pub total: f64,
 }
 
-/// The row with its bias and penalties, ready to be read.
+/// The row with its bias, penalties and rules, ready to be read, and the token that must come, if one must.
 pub fn prepare<'a>(
     (index, values): (usize, Values<'a>),
-    params: &Params,
-    history: &History,
+    RowInput { params, history, mask, .. }: &RowInput<'a>,
     kernels: &'a Kernels,
     patches: &'a mut Vec<Patch>,
-) -> Result<Row<'a>, SamplingError> {
+) -> Result<(Row<'a>, Option<u32>), SamplingError> {
     patch(values, params, history, index, patches)?;
-    Ok(Row { index, values, patches, kernels })
+    let forced = params.rules.forced(history);
+    if let Some(token) = forced.filter(|token| *token as usize >= values.len()) {
+        return Err(SamplingError::TokenOutOfRange {
+            what: "a rule",
+            row: index,
+            token,
+            vocab: values.len(),
+        });
+    }
+    let masks = [params.rules.allowed.as_deref(), *mask];
+    Ok((Row { index, values, patches, masks, kernels }, forced))
+}
+
+/// What is drawn from when only one token may come.
+pub fn certain(token: u32) -> Distribution {
+    Distribution { support: Support::One(token), maximum: 0.0, scale: 0.0, total: 1.0 }
 }
 
 /// Apply the steps; `chance` is a uniform number in [0, 1) for those that leave something to chance.
@@ -79,7 +94,7 @@ pub fn distribution(
     if params.is_greedy() {
         let maximum = row.scan_maxima(&mut work.maxima, &mut work.buffer)?;
         let token = row.first_maximum(maximum, &work.maxima, &mut work.buffer);
-        return Ok(Distribution { support: Support::One(token), maximum, scale: 0.0, total: 1.0 });
+        return Ok(certain(token));
     }
     Chain::new(row, params, work).run(chance)
 }

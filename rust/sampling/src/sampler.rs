@@ -42,22 +42,28 @@ impl Sampler {
     /// What row `row` draws with.
     pub fn row(&self, row: usize) -> Result<RowInput<'_>, SamplingError> {
         let slot = self.slots.get(row).ok_or(SamplingError::NoSuchRow { row, rows: self.slots.len() })?;
-        Ok(RowInput { params: &slot.params, history: &slot.history, seed: slot.seed, step: slot.step })
+        let Slot { params, history, seed, step } = slot;
+        Ok(RowInput { params, history, seed: *seed, step: *step, mask: None })
     }
 
-    /// Draw a token for each of `rows` (all rows if None), without accepting it.
+    /// Draw a token for each of `rows` (all rows if None), without accepting it; `masks` are those of [`RowInput`].
     pub fn sample(
         &self,
         logits: &Logits<'_>,
         rows: Option<&[usize]>,
+        masks: Option<&[&[u32]]>,
         logprobs: LogProbs,
         cancel: &Cancel,
     ) -> Result<Vec<Drawn>, SamplingError> {
-        let inputs: Vec<_> = match rows {
+        let mut inputs: Vec<_> = match rows {
             Some(rows) => rows.iter().map(|row| self.row(*row)).collect::<Result<_, _>>()?,
             None => (0..self.rows()).map(|row| self.row(row)).collect::<Result<_, _>>()?,
         };
         check_batch("the sampler", inputs.len(), logits.batch())?;
+        if let Some(masks) = masks {
+            check_batch("mask", masks.len(), logits.batch())?;
+            inputs.iter_mut().zip(masks).for_each(|(input, mask)| input.mask = Some(mask));
+        }
         sample(logits, &inputs, logprobs, cancel)
     }
 

@@ -15,6 +15,8 @@ pub struct Row<'a> {
     pub values: Values<'a>,
     /// Sorted by token, all within the vocabulary.
     pub patches: &'a [Patch],
+    /// Bits of the tokens that may be chosen, 32 in a word from the lowest on; of the parameters and of the step.
+    pub masks: [Option<&'a [u32]>; 2],
     pub kernels: &'a Kernels,
 }
 
@@ -48,7 +50,7 @@ impl Row<'_> {
         buffer: &'b mut Vec<f32>,
     ) -> &'b [f32] {
         let patched = patches.first().is_some_and(|patch| (patch.token as usize) < end);
-        if let (Values::Float32(values), false) = (self.values, patched) {
+        if let (Values::Float32(values), false, false) = (self.values, patched, self.is_masked()) {
             return &values[start..end];
         }
         buffer.resize(end - start, 0.0);
@@ -60,7 +62,14 @@ impl Row<'_> {
         for patch in patches.iter().take_while(|patch| (patch.token as usize) < end) {
             buffer[patch.token as usize - start] = patch.value;
         }
+        for mask in self.masks.into_iter().flatten() {
+            apply_mask(buffer, mask.get(start / 32..).unwrap_or_default());
+        }
         buffer
+    }
+
+    fn is_masked(&self) -> bool {
+        self.masks.iter().any(Option::is_some)
     }
 
     /// The whole row in order, in stretches of whole blocks as long as can be read at once.
@@ -69,7 +78,7 @@ impl Row<'_> {
         let mut patches = self.patches;
         while start < end {
             let stop = match self.values {
-                Values::Float32(_) => float32_stop(start, patches),
+                Values::Float32(_) if !self.is_masked() => float32_stop(start, patches),
                 _ => start + STRETCH,
             };
             let stop = stop.min(end);
@@ -84,10 +93,10 @@ impl Row<'_> {
         maxima.resize(self.blocks(), 0.0);
         let mut nan = false;
         match self.values {
-            Values::Float16(bits) if self.patches.is_empty() => {
+            Values::Float16(bits) if self.patches.is_empty() && !self.is_masked() => {
                 nan = (self.kernels.maxima_float16)(bits, maxima);
             }
-            Values::BFloat16(bits) if self.patches.is_empty() => {
+            Values::BFloat16(bits) if self.patches.is_empty() && !self.is_masked() => {
                 nan = (self.kernels.maxima_bfloat16)(bits, maxima);
             }
             _ => self.for_each_stretch(buffer, |block, values| {
@@ -167,6 +176,22 @@ impl Row<'_> {
             patches = from(patches, start);
             let logits = self.part(start, (start + BLOCK).min(self.values.len()), patches, buffer);
             (self.kernels.gather)(logits, start as u32, bound, values, tokens);
+        }
+    }
+}
+
+/// Take away what has no bit; beyond the end of the mask there is none.
+fn apply_mask(values: &mut [f32], mask: &[u32]) {
+    let mut words = mask.iter();
+    for values in values.chunks_mut(32) {
+        match words.next().copied().unwrap_or_default() {
+            u32::MAX => {}
+            0 => values.fill(f32::NEG_INFINITY),
+            word => {
+                for (bit, value) in values.iter_mut().enumerate() {
+                    *value = if word >> bit & 1 == 1 { *value } else { f32::NEG_INFINITY };
+                }
+            }
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::error::SamplingError;
-use crate::history::{Entry, History};
+use crate::history::History;
 use crate::order::Step;
 use crate::params::{LogitBias, Params};
+use crate::rules::{Dry, Rules};
 use crate::sampler::{Sampler, Slot};
 
 const MAGIC: &[u8; 8] = b"FLMSAMPL";
@@ -19,11 +20,8 @@ impl Sampler {
             write_params(&mut payload, &slot.params);
             put(&mut payload, slot.seed);
             put(&mut payload, slot.step);
-            put(&mut payload, slot.history.entries.len() as u64);
-            for entry in &slot.history.entries {
-                payload.extend_from_slice(&entry.token.to_le_bytes());
-                payload.extend_from_slice(&entry.generated.to_le_bytes());
-            }
+            put_tokens(&mut payload, slot.history.prompt());
+            put_tokens(&mut payload, slot.history.generated());
         }
         let mut bytes =
             [MAGIC.as_slice(), &VERSION.to_le_bytes(), &(payload.len() as u64).to_le_bytes()].concat();
@@ -71,12 +69,70 @@ fn write_params(out: &mut Vec<u8>, params: &Params) {
     let place = |step: &Step| Step::ALL.iter().position(|other| other == step).unwrap_or_default();
     put(out, params.order.len() as u64);
     params.order.iter().for_each(|step| put(out, place(step) as u64));
+    write_rules(out, &params.rules);
     let bias = params.logit_bias.as_slice();
     put(out, bias.len() as u64);
     for (token, bias) in bias {
         out.extend_from_slice(&token.to_le_bytes());
         out.extend_from_slice(&bias.to_bits().to_le_bytes());
     }
+}
+
+fn write_rules(out: &mut Vec<u8>, rules: &Rules) {
+    put(out, rules.sequence_bias.len() as u64);
+    for (sequence, bias) in &rules.sequence_bias {
+        put_tokens(out, sequence);
+        put(out, bias.to_bits().into());
+    }
+    put(out, rules.bad_words.len() as u64);
+    rules.bad_words.iter().for_each(|word| put_tokens(out, word));
+    put(out, rules.no_repeat_ngram_size as u64);
+    put(out, rules.min_tokens as u64);
+    for tokens in [&rules.stop_token_ids, &rules.suppress_tokens, &rules.begin_suppress_tokens] {
+        put_tokens(out, tokens);
+    }
+    put_tokens(out, rules.allowed.as_deref().unwrap_or_default());
+    for forced in [rules.forced_bos_token_id, rules.forced_eos_token_id] {
+        put(out, forced.map_or(u64::MAX, u64::from));
+    }
+    put(out, rules.max_tokens.map_or(u64::MAX, |most| most as u64));
+    put(out, u64::from(rules.dry.is_some()));
+    if let Some(dry) = &rules.dry {
+        put(out, dry.multiplier.to_bits());
+        put(out, dry.base.to_bits());
+        put(out, dry.allowed_length as u64);
+        put(out, dry.last_n as u64);
+        put_tokens(out, &dry.breakers);
+    }
+}
+
+fn read_rules(payload: &mut Reader<'_>) -> Result<Rules, SamplingError> {
+    let mut rules = Rules::default();
+    for _ in 0..payload.u64()? {
+        rules.sequence_bias.push((payload.tokens()?, f32::from_bits(payload.u64()? as u32)));
+    }
+    for _ in 0..payload.u64()? {
+        rules.bad_words.push(payload.tokens()?);
+    }
+    rules.no_repeat_ngram_size = payload.u64()? as usize;
+    rules.min_tokens = payload.u64()? as usize;
+    rules.stop_token_ids = payload.tokens()?;
+    rules.suppress_tokens = payload.tokens()?;
+    rules.begin_suppress_tokens = payload.tokens()?;
+    rules.allowed = Some(payload.tokens()?).filter(|bits| !bits.is_empty());
+    rules.forced_bos_token_id = u32::try_from(payload.u64()?).ok();
+    rules.forced_eos_token_id = u32::try_from(payload.u64()?).ok();
+    rules.max_tokens = Some(payload.u64()?).filter(|most| *most != u64::MAX).map(|most| most as usize);
+    if payload.u64()? != 0 {
+        rules.dry = Some(Dry {
+            multiplier: f64::from_bits(payload.u64()?),
+            base: f64::from_bits(payload.u64()?),
+            allowed_length: payload.u64()? as usize,
+            last_n: payload.u64()? as usize,
+            breakers: payload.tokens()?,
+        });
+    }
+    Ok(rules)
 }
 
 /// The fields that are plain numbers, in the order of the format.
@@ -102,12 +158,8 @@ fn floats(params: &mut Params) -> [&mut f64; 14] {
 fn read_slot(payload: &mut Reader<'_>) -> Result<Slot, SamplingError> {
     let params = Arc::new(read_params(payload)?);
     let (seed, step) = (payload.u64()?, payload.u64()?);
-    let entries: Vec<_> =
-        payload.pairs()?.into_iter().map(|(token, generated)| Entry { token, generated }).collect();
-    if !entries.is_sorted_by(|a, b| a.token < b.token) {
-        return Err(bad("a history is not sorted"));
-    }
-    Ok(Slot { params, history: History { entries }, seed, step })
+    let (prompt, generated) = (payload.tokens()?, payload.tokens()?);
+    Ok(Slot { params, history: History::from_tokens(&prompt, &generated), seed, step })
 }
 
 fn read_params(payload: &mut Reader<'_>) -> Result<Params, SamplingError> {
@@ -123,6 +175,7 @@ fn read_params(payload: &mut Reader<'_>) -> Result<Params, SamplingError> {
     let steps = payload.u64()?.min(Step::ALL.len() as u64 + 1);
     let step = |place: u64| Step::ALL.get(place as usize).copied().ok_or_else(|| bad("a step is unknown"));
     params.order = (0..steps).map(|_| step(payload.u64()?)).collect::<Result<_, _>>()?;
+    params.rules = read_rules(payload)?;
     let bias = payload.pairs()?.into_iter().map(|(token, bits)| (token, f32::from_bits(bits))).collect();
     params.logit_bias = LogitBias::new(bias)?;
     params.validate()?;
@@ -142,6 +195,15 @@ impl Reader<'_> {
         self.take().map(u64::from_le_bytes)
     }
 
+    /// A count and as many tokens.
+    fn tokens(&mut self) -> Result<Vec<u32>, SamplingError> {
+        let count = self.u64()?;
+        if count > self.0.len() as u64 / 4 {
+            return Err(bad("it ends too early"));
+        }
+        (0..count).map(|_| self.take().map(u32::from_le_bytes)).collect()
+    }
+
     /// A count and as many pairs of 32-bit words.
     fn pairs(&mut self) -> Result<Vec<(u32, u32)>, SamplingError> {
         let count = self.u64()?;
@@ -151,6 +213,12 @@ impl Reader<'_> {
         let word = |bytes: [u8; 4]| u32::from_le_bytes(bytes);
         (0..count).map(|_| Ok((word(self.take()?), word(self.take()?)))).collect()
     }
+}
+
+/// A count and the tokens.
+fn put_tokens(out: &mut Vec<u8>, tokens: &[u32]) {
+    put(out, tokens.len() as u64);
+    tokens.iter().for_each(|token| out.extend_from_slice(&token.to_le_bytes()));
 }
 
 fn put(out: &mut Vec<u8>, value: u64) {
@@ -181,6 +249,24 @@ mod tests {
             top_h: Some(0.5),
             typical_p: 0.9,
             order: Step::ALL.into_iter().rev().collect(),
+            rules: Rules {
+                sequence_bias: vec![(vec![1, 2], -1.0)],
+                bad_words: vec![vec![3], vec![4, 5]],
+                no_repeat_ngram_size: 3,
+                min_tokens: 2,
+                stop_token_ids: vec![0],
+                allowed: Some(vec![7, 9]),
+                forced_bos_token_id: Some(1),
+                max_tokens: Some(9),
+                dry: Some(Dry {
+                    multiplier: 0.8,
+                    base: 1.75,
+                    allowed_length: 2,
+                    last_n: 64,
+                    breakers: vec![6],
+                }),
+                ..Rules::default()
+            },
             ..Params::default()
         };
         let mut sampler = Sampler::new([Arc::new(biased), Arc::new(Params::greedy())]).unwrap();

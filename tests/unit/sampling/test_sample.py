@@ -13,6 +13,7 @@ import pytest
 from sampling_twin import probabilities
 
 import ferrolm
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from ferrolm.sampling import SamplingParams, filtered_probabilities, sample
 
 CHAINS = {
@@ -61,6 +62,23 @@ CHAINS = {
         "temperature": 2.0,
         "top_p": 0.9,
     },
+    "rules": {
+        "no_repeat_ngram_size": 2,
+        "bad_words_ids": [[3], [5, 6], [299, 0]],
+        "sequence_bias": {(1, 2): 5.0, (4,): -3.0, (7, 8, 9): 1.0},
+        "min_tokens": 20,
+        "stop_token_ids": [10, 11],
+        "suppress_tokens": [12, 290],
+        "begin_suppress_tokens": [13],
+        "top_p": 0.9,
+    },
+    "repetitions": {
+        "dry_multiplier": 0.8,
+        "dry_allowed_length": 1,
+        "dry_sequence_breakers": [0, 1],
+        "repetition_penalty": 1.1,
+    },
+    "allowed tokens": {"allowed_token_ids": range(5, 200, 3), "top_k": 30},
     "penalties": {
         "presence_penalty": 0.4,
         "frequency_penalty": 0.3,
@@ -83,7 +101,8 @@ def random_logits(rng: np.random.Generator, batch: int, vocab: int) -> Any:
 
 def past(rng: np.random.Generator, batch: int, vocab: int) -> dict[str, Any]:
     """Tokens of prompts and histories of different lengths."""
-    rows = lambda: [rng.integers(0, vocab, rng.integers(0, 50)) for _ in range(batch)]  # noqa: E731
+    # Of few tokens, so that they repeat themselves.
+    rows = lambda: [rng.integers(0, min(vocab, 60), rng.integers(0, 50)) for _ in range(batch)]  # noqa: E731
     return {"prompt": rows(), "history": rows()}
 
 
@@ -289,7 +308,50 @@ def test_extreme_logits_stay_on_the_support(chain: dict[str, Any], scale: float)
 def test_a_single_finite_logit_is_always_taken(chain: dict[str, Any]) -> None:
     logits = np.full((5, 700), -np.inf, np.float32)
     logits[np.arange(5), [0, 300, 5, 256, 699]] = -1e30
+    chain = {name: value for name, value in chain.items() if name != "allowed_token_ids"}
     assert sample(logits, SamplingParams(**chain)).tolist() == [0, 300, 5, 256, 699]
+
+
+@pytest.mark.parametrize("form", ["bool", "int32", "uint32", "torch"])
+def test_a_mask_leaves_what_it_allows(form: str) -> None:
+    rng = np.random.default_rng(9)
+    logits = random_logits(rng, 6, 1003)
+    allowed = rng.random((6, 1003)) < [[0.0], [0.01], [0.5], [0.99], [1.0], [0.5]]
+    allowed[0, 1002] = True
+    allowed[5, :512] = False
+    bits = np.packbits(np.pad(allowed, [(0, 0), (0, 21)]), axis=-1, bitorder="little").view("<u4")
+    mask: Any = {"bool": allowed, "int32": bits.view(np.int32), "uint32": bits}.get(form)
+    if form == "torch":
+        mask = pytest.importorskip("torch").from_numpy(bits.view(np.int32))
+    for params in (SamplingParams(), SamplingParams(top_p=0.8), SamplingParams(top_k=3, logit_bias={1: 2.0})):
+        found = filtered_probabilities(logits, params, mask=mask)
+        expected = filtered_probabilities(np.where(allowed, logits, -np.inf), params)
+        np.testing.assert_array_equal(found, expected)
+        ids = sample(logits, params, seeds=range(6), mask=mask)
+        np.testing.assert_array_equal(ids, sample(np.where(allowed, logits, -np.inf), params, seeds=range(6)))
+    assert sample(logits, SamplingParams(temperature=0), mask=mask)[0] == 1002
+
+
+def test_masks_that_do_not_fit_are_named() -> None:
+    logits = np.zeros((2, 40), np.float32)
+    with pytest.raises(ShapeError, match=r"mask must have the shape \(2, 40\), found \(2, 39\)"):
+        sample(logits, mask=np.ones((2, 39), bool))
+    with pytest.raises(ShapeError, match=r"mask of bits must have the shape \(2, 2\), found \(2, 1\)"):
+        sample(logits, mask=np.ones((2, 1), np.int32))
+    with pytest.raises(InvalidTypeError, match="found float64"):
+        sample(logits, mask=np.ones((2, 40)))
+    with pytest.raises(InvalidArgumentError, match="logits of row 1 are all -inf"):
+        sample(logits, mask=np.array([[1, 0], [0, 0]], np.int32))
+
+
+def test_tokens_are_forced_at_the_ends() -> None:
+    logits = random_logits(np.random.default_rng(1), 3, 50)
+    params = SamplingParams(forced_bos_token_id=4, forced_eos_token_id=9, max_tokens=3, seed=1)
+    history: Any = [[], [4, 7], [4]]
+    ids = sample(logits, params, history=history)
+    assert ids[:2].tolist() == [4, 9]
+    assert filtered_probabilities(logits, params, history=history)[0].argmax() == 4
+    assert ids[2] == sample(logits[2:], SamplingParams(seed=1))[0]
 
 
 def test_philox_gives_the_published_numbers() -> None:

@@ -37,6 +37,14 @@ def mixed_params() -> list[SamplingParams]:
             "repetition_penalty": 1.5,
             "logit_bias": bias,
         },
+        {
+            "no_repeat_ngram_size": 2,
+            "bad_words_ids": [[1], [2, 3]],
+            "sequence_bias": {(5,): 4.0, (1, 2): 3.0},
+        },
+        {"dry_multiplier": 1.0, "dry_allowed_length": 1, "min_tokens": 9, "stop_token_ids": [0, 1]},
+        {"allowed_token_ids": range(0, VOCAB, 7), "suppress_tokens": [7, 14]},
+        {"forced_bos_token_id": 3, "forced_eos_token_id": 5, "max_tokens": 2},
         {"top_n_sigma": 1.0, "typical_p": 0.8},
         {"top_h": 0.7, "temperature": 1.5},
         {"epsilon_cutoff": 0.003, "xtc_probability": 0.5, "xtc_threshold": 0.03},
@@ -56,7 +64,7 @@ def mixed_params() -> list[SamplingParams]:
 def inputs(where: str) -> tuple[Any, list[SamplingParams], dict[str, Any]]:
     rng = np.random.default_rng(0)
     logits = torch.from_numpy((rng.standard_normal((BATCH, VOCAB)) * 3).astype(np.float32)).to(where)
-    tokens = [[rng.integers(0, VOCAB, rng.integers(0, 40)) for _ in range(BATCH)] for _ in range(2)]
+    tokens = [[rng.integers(0, 30, rng.integers(0, 40)) for _ in range(BATCH)] for _ in range(2)]
     return logits, mixed_params(), {"prompt": tokens[0], "history": tokens[1]}
 
 
@@ -81,6 +89,19 @@ def test_distributions_equal_those_of_the_core(where: str) -> None:
     torch.testing.assert_close(
         found, filtered_probabilities(logits.cpu(), params, **past), rtol=2e-5, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("where", DEVICES)
+def test_masks_do_what_they_do_in_the_core(where: str) -> None:
+    logits, params, past = inputs(where)
+    given = {name: ragged(rows, name, BATCH) for name, rows in past.items()}
+    allowed = torch.rand(BATCH, VOCAB) < 0.3
+    allowed[:, :15] = True
+    bits = np.packbits(np.pad(allowed.numpy(), [(0, 0), (0, 8)]), axis=-1, bitorder="little").view("<i4")
+    expected = filtered_probabilities(logits.cpu(), params, **past, mask=allowed)
+    for mask in (allowed, bits, torch.from_numpy(bits).to(where)):
+        found = device.filtered_probabilities(logits, params, **given, mask=mask).cpu()
+        torch.testing.assert_close(found, expected, rtol=2e-5, atol=1e-9)
 
 
 def test_uniforms_are_the_same_to_the_bit() -> None:
