@@ -59,15 +59,13 @@ impl<'r, 'w> Chain<'r, 'w> {
             Step::MinP => self.keep_above_share(params.min_p)?,
             Step::EpsilonCutoff => self.keep_probable(params.epsilon_cutoff)?,
             Step::EtaCutoff => {
-                self.list_all()?;
-                let entropy = self.entropy();
+                let (entropy, _) = self.entropy()?;
                 let eta = params.eta_cutoff.min(params.eta_cutoff.sqrt() * (-entropy).exp());
                 self.keep_probable(eta)?;
             }
             Step::TopNSigma => {
-                self.list_all()?;
-                let deviation = spread::deviation(&self.work.values);
-                self.keep_from(f64::from(self.maximum) - params.top_n_sigma * deviation);
+                let deviation = self.deviation()?;
+                self.keep_or_list(f64::from(self.maximum) - params.top_n_sigma * deviation);
             }
             Step::TopH => self.keep_top_h(params.top_h.unwrap_or(1.0))?,
             Step::TypicalP => self.keep_typical(params.typical_p)?,
@@ -100,6 +98,17 @@ impl<'r, 'w> Chain<'r, 'w> {
         let (scale, work) = (self.scale(), &mut *self.work);
         let maximum = self.row.scan_sums(scale, &mut work.maxima, &mut work.sums, &mut work.buffer)?;
         Ok((maximum, work.weigh_blocks(self.row.kernels, maximum, scale)))
+    }
+
+    /// The row's mass, and a logit such that those from it on have at least the share `p` of it.
+    fn read_nucleus_bound(&mut self, p: f64) -> Result<(f64, f32), SamplingError> {
+        let (maximum, total) = self.read_sums()?;
+        self.maximum = maximum;
+        let work = &mut *self.work;
+        work.rests.clear();
+        work.rests.extend(work.tops.iter().zip(&work.sums).map(|(top, sum)| top * (sum - 1.0)));
+        let exponent = nucleus_bound(&work.tops, &work.rests, BLOCK, (1.0 - p) * total);
+        Ok((total, (maximum + exponent / self.scale()).max(f32::MIN)))
     }
 
     fn read_maxima(&mut self) -> Result<(), SamplingError> {
@@ -138,11 +147,11 @@ impl<'r, 'w> Chain<'r, 'w> {
         let Params { temperature, dynatemp_range, dynatemp_exponent, .. } = *self.params;
         let mut own = temperature;
         if dynatemp_range > 0.0 {
-            self.list_all()?;
             let (low, high) = ((temperature - dynatemp_range).max(0.0), temperature + dynatemp_range);
-            let most = (self.work.values.len() as f64).ln();
+            let (entropy, _) = self.entropy()?;
+            let most = (self.left() as f64).ln();
             // One token has no entropy, and needs no temperature.
-            let share = if most > 0.0 { (self.entropy() / most).clamp(0.0, 1.0) } else { 0.0 };
+            let share = if most > 0.0 { (entropy / most).clamp(0.0, 1.0) } else { 0.0 };
             own = (low + (high - low) * share.powf(dynatemp_exponent)).max(GREEDY_BELOW);
         }
         self.temperature *= own;
@@ -178,13 +187,8 @@ impl<'r, 'w> Chain<'r, 'w> {
         let total = if self.listed {
             self.weigh()
         } else {
-            let (maximum, total) = self.read_sums()?;
-            self.maximum = maximum;
-            let work = &mut *self.work;
-            work.rests.clear();
-            work.rests.extend(work.tops.iter().zip(&work.sums).map(|(top, sum)| top * (sum - 1.0)));
-            let exponent = nucleus_bound(&work.tops, &work.rests, BLOCK, (1.0 - p) * total);
-            self.list((maximum + exponent / self.scale()).max(f32::MIN));
+            let (total, bound) = self.read_nucleus_bound(p)?;
+            self.list(bound);
             self.weigh();
             total
         };
@@ -226,11 +230,33 @@ impl<'r, 'w> Chain<'r, 'w> {
         }
     }
 
-    /// In nats, of what is listed.
-    fn entropy(&mut self) -> f64 {
-        let total = self.weigh();
-        let drop = spread::weighted_drop(&self.work.values, &self.work.weights, self.maximum) / total;
-        total.ln() + drop * f64::from(self.scale()) * LN_2
+    /// In nats, of what is left, and the sum of its weights.
+    fn entropy(&mut self) -> Result<(f64, f64), SamplingError> {
+        let scale = self.scale();
+        let [total, drop] = if self.listed {
+            self.weigh();
+            spread::weighted_drop(&self.work.values, &self.work.weights, self.maximum)
+        } else {
+            self.read_maxima()?;
+            self.row.weighted_drop(self.maximum, scale, &mut self.work.weights, &mut self.work.buffer)
+        };
+        Ok((total.ln() + drop / total * f64::from(scale) * LN_2, total))
+    }
+
+    /// Standard deviation of the logits that are left.
+    fn deviation(&mut self) -> Result<f64, SamplingError> {
+        if !self.listed {
+            self.read_maxima()?;
+            return Ok(self.row.deviation(self.maximum, &mut self.work.buffer));
+        }
+        let mut moments = spread::Moments::new(self.maximum);
+        moments.add(&self.work.values);
+        Ok(moments.deviation())
+    }
+
+    /// How many tokens are left.
+    fn left(&mut self) -> usize {
+        if self.listed { self.work.values.len() } else { self.row.count(&mut self.work.buffer) }
     }
 
     fn keep_top_h(&mut self, share: f64) -> Result<(), SamplingError> {
@@ -244,8 +270,16 @@ impl<'r, 'w> Chain<'r, 'w> {
 
     /// Typical tokens have about as much information as a token has on average (Meister et al., 2023).
     fn keep_typical(&mut self, mass: f64) -> Result<(), SamplingError> {
-        self.list_all()?;
-        let (entropy, total) = (self.entropy(), self.weigh());
+        let (entropy, total) = self.entropy()?;
+        if !self.listed {
+            // Tokens with more than twice the average information come after all others, and are not needed where the
+            // others have the mass.
+            let exponent = (2.0 * entropy - total.ln()) / LN_2;
+            let bound = f64::from(self.maximum) - exponent / f64::from(self.scale());
+            let (_, enough) = self.read_nucleus_bound(mass)?;
+            self.list((bound as f32).clamp(f32::MIN, self.maximum).min(enough));
+        }
+        self.weigh();
         // The information of the most probable token is ln(total), and each exponent of 2 adds ln(2).
         let (offset, nats, top) = ((entropy - total.ln()) as f32, self.scale() * LN_2 as f32, self.maximum);
         self.work.keep_closest(self.row.kernels, |value| ((top - value) * nats - offset).abs(), mass * total);

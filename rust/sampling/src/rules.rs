@@ -30,7 +30,7 @@ pub struct Rules {
 }
 
 /// "Don't repeat yourself": a token that would make a repetition of `n` tokens longer, where `n` is at least
-/// `allowed_length`, loses multiplier · base^(n - allowed_length). As in oobabooga's text-generation-webui, and llama.cpp.
+/// `allowed_length`, loses `multiplier · base^(n - allowed_length)`. As in oobabooga's text-generation-webui, and llama.cpp.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dry {
     pub multiplier: f64,

@@ -4,6 +4,7 @@ use crate::error::SamplingError;
 use crate::history::Patch;
 use crate::kernels::{BLOCK, Kernels, LANES};
 use crate::logits::Values;
+use crate::spread::{Moments, weighted_drop};
 
 /// 16-bit logits are widened, and patched ones copied, this many at a time: 16 KB of float32, which stay in the first-level cache.
 const STRETCH: usize = 16 * BLOCK;
@@ -121,6 +122,43 @@ impl Row<'_> {
             nan |= (self.kernels.maxima_and_sums)(values, scale, &mut maxima[block..], &mut sums[block..]);
         });
         self.checked_maximum(maxima, nan, buffer)
+    }
+
+    /// Standard deviation of the logits above -inf, of which there is at least one; divided by their number.
+    pub fn deviation(&self, maximum: f32, buffer: &mut Vec<f32>) -> f64 {
+        let mut moments = Moments::new(maximum);
+        self.for_each_stretch(buffer, |_, values| moments.add(values));
+        moments.deviation()
+    }
+
+    /// How many logits are above -inf.
+    pub fn count(&self, buffer: &mut Vec<f32>) -> usize {
+        let mut count = 0;
+        self.for_each_stretch(buffer, |_, values| {
+            count += values.iter().filter(|value| **value > f32::NEG_INFINITY).count();
+        });
+        count
+    }
+
+    /// Sum of the weights 2^((x - maximum) · scale), and that of the weights times (maximum - x).
+    pub fn weighted_drop(
+        &self,
+        maximum: f32,
+        scale: f32,
+        weights: &mut Vec<f32>,
+        buffer: &mut Vec<f32>,
+    ) -> [f64; 2] {
+        let mut sums = [0.0; 2];
+        self.for_each_stretch(buffer, |_, values| {
+            // As many as stay in the nearest cache.
+            for values in values.chunks(STRETCH) {
+                weights.resize(values.len(), 0.0);
+                (self.kernels.exponentials)(values, maximum, scale, weights);
+                let [total, drop] = weighted_drop(values, weights, maximum);
+                (sums[0], sums[1]) = (sums[0] + total, sums[1] + drop);
+            }
+        });
+        sums
     }
 
     /// Maxima of the lanes of each block, sixteen a block: a finer net than block maxima.

@@ -218,7 +218,7 @@ impl Reader<'_> {
 /// A count and the tokens.
 fn put_tokens(out: &mut Vec<u8>, tokens: &[u32]) {
     put(out, tokens.len() as u64);
-    tokens.iter().for_each(|token| out.extend_from_slice(&token.to_le_bytes()));
+    out.extend(tokens.iter().flat_map(|token| token.to_le_bytes()));
 }
 
 fn put(out: &mut Vec<u8>, value: u64) {

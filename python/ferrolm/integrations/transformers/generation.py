@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["accelerate_generation", "sampling_params"]
 
-Model = TypeVar("Model", bound=GenerationMixin)
+Model = TypeVar("Model")
 _MODES = {GenerationMode.SAMPLE, GenerationMode.GREEDY_SEARCH}
 
 
@@ -39,7 +39,9 @@ def accelerate_generation(model: Model) -> Model:
     >>> ids.shape
     torch.Size([1, 5])
     """
-    original = model.generate
+    # One of several classes that inherit `GenerationMixin`, and whose types say little.
+    wrapped: Any = model
+    original = wrapped.generate
     if getattr(original, "by_ferrolm", False):
         return model
 
@@ -51,14 +53,15 @@ def accelerate_generation(model: Model) -> Model:
         return original(*args, **kwargs)
 
     generate.by_ferrolm = True  # type: ignore[attr-defined]
-    model.generate = generate  # type: ignore[method-assign]
+    wrapped.generate = generate
     return model
 
 
 def _mode(model: Any, kwargs: dict[str, Any]) -> GenerationMode:
     config = copy.deepcopy(kwargs.get("generation_config") or model.generation_config)
     config.update(**kwargs)
-    return config.get_generation_mode(kwargs.get("assistant_model"))
+    mode: GenerationMode = config.get_generation_mode(kwargs.get("assistant_model"))
+    return mode
 
 
 def sampling_params(processors: list[Any], prompt_length: int) -> tuple[list[Any], dict[str, Any]]:
@@ -162,7 +165,8 @@ def _custom_generate(streamer: Any) -> Callable[..., Any]:
                 generation_config.do_sample = False
                 logits_processor = process.LogitsProcessorList([*kept, _Draw(fields)])
         if mode in _MODES:
-            return GenerationMixin._sample(
+            loop: Any = GenerationMixin._sample
+            return loop(
                 model,
                 input_ids,
                 logits_processor=logits_processor,
