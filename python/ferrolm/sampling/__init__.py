@@ -1,4 +1,4 @@
-"""From logits to the next token ids: `SamplingParams`, `sample`, `Sampler`, `filtered_probabilities`.
+"""From logits to the next token ids: `SamplingParams`, `sample`, `Sampler`, `filtered_probabilities`; `Grammar`, `Constraint`.
 
 Logits are (batch, vocab) arrays of numpy or tensors of torch in float32, float16 or bfloat16. On the CPU they are
 read in place by the Rust core; tensors on another device stay there and go through the same steps in torch.
@@ -33,7 +33,8 @@ llama.cpp, for example, is ``("top_n_sigma", "top_k", "typical_p", "top_p", "min
 from __future__ import annotations
 
 from ferrolm.sampling.drawing import filtered_probabilities, sample
+from ferrolm.sampling.grammar import Constraint, Grammar
 from ferrolm.sampling.params import SamplingParams
 from ferrolm.sampling.sampler import Sampler
 
-__all__ = ["Sampler", "SamplingParams", "filtered_probabilities", "sample"]
+__all__ = ["Constraint", "Grammar", "Sampler", "SamplingParams", "filtered_probabilities", "sample"]
