@@ -6,6 +6,7 @@ Logits: "zipf" is a language model's shape (the r-th most probable token has pro
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,15 @@ CHAINS: dict[str, dict[str, Any]] = {
         "repetition_penalty": 1.1,
         "presence_penalty": 0.1,
     },
+}
+# Beside transformers alone, on one shape each.
+MORE: dict[str, dict[str, Any]] = {
+    "min_p": {"min_p": 0.05},
+    "typical_p": {"typical_p": 0.9},
+    "epsilon_cutoff": {"epsilon_cutoff": 3e-4},
+    "eta_cutoff": {"eta_cutoff": 2e-3},
+    "top_h": {"top_h": 0.5},
+    "no_repeat_ngram_size": {"no_repeat_ngram_size": 3},
 }
 SHAPES = ["zipf", "broad", "flat"]
 
@@ -68,6 +78,8 @@ def transformers(logits: Any, chain: dict[str, Any], past: Any) -> Callable[[], 
     steps: list[Any] = []
     if params.repetition_penalty != 1.0:
         steps.append(processors.RepetitionPenaltyLogitsProcessor(params.repetition_penalty))
+    if params.no_repeat_ngram_size:
+        steps.append(processors.NoRepeatNGramLogitsProcessor(params.no_repeat_ngram_size))
     if params.is_greedy:
         return lambda: scores.argmax(-1)
     if params.temperature != 1.0:
@@ -78,6 +90,14 @@ def transformers(logits: Any, chain: dict[str, Any], past: Any) -> Callable[[], 
         steps.append(processors.TopPLogitsWarper(params.top_p))
     if params.min_p:
         steps.append(processors.MinPLogitsWarper(params.min_p))
+    if params.top_h is not None:
+        steps.append(processors.TopHLogitsWarper(params.top_h))
+    if params.typical_p < 1.0:
+        steps.append(processors.TypicalLogitsWarper(params.typical_p))
+    if params.epsilon_cutoff:
+        steps.append(processors.EpsilonLogitsWarper(params.epsilon_cutoff))
+    if params.eta_cutoff:
+        steps.append(processors.EtaLogitsWarper(params.eta_cutoff))
 
     def step() -> Any:
         x = scores
@@ -201,6 +221,19 @@ def pytest_generate_tests(metafunc: Any) -> None:
         for chain in (CHAINS if shape != "broad" else ("top_p",))
         for library in LIBRARIES
     ]
+    cases += [
+        pytest.param(
+            50_257,
+            "zipf",
+            chain,
+            library,
+            marks=pytest.mark.benchmark(group=f"sampling zipf 50257 {chain}"),
+        )
+        for chain in MORE
+        for library in ("ferrolm", "one pass", "transformers")
+    ]
+    if "settings" in metafunc.fixturenames:
+        return
     metafunc.parametrize(
         ("vocab", "shape", "chain", "library"), cases, ids=["-".join(map(str, case.values)) for case in cases]
     )
@@ -208,7 +241,45 @@ def pytest_generate_tests(metafunc: Any) -> None:
 
 def test_step(benchmark: Any, vocab: int, shape: str, chain: str, library: str) -> None:
     logits, past = make_logits(shape, vocab), make_past(vocab)
-    step = LIBRARIES[library](logits, CHAINS[chain], past)
+    step = LIBRARIES[library](logits, {**CHAINS, **MORE}[chain], past)
     step()
     benchmark.extra_info.update(tokens=BATCH, bytes=logits.nbytes, threads=1)
     benchmark(step)
+
+
+GENERATE: dict[str, dict[str, Any]] = {
+    "greedy": {"do_sample": False},
+    "top_k": {"do_sample": True, "top_k": 50},
+    "top_p": {"do_sample": True, "top_k": 0, "top_p": 0.9},
+    "full": {"do_sample": True, "top_k": 50, "top_p": 0.9, "min_p": 0.02, "repetition_penalty": 1.1},
+}
+
+
+@pytest.mark.parametrize("vocab", [50_257, 151_936])
+@pytest.mark.parametrize("settings", GENERATE)
+def test_generate(benchmark: Any, vocab: int, settings: str) -> None:
+    """A step of transformers' `generate`, two layers of random weights, batch 8, as it is and accelerated, in turn."""
+    torch = _torch()
+    hub = pytest.importorskip("transformers")
+    from ferrolm.integrations.transformers import accelerate_generation
+
+    config = hub.GPT2Config(vocab_size=vocab, n_layer=2, n_embd=256, n_head=4, n_positions=256)
+    torch.manual_seed(0)
+    models = {"transformers": hub.GPT2LMHeadModel(config).eval()}
+    models["ferrolm"] = accelerate_generation(hub.GPT2LMHeadModel(config).eval())
+    for model in models.values():
+        model.generation_config.pad_token_id, model.generation_config.eos_token_id = 0, None
+    ids, steps = torch.randint(0, vocab, (BATCH, 16)), 20
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+
+    def both() -> None:
+        for name, model in models.items():
+            start = time.perf_counter()
+            model.generate(ids, max_new_tokens=steps, min_new_tokens=steps, **GENERATE[settings])
+            seconds[name].append((time.perf_counter() - start) / steps * 1e3)
+
+    benchmark.group = f"generate of transformers, a step, vocabulary {vocab}, {settings}"
+    benchmark.pedantic(both, rounds=3, warmup_rounds=1)
+    medians = {f"{name} ms": round(float(np.median(times)), 2) for name, times in seconds.items()}
+    benchmark.extra_info.update(medians)
+    print(vocab, settings, medians)

@@ -691,6 +691,16 @@ def filtered_probabilities(
     history: _Ragged | None,
     mask: NDArray[np.uint32] | None,
 ) -> NDArray[np.float32]: ...
+def top_logprobs(
+    logits: NDArray[Any],
+    dtype: str,
+    params: RowParams | list[RowParams],
+    count: int,
+    *,
+    prompt: _Ragged | None,
+    history: _Ragged | None,
+    mask: NDArray[np.uint32] | None,
+) -> tuple[NDArray[np.uint32], NDArray[np.float32]]: ...
 
 _Additions: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 

@@ -302,7 +302,7 @@ class NgramLM:
 
         >>> model = NgramLM.train(["the cat sat", "the dog sat"], order=2, smoothing="witten-bell").hashed()
         >>> model.layout, f"{model.score('the dog sat'):.4f}"
-        ('hashed', '-1.2785')
+        ('hashed', '-0.9719')
         """
         return NgramLM(self._core.hashed(), self._report)
 

@@ -1,4 +1,9 @@
-"""From logits to the next token ids: `SamplingParams`, `sample`, `Sampler`, `filtered_probabilities`; `Grammar`, `Constraint`.
+"""From logits to the next token ids.
+
+- `SamplingParams`, `sample`, `Sampler`: a draw for each row of a batch, with a history of each row if wanted
+- `filtered_probabilities`, `top_logprobs`: what is drawn from
+- `accept_draft`: the tokens of a draft that speculative decoding keeps
+- `Grammar`, `Constraint`: output that follows a regular expression, a JSON schema or a grammar
 
 Logits are (batch, vocab) arrays of numpy or tensors of torch in float32, float16 or bfloat16. On the CPU they are
 read in place by the Rust core; tensors on another device stay there and go through the same steps in torch.
@@ -32,9 +37,19 @@ llama.cpp, for example, is ``("top_n_sigma", "top_k", "typical_p", "top_p", "min
 
 from __future__ import annotations
 
-from ferrolm.sampling.drawing import filtered_probabilities, sample
+from ferrolm.sampling.drawing import filtered_probabilities, sample, top_logprobs
 from ferrolm.sampling.grammar import Constraint, Grammar
 from ferrolm.sampling.params import SamplingParams
 from ferrolm.sampling.sampler import Sampler
+from ferrolm.sampling.speculation import accept_draft
 
-__all__ = ["Constraint", "Grammar", "Sampler", "SamplingParams", "filtered_probabilities", "sample"]
+__all__ = [
+    "Constraint",
+    "Grammar",
+    "Sampler",
+    "SamplingParams",
+    "accept_draft",
+    "filtered_probabilities",
+    "sample",
+    "top_logprobs",
+]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", extra="torch", purpose="sampling from logits on a device")
 
-__all__ = ["Counts", "draw", "filtered_probabilities", "sample", "uniforms"]
+__all__ = ["Counts", "Rules", "draw", "filtered_probabilities", "sample", "top_logprobs", "uniforms"]
 
 _WORD = 0xFFFF_FFFF
 
@@ -205,6 +205,28 @@ def filtered_probabilities(
     left_to_chance = any(0.0 < row.xtc_probability < 1.0 for row in params)
     mixed = probabilities(0.0)
     return (mixed * share + probabilities(1.0) * (1.0 - share) if left_to_chance else mixed).float()
+
+
+def top_logprobs(
+    logits: Tensor,
+    count: int,
+    params: list[SamplingParams],
+    *,
+    prompt: Ragged | None,
+    history: Ragged | None,
+    mask: Any = None,
+) -> tuple[Tensor, Tensor]:
+    """`ferrolm.sampling.top_logprobs` with its arguments already checked."""
+    _check_vocabulary(logits)
+    if logits.shape[0] == 0:
+        empty = torch.zeros(0, count, device=logits.device)
+        return empty.long(), empty
+    counts, rules = Counts.of_past(prompt, history), _rules_of_past(params, prompt, history, mask)
+    chances = torch.ones(logits.shape[0], dtype=torch.float64, device=logits.device)
+    mass = _weights(logits, params, counts, rules, chances).double()
+    ordered, ids = mass.sort(descending=True, stable=True)
+    logs = (ordered / mass.sum(-1, keepdim=True)).log().float()[:, :count]
+    return torch.where(logs > -math.inf, ids[:, :count], 0), logs
 
 
 def _weights(

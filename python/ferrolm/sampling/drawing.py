@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ferrolm import _rust
-from ferrolm.errors import InvalidTypeError, ShapeError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from ferrolm.sampling.arrays import Past, borrow, check_logits, like, mask_bits, on_device, ragged, unsigned
 from ferrolm.sampling.params import SamplingParams
 
 if TYPE_CHECKING:
     from ferrolm.sampling.arrays import Logits
 
-__all__ = ["filtered_probabilities", "sample"]
+__all__ = ["filtered_probabilities", "sample", "top_logprobs"]
 
 
 def sample(
@@ -107,6 +107,46 @@ def filtered_probabilities(
     bits = mask_bits(mask, batch, logits.shape[1])
     array = borrow(logits, dtype)
     return like(logits, _rust.filtered_probabilities(array, dtype, _cores(rows), mask=bits, **past))
+
+
+def top_logprobs(
+    logits: Logits,
+    count: int,
+    params: SamplingParams | Sequence[SamplingParams] | None = None,
+    *,
+    history: Past | None = None,
+    prompt: Past | None = None,
+    mask: Any = None,
+) -> Any:
+    """The ``count`` most probable tokens of each row, and the natural logarithms of their probabilities.
+
+    Without ``params`` of the softmax of the logits as they came; with them of what `sample` draws from (``xtc`` is
+    not taken). The other arguments and the errors are those of `sample`.
+
+    Returns:
+        Ids (batch, count), uint32 for numpy and int64 for torch, and float32 (batch, count), the most probable first, of
+        equals the first id. Where fewer tokens are left, the rest is id 0 with ``-inf``.
+
+    >>> import numpy as np
+    >>> ids, logs = top_logprobs(np.log(np.array([[0.1, 0.2, 0.7]], np.float32)), 2)
+    >>> ids.tolist(), np.exp(logs).round(2).tolist()
+    ([[2, 1]], [[0.699999988079071, 0.20000000298023224]])
+    """
+    dtype = check_logits(logits)
+    batch, vocab = logits.shape
+    if not 0 <= count <= vocab:
+        raise InvalidArgumentError(
+            f"count must be in [0, {vocab}], the size of the vocabulary, found {count}"
+        )
+    rows = _rows(params, batch)
+    past = {"prompt": ragged(prompt, "prompt", batch), "history": ragged(history, "history", batch)}
+    if on_device(logits):
+        from ferrolm.sampling import device
+
+        return device.top_logprobs(logits, count, _each(rows, batch), mask=mask, **past)
+    bits = mask_bits(mask, batch, vocab)
+    ids, logs = _rust.top_logprobs(borrow(logits, dtype), dtype, _cores(rows), count, mask=bits, **past)
+    return like(logits, ids), like(logits, logs)
 
 
 def _rows(params: Any, batch: int) -> SamplingParams | list[SamplingParams]:

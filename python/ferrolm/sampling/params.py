@@ -241,6 +241,26 @@ class SamplingParams:
         """
         return dataclasses.replace(self, **changes)
 
+    @classmethod
+    def like(cls, other: Any, **changes: Any) -> SamplingParams:
+        """From an object of another library that has fields of these names: vLLM's ``SamplingParams``, transformers'
+        ``GenerationConfig`` ...
+
+        Its other fields are left out, and so are those that are None. ``do_sample=False`` is greedy. Raises
+        `InvalidArgumentError` for ``bad_words`` as strings: they need a tokenizer; pass ``bad_words_ids``.
+
+        >>> import types
+        >>> SamplingParams.like(types.SimpleNamespace(temperature=0.7, top_k=-1, top_p=0.9, n=3), seed=1)
+        SamplingParams(temperature=0.7, top_p=0.9, seed=1)
+        """
+        if getattr(other, "bad_words", None) and "bad_words_ids" not in changes:
+            raise InvalidArgumentError("bad_words are strings here: pass their tokens as bad_words_ids")
+        names = [entry.name for entry in dataclasses.fields(cls)]
+        values = {name: getattr(other, name) for name in names if getattr(other, name, None) is not None}
+        if getattr(other, "do_sample", None) is False:
+            values["temperature"] = 0.0
+        return cls(**{**values, **changes})
+
     def split(self, count: int) -> list[SamplingParams]:
         """The same ``count`` times, each with its own seed made from this one's, for rows that share a prompt.
 

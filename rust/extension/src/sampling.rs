@@ -272,6 +272,22 @@ fn histories(
     (0..batch).map(|row| Ok(History::from_tokens(part(prompt, row)?, part(generated, row)?))).collect()
 }
 
+/// Rows whose seeds and steps do not matter.
+fn inputs<'a>(
+    params: &'a [Arc<Params>],
+    histories: &'a [History],
+    masks: Option<&'a [&'a [u32]]>,
+) -> Vec<RowInput<'a>> {
+    let row = |(row, (params, history)): (usize, (&'a Arc<Params>, &'a History))| RowInput {
+        params,
+        history,
+        seed: 0,
+        step: 0,
+        mask: masks.map(|masks| masks[row]),
+    };
+    params.iter().zip(histories).enumerate().map(row).collect()
+}
+
 fn log_probs(name: Option<&str>) -> PyResult<LogProbs> {
     match name {
         None => Ok(LogProbs::None),
@@ -295,6 +311,7 @@ fn leave<T: Send>(
     result.map_err(ToPyErr::to_py_err)
 }
 
+type TopTokens<'py> = (Bound<'py, PyArray2<u32>>, Bound<'py, PyArray2<f32>>);
 type Tokens<'py> = (Bound<'py, PyArray1<u32>>, Option<Bound<'py, PyArray1<f32>>>);
 
 fn tokens<'py>(py: Python<'py>, drawn: &[Drawn], logprobs: LogProbs) -> Tokens<'py> {
@@ -361,18 +378,40 @@ fn filtered_probabilities<'py>(
     let masks = masks(mask.as_ref(), &logits)?;
     let params = params.rows(logits.batch());
     let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
-    let rows: Vec<_> = params
-        .iter()
-        .zip(&histories)
-        .enumerate()
-        .map(|(row, (params, history))| {
-            let mask = masks.as_ref().map(|masks| masks[row]);
-            RowInput { params, history, seed: 0, step: 0, mask }
-        })
-        .collect();
+    let rows = inputs(&params, &histories, masks.as_deref());
     let mut out = vec![0.0; logits.batch() * logits.vocab()];
     leave(py, &logits, |cancel| ferrolm_sampling::filtered_probabilities(&logits, &rows, &mut out, cancel))?;
     PyArray1::from_vec(py, out).reshape([logits.batch(), logits.vocab()])
+}
+
+/// (tokens, log-probabilities), uint32 and float32 [batch, count].
+#[pyfunction]
+#[pyo3(signature = (logits, dtype, params, count, *, prompt, history, mask))]
+#[expect(clippy::too_many_arguments, reason = "keywords of one Python function")]
+fn top_logprobs<'py>(
+    py: Python<'py>,
+    logits: &Bound<'py, PyAny>,
+    dtype: &str,
+    params: OneOrMany,
+    count: usize,
+    prompt: Option<Ragged<'py>>,
+    history: Option<Ragged<'py>>,
+    mask: Option<Masks<'py>>,
+) -> PyResult<TopTokens<'py>> {
+    let batch = Batch::extract(logits, dtype)?;
+    let logits = batch.logits()?;
+    let masks = masks(mask.as_ref(), &logits)?;
+    let params = params.rows(logits.batch());
+    let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
+    let rows = inputs(&params, &histories, masks.as_deref());
+    let size = logits.batch() * count;
+    let (mut tokens, mut logprobs) = (vec![0; size], vec![0.0; size]);
+    leave(py, &logits, |cancel| {
+        let (tokens, logprobs) = (&mut tokens, &mut logprobs);
+        ferrolm_sampling::top_log_probabilities(&logits, &rows, count, tokens, logprobs, cancel)
+    })?;
+    let shape = [logits.batch(), count];
+    Ok((PyArray1::from_vec(py, tokens).reshape(shape)?, PyArray1::from_vec(py, logprobs).reshape(shape)?))
 }
 
 /// `count` seeds made from one.
@@ -522,6 +561,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Sampler>()?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(filtered_probabilities, module)?)?;
+    module.add_function(wrap_pyfunction!(top_logprobs, module)?)?;
     module.add_function(wrap_pyfunction!(rule_changes, module)?)?;
     module.add_function(wrap_pyfunction!(derived_seeds, module)?)?;
     module.add_function(wrap_pyfunction!(uniforms, module)?)

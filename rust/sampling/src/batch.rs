@@ -7,7 +7,7 @@ use ferrolm_base::{Cancel, pool};
 use rayon::prelude::*;
 
 use crate::arch::kernels;
-use crate::draw::{draw, log_probability, write_probabilities};
+use crate::draw::{draw, log_probability, most_probable, write_probabilities};
 use crate::error::SamplingError;
 use crate::history::History;
 use crate::kernels::Kernels;
@@ -113,6 +113,39 @@ pub fn filtered_probabilities(
                 for (one, other) in out.iter_mut().zip(other) {
                     *one = (f64::from(*one) * chance + f64::from(other) * (1.0 - chance)) as f32;
                 }
+            }
+            Ok::<_, SamplingError>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// The `count` most probable tokens of each row's distribution and the natural logarithms of their probabilities, row after
+/// row in `tokens` and `logprobs`; of equals the first. Where fewer are left, the others are token 0 with minus infinity.
+/// Nothing is left to chance: [`Step::Xtc`](crate::Step) is not taken.
+pub fn top_log_probabilities(
+    logits: &Logits<'_>,
+    rows: &[RowInput<'_>],
+    count: usize,
+    tokens: &mut [u32],
+    logprobs: &mut [f32],
+    cancel: &Cancel,
+) -> Result<(), SamplingError> {
+    let kernels = kernels(simd::level());
+    check_batch("params", rows.len(), logits.batch())?;
+    tokens.fill(0);
+    logprobs.fill(f32::NEG_INFINITY);
+    let out = tokens.chunks_exact_mut(count.max(1)).zip(logprobs.chunks_exact_mut(count.max(1)));
+    for (at, ((values, row), (tokens, logprobs))) in logits.rows().iter().zip(rows).zip(out).enumerate() {
+        cancel.check()?;
+        with_scratch(|Scratch { patches, work }| {
+            let (prepared, forced) = prepare((at, *values), row, &kernels, patches)?;
+            let drawn_from = match forced {
+                Some(token) => certain(token),
+                None => distribution(&prepared, row.params, 1.0, work)?,
+            };
+            for (place, (token, logprob)) in most_probable(&prepared, &drawn_from, work, count).enumerate() {
+                (tokens[place], logprobs[place]) = (token, logprob as f32);
             }
             Ok::<_, SamplingError>(())
         })?;

@@ -4,6 +4,7 @@
 use crate::kernels::BLOCK;
 use crate::row::{Distribution, Support, Work};
 use crate::scan::Row;
+use crate::select::kth_largest;
 
 /// The token for a uniform number `u` in [0, 1).
 pub fn draw(row: &Row<'_>, distribution: &Distribution, work: &mut Work, u: f64) -> u32 {
@@ -54,6 +55,30 @@ pub fn log_probability(row: &Row<'_>, distribution: &Distribution, token: u32) -
     let exponent =
         (f64::from(row.get(token)) - f64::from(distribution.maximum)) * f64::from(distribution.scale);
     exponent * std::f64::consts::LN_2 - distribution.total.ln()
+}
+
+/// The `count` most probable tokens, of equals the first, with the natural logarithms of their probabilities.
+pub fn most_probable<'a>(
+    row: &'a Row<'_>,
+    distribution: &'a Distribution,
+    work: &mut Work,
+    count: usize,
+) -> impl Iterator<Item = (u32, f64)> + 'a {
+    let tokens = match distribution.support {
+        Support::One(token) => vec![token],
+        Support::Listed => work.largest(count),
+        Support::Whole => {
+            // So many blocks have a logit from this bound on.
+            let bound = if count <= work.maxima.len() {
+                kth_largest(&work.maxima, count, &mut work.order)
+            } else {
+                None
+            };
+            work.list(row, bound.unwrap_or(f32::MIN));
+            work.largest(count)
+        }
+    };
+    tokens.into_iter().take(count).map(|token| (token, log_probability(row, distribution, token)))
 }
 
 /// The distribution as probabilities over the vocabulary.

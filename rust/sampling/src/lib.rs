@@ -34,7 +34,7 @@ mod select;
 mod spread;
 mod state;
 
-pub use batch::{Drawn, LogProbs, RowInput, filtered_probabilities, sample};
+pub use batch::{Drawn, LogProbs, RowInput, filtered_probabilities, sample, top_log_probabilities};
 pub use error::SamplingError;
 pub use history::History;
 pub use logits::{Logits, Values};

@@ -1,5 +1,7 @@
 //! One row: from logits and parameters to the distribution that is drawn from.
 
+use std::cmp::Ordering;
+
 use crate::batch::RowInput;
 use crate::chain::Chain;
 use crate::error::SamplingError;
@@ -130,7 +132,7 @@ impl Work {
     /// most probable ones; the first in any case. `total` is the mass of the list.
     pub fn cut_entropy(&mut self, total: f64, share: f64, count: usize) -> Cut {
         let mut order: Vec<usize> = (0..self.values.len()).collect();
-        order.sort_unstable_by(|&a, &b| self.values[b].total_cmp(&self.values[a]).then(a.cmp(&b)));
+        order.sort_unstable_by(|&a, &b| falling(self.values[a], self.values[b]).then(a.cmp(&b)));
         order.truncate(count);
         let mass: f64 = order.iter().map(|&at| f64::from(self.weights[at])).sum::<f64>().min(total);
         let terms: Vec<f64> = order
@@ -149,6 +151,18 @@ impl Work {
         Cut { value, ties: order[..kept].iter().filter(|&&at| self.values[at] == value).count() }
     }
 
+    /// The tokens of the `count` largest logits of the list, the largest first, of equals the first.
+    pub fn largest(&self, count: usize) -> Vec<u32> {
+        let mut order: Vec<usize> = (0..self.values.len()).collect();
+        let before = |a: &usize, b: &usize| falling(self.values[*a], self.values[*b]).then(a.cmp(b));
+        if count < order.len() {
+            order.select_nth_unstable_by(count, before);
+            order.truncate(count);
+        }
+        order.sort_unstable_by(before);
+        order.into_iter().map(|at| self.tokens[at]).collect()
+    }
+
     /// Keep the tokens whose `distance` is least, until their weights sum to `target`; ties at the end stay.
     pub fn keep_closest(&mut self, kernels: &Kernels, distance: impl Fn(f32) -> f32, target: f64) {
         let mut keys = std::mem::take(&mut self.order);
@@ -163,7 +177,7 @@ impl Work {
     /// Leave out all tokens with a weight of at least `threshold` but the least probable of them (of equals the last).
     pub fn exclude_top_choices(&mut self, threshold: f32) {
         let above = (0..self.values.len()).filter(|&at| self.weights[at] >= threshold);
-        let least = above.min_by(|&a, &b| self.values[a].total_cmp(&self.values[b]).then(b.cmp(&a)));
+        let least = above.min_by(|&a, &b| falling(self.values[b], self.values[a]).then(b.cmp(&a)));
         let weights = std::mem::take(&mut self.weights);
         self.retain(|at| weights[at] < threshold || Some(at) == least);
         self.weights = weights;
@@ -203,6 +217,11 @@ impl Work {
         self.tokens.truncate(self.kept_places.len());
         std::mem::swap(&mut self.values, &mut self.kept_values);
     }
+}
+
+/// The larger value first; zeros of both signs are equal.
+fn falling(a: f32, b: f32) -> Ordering {
+    (b + 0.0).total_cmp(&(a + 0.0))
 }
 
 /// Of the values equal to the cut's, keep only as many as it allows, the first ones.

@@ -14,7 +14,7 @@ from sampling_twin import probabilities
 
 import ferrolm
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
-from ferrolm.sampling import SamplingParams, filtered_probabilities, sample
+from ferrolm.sampling import SamplingParams, filtered_probabilities, sample, top_logprobs
 
 CHAINS = {
     "greedy": {"temperature": 0.0},
@@ -330,6 +330,28 @@ def test_a_mask_leaves_what_it_allows(form: str) -> None:
         ids = sample(logits, params, seeds=range(6), mask=mask)
         np.testing.assert_array_equal(ids, sample(np.where(allowed, logits, -np.inf), params, seeds=range(6)))
     assert sample(logits, SamplingParams(temperature=0), mask=mask)[0] == 1002
+
+
+@EVERY
+def test_the_most_probable_tokens_are_those_of_a_sort(chain: dict[str, Any]) -> None:
+    rng = np.random.default_rng(11)
+    logits, tokens = np.round(random_logits(rng, 4, 900), 1), past(rng, 4, 900)  # with ties
+    params = SamplingParams(**{**chain, "xtc_probability": 0.0})
+    expected = filtered_probabilities(logits, params, **tokens)
+    for count in (0, 1, 3, 40, 900):
+        ids, logs = top_logprobs(logits, count, params, **tokens)
+        order = np.argsort(-expected, axis=-1, kind="stable")[:, :count]
+        kept = np.take_along_axis(expected, order, -1) > 0
+        np.testing.assert_array_equal(np.isfinite(logs), kept)
+        np.testing.assert_allclose(np.exp(logs), np.take_along_axis(expected, order, -1), rtol=1e-4)
+        # Tokens whose probabilities differ by less than float32 shows may come in another order.
+        found = np.take_along_axis(expected, ids.astype(np.int64), -1)
+        np.testing.assert_array_equal(np.where(kept, found, 0), np.take_along_axis(expected, order, -1))
+        assert all(len(set(row[own])) == own.sum() for row, own in zip(ids, kept, strict=True))
+    ids, logs = top_logprobs(logits, 5)
+    np.testing.assert_allclose(np.exp(logs), -np.sort(-probabilities_of_all(logits))[:, :5], rtol=1e-4)
+    with pytest.raises(InvalidArgumentError, match=r"count must be in \[0, 900\]"):
+        top_logprobs(logits, 901)
 
 
 def test_masks_that_do_not_fit_are_named() -> None:

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from ferrolm._rust import uniforms as rust_uniforms
 from ferrolm.errors import InvalidArgumentError, ShapeError
-from ferrolm.sampling import Sampler, SamplingParams, device, filtered_probabilities, sample
+from ferrolm.sampling import Sampler, SamplingParams, device, filtered_probabilities, sample, top_logprobs
 from ferrolm.sampling.arrays import ragged
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -89,6 +89,16 @@ def test_distributions_equal_those_of_the_core(where: str) -> None:
     torch.testing.assert_close(
         found, filtered_probabilities(logits.cpu(), params, **past), rtol=2e-5, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("where", DEVICES)
+def test_the_most_probable_tokens_are_those_of_the_core(where: str) -> None:
+    logits, params, past = inputs(where)
+    given = {name: ragged(rows, name, BATCH) for name, rows in past.items()}
+    ids, logs = top_logprobs(logits.cpu(), 20, params, **past)
+    found_ids, found_logs = device.top_logprobs(logits, 20, params, **given)
+    assert torch.equal(found_ids.cpu(), ids)
+    torch.testing.assert_close(found_logs.cpu(), logs, rtol=1e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("where", DEVICES)

@@ -6,6 +6,8 @@ import copy
 import dataclasses
 import math
 import pickle
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -91,3 +93,62 @@ def test_public_names() -> None:
     assert ferrolm.SamplingParams is SamplingParams
     assert ferrolm.sample is ferrolm.sampling.sample
     assert ferrolm.Sampler is ferrolm.sampling.Sampler
+
+
+def test_params_of_other_libraries_are_read() -> None:
+    vllm = SimpleNamespace(
+        n=2, temperature=0.5, top_k=-1, top_p=0.9, min_tokens=3, stop_token_ids=[7], logit_bias={1: 2.0}, seed=None,
+        bad_words=None, allowed_token_ids=None,
+    )  # fmt: skip
+    expected = SamplingParams(
+        temperature=0.5, top_p=0.9, min_tokens=3, stop_token_ids=[7], logit_bias={1: 2.0}
+    )
+    assert SamplingParams.like(vllm) == expected
+    assert SamplingParams.like(SimpleNamespace(do_sample=False, temperature=0.7)).is_greedy
+    with pytest.raises(InvalidArgumentError, match="bad_words are strings here"):
+        SamplingParams.like(SimpleNamespace(bad_words=["no"]))
+    assert SamplingParams.like(SimpleNamespace(bad_words=["no"]), bad_words_ids=[[4]]).bad_words_ids == (
+        (4,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "message"),
+    [
+        ({"order": "top_k"}, InvalidTypeError, "order must be a sequence of names of steps, found 'top_k'"),
+        ({"order": ["top-k"]}, InvalidArgumentError, 'order must hold names of steps .*found "top-k"'),
+        (
+            {"order": ["top_k"], "min_p": 0.1},
+            InvalidArgumentError,
+            "order must be of all the steps that are set",
+        ),
+        ({"top_h": 2.0}, InvalidArgumentError, "top_h must be above 0 and at most 1, found 2.0"),
+        ({"bad_words_ids": [[]]}, InvalidArgumentError, "bad_words must be sequences of at least one token"),
+        (
+            {"bad_words_ids": ["no"]},
+            InvalidTypeError,
+            "a sequence of bad_words_ids must be a sequence of token ids",
+        ),
+        (
+            {"suppress_tokens": 3},
+            InvalidTypeError,
+            "suppress_tokens must be a sequence of token ids, found int",
+        ),
+        ({"sequence_bias": [[1], 2.0]}, InvalidTypeError, "sequence_bias must map tuples"),
+        ({"allowed_token_ids": []}, InvalidArgumentError, "allowed_token_ids must be at least one token"),
+        (
+            {"forced_eos_token_id": 3},
+            InvalidArgumentError,
+            "max_tokens must be given with forced_eos_token_id",
+        ),
+        ({"no_repeat_ngram_size": -1}, InvalidArgumentError, "no_repeat_ngram_size must be in"),
+        (
+            {"dry_multiplier": 1.0, "dry_base": 0.5},
+            InvalidArgumentError,
+            "dry_base must be finite and at least 1",
+        ),
+    ],
+)
+def test_steps_and_rules_that_make_no_sense_are_named(fields: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        SamplingParams(**fields)
