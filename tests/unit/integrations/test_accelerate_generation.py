@@ -143,6 +143,12 @@ def test_streams_scores_beams_and_own_processors_work_as_before() -> None:
     )
     assert len(result.scores) == result.sequences.shape[1] - 5
 
+    torch.manual_seed(4)
+    usual = plain.generate(PROMPT, do_sample=True, max_new_tokens=5)
+    torch.manual_seed(4)
+    # What the hook would not be given, such as the tokenizer of stop strings.
+    assert torch.equal(model.generate(PROMPT, do_sample=True, max_new_tokens=5, tokenizer=object()), usual)
+
     class Forbid(process.LogitsProcessor):
         def __call__(self, input_ids: Any, scores: Any) -> Any:
             return scores.index_fill(1, torch.arange(10, VOCAB), -float("inf"))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["accelerate_generation", "sampling_params"]
 
 Model = TypeVar("Model")
+# Arguments of `generate` that it does not give to the hook, and the hook itself.
+_NOT_PASSED_ON = {"custom_generate", "tokenizer", "assistant_tokenizer", "synced_gpus"}
 _MODES = {GenerationMode.SAMPLE, GenerationMode.GREEDY_SEARCH}
 
 
@@ -30,7 +32,8 @@ def accelerate_generation(model: Model) -> Model:
     your own) is done in one pass over the logits, with the draw; the others keep their place before it. Distributions are
     the same; the ids of a draw are others than those of `torch.multinomial`, but do not depend on the batch: each row has a
     seed from torch's generator, so that `torch.manual_seed` repeats them. Greedy decoding gives the same ids. Beam search,
-    assisted generation, and calls that ask for scores go the usual way, as does any call with its own ``custom_generate``.
+    assisted generation, and calls that ask for scores go the usual way, as does any call with ``custom_generate``,
+    ``synced_gpus``, or a ``tokenizer`` (for ``stop_strings``).
 
     >>> import torch
     >>> from transformers import GPT2Config, GPT2LMHeadModel
@@ -47,7 +50,7 @@ def accelerate_generation(model: Model) -> Model:
 
     @functools.wraps(original)
     def generate(*args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("custom_generate") is None and _mode(model, kwargs) in _MODES:
+        if not _NOT_PASSED_ON & kwargs.keys() and _mode(model, kwargs) in _MODES:
             # The hook is not given the streamer, which is an argument of `generate` alone.
             kwargs["custom_generate"] = _custom_generate(kwargs.get("streamer"))
         return original(*args, **kwargs)
