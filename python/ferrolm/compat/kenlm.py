@@ -18,8 +18,9 @@ True
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,8 +118,11 @@ class Model:
     ``path`` is then the absolute path as bytes. Raises OSError if the file cannot be read, as `kenlm` does.
     """
 
-    BaseScore: Callable[[State, str, State], float]
-    """``BaseScore(in_state, word, out_state)``: log10 p(word | in_state); ``out_state`` becomes the state after the word."""
+    BaseScore = property(
+        # Decoders call this for every word: without a frame of Python between.
+        operator.attrgetter("_core.step"),
+        doc="``BaseScore(in_state, word, out_state)``: log10 p(word | in_state); ``out_state`` becomes the state after it.",
+    )
 
     def __init__(self, path: str | bytes, config: Config | None = None) -> None:
         self.path = os.fsencode(Path(os.fsdecode(path)).absolute())
@@ -128,8 +132,6 @@ class Model:
             self._core = core if self.path.endswith(b".flm") else core.hashed()
         except FerrolmError as error:
             raise OSError(f"Cannot read model '{_text(path)}' ({error})") from error
-        # Decoders call this for every word: without a frame of Python between.
-        self.BaseScore = self._core.step
 
     @property
     def order(self) -> int:

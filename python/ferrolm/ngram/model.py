@@ -297,7 +297,7 @@ class NgramLM:
 
         Every n-gram is found with one memory access, but the continuations of a context lie scattered: `next_token_logprobs`
         and generation look up every word of the vocabulary, which takes milliseconds, and training's tools
-        (`interpolate`, `save` as ARPA, ...) go through `expand`. Raises `LimitError` for more than about 2 ** 31
+        (`interpolate`, `save` as ARPA, ...) go through `expand`. Raises `LimitError` for more than about 3 * 10 ** 9
         n-grams of an order.
 
         >>> model = NgramLM.train(["the cat sat", "the dog sat"], order=2, smoothing="witten-bell").hashed()

@@ -7,6 +7,7 @@ The engine is llguidance (extra ``grammar``); matchers of xgrammar work too. Bot
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,8 +51,15 @@ class Grammar:
     def __init__(self, source: str, tokenizer: Tokenizer, eos_token_id: int | Sequence[int]) -> None:
         """``source`` is a grammar as llguidance's ``grammar_from_*`` return it; see the other constructors."""
         engine = require("llguidance", extra="grammar", purpose="following a grammar")
-        eos = eos_token_id if isinstance(eos_token_id, int) else list(eos_token_id)
-        known = engine.LLTokenizer(tokenizer.to_str(), eos_token=eos)
+        if not hasattr(tokenizer, "to_str"):
+            raise InvalidTypeError(
+                f"tokenizer must be a ferrolm.tokenizers.Tokenizer, found {type(tokenizer).__name__}"
+            )
+        eos = _end_tokens(eos_token_id, tokenizer.get_vocab_size())
+        try:
+            known = engine.LLTokenizer(tokenizer.to_str(), eos_token=eos)
+        except ValueError as error:
+            raise InvalidArgumentError(f"llguidance cannot use the tokenizer: {error}") from error
         self._matcher: Any = engine.LLMatcher(known, source)
         if self._matcher.is_error():
             raise InvalidArgumentError(f"the grammar cannot be used: {self._matcher.get_error()}")
@@ -86,10 +94,21 @@ class Grammar:
         return self._matcher.deep_copy()
 
 
+def _end_tokens(ids: Any, vocab_size: int) -> list[int]:
+    try:
+        tokens = [operator.index(token) for token in (ids if isinstance(ids, Sequence) else [ids])]
+    except TypeError:
+        raise InvalidTypeError(f"eos_token_id must be a token id or several, found {ids!r}") from None
+    if not tokens or not 0 <= min(tokens) <= max(tokens) < vocab_size:
+        raise InvalidArgumentError(f"eos_token_id must hold ids in [0, {vocab_size - 1}], found {ids!r}")
+    return tokens
+
+
 class _XGrammarMatcher(Protocol):
     def fill_next_token_bitmask(self, bitmask: Any, index: int = ...) -> Any: ...
     def accept_token(self, token: int) -> bool: ...
     def is_terminated(self) -> bool: ...
+    def rollback(self, num_tokens: int) -> None: ...
 
 
 class Constraint:
@@ -174,7 +193,7 @@ class _XGrammar:
         # It says so only by accepting; what it does not allow changes nothing.
         allowed = self._matcher.accept_token(token)
         if allowed:
-            self._matcher.rollback(1)  # type: ignore[attr-defined]
+            self._matcher.rollback(1)
         return allowed
 
     def accept(self, token: int) -> None:

@@ -85,7 +85,7 @@ class SamplingParams:
         no_repeat_ngram_size: No n-gram of so many tokens comes twice, those of the prompt included; 0 lets them.
         bad_words_ids: Sequences of tokens that must not come.
         min_tokens: Before so many tokens have been generated, none of ``stop_token_ids`` comes.
-        stop_token_ids: See ``min_tokens``.
+        stop_token_ids: Tokens that end a text; needed with ``min_tokens``.
         suppress_tokens: Tokens that never come.
         begin_suppress_tokens: Tokens that do not come first.
         allowed_token_ids: The only tokens that may come; None is all.

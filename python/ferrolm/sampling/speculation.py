@@ -35,7 +35,8 @@ def accept_draft(
 
     Raises:
         ShapeError: Shapes that do not fit.
-        InvalidArgumentError: A token beyond the vocabulary, or one that the draft gives no probability.
+        InvalidArgumentError: A token beyond the vocabulary, or one that the draft gives no probability; probabilities
+            that are negative, not finite, or all 0.
 
     >>> target = np.full((1, 3, 4), 0.25)
     >>> tokens, counts = accept_draft([[2, 1]], target, target[:, :2], seeds=1)
@@ -60,6 +61,9 @@ def accept_draft(
         raise ShapeError(
             f"draft_probabilities must have the shape {(batch, length, vocab)}, found {own.shape}"
         )
+    _check("target_probabilities", target)
+    if own is not None:
+        _check("draft_probabilities", own)
     row_seeds, row_steps = unsigned(seeds, "seeds", batch), unsigned(step, "step", batch)
     tokens, counts = np.full((batch, length + 1), -1, np.int64), np.zeros(batch, np.int64)
     rows = np.arange(batch)
@@ -83,10 +87,22 @@ def accept_draft(
         accepted = u < ratio
         # Given that it is rejected, what is left of the number is uniform again.
         rest = np.clip((u - ratio) / np.where(ratio < 1.0, 1.0 - ratio, 1.0), 0.0, np.nextafter(1.0, 0.0))
-        tokens[rows, place] = np.where(accepted, drawn, _draw(np.maximum(p - q, 0.0), rest))
+        left = np.maximum(p - q, 0.0)
+        # Where the two are equal but for rounding nothing is left, and the target itself is as good.
+        left = np.where(left.any(-1, keepdims=True), left, p)
+        tokens[rows, place] = np.where(accepted, drawn, _draw(left, rest))
         counts[rows] += 1
         rows = rows[accepted]
     return tokens, counts
+
+
+def _check(name: str, probabilities: NDArray[np.float64]) -> None:
+    sound = np.isfinite(probabilities).all(-1) & (probabilities >= 0).all(-1) & (probabilities > 0).any(-1)
+    if not sound.all():
+        row, place = np.argwhere(~sound)[0]
+        raise InvalidArgumentError(
+            f"{name} of row {row} at place {place} must be finite, at least 0 and not all 0"
+        )
 
 
 def _draw(weights: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.int64]:

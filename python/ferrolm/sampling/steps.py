@@ -62,7 +62,7 @@ def _in_order(x: Tensor, params: list[SamplingParams], chances: Tensor, order: A
         active = [_IS_SET[name](row) and not row.is_greedy for row in params]
         if not any(active):
             continue
-        scale = (_LOG2_E / temperature).float()
+        scale = _scale(temperature)
         if name == "temperature":
             temperature = temperature * _temperature(x, params, scale)
         elif name == "xtc":
@@ -73,7 +73,12 @@ def _in_order(x: Tensor, params: list[SamplingParams], chances: Tensor, order: A
         else:
             dropped = _DROPPED[name](x, params, scale)
             x = x.masked_fill(dropped & column(active, x, torch.bool), -math.inf)
-    return torch.exp2((x - _top(x)) * (_LOG2_E / temperature).float())
+    return torch.exp2((x - _top(x)) * _scale(temperature))
+
+
+def _scale(temperature: Tensor) -> Tensor:
+    """Factor of the exponents of 2; not nothing, even where the temperature is beyond float32."""
+    return (_LOG2_E / temperature).float().clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def _temperature(x: Tensor, params: list[SamplingParams], scale: Tensor) -> Tensor:

@@ -80,7 +80,8 @@ impl<'r, 'w> Chain<'r, 'w> {
 
     /// Factor of the exponents of 2: log2(e) / temperature.
     fn scale(&self) -> f32 {
-        (LOG2_E / self.temperature) as f32
+        // Not nothing, even where the temperature is beyond float32: it is divided by.
+        ((LOG2_E / self.temperature) as f32).max(f32::MIN_POSITIVE)
     }
 
     /// Sum of the weights of the list.
@@ -262,8 +263,8 @@ impl<'r, 'w> Chain<'r, 'w> {
     fn keep_top_h(&mut self, share: f64) -> Result<(), SamplingError> {
         self.keep_top_k(TOP_H_TOKENS)?;
         self.list_all()?;
-        let total = self.weigh();
-        let cut = self.work.cut_entropy(total, share, TOP_H_TOKENS);
+        self.weigh();
+        let cut = self.work.cut_entropy(share, TOP_H_TOKENS);
         self.keep(cut);
         Ok(())
     }

@@ -6,6 +6,7 @@
 //!
 //! - [`Params`]: what to do with a row, validated
 //! - [`Logits`]: a batch of rows in float32, float16 or bfloat16, borrowed
+//! - [`Step`]: temperature and filters, and the order in which they are taken; [`Rules`]: what the past forbids or demands
 //! - [`History`]: the tokens a row has seen, counted
 //! - [`sample`], [`filtered_probabilities`]: a batch, without state
 //! - [`Sampler`]: the same with parameters, history and step kept for each row

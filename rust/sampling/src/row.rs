@@ -129,12 +129,12 @@ impl Work {
     }
 
     /// The most probable tokens of the list whose terms of the entropy sum up to at most `share` of that of the `count`
-    /// most probable ones; the first in any case. `total` is the mass of the list.
-    pub fn cut_entropy(&mut self, total: f64, share: f64, count: usize) -> Cut {
+    /// most probable ones; the first in any case.
+    pub fn cut_entropy(&self, share: f64, count: usize) -> Cut {
         let mut order: Vec<usize> = (0..self.values.len()).collect();
         order.sort_unstable_by(|&a, &b| falling(self.values[a], self.values[b]).then(a.cmp(&b)));
         order.truncate(count);
-        let mass: f64 = order.iter().map(|&at| f64::from(self.weights[at])).sum::<f64>().min(total);
+        let mass: f64 = order.iter().map(|&at| f64::from(self.weights[at])).sum();
         let terms: Vec<f64> = order
             .iter()
             .map(|&at| f64::from(self.weights[at]) / mass)

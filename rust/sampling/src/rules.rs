@@ -90,6 +90,9 @@ impl Rules {
         if self.allowed.as_ref().is_some_and(|bits| bits.iter().all(|word| *word == 0)) {
             return error("allowed_token_ids", "at least one token", "none".to_owned());
         }
+        if self.min_tokens > 0 && self.stop_token_ids.is_empty() {
+            return error("stop_token_ids", "given with min_tokens", "none".to_owned());
+        }
         if self.forced_eos_token_id.is_some() && self.max_tokens.is_none() {
             return error("max_tokens", "given with forced_eos_token_id", "none".to_owned());
         }
@@ -282,6 +285,8 @@ mod tests {
         );
         let forced = Rules { forced_eos_token_id: Some(1), ..Rules::default() };
         assert_eq!(message(forced), "max_tokens must be given with forced_eos_token_id, found none");
+        let early = Rules { min_tokens: 3, ..Rules::default() };
+        assert_eq!(message(early), "stop_token_ids must be given with min_tokens, found none");
         let none = Rules { allowed: Some(vec![0, 0]), ..Rules::default() };
         assert_eq!(message(none), "allowed_token_ids must be at least one token, found none");
     }

@@ -12,6 +12,7 @@ transformers = pytest.importorskip("transformers")
 
 from transformers.generation import logits_process as process
 
+from ferrolm.errors import InvalidTypeError
 from ferrolm.integrations.transformers import accelerate_generation
 from ferrolm.integrations.transformers.generation import sampling_params
 from ferrolm.sampling import SamplingParams, filtered_probabilities
@@ -120,6 +121,11 @@ def test_what_is_not_known_keeps_its_place() -> None:
     assert sampling_params([top_k, penalty], 0) == ([top_k], {"repetition_penalty": 1.3})
     assert sampling_params([top_p, top_p], 0)[0] == [top_p]
     assert sampling_params([process.TopPLogitsWarper(0.9, min_tokens_to_keep=2)], 0)[1] == {}
+
+
+def test_what_does_not_generate_is_named() -> None:
+    with pytest.raises(InvalidTypeError, match="model must be one of transformers that generates, found str"):
+        accelerate_generation("gpt2")
 
 
 def test_streams_scores_beams_and_own_processors_work_as_before() -> None:

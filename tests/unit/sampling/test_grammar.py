@@ -107,5 +107,15 @@ def test_what_is_no_grammar_is_named(tokenizer: Tokenizer) -> None:
         Grammar.from_regex("[0-9", tokenizer, eos_token_id=EOS)
     with pytest.raises(InvalidArgumentError, match="the grammar cannot be used"):
         Grammar.from_json_schema('{"type": 7}', tokenizer, eos_token_id=EOS)
+    for wrong in (99_999, -1, []):
+        with pytest.raises(InvalidArgumentError, match=r"eos_token_id must hold ids in \[0, "):
+            Grammar.from_regex("a", tokenizer, eos_token_id=wrong)
+    for unfit in ("</s>", None):
+        with pytest.raises(InvalidTypeError, match="eos_token_id must be a token id or several"):
+            Grammar.from_regex("a", tokenizer, eos_token_id=unfit)  # type: ignore[arg-type]
+    with pytest.raises(InvalidTypeError, match=r"tokenizer must be a .*Tokenizer, found str"):
+        Grammar.from_regex("a", "gpt2", eos_token_id=EOS)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match=r"llguidance cannot use the tokenizer: .*decoder"):
+        Grammar.from_regex("a", Tokenizer(models.BPE({"a": 0}, [])), eos_token_id=0)
     with pytest.raises(InvalidTypeError, match="found str"):
         Constraint(["[0-9]"])

@@ -376,6 +376,15 @@ def test_tokens_are_forced_at_the_ends() -> None:
     assert ids[2] == sample(logits[2:], SamplingParams(seed=1))[0]
 
 
+@pytest.mark.parametrize("temperature", [1e30, 1e60, 1e300])
+def test_a_temperature_beyond_float32_leaves_all_equal(temperature: float) -> None:
+    logits = random_logits(np.random.default_rng(2), 2, 300)
+    for chain in ({}, {"min_p": 1.0}, {"epsilon_cutoff": 0.001}, {"typical_p": 0.9, "eta_cutoff": 0.1}):
+        found = filtered_probabilities(logits, SamplingParams(temperature=temperature, **chain))
+        np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
+        assert found.max() == pytest.approx(found[found > 0].min())
+
+
 def test_philox_gives_the_published_numbers() -> None:
     """Random123's `kat_vectors`, philox4x32-10, counter 0 and key 0: 6627e8d5 e169c58d ..."""
     from ferrolm._rust import uniforms

@@ -141,6 +141,7 @@ def test_params_of_other_libraries_are_read() -> None:
             InvalidArgumentError,
             "max_tokens must be given with forced_eos_token_id",
         ),
+        ({"min_tokens": 3}, InvalidArgumentError, "stop_token_ids must be given with min_tokens, found none"),
         ({"no_repeat_ngram_size": -1}, InvalidArgumentError, "no_repeat_ngram_size must be in"),
         (
             {"dry_multiplier": 1.0, "dry_base": 0.5},

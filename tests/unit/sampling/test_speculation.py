@@ -66,5 +66,8 @@ def test_what_does_not_fit_is_named() -> None:
         accept_draft([[1, 2]], target, seeds=0)
     with pytest.raises(InvalidArgumentError, match=r"tokens in \[0, 7\), found 9 to 9"):
         accept_draft([[9]], target, seeds=0)
+    for wrong in (np.zeros_like(target), np.full_like(target, np.nan), -target):
+        with pytest.raises(InvalidArgumentError, match="target_probabilities of row 0 at place 0 must be"):
+            accept_draft([[1]], wrong, seeds=0)
     with pytest.raises(InvalidArgumentError, match="of row 0 are 0 for its token at place 0"):
         accept_draft([[1]], target, np.eye(VOCAB)[[[2]]], seeds=0)

@@ -12,6 +12,7 @@ from transformers.generation import logits_process as process
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import GenerationMixin
 
+from ferrolm.errors import InvalidTypeError
 from ferrolm.sampling import Sampler, SamplingParams, sample
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def accelerate_generation(model: Model) -> Model:
     """
     # One of several classes that inherit `GenerationMixin`, and whose types say little.
     wrapped: Any = model
+    if not hasattr(model, "generate") or not hasattr(model, "generation_config"):
+        raise InvalidTypeError(
+            f"model must be one of transformers that generates, found {type(model).__name__}"
+        )
     original = wrapped.generate
     if getattr(original, "by_ferrolm", False):
         return model

@@ -265,3 +265,42 @@ fn home(key: u64, seed: u64, size: usize) -> (usize, u32) {
     let hash = (product as u64) ^ ((product >> 64) as u64);
     (((u128::from(hash) * size as u128) >> 64) as usize, 1 << (hash % 32))
 }
+
+#[cfg(test)]
+mod tests {
+    use ferrolm_base::cancel::NEVER;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn table(keys: &[u64]) -> Result<(Table<Middle>, Vec<u32>)> {
+        Table::of(keys.len(), |at| Entry { key: keys[at], log10: at as f32, ..Entry::default() }, &NEVER)
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_found_where_they_are_and_others_nowhere(
+            keys in prop::collection::btree_set(1u64..5000, 0..600), others in prop::collection::vec(1u64..5000, 50),
+        ) {
+            let keys: Vec<u64> = keys.into_iter().collect();
+            let (table, slots) = table(&keys).unwrap();
+            for key in others.iter().chain(&keys) {
+                let found = table.find(table.ask(*key));
+                let place = keys.binary_search(key).ok();
+                prop_assert_eq!(found, place.map(|place| slots[place] as usize));
+                if let Some((slot, place)) = found.zip(place) {
+                    prop_assert_eq!((table.key(slot), table.log10(slot)), (*key, place as f32));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tables_have_limits() {
+        let message = |table: Result<(Table<Middle>, Vec<u32>)>| table.err().unwrap().to_string();
+        assert!(message(table(&vec![7; 3 * LONGEST + 1])).contains("their numbers collide"));
+        let most = u32::MAX as usize;
+        let many = Table::of(most, |_| Entry::default(), &NEVER);
+        assert!(message(many).contains("more than a hashed model can have"));
+    }
+}
