@@ -18,6 +18,7 @@ mod ngram_matrices;
 mod ngram_reading;
 mod ngram_uses;
 mod sampling;
+mod sampling_params;
 mod tokenizer;
 mod train;
 mod unsafe_buffers;

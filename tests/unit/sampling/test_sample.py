@@ -32,6 +32,8 @@ CHAINS = {
     "epsilon_cutoff": {"epsilon_cutoff": 0.004},
     "eta_cutoff": {"eta_cutoff": 0.01, "temperature": 1.5},
     "xtc": {"xtc_probability": 0.6, "xtc_threshold": 0.02, "temperature": 1.4},
+    "mirostat 1": {"mirostat": 1, "mirostat_tau": 2.5},
+    "mirostat 2": {"mirostat": 2, "mirostat_tau": 3.0, "temperature": 1.2},
     "dynamic temperature": {"temperature": 1.0, "dynatemp_range": 0.7, "dynatemp_exponent": 1.3},
     "all steps": {
         "temperature": 1.4,
