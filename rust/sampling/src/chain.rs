@@ -295,6 +295,10 @@ impl<'r, 'w> Chain<'r, 'w> {
         }
         let mut moments = spread::Moments::new(self.maximum);
         moments.add(&self.work.values);
+        if moments.overflowed() {
+            moments = spread::Moments::of_large(self.maximum);
+            moments.add(&self.work.values);
+        }
         Ok(moments.deviation())
     }
 

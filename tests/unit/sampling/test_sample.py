@@ -306,6 +306,15 @@ def test_extreme_logits_stay_on_the_support(chain: dict[str, Any], scale: float)
     assert (found[np.arange(4), ids] > 0).all()
 
 
+def test_deviations_of_large_logits_are_deviations() -> None:
+    logits = random_logits(np.random.default_rng(3), 3, 900)
+    params = SamplingParams(top_n_sigma=1.2)
+    kept = filtered_probabilities(logits, params) > 0
+    assert 3 < kept.sum() < 800
+    large = filtered_probabilities(logits * np.float32(2.0**100), params.replace(temperature=1e31)) > 0
+    np.testing.assert_array_equal(large, kept)
+
+
 @EVERY
 def test_a_single_finite_logit_is_always_taken(chain: dict[str, Any]) -> None:
     logits = np.full((5, 700), -np.inf, np.float32)
