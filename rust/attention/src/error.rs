@@ -11,6 +11,12 @@ pub enum AttentionError {
     Mask { mask: Vec<usize>, expected: [usize; 4] },
     #[error("{argument} is {value}: expected {expected}")]
     Argument { argument: &'static str, value: String, expected: &'static str },
+    #[error("{argument} has {found} values: expected {expected}")]
+    Length { argument: &'static str, found: usize, expected: usize },
+    #[error("{outputs} × {inputs} weights in {} do not have {found} bytes", .format.name())]
+    Weights { outputs: usize, inputs: usize, format: crate::Format, found: usize },
+    #[error("row {row} does not exist: the weights have {rows}")]
+    Row { row: usize, rows: usize },
     #[error(transparent)]
     Cancelled(#[from] ferrolm_base::Cancelled),
 }

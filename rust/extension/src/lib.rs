@@ -12,6 +12,7 @@ mod base;
 mod embedding;
 mod enter;
 mod errors;
+mod linear;
 mod ngram;
 mod ngram_external;
 mod ngram_matrices;
@@ -37,6 +38,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ngram_matrices::register(module)?;
     ngram_reading::register(module)?;
     ngram_uses::register(module)?;
+    linear::register(module)?;
     sampling::register(module)?;
     attention::register(module)?;
     embedding::register(module)?;

@@ -10,6 +10,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub(crate) mod decode;
+pub(crate) mod linear;
 mod mask_tile;
 mod portable;
 pub(crate) mod scratch;

@@ -1,0 +1,182 @@
+//! Products with kept weights against the plain definition, in every format and at every level.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use ferrolm_attention::{Format, GROUP, Weights};
+use ferrolm_base::cancel::NEVER;
+use ferrolm_base::simd::Level;
+use ndarray::{Array2, ArrayView2};
+use proptest::prelude::*;
+
+/// Numbers that look random, between -1 and 1.
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn product(x: &[f32], weights: ArrayView2<'_, f32>) -> Vec<f64> {
+    let rows = x.chunks_exact(weights.ncols());
+    let one = |x: &[f32], row: ndarray::ArrayView1<'_, f32>| -> f64 {
+        x.iter().zip(row).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum()
+    };
+    rows.flat_map(|x| weights.rows().into_iter().map(move |row| one(x, row)).collect::<Vec<_>>()).collect()
+}
+
+/// How far a weight between -1 and 1 may be from what is kept.
+fn rounding(format: Format) -> f64 {
+    match format {
+        Format::Float32 => 0.0,
+        Format::Float16 => 5e-4,
+        Format::Bfloat16 => 4e-3,
+        Format::Int8 => 4.5e-3,
+        Format::Int4 => 0.15,
+    }
+}
+
+fn widened(weights: &Weights) -> Array2<f32> {
+    let (outputs, inputs) = weights.shape();
+    let mut wide = vec![0.0; outputs * inputs];
+    weights.lookup(&(0..outputs).collect::<Vec<_>>(), &mut wide).unwrap();
+    Array2::from_shape_vec((outputs, inputs), wide).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn products_are_those_of_the_definition(
+        rows in 1usize..10, inputs in 1usize..300, outputs in 1usize..70, seed: u32,
+        format in prop::sample::select(Format::ALL.to_vec()), biased: bool,
+    ) {
+        let matrix = Array2::from_shape_vec((outputs, inputs), numbers(outputs * inputs, seed)).unwrap();
+        let x = numbers(rows * inputs, seed ^ 77);
+        let bias = biased.then(|| numbers(outputs, seed ^ 5));
+        let weights = Weights::new(matrix.view(), format);
+        let kept = widened(&weights);
+        for (kept, weight) in kept.iter().zip(&matrix) {
+            prop_assert!(f64::from((kept - weight).abs()) <= rounding(format));
+        }
+        let expected = product(&x, kept.view());
+        // An input of a quantized product is wrong by half a step of its group, at most 1 / 254 here.
+        let quantized = matches!(format, Format::Int8 | Format::Int4);
+        let tolerance = inputs as f64 * 2e-7 + if quantized { (inputs as f64).sqrt() * 6e-3 + 4e-3 } else { 0.0 };
+        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+            let mut out = vec![f32::NAN; rows * outputs];
+            weights.apply_at(level, &x, bias.as_deref(), &mut out, &NEVER).unwrap();
+            for (at, (found, expected)) in out.iter().zip(&expected).enumerate() {
+                let expected = expected + bias.as_ref().map_or(0.0, |bias| f64::from(bias[at % outputs]));
+                prop_assert!((f64::from(*found) - expected).abs() <= tolerance, "{} {} {:?}", found, expected, level);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_the_others(
+        rows in 2usize..10, inputs in 1usize..200, seed: u32, format in prop::sample::select(Format::ALL.to_vec()),
+    ) {
+        let matrix = Array2::from_shape_vec((9, inputs), numbers(9 * inputs, seed)).unwrap();
+        let x = numbers(rows * inputs, seed ^ 1);
+        let weights = Weights::new(matrix.view(), format);
+        let mut together = vec![0.0; rows * 9];
+        weights.apply(&x, None, &mut together, &NEVER).unwrap();
+        for (x, together) in x.chunks_exact(inputs).zip(together.chunks_exact(9)) {
+            let mut alone = [0.0; 9];
+            weights.apply(x, None, &mut alone, &NEVER).unwrap();
+            prop_assert_eq!(&alone[..], together);
+        }
+    }
+}
+
+#[test]
+fn whole_numbers_are_exact_in_bytes() {
+    // The largest weight and the largest input of each group are 127: nothing is rounded.
+    let inputs = 3 * GROUP;
+    let whole = |count: usize, seed| -> Vec<f32> {
+        let values = numbers(count, seed).into_iter().map(|x| (x * 126.0).round());
+        values.enumerate().map(|(at, x)| if at % GROUP == 0 { -127.0 } else { x }).collect()
+    };
+    let matrix = Array2::from_shape_vec((40, inputs), whole(40 * inputs, 1)).unwrap();
+    let x = whole(2 * inputs, 2);
+    let expected = product(&x, matrix.view());
+    for level in [Level::Portable, Level::Avx2] {
+        let mut out = vec![0.0; 80];
+        Weights::new(matrix.view(), Format::Int8).apply_at(level, &x, None, &mut out, &NEVER).unwrap();
+        for (found, expected) in out.iter().zip(&expected) {
+            assert!((f64::from(*found) - expected).abs() <= 1e-6 * expected.abs().max(1e5));
+        }
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_split() {
+    let (outputs, inputs) = (3000, 512);
+    let matrix = Array2::from_shape_vec((outputs, inputs), numbers(outputs * inputs, 3)).unwrap();
+    let x = numbers(3 * inputs, 4);
+    for format in Format::ALL {
+        let weights = Weights::new(matrix.view(), format);
+        let mut whole = vec![0.0; 3 * outputs];
+        weights.apply(&x, None, &mut whole, &NEVER).unwrap();
+        let part = Weights::new(matrix.slice(ndarray::s![1000..1003, ..]), format);
+        let mut own = vec![0.0; 9];
+        part.apply(&x, None, &mut own, &NEVER).unwrap();
+        for (row, own) in own.chunks_exact(3).enumerate() {
+            assert_eq!(own, &whole[row * outputs + 1000..][..3]);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_not_hidden() {
+    let matrix = Array2::from_elem((4, 70), 0.5f32);
+    for format in Format::ALL {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut x = vec![1.0; 140];
+            x[75] = bad;
+            for level in [Level::Portable, Level::Avx2] {
+                let mut out = vec![0.0; 8];
+                Weights::new(matrix.view(), format).apply_at(level, &x, None, &mut out, &NEVER).unwrap();
+                assert!(out[..4].iter().all(|x| x.is_finite()) && !out[4..].iter().any(|x| x.is_finite()));
+            }
+        }
+    }
+}
+
+#[test]
+fn zeros_strides_and_empty_matrices() {
+    let weights = Weights::new(Array2::<f32>::zeros((5, 33)).view(), Format::Int4);
+    let mut out = vec![1.0; 5];
+    weights.apply(&[3.0; 33], None, &mut out, &NEVER).unwrap();
+    assert_eq!(out, [0.0; 5]);
+    let matrix = Array2::from_shape_vec((40, 6), numbers(240, 9)).unwrap();
+    let turned = Weights::new(matrix.t(), Format::Int8);
+    assert_eq!(turned, Weights::new(matrix.t().as_standard_layout().view(), Format::Int8));
+    let copy = Weights::from_bytes(Format::Int8, turned.shape(), turned.bytes().to_vec()).unwrap();
+    assert_eq!(copy, turned);
+    Weights::new(Array2::<f32>::zeros((0, 8)).view(), Format::Int8)
+        .apply(&[], None, &mut [], &NEVER)
+        .unwrap();
+    let none = Weights::new(Array2::<f32>::zeros((2, 0)).view(), Format::Int8);
+    none.apply(&[], Some(&[1.0, 2.0]), &mut out[..2], &NEVER).unwrap();
+    assert_eq!(out[..2], [1.0, 2.0]);
+}
+
+#[test]
+fn lengths_that_do_not_fit_are_named() {
+    let weights = Weights::new(Array2::<f32>::zeros((4, 8)).view(), Format::Int8);
+    let message = |x: &[f32], bias: Option<&[f32]>, out: usize| {
+        weights.apply(x, bias, &mut vec![0.0; out], &NEVER).unwrap_err().to_string()
+    };
+    assert_eq!(message(&[0.0; 7], None, 4), "x has 7 values: expected 8");
+    assert_eq!(message(&[0.0; 8], None, 6), "out has 6 values: expected 4");
+    assert_eq!(message(&[0.0; 8], Some(&[0.0; 3]), 4), "bias has 3 values: expected 4");
+    assert_eq!(
+        weights.lookup(&[4], &mut [0.0; 8]).unwrap_err().to_string(),
+        "row 4 does not exist: the weights have 4"
+    );
+    assert_eq!(
+        Weights::from_bytes(Format::Int4, (4, 8), vec![0; 10]).unwrap_err().to_string(),
+        "4 × 8 weights in int4 do not have 10 bytes"
+    );
+}
