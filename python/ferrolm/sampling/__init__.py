@@ -1,6 +1,7 @@
 """From logits to the next token ids.
 
 - `SamplingParams`, `sample`, `Sampler`: a draw for each row of a batch, with a history of each row if wanted
+- `DeviceSampler`: a `Sampler` whose state lives on a GPU, which no step waits for
 - `filtered_probabilities`, `top_logprobs`: what is drawn from
 - `accept_draft`: the tokens of a draft that speculative decoding keeps
 - `Grammar`, `Constraint`: output that follows a regular expression, a JSON schema or a grammar
@@ -37,14 +38,20 @@ llama.cpp, for example, is ``("top_n_sigma", "top_k", "typical_p", "top_p", "min
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ferrolm.sampling.drawing import filtered_probabilities, sample, top_logprobs
 from ferrolm.sampling.grammar import Constraint, Grammar
 from ferrolm.sampling.params import SamplingParams
 from ferrolm.sampling.sampler import Sampler
 from ferrolm.sampling.speculation import accept_draft
 
+if TYPE_CHECKING:
+    from ferrolm.sampling.device_sampler import DeviceSampler
+
 __all__ = [
     "Constraint",
+    "DeviceSampler",
     "Grammar",
     "Sampler",
     "SamplingParams",
@@ -53,3 +60,12 @@ __all__ = [
     "sample",
     "top_logprobs",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`DeviceSampler` needs torch, and the rest does not."""
+    if name == "DeviceSampler":
+        from ferrolm.sampling.device_sampler import DeviceSampler
+
+        return DeviceSampler
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

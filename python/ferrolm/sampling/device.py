@@ -185,7 +185,7 @@ def drawn_from(mass: Tensor, u: Tensor, logits: Tensor, logprobs: str | None) ->
     if logprobs is None:
         return ids[:, 0]
     if logprobs == "raw":
-        logs = logits.float().log_softmax(-1).gather(1, ids)
+        logs = logits.detach().float().log_softmax(-1).gather(1, ids)
     else:
         logs = (mass.gather(1, ids).double() / total).log().float()
     return ids[:, 0], logs[:, 0]
@@ -246,8 +246,9 @@ def _weights(
     """float32 [batch, vocab], 1 for the most probable token, 0 for those that are filtered out."""
     x = _adjusted(logits, columns, counts, rules)
     top, first = x.max(-1, keepdim=True)  # of equals the first one
-    _check_values(x, top)
     forced = None if rules is None else column(rules.forced, x.device, torch.int64)
+    # A token that must come does so whatever the logits hold.
+    _check_values(x, top if forced is None else top.masked_fill(forced >= 0, 0.0))
     return mass_of(x, first, forced, columns, chances)
 
 
