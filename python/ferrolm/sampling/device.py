@@ -35,7 +35,7 @@ __all__ = [
     "Rules",
     "allowed_by_bits",
     "draw",
-    "drawn_from",
+    "drawn",
     "filtered_probabilities",
     "mass_of",
     "sample",
@@ -168,26 +168,40 @@ def draw(
     if logits.shape[0] == 0:
         ids = torch.zeros(0, dtype=torch.int64, device=logits.device)
         return ids if logprobs is None else (ids, torch.zeros(0, device=logits.device))
-    where = logits.device
-    u, chances = two_uniforms(to_device(seeds.view(np.int64), where), to_device(steps.view(np.int64), where))
-    columns = Columns.of(params, where, logits.shape[1])
-    mass = _weights(logits, columns, counts, rules, chances)
-    return drawn_from(mass, u, logits, logprobs)
+    columns = Columns.of(params, logits.device, logits.shape[1])
+    x, first, forced = _ready(logits, columns, counts, rules)
+    clocks = to_device(seeds.view(np.int64), logits.device), to_device(steps.view(np.int64), logits.device)
+    return drawn(x, first, forced, columns, clocks, logits, logprobs)
 
 
-def drawn_from(mass: Tensor, u: Tensor, logits: Tensor, logprobs: str | None) -> Any:
-    """What `draw` returns, for weights [batch, vocab] and uniform numbers [batch]."""
-    cumulative = mass.cumsum(-1, dtype=torch.float64)
-    total = cumulative[:, -1:]
-    found = torch.searchsorted(cumulative, u[:, None] * total, right=True)
-    last = (cumulative < total).sum(-1, keepdim=True)  # the last token with a weight, in case of rounding
-    ids = torch.minimum(found, last)
+def drawn(
+    x: Tensor,
+    first: Tensor,
+    forced: Tensor | None,
+    columns: Columns,
+    clocks: tuple[Tensor, Tensor],
+    logits: Tensor,
+    logprobs: str | None,
+) -> Any:
+    """What `draw` returns, for adjusted logits, and seeds and steps as int64 [batch]; the others as in `mass_of`."""
+    if columns.all_greedy:
+        ids = first if forced is None else torch.where(forced >= 0, forced, first)
+        total = chosen = torch.ones_like(ids, dtype=torch.float64)
+    else:
+        u, chances = two_uniforms(*clocks)
+        mass = mass_of(x, first, forced, columns, chances)
+        cumulative = mass.cumsum(-1, dtype=torch.float64)
+        total = cumulative[:, -1:]
+        found = torch.searchsorted(cumulative, u[:, None] * total, right=True)
+        last = (cumulative < total).sum(-1, keepdim=True)  # the last token with a weight, in case of rounding
+        ids = torch.minimum(found, last)
+        chosen = mass.gather(1, ids).double()
     if logprobs is None:
         return ids[:, 0]
     if logprobs == "raw":
         logs = logits.detach().float().log_softmax(-1).gather(1, ids)
     else:
-        logs = (mass.gather(1, ids).double() / total).log().float()
+        logs = (chosen / total).log().float()
     return ids[:, 0], logs[:, 0]
 
 
@@ -244,12 +258,20 @@ def _weights(
     logits: Tensor, columns: Columns, counts: Counts | None, rules: Rules | None, chances: Tensor
 ) -> Tensor:
     """float32 [batch, vocab], 1 for the most probable token, 0 for those that are filtered out."""
+    x, first, forced = _ready(logits, columns, counts, rules)
+    return mass_of(x, first, forced, columns, chances)
+
+
+def _ready(
+    logits: Tensor, columns: Columns, counts: Counts | None, rules: Rules | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Adjusted logits that have been checked, where the largest ones are, and the tokens that must come."""
     x = _adjusted(logits, columns, counts, rules)
     top, first = x.max(-1, keepdim=True)  # of equals the first one
     forced = None if rules is None else column(rules.forced, x.device, torch.int64)
     # A token that must come does so whatever the logits hold.
     _check_values(x, top if forced is None else top.masked_fill(forced >= 0, 0.0))
-    return mass_of(x, first, forced, columns, chances)
+    return x, first, forced
 
 
 def mass_of(x: Tensor, first: Tensor, forced: Tensor | None, columns: Columns, chances: Tensor) -> Tensor:

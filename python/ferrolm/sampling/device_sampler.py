@@ -13,12 +13,11 @@ from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from ferrolm.sampling.arrays import Past, check_logits, token_array
 from ferrolm.sampling.columns import Columns, to_device, written_into
-from ferrolm.sampling.device import allowed_by_bits, drawn_from, mass_of
+from ferrolm.sampling.device import allowed_by_bits, drawn
 from ferrolm.sampling.device_faults import Faults, unknown_token
 from ferrolm.sampling.device_past import DevicePast, Needs
 from ferrolm.sampling.device_rules import DeviceRules, looks_at_all, needs_of
 from ferrolm.sampling.params import SamplingParams
-from ferrolm.sampling.philox import two_uniforms
 from ferrolm.sampling.sampler import _per_row
 
 if TYPE_CHECKING:
@@ -169,16 +168,12 @@ class DeviceSampler:
             raise InvalidArgumentError(f"logprobs must be None, 'raw' or 'processed', found {logprobs!r}")
         x = self._adjusted(logits, self._allowed(mask))
         top, first = x.max(-1, keepdim=True)  # of equals the first one; NaN and +inf come before all
-        forced = self._rules.forced and self._rules.forced.now(self._steps)
+        forced = None if self._rules.forced is None else self._rules.forced.now(self._steps)
         bad = self._faults.mark_logits(top, first, forced)
-        if self._columns.all_greedy and logprobs is None:
-            chosen = first if forced is None else torch.where(forced >= 0, forced, first)
-            return torch.where(bad, 0, chosen)[:, 0]
-        u, chances = two_uniforms(self._seed_bits, self._steps)
-        mass = mass_of(x, first, forced, self._columns, chances)
-        drawn = drawn_from(mass, u, logits, logprobs)
-        ids = torch.where(bad[:, 0], 0, drawn if logprobs is None else drawn[0])
-        return ids if logprobs is None else (ids, drawn[1])
+        clocks = (self._seed_bits, self._steps)
+        found = drawn(x, first, forced, self._columns, clocks, logits, logprobs)
+        ids = torch.where(bad[:, 0], 0, found if logprobs is None else found[0])
+        return ids if logprobs is None else (ids, found[1])
 
     def accept(self, ids: Tensor) -> None:
         """Count one token for each row as generated, and step on: ids int64 (batch,), on the device."""
@@ -328,7 +323,8 @@ class DeviceSampler:
         if tuple(mask.shape) != (len(self), self._vocab):
             expected = (len(self), self._vocab)
             raise ShapeError(f"mask must have the shape {expected}, found {tuple(mask.shape)}")
-        return mask if self._columns.allowed is None else mask & self._columns.allowed
+        both: Tensor = mask if self._columns.allowed is None else mask & self._columns.allowed
+        return both
 
     def _adjusted(self, logits: Tensor, allowed: Tensor | None) -> Tensor:
         """Logits with bias, penalties and rules, float32."""

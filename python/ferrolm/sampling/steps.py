@@ -108,6 +108,8 @@ def _below_top_k(x: Tensor, chain: Chain, scale: Tensor) -> Tensor:
 
 
 def _beyond_top_p(x: Tensor, chain: Chain, scale: Tensor) -> Tensor:
+    # Bisecting the cut instead, 32 passes over the logits, keeps the same tokens but takes 1.3 to 2.2 times as long as
+    # this sort on a CPU, and moves more memory on a GPU as long as each operation is a pass of its own.
     ordered, tokens = x.sort(descending=True, stable=True)
     mass = torch.exp2((ordered - ordered[:, :1]) * scale).double()
     cumulative = mass.cumsum(-1)

@@ -255,8 +255,8 @@ def test_a_step_never_meets_the_host(kind: str, params: list[SamplingParams]) ->
         with NoHost():
             for mask in masks:
                 ids, logs = one_step(sampler, logits, mask)
-                sampler.sample(logits, logprobs="raw")
-                sampler.sample(logits)
+            sampler.sample(logits, logprobs="raw")
+            sampler.sample(logits)
         assert (ids.shape, ids.dtype, logs.dtype) == ((len(params),), torch.int64, torch.float32)
         assert ids.device.type == where
         assert (sampler.steps.device.type, sampler.failed.dtype) == (where, torch.bool)
