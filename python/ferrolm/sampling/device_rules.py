@@ -248,6 +248,11 @@ class DeviceRules:
         )
 
     @property
+    def write(self) -> bool:
+        """True when a rule changes the logits that it is given, rather than a copy."""
+        return bool(self.sizes) or any(rule is not None for rule in (self.biases, self.bad_words, self.bans))
+
+    @property
     def breakers(self) -> Tensor | None:
         """Tokens that no repetition goes across, bool [batch, vocab]."""
         return None if self.dry is None else self.dry.breakers

@@ -328,7 +328,8 @@ class DeviceSampler:
 
     def _adjusted(self, logits: Tensor, allowed: Tensor | None) -> Tensor:
         """Logits with bias, penalties and rules, float32."""
-        x = logits.detach().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+        written_to = self._columns.bias is not None or self._rules.write
+        x = logits.detach().to(torch.float32, copy=written_to, memory_format=torch.contiguous_format)
         if self._columns.bias is not None:
             self._columns.bias.add_to(x)
         x = self._rules.before_penalties(x, self._past)

@@ -110,6 +110,11 @@ def test_logits_of_all_formats_and_strides_stay_as_they_are(dtype: Any) -> None:
     assert torch.equal(sampler.sample(logits), sample(logits, EVERYTHING))
     assert torch.equal(wide, before)
     assert torch.equal(sampler.sample(logits.T.contiguous().T), sample(logits, EVERYTHING))
+    for own in EVERYTHING:  # each decides alone whether a copy is made
+        one, row = DeviceSampler([own], vocab_size=VOCAB, device="cpu", max_length=LONGEST), wide[:1].clone()
+        one.accept(one.sample(row))
+        one.sample(row)
+        assert torch.equal(row, wide[:1])
 
 
 def test_masks_of_bools_and_bits() -> None:
