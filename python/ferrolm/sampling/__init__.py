@@ -1,6 +1,7 @@
 """From logits to the next token ids.
 
 - `SamplingParams`, `sample`, `Sampler`: a draw for each row of a batch, with a history of each row if wanted
+- `DeviceSampler`: a `Sampler` whose state lives on a GPU, which no step waits for
 - `filtered_probabilities`, `top_logprobs`: what is drawn from
 - `guided`: logits led away from those of another prompt
 - `accept_draft`: the tokens of a draft that speculative decoding keeps
@@ -40,6 +41,8 @@ llama.cpp, for example, is ``("top_n_sigma", "top_k", "typical_p", "top_p", "min
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ferrolm.sampling.drawing import filtered_probabilities, sample, top_logprobs
 from ferrolm.sampling.grammar import Constraint, Grammar
 from ferrolm.sampling.guidance import guided
@@ -48,8 +51,12 @@ from ferrolm.sampling.sampler import Sampler
 from ferrolm.sampling.speculation import accept_draft
 from ferrolm.sampling.watermark import Watermark
 
+if TYPE_CHECKING:
+    from ferrolm.sampling.device_sampler import DeviceSampler
+
 __all__ = [
     "Constraint",
+    "DeviceSampler",
     "Grammar",
     "Sampler",
     "SamplingParams",
@@ -60,3 +67,12 @@ __all__ = [
     "sample",
     "top_logprobs",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`DeviceSampler` needs torch, and the rest does not."""
+    if name == "DeviceSampler":
+        from ferrolm.sampling.device_sampler import DeviceSampler
+
+        return DeviceSampler
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,8 @@
 """The steps of `ferrolm.sampling` in plain torch, for logits that live on another device than the CPU.
 
-Nothing is copied to the host, except one flag that says whether the logits can be used at all. Ids equal those of the
-Rust core, up to rounding where a cumulative sum comes within a few float32 steps of a threshold or of the draw.
+Here params and past come from the host at every call, and one flag goes back that says whether the logits can be used
+at all; `DeviceSampler` runs the same steps on a state that stays on the device. Ids equal those of the Rust core, up to
+rounding where a cumulative sum comes within a few float32 steps of a threshold or of the draw.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from ferrolm import _rust
 from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.sampling.arrays import Ragged, mask_bits
+from ferrolm.sampling.columns import Columns, check_tokens, column, to_device
 from ferrolm.sampling.params import SamplingParams
-from ferrolm.sampling.steps import column, weights
+from ferrolm.sampling.philox import two_uniforms, uniforms
+from ferrolm.sampling.steps import weights
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +30,18 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", extra="torch", purpose="sampling from logits on a device")
 
-__all__ = ["Counts", "Rules", "draw", "filtered_probabilities", "sample", "top_logprobs", "uniforms"]
+__all__ = [
+    "Counts",
+    "Rules",
+    "allowed_by_bits",
+    "draw",
+    "drawn",
+    "filtered_probabilities",
+    "mass_of",
+    "sample",
+    "top_logprobs",
+    "uniforms",
+]
 
 _WORD = 0xFFFF_FFFF
 
@@ -87,34 +101,22 @@ class Rules:
         nothing = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
         return None if mask is None else cls(nothing, nothing, [-1] * len(params), mask)
 
-    def allowed(self, x: Tensor, params: list[SamplingParams]) -> Tensor | None:
-        """What may come, bool [batch, vocab]; None is all."""
-        allowed = None if self.mask is None else _allowed_by_mask(self.mask, x)
-        if any(row.allowed_token_ids is not None for row in params):
-            own = torch.zeros(x.shape, dtype=torch.bool)
-            for row, one in enumerate(params):
-                ids = one.allowed_token_ids
-                own[row, slice(None) if ids is None else [token for token in ids if token < x.shape[1]]] = (
-                    True
-                )
-            own = own.to(x.device, non_blocking=True)
-            allowed = own if allowed is None else allowed & own
-        return allowed
-
 
 def _allowed_by_mask(mask: Any, x: Tensor) -> Tensor:
     if isinstance(mask, torch.Tensor) and mask.dtype == torch.int32 and mask.ndim == 2:
-        words = mask
-        if mask.shape[0] != x.shape[0] or mask.shape[1] * 32 < x.shape[1]:
-            needed = (x.shape[0], -(-x.shape[1] // 32))
-            raise ShapeError(f"mask of bits must have the shape {needed}, found {tuple(mask.shape)}")
-    else:
-        bits = mask_bits(mask, *x.shape)
-        assert bits is not None
-        words = torch.from_numpy(bits.view(np.int32))
-    words = words.to(x.device, non_blocking=True)
-    bit = torch.arange(32, dtype=torch.int32, device=x.device)
-    return ((words[:, :, None] >> bit) & 1).bool().flatten(1)[:, : x.shape[1]]
+        return allowed_by_bits(mask.to(x.device, non_blocking=True), *x.shape)
+    bits = mask_bits(mask, *x.shape)
+    assert bits is not None
+    return allowed_by_bits(to_device(bits.view(np.int32), x.device), *x.shape)
+
+
+def allowed_by_bits(words: Tensor, batch: int, vocab: int) -> Tensor:
+    """A mask of bits, int32 (batch, words), as bool (batch, vocab)."""
+    if words.ndim != 2 or words.shape[0] != batch or words.shape[1] * 32 < vocab:
+        needed = (batch, -(-vocab // 32))
+        raise ShapeError(f"mask of bits must have the shape {needed}, found {tuple(words.shape)}")
+    bit = torch.arange(32, dtype=torch.int32, device=words.device)
+    return ((words[:, :, None] >> bit) & 1).bool().flatten(1)[:, :vocab]
 
 
 def _keys(past: Ragged) -> NDArray[np.int64]:
@@ -166,19 +168,40 @@ def draw(
     if logits.shape[0] == 0:
         ids = torch.zeros(0, dtype=torch.int64, device=logits.device)
         return ids if logprobs is None else (ids, torch.zeros(0, device=logits.device))
-    u, chances = _two_uniforms(_to(seeds.view(np.int64), logits), _to(steps.view(np.int64), logits))
-    mass = _weights(logits, params, counts, rules, chances)
-    cumulative = mass.double().cumsum(-1)
-    total = cumulative[:, -1:]
-    found = torch.searchsorted(cumulative, u[:, None] * total, right=True)
-    last = (cumulative < total).sum(-1, keepdim=True)  # the last token with a weight, in case of rounding
-    ids = torch.minimum(found, last)
+    columns = Columns.of(params, logits.device, logits.shape[1])
+    x, first, forced = _ready(logits, columns, counts, rules)
+    clocks = to_device(seeds.view(np.int64), logits.device), to_device(steps.view(np.int64), logits.device)
+    return drawn(x, first, forced, columns, clocks, logits, logprobs)
+
+
+def drawn(
+    x: Tensor,
+    first: Tensor,
+    forced: Tensor | None,
+    columns: Columns,
+    clocks: tuple[Tensor, Tensor],
+    logits: Tensor,
+    logprobs: str | None,
+) -> Any:
+    """What `draw` returns, for adjusted logits, and seeds and steps as int64 [batch]; the others as in `mass_of`."""
+    if columns.all_greedy:
+        ids = first if forced is None else torch.where(forced >= 0, forced, first)
+        total = chosen = torch.ones_like(ids, dtype=torch.float64)
+    else:
+        u, chances = two_uniforms(*clocks)
+        mass = mass_of(x, first, forced, columns, chances)
+        cumulative = mass.cumsum(-1, dtype=torch.float64)
+        total = cumulative[:, -1:]
+        found = torch.searchsorted(cumulative, u[:, None] * total, right=True)
+        last = (cumulative < total).sum(-1, keepdim=True)  # the last token with a weight, in case of rounding
+        ids = torch.minimum(found, last)
+        chosen = mass.gather(1, ids).double()
     if logprobs is None:
         return ids[:, 0]
     if logprobs == "raw":
-        logs = logits.float().log_softmax(-1).gather(1, ids)
+        logs = logits.detach().float().log_softmax(-1).gather(1, ids)
     else:
-        logs = (mass.gather(1, ids).double() / total).log().float()
+        logs = (chosen / total).log().float()
     return ids[:, 0], logs[:, 0]
 
 
@@ -195,13 +218,14 @@ def filtered_probabilities(
     if logits.shape[0] == 0:
         return logits.float()
     counts, rules = Counts.of_past(prompt, history), _rules_of_past(params, prompt, history, mask)
+    columns = Columns.of(params, logits.device, logits.shape[1])
 
     def probabilities(chance: float) -> Tensor:
         chances = torch.full((logits.shape[0],), chance, dtype=torch.float64, device=logits.device)
-        mass = _weights(logits, params, counts, rules, chances).double()
+        mass = _weights(logits, columns, counts, rules, chances).double()
         return mass / mass.sum(-1, keepdim=True)
 
-    share = column([row.xtc_probability for row in params], logits, torch.float64)
+    share = column([row.xtc_probability for row in params], logits.device, torch.float64)
     left_to_chance = any(0.0 < row.xtc_probability < 1.0 for row in params)
     mixed = probabilities(0.0)
     return (mixed * share + probabilities(1.0) * (1.0 - share) if left_to_chance else mixed).float()
@@ -222,119 +246,90 @@ def top_logprobs(
         empty = torch.zeros(0, count, device=logits.device)
         return empty.long(), empty
     counts, rules = Counts.of_past(prompt, history), _rules_of_past(params, prompt, history, mask)
+    columns = Columns.of(params, logits.device, logits.shape[1])
     chances = torch.ones(logits.shape[0], dtype=torch.float64, device=logits.device)
-    mass = _weights(logits, params, counts, rules, chances).double()
+    mass = _weights(logits, columns, counts, rules, chances).double()
     ordered, ids = mass.sort(descending=True, stable=True)
     logs = (ordered / mass.sum(-1, keepdim=True)).log().float()[:, :count]
     return torch.where(logs > -math.inf, ids[:, :count], 0), logs
 
 
 def _weights(
-    logits: Tensor,
-    params: list[SamplingParams],
-    counts: Counts | None,
-    rules: Rules | None,
-    chances: Tensor,
+    logits: Tensor, columns: Columns, counts: Counts | None, rules: Rules | None, chances: Tensor
 ) -> Tensor:
     """float32 [batch, vocab], 1 for the most probable token, 0 for those that are filtered out."""
-    x = _adjusted(logits, params, counts, rules)
-    top = x.amax(-1, keepdim=True)
-    _check_values(x, top)
-    tokens = torch.arange(x.shape[1], device=x.device)
-    first = torch.where(x == top, tokens, x.shape[1]).amin(-1, keepdim=True)
-    greedy = column([row.is_greedy for row in params], x, torch.bool)
-    if rules is not None:
-        forced = column(rules.forced, x, torch.int64)
+    x, first, forced = _ready(logits, columns, counts, rules)
+    return mass_of(x, first, forced, columns, chances)
+
+
+def _ready(
+    logits: Tensor, columns: Columns, counts: Counts | None, rules: Rules | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Adjusted logits that have been checked, where the largest ones are, and the tokens that must come."""
+    x = _adjusted(logits, columns, counts, rules)
+    top, first = x.max(-1, keepdim=True)  # of equals the first one
+    forced = None if rules is None else column(rules.forced, x.device, torch.int64)
+    # A token that must come does so whatever the logits hold.
+    _check_values(x, top if forced is None else top.masked_fill(forced >= 0, 0.0))
+    return x, first, forced
+
+
+def mass_of(x: Tensor, first: Tensor, forced: Tensor | None, columns: Columns, chances: Tensor) -> Tensor:
+    """The weights of adjusted logits, whose largest ones are ``first`` [batch, 1].
+
+    ``forced`` is the token that must come, or -1.
+    """
+    greedy = columns.greedy
+    if forced is not None:
         first, greedy = torch.where(forced >= 0, forced, first), greedy | (forced >= 0)
-    one_hot = (tokens == first).float()
-    if all(row.is_greedy for row in params):
-        return one_hot
-    return torch.where(greedy, one_hot, weights(x, params, chances))
+    one_hot = (torch.arange(x.shape[1], device=x.device) == first).float()
+    return one_hot if columns.all_greedy else torch.where(greedy, one_hot, weights(x, columns, chances))
 
 
-def _adjusted(
-    logits: Tensor, params: list[SamplingParams], counts: Counts | None, rules: Rules | None
-) -> Tensor:
-    x = logits.detach().float().clone()
+def _adjusted(logits: Tensor, columns: Columns, counts: Counts | None, rules: Rules | None) -> Tensor:
+    x = logits.detach().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if rules is None:
-        return _penalized(x, params, counts)
+        return _penalized(x, columns, counts)
     _add(x, rules.before)
-    x = _penalized(x, params, counts)
+    x = _penalized(x, columns, counts)
     _add(x, rules.after)
     forced = np.array([token if token >= 0 else 0 for token in rules.forced], np.int64)
-    _check_tokens("a rule", np.arange(len(forced)), forced, x.shape[1])
-    allowed = rules.allowed(x, params)
+    check_tokens("a rule", np.arange(len(forced)), forced, x.shape[1])
+    allowed = columns.allowed
+    if rules.mask is not None:
+        own = _allowed_by_mask(rules.mask, x)
+        allowed = own if allowed is None else allowed & own
     return x if allowed is None else x.masked_fill(~allowed, -math.inf)
 
 
-def _add(x: Tensor, additions: Additions) -> None:
+def _add(x: Tensor, additions: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]) -> None:
     rows, tokens, values = additions
     if rows.size:
-        _check_tokens("a rule", rows, tokens, x.shape[1])
-        x.index_put_((_to(rows, x), _to(tokens, x)), _to(values, x), accumulate=True)
+        check_tokens("a rule", rows, tokens, x.shape[1])
+        at = (to_device(rows, x.device), to_device(tokens, x.device))
+        x.index_put_(at, to_device(values, x.device), accumulate=True)
 
 
-def _penalized(x: Tensor, params: list[SamplingParams], counts: Counts | None) -> Tensor:
+def _penalized(x: Tensor, columns: Columns, counts: Counts | None) -> Tensor:
     """``x`` with bias and penalties, in place."""
-    biased = [
-        (row, token, bias) for row, own in enumerate(params) for token, bias in (own.logit_bias or {}).items()
-    ]
-    if biased:
-        rows, tokens, bias = (np.array(column) for column in zip(*biased, strict=True))
-        _check_tokens("logit_bias", rows, tokens, x.shape[1])
-        x.index_put_((_to(rows, x), _to(tokens, x)), _to(bias.astype(np.float32), x), accumulate=True)
+    if columns.bias is not None:
+        columns.bias.add_to(x)
     if counts is None or counts.rows.size == 0:
         return x
-    _check_tokens("history", counts.rows, counts.tokens, x.shape[1])
-    if not any(row.penalizes for row in params):
+    check_tokens("history", counts.rows, counts.tokens, x.shape[1])
+    if columns.penalties is None:
         return x
-    at, times = (_to(counts.rows, x), _to(counts.tokens, x)), _to(counts.generated, x)
-    names = ("repetition_penalty", "frequency_penalty", "presence_penalty")
-    repetition, frequency, presence = (
-        column([getattr(row, name) for row in params], x)[at[0], 0] for name in names
+    rows, tokens, times = (
+        to_device(part, x.device) for part in (counts.rows, counts.tokens, counts.generated)
     )
-    value = x[at]
-    value = torch.where(value < 0, value * repetition, value / repetition)
-    x[at] = value - frequency * times - presence * (times > 0)
+    value = columns.penalties.of_rows(rows).applied(x[rows, tokens][:, None], times[:, None])
+    x[rows, tokens] = value[:, 0]
     return x
-
-
-def uniforms(seeds: Tensor, steps: Tensor) -> Tensor:
-    """Numbers in [0, 1), float64, for int64 seeds and steps (their 64 bits): Philox4x32-10 as in the Rust core."""
-    return _two_uniforms(seeds, steps)[0]
-
-
-def _two_uniforms(seeds: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-    a, b, c, d = steps & _WORD, steps >> 32 & _WORD, torch.zeros_like(steps), torch.zeros_like(steps)
-    k0, k1 = seeds & _WORD, seeds >> 32 & _WORD
-    for _ in range(10):
-        left, right = a * 0xD251_1F53, c * 0xCD9E_8D57  # wrap around, which leaves the right 64 bits
-        a, b, c, d = (
-            (right >> 32 & _WORD) ^ b ^ k0,
-            right & _WORD,
-            (left >> 32 & _WORD) ^ d ^ k1,
-            left & _WORD,
-        )
-        k0, k1 = k0 + 0x9E37_79B9 & _WORD, k1 + 0xBB67_AE85 & _WORD
-    return (b << 21 | a >> 11).double() * 2.0**-53, (d << 21 | c >> 11).double() * 2.0**-53
-
-
-def _to(array: NDArray[Any], x: Tensor) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(x.device, non_blocking=True)
 
 
 def _check_vocabulary(logits: Tensor) -> None:
     if logits.shape[1] == 0:
         raise ShapeError("logits have a vocabulary of size 0: there is no token to choose")
-
-
-def _check_tokens(what: str, rows: NDArray[Any], tokens: NDArray[Any], vocab: int) -> None:
-    beyond = np.flatnonzero(tokens >= vocab)
-    if beyond.size:
-        row, token = rows[beyond[0]], tokens[beyond[0]]
-        raise InvalidArgumentError(
-            f"{what} of row {row} names token {token}, but the vocabulary has {vocab} tokens"
-        )
 
 
 def _check_values(x: Tensor, top: Tensor) -> None:

@@ -156,3 +156,12 @@ def test_faults_are_those_of_the_core() -> None:
         device.sample(
             torch.zeros(1, 0), plain, seeds=zero, steps=zero, logprobs=None, prompt=None, history=None
         )
+
+
+def test_a_forced_token_comes_whatever_the_logits_hold() -> None:
+    rows = [SamplingParams(forced_bos_token_id=2), SamplingParams(forced_bos_token_id=1, temperature=0.0)]
+    logits = torch.tensor([[-torch.inf] * 3, [torch.nan] * 3])
+    zero = np.zeros(2, np.uint64)
+    nothing: dict[str, Any] = {"logprobs": None, "prompt": None, "history": None}
+    assert device.sample(logits, rows, seeds=zero, steps=zero, **nothing).tolist() == [2, 1]
+    assert sample(logits, rows).tolist() == [2, 1]

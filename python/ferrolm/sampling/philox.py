@@ -1,0 +1,49 @@
+"""Philox4x32-10 (Salmon et al., 2011) in torch: the numbers of the Rust core, keyed by seed and counted by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ferrolm._extras import require
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = require("torch", extra="torch", purpose="sampling from logits on a device")
+
+__all__ = ["two_uniforms", "uniforms"]
+
+_WORD = 0xFFFF_FFFF
+_ROUNDS = 10
+_MULTIPLIERS = (0xD251_1F53, 0xCD9E_8D57)
+_KEY_STEPS = (0x9E37_79B9, 0xBB67_AE85)
+
+
+def uniforms(seeds: Tensor, steps: Tensor) -> Tensor:
+    """Numbers in [0, 1), float64, for int64 seeds and steps (their 64 bits)."""
+    return two_uniforms(seeds, steps)[0]
+
+
+def two_uniforms(seeds: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+    """Two such numbers; the second one is for what a step leaves to chance beside its draw.
+
+    The four words are two pairs, [2, batch], because on a device each operation costs its launch: six for a round.
+    """
+    which = torch.arange(2, device=seeds.device)[:, None]
+    first, second = torch.stack([steps, torch.zeros_like(steps)]) & _WORD, torch.zeros_like(steps)
+    second = torch.stack([steps >> 32 & _WORD, second])
+    turns = torch.arange(_ROUNDS, device=seeds.device)[:, None, None]
+    keys = torch.stack([seeds, seeds >> 32]) + turns * _pair(_KEY_STEPS, which) & _WORD
+    multipliers = _pair(_MULTIPLIERS, which)
+    for key in keys:
+        product = (first * multipliers).flip(0)  # wraps around, which leaves the right 64 bits
+        # What is above 32 bits falls away here, and at the end in the second pair.
+        first, second = (product >> 32 ^ second ^ key) & _WORD, product
+    numbers = ((second & _WORD) << 21 | first >> 11).double() * 2.0**-53
+    return numbers[0], numbers[1]
+
+
+def _pair(values: tuple[int, int], which: Tensor) -> Tensor:
+    """[2, 1] by arithmetic: a tensor made from numbers of the host would be a copy."""
+    return which * (values[1] - values[0]) + values[0]
