@@ -10,6 +10,7 @@
 //! - [`History`]: the tokens a row has seen, counted
 //! - [`sample`], [`filtered_probabilities`]: a batch, without state
 //! - [`Sampler`]: the same with parameters, history and step kept for each row
+//! - [`speculation`]: the tokens of a draft that are kept
 //!
 //! A row's draw depends on its own logits, parameters, history, seed and step alone: not on the batch, not on the
 //! number of threads, and not on the instruction set (all levels compute the same bits).
@@ -32,6 +33,7 @@ mod rules;
 mod sampler;
 mod scan;
 mod select;
+pub mod speculation;
 mod spread;
 mod state;
 
