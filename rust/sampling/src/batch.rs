@@ -157,11 +157,11 @@ pub(crate) fn check_batch(what: &'static str, found: usize, batch: usize) -> Res
     if found == batch { Ok(()) } else { Err(SamplingError::BatchMismatch { what, found, batch }) }
 }
 
-fn pays(logits: &Logits<'_>) -> bool {
+pub(crate) fn pays(logits: &Logits<'_>) -> bool {
     logits.batch() > 1 && logits.batch() * logits.vocab() >= PARALLEL_FROM && pool::num_threads() > 1
 }
 
-fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+pub(crate) fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
         Ok(mut scratch) => work(&mut scratch),
         Err(_) => work(&mut Scratch::default()),

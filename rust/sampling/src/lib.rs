@@ -10,6 +10,7 @@
 //! - [`History`]: the tokens a row has seen, counted
 //! - [`sample`], [`filtered_probabilities`]: a batch, without state
 //! - [`Sampler`]: the same with parameters, history and step kept for each row
+//! - [`beam_candidates`]: the best continuations of beams
 //! - [`speculation`]: the tokens of a draft that are kept
 //!
 //! A row's draw depends on its own logits, parameters, history, seed and step alone: not on the batch, not on the
@@ -19,6 +20,7 @@
 
 mod arch;
 mod batch;
+mod beam;
 mod chain;
 mod draw;
 mod error;
@@ -38,6 +40,7 @@ mod spread;
 mod state;
 
 pub use batch::{Drawn, LogProbs, RowInput, filtered_probabilities, sample, top_log_probabilities};
+pub use beam::{Beams, Candidate, beam_candidates};
 pub use error::SamplingError;
 pub use history::History;
 pub use logits::{Logits, Values};
