@@ -18,6 +18,7 @@ mod ngram_matrices;
 mod ngram_reading;
 mod ngram_uses;
 mod sampling;
+mod sampling_choices;
 mod tokenizer;
 mod train;
 mod unsafe_buffers;
@@ -37,6 +38,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ngram_reading::register(module)?;
     ngram_uses::register(module)?;
     sampling::register(module)?;
+    sampling_choices::register(module)?;
     attention::register(module)?;
     embedding::register(module)?;
     // The package decides what is public, not this module.
