@@ -85,6 +85,7 @@ ORDER = (
     "epsilon_cutoff",
     "eta_cutoff",
     "xtc",
+    "mirostat",
 )
 
 
@@ -165,4 +166,21 @@ def kept(name: str, x: Any, params: SamplingParams) -> Any:
         above = np.flatnonzero(p >= params.xtc_threshold)
         least = above[p[above] == p[above].min()].max() if above.size else -1
         return ~np.isin(np.arange(len(x)), above[above != least])
+    if name == "mirostat" and params.mirostat == 2:
+        return (p >= 2.0 ** -(2 * params.mirostat_tau)) | largest
+    if name == "mirostat" and params.mirostat == 1:
+        return x >= x[order[zipf_count(p[order], 2 * params.mirostat_tau) - 1]]
     return everything
+
+
+def zipf_count(p: Any, mu: float) -> int:
+    """How many of the falling probabilities mirostat 1 keeps: the algorithm of Basu et al. (2021), as in llama.cpp."""
+    first = p[p > 0][:100]
+    if len(first) < 2:
+        return 1
+    ranks = np.arange(1, len(first))
+    t, b = np.log((ranks + 1) / ranks), np.log(first[:-1] / first[1:])
+    s = (t * b).sum() / (t * t).sum()
+    with np.errstate(all="ignore"):
+        k = ((s - 1) * 2**mu / (1 - float(len(p)) ** -(s - 1))) ** (1 / s)
+    return int(min(max(np.nan_to_num(k), 1), len(first) if k < 100 else len(p[p > 0])))

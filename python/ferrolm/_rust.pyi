@@ -645,7 +645,10 @@ class RowParams:
         top_k: int,
         logit_bias: list[tuple[int, float]],
         rules: dict[str, Any] | None,
+        mirostat: tuple[int, float, float] | None,
+        watermark: Any | None,
         order: Sequence[str] | None,
+        gumbel: bool,
         seed: int | None,
     ) -> RowParams: ...
 
@@ -660,6 +663,7 @@ class Sampler:
         rows: list[int] | None,
         logprobs: str | None,
         mask: NDArray[np.uint32] | None,
+        noise: NDArray[np.float32] | None,
     ) -> _Tokens: ...
     def accept(self, tokens: NDArray[np.uint32], rows: list[int] | None) -> None: ...
     def reset(self, row: int, params: RowParams | None, prompt: NDArray[np.uint32]) -> None: ...
@@ -681,6 +685,7 @@ def sample(
     steps: NDArray[np.uint64],
     logprobs: str | None,
     mask: NDArray[np.uint32] | None,
+    noise: NDArray[np.float32] | None,
 ) -> _Tokens: ...
 def filtered_probabilities(
     logits: NDArray[Any],
@@ -707,6 +712,12 @@ _Additions: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.f
 def rule_changes(
     params: list[RowParams], prompt: _Ragged | None, history: _Ragged | None
 ) -> tuple[_Additions, _Additions, list[int]]: ...
+def guided(
+    conditional: NDArray[Any],
+    unconditional: NDArray[Any],
+    dtypes: tuple[str, str],
+    scales: NDArray[np.float64],
+) -> NDArray[np.float32]: ...
 def derived_seeds(seed: int, count: int) -> list[int]: ...
 def uniforms(seeds: NDArray[np.uint64], steps: NDArray[np.uint64]) -> NDArray[np.float64]: ...
 

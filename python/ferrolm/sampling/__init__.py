@@ -2,6 +2,7 @@
 
 - `SamplingParams`, `sample`, `Sampler`: a draw for each row of a batch, with a history of each row if wanted
 - `filtered_probabilities`, `top_logprobs`: what is drawn from
+- `guided`: logits led away from those of another prompt
 - `accept_draft`: the tokens of a draft that speculative decoding keeps
 - `Grammar`, `Constraint`: output that follows a regular expression, a JSON schema or a grammar
 
@@ -29,9 +30,11 @@ The steps, in their order (those that are at their default are skipped):
 13. ``epsilon_cutoff`` and then ``eta_cutoff`` keep what has at least some probability, and the most probable token.
 14. ``xtc`` leaves out all tokens of at least the probability ``xtc_threshold`` but the least probable of them (of
     equals the last), in a share ``xtc_probability`` of the draws.
-15. One token is drawn by a counter-based generator keyed by (seed, step).
+15. ``mirostat`` keeps tokens that carry at most ``mu`` bits (2), or as many as have so much by Zipf's law (1).
+16. ``watermark`` favours the tokens of its green list.
+17. One token is drawn by a counter-based generator keyed by (seed, step), see ``draw``.
 
-Probabilities are those of the tokens that the steps before have left. ``order`` puts 6 to 14 in another order: that of
+Probabilities are those of the tokens that the steps before have left. ``order`` puts 6 to 16 in another order: that of
 llama.cpp, for example, is ``("top_n_sigma", "top_k", "typical_p", "top_p", "min_p", "xtc", "temperature")``.
 """
 
@@ -39,17 +42,21 @@ from __future__ import annotations
 
 from ferrolm.sampling.drawing import filtered_probabilities, sample, top_logprobs
 from ferrolm.sampling.grammar import Constraint, Grammar
+from ferrolm.sampling.guidance import guided
 from ferrolm.sampling.params import SamplingParams
 from ferrolm.sampling.sampler import Sampler
 from ferrolm.sampling.speculation import accept_draft
+from ferrolm.sampling.watermark import Watermark
 
 __all__ = [
     "Constraint",
     "Grammar",
     "Sampler",
     "SamplingParams",
+    "Watermark",
     "accept_draft",
     "filtered_probabilities",
+    "guided",
     "sample",
     "top_logprobs",
 ]

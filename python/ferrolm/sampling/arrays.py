@@ -102,6 +102,18 @@ def mask_bits(mask: Any, batch: int, vocab: int) -> NDArray[np.uint32] | None:
     return np.ascontiguousarray(array).view(np.uint32)
 
 
+def noise_array(noise: Any) -> NDArray[np.float32] | None:
+    """Exponential noise as contiguous float32."""
+    if noise is None:
+        return None
+    array = np.asarray(noise.detach().cpu() if is_tensor(noise) else noise)
+    if array.ndim != 2 or array.dtype.kind != "f":
+        raise ShapeError(
+            f"noise must be float32 of the shape (batch, vocab), found {array.dtype} of the shape {array.shape}"
+        )
+    return np.ascontiguousarray(array, np.float32)
+
+
 def ragged(past: Any, name: str, batch: int) -> Ragged | None:
     """Tokens of the past, one sequence for each row, as ids and offsets."""
     if past is None:

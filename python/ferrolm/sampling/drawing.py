@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
-from ferrolm.sampling.arrays import Past, borrow, check_logits, like, mask_bits, on_device, ragged, unsigned
+from ferrolm.sampling.arrays import (
+    Past,
+    borrow,
+    check_logits,
+    like,
+    mask_bits,
+    noise_array,
+    on_device,
+    ragged,
+    unsigned,
+)
 from ferrolm.sampling.params import SamplingParams
 
 if TYPE_CHECKING:
@@ -26,6 +36,7 @@ def sample(
     seeds: Any = None,
     logprobs: Literal["raw", "processed"] | None = None,
     mask: Any = None,
+    noise: Any = None,
 ) -> Any:
     """Draw one token for each row.
 
@@ -41,6 +52,9 @@ def sample(
             softmax of the logits as they came, ``"processed"`` under the distribution that was drawn from.
         mask: The tokens that may be chosen at this step: bool (batch, vocab), or bits as grammar engines give them, int32
             or uint32 (batch, ceil(vocab / 32)), the lowest bit first. Applied in the same pass.
+        noise: float32 (batch, vocab), above 0, from an exponential distribution: the token with the largest probability
+            divided by its noise is drawn, whatever the seed. With ``torch.empty(...).exponential_()`` these are the
+            ids that `torch.multinomial` draws from the same state of torch's generator.
 
     Returns:
         Ids (batch,), uint32 for numpy and int64 for torch; with ``logprobs`` a pair of ids and float32 (batch,).
@@ -69,12 +83,27 @@ def sample(
         from ferrolm.sampling import device
 
         return device.sample(
-            logits, _each(rows, batch), seeds=chosen, steps=steps, logprobs=logprobs, mask=mask, **past
+            logits,
+            _each(rows, batch),
+            seeds=chosen,
+            steps=steps,
+            logprobs=logprobs,
+            mask=mask,
+            noise=noise,
+            **past,
         )
     array = borrow(logits, dtype)
     bits = mask_bits(mask, batch, logits.shape[1])
     ids, logs = _rust.sample(
-        array, dtype, _cores(rows), seeds=chosen, steps=steps, logprobs=logprobs, mask=bits, **past
+        array,
+        dtype,
+        _cores(rows),
+        seeds=chosen,
+        steps=steps,
+        logprobs=logprobs,
+        mask=bits,
+        noise=noise_array(noise),
+        **past,
     )
     return like(logits, ids) if logs is None else (like(logits, ids), like(logits, logs))
 

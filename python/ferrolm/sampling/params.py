@@ -10,6 +10,7 @@ from typing import Any
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
+from ferrolm.sampling.watermark import Watermark
 
 __all__ = ["SamplingParams"]
 
@@ -29,7 +30,7 @@ _FLOATS = (
     "presence_penalty",
     "frequency_penalty",
 )
-_RULE_FLOATS = ("dry_multiplier", "dry_base")
+_OTHER_FLOATS = ("dry_multiplier", "dry_base", "mirostat_tau", "mirostat_eta")
 _TOKENS = ("stop_token_ids", "suppress_tokens", "begin_suppress_tokens", "dry_sequence_breakers")
 _OPTIONAL = ("forced_bos_token_id", "forced_eos_token_id", "max_tokens")
 # With the least value of each.
@@ -70,6 +71,12 @@ class SamplingParams:
         xtc_probability: How often, in [0, 1], the top choices are excluded: all tokens of at least the probability
             ``xtc_threshold`` but the least probable of them; 0 is never.
         xtc_threshold: In [0, 1]; above 0.5 nothing is excluded.
+        mirostat: 1 or 2 keep tokens that carry at most ``mu`` bits of information, which is learned while the text is made, so
+            that they carry ``mirostat_tau`` on average (Basu et al., 2021), as in llama.cpp; 0 is off. `Sampler` learns; what
+            has no memory stays at the beginning, twice ``mirostat_tau``. Usually without other filters.
+        mirostat_tau: Bits, at least 0.
+        mirostat_eta: How fast ``mu`` follows, at least 0.
+        watermark: Tokens that are favoured by the tokens before, so that the text can be recognised.
         repetition_penalty: Above 0; more than 1 discourages tokens of the prompt and the generated text
             (Keskar et al., 2019), less than 1 encourages them.
         presence_penalty: In [-2, 2], subtracted from logits of tokens that have been generated.
@@ -94,6 +101,9 @@ class SamplingParams:
         max_tokens: See ``forced_eos_token_id``.
         order: Names of the steps in the order in which they are taken, with all those that are set; None takes the one
             that `ferrolm.sampling` gives. ``"xtc"`` and ``"temperature"`` (with ``dynatemp_range``) are one step each.
+        draw: ``"multinomial"`` draws by one uniform number. ``"gumbel"`` takes the largest logit after noise from a Gumbel
+            distribution is added to each: the same distribution, and as the noise of a token follows from seed, step and
+            token alone, a small change of the logits seldom changes the token. Slower.
         seed: In [0, 2**64). Equal seeds draw alike at equal steps: rows that share a prompt need seeds of their
             own, see `split`. None takes a fresh seed from the operating system for each row.
 
@@ -121,6 +131,10 @@ class SamplingParams:
     eta_cutoff: float = 0.0
     xtc_probability: float = 0.0
     xtc_threshold: float = 0.1
+    mirostat: int = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    watermark: Watermark | None = None
     repetition_penalty: float = 1.0
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
@@ -142,15 +156,21 @@ class SamplingParams:
     forced_eos_token_id: int | None = None
     max_tokens: int | None = None
     order: Sequence[str] | None = None
+    draw: str = "multinomial"
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        for name in (*_FLOATS, *_RULE_FLOATS):
+        for name in (*_FLOATS, *_OTHER_FLOATS):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         if self.top_n_sigma == -1:
             object.__setattr__(self, "top_n_sigma", 0.0)
         if self.top_h is not None:
             object.__setattr__(self, "top_h", _number("top_h", self.top_h))
+        if self.watermark is not None and not isinstance(self.watermark, Watermark):
+            raise InvalidTypeError(f"watermark must be a Watermark, found {type(self.watermark).__name__}")
+        if self.draw not in ("multinomial", "gumbel"):
+            raise InvalidArgumentError(f"draw must be 'multinomial' or 'gumbel', found {self.draw!r}")
+        object.__setattr__(self, "mirostat", _integer("mirostat", self.mirostat, 0, 3))
         if self.order is not None:
             object.__setattr__(self, "order", _names(self.order))
         object.__setattr__(self, "top_k", max(_integer("top_k", self.top_k, -1, 2**63), 0))
@@ -181,7 +201,10 @@ class SamplingParams:
             top_k=self.top_k,
             logit_bias=list((self.logit_bias or {}).items()),
             rules=self._rules(),
+            mirostat=(self.mirostat, self.mirostat_tau, self.mirostat_eta) if self.mirostat else None,
+            watermark=self.watermark,
             order=self.order,
+            gumbel=self.draw == "gumbel",
             seed=self.seed,
         )
 
@@ -226,7 +249,7 @@ class SamplingParams:
     @property
     def uses_history(self) -> bool:
         """True when tokens seen before change the logits."""
-        return self.has_rules or self.penalizes
+        return self.has_rules or self.penalizes or self.watermark is not None
 
     @property
     def penalizes(self) -> bool:

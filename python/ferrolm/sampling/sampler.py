@@ -9,7 +9,16 @@ import numpy as np
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
-from ferrolm.sampling.arrays import Past, borrow, check_logits, like, mask_bits, on_device, token_array
+from ferrolm.sampling.arrays import (
+    Past,
+    borrow,
+    check_logits,
+    like,
+    mask_bits,
+    noise_array,
+    on_device,
+    token_array,
+)
 from ferrolm.sampling.params import SamplingParams
 
 if TYPE_CHECKING:
@@ -23,7 +32,8 @@ class Sampler:
 
     Each row has its own params, its seed, the tokens it has seen (4 bytes each, 8 for each distinct one) and its
     step, the number of tokens accepted. `sample` changes nothing: a token counts once it is passed to `accept`, so
-    the same logits give the same ids until then. Pickling saves all of it.
+    the same logits give the same ids until then (with ``mirostat``, accepting the token that was drawn last also moves
+    its limit). Pickling saves all of it.
 
     Args:
         params: One object for each row, or one for all, with ``batch`` to say how many rows there are.
@@ -82,6 +92,7 @@ class Sampler:
         rows: Sequence[int] | None = None,
         logprobs: Literal["raw", "processed"] | None = None,
         mask: Any = None,
+        noise: Any = None,
     ) -> Any:
         """Draw a token for each row of ``logits`` (batch, vocab); see `ferrolm.sample`.
 
@@ -89,6 +100,7 @@ class Sampler:
             rows: The sampler's rows that the logits belong to; None is all of them, in order.
             logprobs: As in `ferrolm.sample`.
             mask: As in `ferrolm.sample`.
+            noise: As in `ferrolm.sample`.
 
         Returns:
             Ids (batch,), uint32 for numpy and int64 for torch; with ``logprobs`` a pair of ids and float32 (batch,).
@@ -96,9 +108,11 @@ class Sampler:
         dtype = check_logits(logits)
         chosen = self._rows(rows)
         if on_device(logits):
-            return self._sample_on_device(logits, chosen, logprobs, mask)
+            return self._sample_on_device(logits, chosen, logprobs, mask, noise)
         bits = mask_bits(mask, *logits.shape)
-        ids, logs = self._core.sample(borrow(logits, dtype), dtype, chosen, logprobs, bits)
+        ids, logs = self._core.sample(
+            borrow(logits, dtype), dtype, chosen, logprobs, bits, noise_array(noise)
+        )
         return like(logits, ids) if logs is None else (like(logits, ids), like(logits, logs))
 
     def accept(self, ids: Any, *, rows: Sequence[int] | None = None) -> None:

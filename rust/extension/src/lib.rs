@@ -19,6 +19,7 @@ mod ngram_reading;
 mod ngram_uses;
 mod sampling;
 mod sampling_choices;
+mod sampling_params;
 mod tokenizer;
 mod train;
 mod unsafe_buffers;

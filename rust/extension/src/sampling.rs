@@ -4,109 +4,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ferrolm_base::Cancel;
 use ferrolm_sampling::{
-    Drawn, Dry, History, LogProbs, LogitBias, Logits, Params, RowInput, Rules, SamplingError, Step, Values,
-    entropy, philox,
+    Drawn, History, LogProbs, Logits, Params, RowInput, SamplingError, Values, entropy, philox,
 };
 use numpy::ndarray::Axis;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyBytes;
 
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
+use crate::sampling_params::RowParams;
 
 /// Logits from which a call is long enough to watch for Ctrl-C: some 5 ms of work.
 pub(crate) const LONG_CALL: usize = 1 << 23;
-
-/// Validated parameters of one row; `ferrolm.sampling.SamplingParams` holds one.
-#[pyclass(frozen, name = "RowParams", module = "ferrolm._rust")]
-pub(crate) struct RowParams(Arc<Params>);
-
-#[pymethods]
-impl RowParams {
-    /// `numbers` are the fields that are plain numbers, by name; those that are missing are at their default.
-    #[new]
-    #[pyo3(signature = (*, numbers, top_h, top_k, logit_bias, rules, order, seed))]
-    fn new(
-        numbers: Vec<(PyBackedStr, f64)>,
-        top_h: Option<f64>,
-        top_k: usize,
-        logit_bias: Vec<(u32, f32)>,
-        rules: Option<RulesInput>,
-        order: Option<Vec<PyBackedStr>>,
-        seed: Option<u64>,
-    ) -> PyResult<Self> {
-        let logit_bias = LogitBias::new(logit_bias).map_err(ToPyErr::to_py_err)?;
-        let rules = rules.map(RulesInput::rules).unwrap_or_default();
-        let mut params = Params { top_h, top_k, logit_bias, rules, seed, ..Params::default() };
-        for (name, value) in numbers {
-            let field = number(&mut params, &name).ok_or_else(|| PyKeyError::new_err(name.to_string()))?;
-            *field = value;
-        }
-        if let Some(order) = order {
-            params.order = order.iter().map(|name| step(name)).collect::<PyResult<_>>()?;
-        }
-        params.validate().map_err(ToPyErr::to_py_err)?;
-        Ok(Self(Arc::new(params)))
-    }
-}
-
-/// [`Rules`] as Python gives them: a dictionary with all of these.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct RulesInput {
-    sequence_bias: Vec<(Vec<u32>, f32)>,
-    bad_words_ids: Vec<Vec<u32>>,
-    no_repeat_ngram_size: usize,
-    min_tokens: usize,
-    stop_token_ids: Vec<u32>,
-    suppress_tokens: Vec<u32>,
-    begin_suppress_tokens: Vec<u32>,
-    allowed_token_ids: Option<Vec<u32>>,
-    forced_bos_token_id: Option<u32>,
-    forced_eos_token_id: Option<u32>,
-    max_tokens: Option<usize>,
-    /// Multiplier, base, allowed length, last tokens that are looked at (0: all), breakers.
-    dry: Option<(f64, f64, usize, usize, Vec<u32>)>,
-}
-
-impl RulesInput {
-    fn rules(self) -> Rules {
-        let dry = self.dry.map(|(multiplier, base, allowed_length, last_n, breakers)| Dry {
-            multiplier,
-            base,
-            allowed_length,
-            last_n,
-            breakers,
-        });
-        Rules {
-            sequence_bias: self.sequence_bias,
-            dry,
-            no_repeat_ngram_size: self.no_repeat_ngram_size,
-            bad_words: self.bad_words_ids,
-            min_tokens: self.min_tokens,
-            stop_token_ids: self.stop_token_ids,
-            suppress_tokens: self.suppress_tokens,
-            begin_suppress_tokens: self.begin_suppress_tokens,
-            allowed: self.allowed_token_ids.map(|tokens| bits(&tokens)),
-            forced_bos_token_id: self.forced_bos_token_id,
-            forced_eos_token_id: self.forced_eos_token_id,
-            max_tokens: self.max_tokens,
-        }
-    }
-}
-
-/// A bit for each token, 32 in a word.
-fn bits(tokens: &[u32]) -> Vec<u32> {
-    let words = tokens.iter().max().map_or(1, |largest| *largest as usize / 32 + 1);
-    let mut bits = vec![0; words];
-    for token in tokens {
-        bits[*token as usize / 32] |= 1 << (token % 32);
-    }
-    bits
-}
 
 /// What rules do, for logits that are elsewhere: (rows, tokens, values) added before the penalties, the same after
 /// them (minus infinity where a token is banned), and for each row the token that must come, or -1.
@@ -166,31 +77,16 @@ pub(crate) fn masks<'a>(
     Ok(Some(words.chunks_exact(shape[1]).collect()))
 }
 
-fn number<'a>(params: &'a mut Params, name: &str) -> Option<&'a mut f64> {
-    Some(match name {
-        "temperature" => &mut params.temperature,
-        "dynatemp_range" => &mut params.dynatemp_range,
-        "dynatemp_exponent" => &mut params.dynatemp_exponent,
-        "top_n_sigma" => &mut params.top_n_sigma,
-        "top_p" => &mut params.top_p,
-        "min_p" => &mut params.min_p,
-        "typical_p" => &mut params.typical_p,
-        "epsilon_cutoff" => &mut params.epsilon_cutoff,
-        "eta_cutoff" => &mut params.eta_cutoff,
-        "xtc_probability" => &mut params.xtc_probability,
-        "xtc_threshold" => &mut params.xtc_threshold,
-        "repetition_penalty" => &mut params.repetition_penalty,
-        "presence_penalty" => &mut params.presence_penalty,
-        "frequency_penalty" => &mut params.frequency_penalty,
-        _ => return None,
-    })
-}
+/// Exponential times of a batch, one row for each.
+type Noise<'py> = PyReadonlyArray2<'py, f32>;
 
-fn step(name: &str) -> PyResult<Step> {
-    Step::from_name(name).ok_or_else(|| {
-        let known = Step::ALL.map(Step::name).join(", ");
-        Kind::InvalidArgumentError.error(format!("order must hold names of steps ({known}), found {name:?}"))
-    })
+fn noise<'a>(noise: Option<&'a Noise<'_>>, logits: &Logits<'_>) -> PyResult<Option<Vec<&'a [f32]>>> {
+    let Some(array) = noise else { return Ok(None) };
+    let (shape, wanted) = (array.shape(), [logits.batch(), logits.vocab()]);
+    if shape != wanted {
+        return Err(Kind::ShapeError.error(format!("noise must have the shape {wanted:?}, found {shape:?}")));
+    }
+    Ok(Some(array.as_slice()?.chunks_exact(logits.vocab()).collect()))
 }
 
 /// One for all rows, or one for each.
@@ -282,11 +178,8 @@ pub(crate) fn inputs<'a>(
     masks: Option<&'a [&'a [u32]]>,
 ) -> Vec<RowInput<'a>> {
     let row = |(row, (params, history)): (usize, (&'a Arc<Params>, &'a History))| RowInput {
-        params,
-        history,
-        seed: 0,
-        step: 0,
         mask: masks.map(|masks| masks[row]),
+        ..RowInput::new(params, history)
     };
     params.iter().zip(histories).enumerate().map(row).collect()
 }
@@ -325,7 +218,7 @@ fn tokens<'py>(py: Python<'py>, drawn: &[Drawn], logprobs: LogProbs) -> Tokens<'
 
 /// Ids [batch] and log-probabilities [batch] or None. `seeds` replaces the seeds of the parameters.
 #[pyfunction]
-#[pyo3(signature = (logits, dtype, params, *, prompt, history, seeds, steps, logprobs, mask))]
+#[pyo3(signature = (logits, dtype, params, *, prompt, history, seeds, steps, logprobs, mask, noise))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one Python function")]
 fn sample<'py>(
     py: Python<'py>,
@@ -338,10 +231,12 @@ fn sample<'py>(
     steps: PyReadonlyArray1<'py, u64>,
     logprobs: Option<&str>,
     mask: Option<Masks<'py>>,
+    noise: Option<Noise<'py>>,
 ) -> PyResult<Tokens<'py>> {
     let batch = Batch::extract(logits, dtype)?;
     let (logits, logprobs) = (batch.logits()?, log_probs(logprobs)?);
     let masks = masks(mask.as_ref(), &logits)?;
+    let times = self::noise(noise.as_ref(), &logits)?;
     let params = params.rows(logits.batch());
     let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
     let seeds = seeds.map(|seeds| seeds.to_vec()).transpose()?;
@@ -352,11 +247,11 @@ fn sample<'py>(
     let steps = steps.as_slice()?;
     let rows = params.iter().zip(&histories).enumerate().map(|(row, (params, history))| {
         Ok(RowInput {
-            params,
-            history,
             seed: seed(row, params)?,
             step: steps.get(row).copied().unwrap_or_default(),
             mask: masks.as_ref().map(|masks| masks[row]),
+            noise: times.as_ref().map(|times| times[row]),
+            ..RowInput::new(params, history)
         })
     });
     let rows = rows.collect::<Result<Vec<_>, SamplingError>>().map_err(ToPyErr::to_py_err)?;
@@ -417,6 +312,23 @@ fn top_logprobs<'py>(
     Ok((PyArray1::from_vec(py, tokens).reshape(shape)?, PyArray1::from_vec(py, logprobs).reshape(shape)?))
 }
 
+/// float32 [batch, vocab]: logits led away from the unconditional ones, as logarithms.
+#[pyfunction]
+fn guided<'py>(
+    py: Python<'py>,
+    conditional: &Bound<'py, PyAny>,
+    unconditional: &Bound<'py, PyAny>,
+    dtypes: (PyBackedStr, PyBackedStr),
+    scales: PyReadonlyArray1<'py, f64>,
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let batches = (Batch::extract(conditional, &dtypes.0)?, Batch::extract(unconditional, &dtypes.1)?);
+    let (with, without) = (batches.0.logits()?, batches.1.logits()?);
+    let scales = scales.as_slice()?;
+    let mut out = vec![0.0; with.batch() * with.vocab()];
+    leave(py, &with, |cancel| ferrolm_sampling::guided(&with, &without, scales, &mut out, cancel))?;
+    PyArray1::from_vec(py, out).reshape([with.batch(), with.vocab()])
+}
+
 /// `count` seeds made from one.
 #[pyfunction]
 fn derived_seeds(seed: u64, count: u64) -> Vec<u64> {
@@ -469,7 +381,8 @@ impl Sampler {
         Self::of(ferrolm_sampling::Sampler::new(params))
     }
 
-    #[pyo3(signature = (logits, dtype, rows, logprobs, mask))]
+    #[pyo3(signature = (logits, dtype, rows, logprobs, mask, noise))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one Python method")]
     fn sample<'py>(
         &self,
         py: Python<'py>,
@@ -478,14 +391,24 @@ impl Sampler {
         rows: Option<Vec<usize>>,
         logprobs: Option<&str>,
         mask: Option<Masks<'py>>,
+        noise: Option<Noise<'py>>,
     ) -> PyResult<Tokens<'py>> {
         let batch = Batch::extract(logits, dtype)?;
         let (logits, logprobs) = (batch.logits()?, log_probs(logprobs)?);
         let masks = masks(mask.as_ref(), &logits)?;
+        let times = self::noise(noise.as_ref(), &logits)?;
         let rows = rows.as_deref();
         let sampler = self.snapshot();
-        let masks = masks.as_deref();
-        let drawn = leave(py, &logits, |cancel| sampler.sample(&logits, rows, masks, logprobs, cancel))?;
+        let (masks, times) = (masks.as_deref(), times.as_deref());
+        let draw = |cancel: &Cancel| sampler.sample(&logits, rows, masks, times, logprobs, cancel);
+        let drawn = leave(py, &logits, draw)?;
+        if sampler.takes_notes() {
+            drop(sampler); // or the change would copy it
+            self.change(py, |sampler| {
+                sampler.note(&drawn, rows);
+                Ok(())
+            })?;
+        }
         Ok(tokens(py, &drawn, logprobs))
     }
 
@@ -562,6 +485,7 @@ impl Sampler {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<RowParams>()?;
     module.add_class::<Sampler>()?;
+    module.add_function(wrap_pyfunction!(guided, module)?)?;
     module.add_function(wrap_pyfunction!(sample, module)?)?;
     module.add_function(wrap_pyfunction!(filtered_probabilities, module)?)?;
     module.add_function(wrap_pyfunction!(top_logprobs, module)?)?;

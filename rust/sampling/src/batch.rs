@@ -7,13 +7,15 @@ use ferrolm_base::{Cancel, pool};
 use rayon::prelude::*;
 
 use crate::arch::kernels;
+use crate::chain::Now;
 use crate::draw::{draw, log_probability, most_probable, write_probabilities};
 use crate::error::SamplingError;
 use crate::history::History;
 use crate::kernels::Kernels;
 use crate::logits::{Logits, Values};
-use crate::params::Params;
+use crate::params::{Draw, Params};
 use crate::philox::uniforms;
+use crate::race::{Noise, race};
 use crate::row::{Distribution, Scratch, certain, distribution, prepare};
 
 /// Logits from which a second thread pays: reaching the pool costs some 10 µs, a logit about 0.2 ns.
@@ -32,6 +34,22 @@ pub struct RowInput<'a> {
     pub step: u64,
     /// The tokens that may be chosen at this step: 32 in a word, from the lowest bit on; None is all.
     pub mask: Option<&'a [u32]>,
+    /// Where [`Mirostat`](crate::Mirostat) stands; None is at its beginning.
+    pub mu: Option<f64>,
+    /// Exponential times of the tokens, [vocab], that decide instead of the seed.
+    pub noise: Option<&'a [f32]>,
+}
+
+impl<'a> RowInput<'a> {
+    /// At the first step, with seed 0.
+    pub fn new(params: &'a Params, history: &'a History) -> Self {
+        Self { params, history, seed: 0, step: 0, mask: None, mu: None, noise: None }
+    }
+
+    fn now(&self, chance: f64) -> Now<'a> {
+        let first = || self.params.mirostat.map_or(0.0, |mirostat| mirostat.first_mu());
+        Now { chance, mu: self.mu.unwrap_or_else(first), past: self.history.tokens() }
+    }
 }
 
 /// Of which distribution the log-probability of a drawn token is reported.
@@ -49,6 +67,8 @@ pub struct Drawn {
     pub token: u32,
     /// Natural logarithm; 0 when none was asked for.
     pub logprob: f64,
+    /// Bits that the token carries under what it was drawn from; 0 unless [`Mirostat`](crate::Mirostat) needs them.
+    pub surprise: f64,
 }
 
 /// Draw one token for each row.
@@ -103,12 +123,12 @@ pub fn filtered_probabilities(
                 return Ok(());
             }
             let chance = row.params.xtc_probability;
-            let first = distribution(&prepared, row.params, 0.0, work)?;
+            let first = distribution(&prepared, row.params, row.now(0.0), work)?;
             write_probabilities(&prepared, &first, work, out);
             if chance > 0.0 && chance < 1.0 {
                 // What is drawn from without the step that is left to chance.
                 let mut other = vec![0.0; out.len()];
-                let second = distribution(&prepared, row.params, 1.0, work)?;
+                let second = distribution(&prepared, row.params, row.now(1.0), work)?;
                 write_probabilities(&prepared, &second, work, &mut other);
                 for (one, other) in out.iter_mut().zip(other) {
                     *one = (f64::from(*one) * chance + f64::from(other) * (1.0 - chance)) as f32;
@@ -142,9 +162,10 @@ pub fn top_log_probabilities(
             let (prepared, forced) = prepare((at, *values), row, &kernels, patches)?;
             let drawn_from = match forced {
                 Some(token) => certain(token),
-                None => distribution(&prepared, row.params, 1.0, work)?,
+                None => distribution(&prepared, row.params, row.now(1.0), work)?,
             };
-            for (place, (token, logprob)) in most_probable(&prepared, &drawn_from, work, count).enumerate() {
+            let found = most_probable(&prepared, &drawn_from, work, count);
+            for (place, (token, logprob)) in found.into_iter().enumerate() {
                 (tokens[place], logprobs[place]) = (token, logprob as f32);
             }
             Ok::<_, SamplingError>(())
@@ -179,19 +200,30 @@ fn sample_row(
     let [u, chance] = if input.params.is_greedy() { [0.0; 2] } else { uniforms(input.seed, input.step) };
     let drawn_from = match forced {
         Some(token) => certain(token),
-        None => distribution(&row, input.params, chance, work)?,
+        None => distribution(&row, input.params, input.now(chance), work)?,
     };
-    let token = draw(&row, &drawn_from, work, u);
+    let token = match (input.noise, input.params.draw) {
+        (Some(times), _) => race(&row, &drawn_from, work, Noise::Given(times))?,
+        (None, Draw::Gumbel) => {
+            let (seed, step) = (input.seed, input.step);
+            race(&row, &drawn_from, work, Noise::Counter { seed, step })?
+        }
+        (None, Draw::Multinomial) => draw(&row, &drawn_from, work, u),
+    };
+    let surprise = match input.params.mirostat {
+        Some(_) => -log_probability(&row, &drawn_from, work, token) / std::f64::consts::LN_2,
+        None => 0.0,
+    };
     let logprob = match logprobs {
         LogProbs::None => 0.0,
-        LogProbs::Processed => log_probability(&row, &drawn_from, token),
+        LogProbs::Processed => log_probability(&row, &drawn_from, work, token),
         LogProbs::Raw => {
             let raw = crate::scan::Row { patches: &[], masks: [None; 2], ..row };
-            let everything: Distribution = distribution(&raw, &Params::default(), 0.0, work)?;
-            log_probability(&raw, &everything, token)
+            let everything: Distribution = distribution(&raw, &Params::default(), Now::default(), work)?;
+            log_probability(&raw, &everything, work, token)
         }
     };
-    Ok(Drawn { token, logprob })
+    Ok(Drawn { token, logprob, surprise })
 }
 
 #[cfg(test)]
@@ -245,7 +277,7 @@ mod tests {
             let [half, brain] = formats(&row);
             let rows = vec![Values::Float32(&row), Values::Float16(&half), Values::BFloat16(&brain)];
             let logits = Logits::new(rows, row.len()).unwrap();
-            let input = RowInput { params: &params, history: &history, seed: params.seed.unwrap_or(0), step: 3, mask: None };
+            let input = RowInput { seed: params.seed.unwrap_or(0), step: 3, ..RowInput::new(&params, &history) };
             let at = |level| sample_at(level, &logits, &[input; 3], LogProbs::Processed, &NEVER).unwrap();
             let expected = at(Level::Portable);
             for level in crate::arch::available() {
@@ -260,7 +292,7 @@ mod tests {
         let logits = Logits::new(vec![Values::Float32(&row)], 10).unwrap();
         let (params, history, cancel) = (Params::default(), History::new(), Cancel::new());
         cancel.cancel();
-        let input = RowInput { params: &params, history: &history, seed: 0, step: 0, mask: None };
+        let input = RowInput::new(&params, &history);
         assert!(matches!(
             sample(&logits, &[input], LogProbs::None, &cancel),
             Err(SamplingError::Cancelled(_))

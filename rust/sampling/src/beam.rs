@@ -358,7 +358,7 @@ mod tests {
     }
 
     fn plain<'a>(params: &'a Params, history: &'a History) -> RowInput<'a> {
-        RowInput { params, history, seed: 0, step: 0, mask: None }
+        RowInput::new(params, history)
     }
 
     /// In float64, without bounds: score, beam and token of everything above -inf.

@@ -4,20 +4,34 @@ use std::f64::consts::{LN_2, LOG2_E};
 
 use crate::error::SamplingError;
 use crate::kernels::BLOCK;
+use crate::mirostat::{MirostatVersion, ZIPF_TOKENS, zipf_count};
 use crate::order::Step;
 use crate::params::{GREEDY_BELOW, Params};
 use crate::row::{Distribution, Support, Work};
 use crate::scan::Row;
 use crate::select::{Cut, kth_largest, nucleus_bound};
 use crate::spread;
+use crate::watermark::CANDIDATES;
 
 /// Tokens that [`Step::TopH`] looks at, as in transformers.
 const TOP_H_TOKENS: usize = 100;
+
+/// What the steps depend on besides logits and parameters.
+#[derive(Clone, Copy, Default)]
+pub struct Now<'a> {
+    /// Uniform in [0, 1), for the step that leaves something to chance.
+    pub chance: f64,
+    /// Limit of [`Step::Mirostat`], in bits.
+    pub mu: f64,
+    /// The tokens so far.
+    pub past: &'a [u32],
+}
 
 /// What is known while the steps are taken.
 pub struct Chain<'r, 'w> {
     row: &'r Row<'r>,
     params: &'r Params,
+    now: Now<'r>,
     pub work: &'w mut Work,
     /// Product of the temperatures so far.
     temperature: f64,
@@ -32,14 +46,34 @@ pub struct Chain<'r, 'w> {
 }
 
 impl<'r, 'w> Chain<'r, 'w> {
-    pub fn new(row: &'r Row<'r>, params: &'r Params, work: &'w mut Work) -> Self {
-        Self { row, params, work, temperature: 1.0, maximum: 0.0, low: f32::MIN, listed: false, total: None }
+    pub fn new(row: &'r Row<'r>, params: &'r Params, now: Now<'r>, work: &'w mut Work) -> Self {
+        Self {
+            row,
+            params,
+            now,
+            work,
+            temperature: 1.0,
+            maximum: 0.0,
+            low: f32::MIN,
+            listed: false,
+            total: None,
+        }
     }
 
-    /// Take all steps; `chance` is a uniform number in [0, 1) for the step that needs one.
-    pub fn run(mut self, chance: f64) -> Result<Distribution, SamplingError> {
+    /// The most probable token: no step matters but one that favours tokens.
+    pub fn most_probable(mut self) -> Result<u32, SamplingError> {
+        if self.params.watermark.is_some() {
+            self.take(Step::Watermark)?;
+            return Ok(self.work.largest(1).first().copied().unwrap_or_default());
+        }
+        self.read_maxima()?;
+        Ok(self.row.first_maximum(self.maximum, &self.work.maxima, &mut self.work.buffer))
+    }
+
+    /// Take all steps.
+    pub fn run(mut self) -> Result<Distribution, SamplingError> {
         for step in self.params.steps() {
-            self.take(step, chance)?;
+            self.take(step)?;
         }
         let scale = self.scale();
         if self.listed {
@@ -50,7 +84,7 @@ impl<'r, 'w> Chain<'r, 'w> {
         Ok(Distribution { support: Support::Whole, maximum, scale, total })
     }
 
-    fn take(&mut self, step: Step, chance: f64) -> Result<(), SamplingError> {
+    fn take(&mut self, step: Step) -> Result<(), SamplingError> {
         let params = self.params;
         match step {
             Step::Temperature => self.heat()?,
@@ -70,10 +104,19 @@ impl<'r, 'w> Chain<'r, 'w> {
             Step::TopH => self.keep_top_h(params.top_h.unwrap_or(1.0))?,
             Step::TypicalP => self.keep_typical(params.typical_p)?,
             Step::Xtc => {
-                if chance < params.xtc_probability {
+                if self.now.chance < params.xtc_probability {
                     self.exclude_top_choices(params.xtc_threshold)?;
                 }
             }
+            Step::Mirostat => match params.mirostat.map(|mirostat| mirostat.version) {
+                Some(MirostatVersion::One) => {
+                    let count = self.count_by_zipf()?;
+                    self.keep_top_k(count)?;
+                }
+                Some(MirostatVersion::Two) => self.keep_probable((-self.now.mu).exp2())?,
+                None => {}
+            },
+            Step::Watermark => self.mark()?,
         }
         Ok(())
     }
@@ -252,6 +295,10 @@ impl<'r, 'w> Chain<'r, 'w> {
         }
         let mut moments = spread::Moments::new(self.maximum);
         moments.add(&self.work.values);
+        if moments.overflowed() {
+            moments = spread::Moments::of_large(self.maximum);
+            moments.add(&self.work.values);
+        }
         Ok(moments.deviation())
     }
 
@@ -293,6 +340,34 @@ impl<'r, 'w> Chain<'r, 'w> {
         let total = self.weigh();
         self.work.exclude_top_choices((threshold * total) as f32);
         self.forget_maximum();
+        Ok(())
+    }
+
+    fn count_by_zipf(&mut self) -> Result<usize, SamplingError> {
+        self.list_all()?;
+        let nats = f64::from(self.scale()) * LN_2;
+        let largest = self.work.largest_values(ZIPF_TOKENS).into_iter();
+        let logs: Vec<f64> = largest.map(|value| f64::from(value) * nats).collect();
+        Ok(zipf_count(&logs, self.row.values.len(), self.now.mu))
+    }
+
+    fn mark(&mut self) -> Result<(), SamplingError> {
+        let Some(watermark) = &self.params.watermark else { return Ok(()) };
+        self.list_all()?;
+        let mut scratch = std::mem::take(&mut self.work.watermark);
+        let largest = || self.work.largest(CANDIDATES);
+        if watermark.mark(self.now.past, self.row.values.len(), largest, &mut scratch) {
+            // The bias is for logits that are divided by the temperature; these will be.
+            let bias = (watermark.bias * self.temperature) as f32;
+            for (value, token) in self.work.values.iter_mut().zip(&self.work.tokens) {
+                if scratch.is_green(*token) {
+                    *value = (*value + bias).clamp(f32::MIN, f32::MAX);
+                }
+            }
+            self.low = f32::MIN;
+            self.forget_maximum();
+        }
+        self.work.watermark = scratch;
         Ok(())
     }
 

@@ -48,25 +48,36 @@ fn invert(weights: impl Iterator<Item = f64>, target: f64) -> (usize, f64) {
 }
 
 /// Natural logarithm of the probability of a token of the support.
-pub fn log_probability(row: &Row<'_>, distribution: &Distribution, token: u32) -> f64 {
-    if let Support::One(_) = distribution.support {
-        return 0.0;
+pub fn log_probability(row: &Row<'_>, distribution: &Distribution, work: &Work, token: u32) -> f64 {
+    match distribution.support {
+        Support::One(_) => 0.0,
+        Support::Whole => distribution.logarithm(row.get(token)),
+        // A step may have changed the logit.
+        Support::Listed => match work.tokens.binary_search(&token) {
+            Ok(at) => distribution.logarithm(work.values[at]),
+            Err(_) => f64::NEG_INFINITY,
+        },
     }
-    let exponent =
-        (f64::from(row.get(token)) - f64::from(distribution.maximum)) * f64::from(distribution.scale);
-    exponent * std::f64::consts::LN_2 - distribution.total.ln()
+}
+
+impl Distribution {
+    /// Natural logarithm of the probability that a logit stands for.
+    fn logarithm(&self, value: f32) -> f64 {
+        let exponent = (f64::from(value) - f64::from(self.maximum)) * f64::from(self.scale);
+        exponent * std::f64::consts::LN_2 - self.total.ln()
+    }
 }
 
 /// The `count` most probable tokens, of equals the first, with the natural logarithms of their probabilities.
-pub fn most_probable<'a>(
-    row: &'a Row<'_>,
-    distribution: &'a Distribution,
+pub fn most_probable(
+    row: &Row<'_>,
+    distribution: &Distribution,
     work: &mut Work,
     count: usize,
-) -> impl Iterator<Item = (u32, f64)> + 'a {
-    let tokens = match distribution.support {
-        Support::One(token) => vec![token],
-        Support::Listed => work.largest(count),
+) -> Vec<(u32, f64)> {
+    match distribution.support {
+        Support::One(token) => return [(token, 0.0)].into_iter().take(count).collect(),
+        Support::Listed => {}
         Support::Whole => {
             // So many blocks have a logit from this bound on.
             let bound = if count <= work.maxima.len() {
@@ -75,10 +86,10 @@ pub fn most_probable<'a>(
                 None
             };
             work.list(row, bound.unwrap_or(f32::MIN));
-            work.largest(count)
         }
-    };
-    tokens.into_iter().take(count).map(|token| (token, log_probability(row, distribution, token)))
+    }
+    let places = work.places_of_largest(count).into_iter().take(count);
+    places.map(|at| (work.tokens[at], distribution.logarithm(work.values[at]))).collect()
 }
 
 /// The distribution as probabilities over the vocabulary.

@@ -32,6 +32,17 @@ pub enum SamplingError {
     Parent { row: usize, node: i64, parent: i64 },
     #[error("scores of batch entry {entry} must be finite or -inf, found {found} for beam {beam}")]
     Score { entry: usize, beam: usize, found: f32 },
+    #[error("unconditional logits have a vocabulary of {found} tokens, the others of {expected}")]
+    VocabularyMismatch { found: usize, expected: usize },
+    #[error(
+        "guided logits of row {row} are not finite at token {token}: its unconditional logit must be finite too, and the scale \
+         must not drive it out of range"
+    )]
+    Guidance { row: usize, token: usize },
+    #[error(
+        "noise of row {row} must be above 0 for every token that may be drawn, found {found} for token {token}"
+    )]
+    Noise { row: usize, token: u32, found: f32 },
     #[error("row {row} does not exist: the sampler has {rows} rows")]
     NoSuchRow { row: usize, rows: usize },
     #[error("the saved sampler state is not usable: {0}")]

@@ -7,6 +7,7 @@
 //! - [`Params`]: what to do with a row, validated
 //! - [`Logits`]: a batch of rows in float32, float16 or bfloat16, borrowed
 //! - [`Step`]: temperature and filters, and the order in which they are taken; [`Rules`]: what the past forbids or demands
+//! - [`Mirostat`], [`Watermark`]: steps that look at the text so far; [`guided`]: logits of two prompts in one
 //! - [`History`]: the tokens a row has seen, counted
 //! - [`sample`], [`filtered_probabilities`]: a batch, without state
 //! - [`Sampler`]: the same with parameters, history and step kept for each row
@@ -24,12 +25,15 @@ mod beam;
 mod chain;
 mod draw;
 mod error;
+mod guidance;
 mod history;
 mod kernels;
 mod logits;
+mod mirostat;
 mod order;
 mod params;
 pub mod philox;
+mod race;
 mod row;
 mod rules;
 mod sampler;
@@ -38,13 +42,17 @@ mod select;
 pub mod speculation;
 mod spread;
 mod state;
+mod watermark;
 
 pub use batch::{Drawn, LogProbs, RowInput, filtered_probabilities, sample, top_log_probabilities};
 pub use beam::{Beams, Candidate, beam_candidates};
 pub use error::SamplingError;
+pub use guidance::guided;
 pub use history::History;
 pub use logits::{Logits, Values};
+pub use mirostat::{Mirostat, MirostatVersion};
 pub use order::Step;
-pub use params::{GREEDY_BELOW, LogitBias, Params};
+pub use params::{Draw, GREEDY_BELOW, LogitBias, Params};
 pub use rules::{Change, Dry, Rules};
 pub use sampler::{Sampler, entropy};
+pub use watermark::{Seeding, Table, Watermark};

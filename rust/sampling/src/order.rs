@@ -13,12 +13,14 @@ pub enum Step {
     EpsilonCutoff,
     EtaCutoff,
     Xtc,
+    Mirostat,
+    Watermark,
 }
 
 impl Step {
     /// In the order that is used unless another is given: that of transformers, whose filters come after the
     /// temperature; those that it does not have at the ends, where their papers have them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Temperature,
         Self::TopNSigma,
         Self::TopH,
@@ -29,6 +31,8 @@ impl Step {
         Self::EpsilonCutoff,
         Self::EtaCutoff,
         Self::Xtc,
+        Self::Mirostat,
+        Self::Watermark,
     ];
 
     pub fn name(self) -> &'static str {
@@ -43,6 +47,8 @@ impl Step {
             Self::EpsilonCutoff => "epsilon_cutoff",
             Self::EtaCutoff => "eta_cutoff",
             Self::Xtc => "xtc",
+            Self::Mirostat => "mirostat",
+            Self::Watermark => "watermark",
         }
     }
 

@@ -1,8 +1,10 @@
 //! What to do with a row of logits.
 
 use crate::error::SamplingError;
+use crate::mirostat::Mirostat;
 use crate::order::Step;
 use crate::rules::Rules;
+use crate::watermark::Watermark;
 
 /// Temperatures below this are greedy, as in vLLM: dividing by them would overflow.
 pub const GREEDY_BELOW: f64 = 1e-5;
@@ -27,6 +29,16 @@ impl LogitBias {
     pub fn as_slice(&self) -> &[(u32, f32)] {
         &self.0
     }
+}
+
+/// How a token is drawn from what is left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Draw {
+    /// By one uniform number.
+    #[default]
+    Multinomial,
+    /// By a number for each token, see [`race`](crate::race).
+    Gumbel,
 }
 
 /// Parameters of one row. Logit bias, repetition, frequency and presence penalty apply first, then the rules, then the steps
@@ -60,6 +72,8 @@ pub struct Params {
     /// How often the tokens above `xtc_threshold` but the least probable of them are left out; 0 is never.
     pub xtc_probability: f64,
     pub xtc_threshold: f64,
+    pub mirostat: Option<Mirostat>,
+    pub watermark: Option<Watermark>,
     /// Divides positive and multiplies negative logits of tokens in the prompt or generated (Keskar et al., 2019).
     pub repetition_penalty: f64,
     /// Subtracted from logits of tokens that were generated.
@@ -71,6 +85,7 @@ pub struct Params {
     pub rules: Rules,
     /// The steps, each once; those that are set must be there.
     pub order: Vec<Step>,
+    pub draw: Draw,
     /// None: a seed from the operating system for each row.
     pub seed: Option<u64>,
 }
@@ -91,12 +106,15 @@ impl Default for Params {
             eta_cutoff: 0.0,
             xtc_probability: 0.0,
             xtc_threshold: 0.1,
+            mirostat: None,
+            watermark: None,
             repetition_penalty: 1.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             logit_bias: LogitBias::default(),
             rules: Rules::default(),
             order: Step::ALL.to_vec(),
+            draw: Draw::default(),
             seed: None,
         }
     }
@@ -113,7 +131,7 @@ impl Params {
 
     /// True when tokens seen before change the logits.
     pub fn uses_history(&self) -> bool {
-        self.penalizes() || self.rules.uses_history()
+        self.penalizes() || self.rules.uses_history() || self.watermark.is_some()
     }
 
     pub(crate) fn penalizes(&self) -> bool {
@@ -137,6 +155,8 @@ impl Params {
             Step::EpsilonCutoff => self.epsilon_cutoff > 0.0,
             Step::EtaCutoff => self.eta_cutoff > 0.0,
             Step::Xtc => self.xtc_probability > 0.0,
+            Step::Mirostat => self.mirostat.is_some(),
+            Step::Watermark => self.watermark.is_some(),
         }
     }
 
@@ -160,6 +180,13 @@ impl Params {
         share("eta_cutoff", self.eta_cutoff)?;
         share("xtc_probability", self.xtc_probability)?;
         share("xtc_threshold", self.xtc_threshold)?;
+        if let Some(Mirostat { tau, eta, .. }) = self.mirostat {
+            least("mirostat_tau", tau)?;
+            least("mirostat_eta", eta)?;
+        }
+        if let Some(watermark) = &self.watermark {
+            watermark.validate()?;
+        }
         let repetition = self.repetition_penalty;
         let positive = repetition > 0.0 && repetition.is_finite();
         check(positive, "repetition_penalty", "finite and above 0", repetition)?;

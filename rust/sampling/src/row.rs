@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::batch::RowInput;
-use crate::chain::Chain;
+use crate::chain::{Chain, Now};
 use crate::error::SamplingError;
 use crate::history::{Patch, patch};
 use crate::kernels::{BLOCK, Kernels, LANES};
@@ -11,6 +11,7 @@ use crate::logits::Values;
 use crate::params::Params;
 use crate::scan::Row;
 use crate::select::{Cut, NucleusScratch, nucleus};
+use crate::watermark;
 
 /// Memory that one thread uses for one row after the other.
 #[derive(Default)]
@@ -38,6 +39,7 @@ pub struct Work {
     pub order: Vec<f32>,
     nucleus: NucleusScratch,
     pub buffer: Vec<f32>,
+    pub watermark: watermark::Scratch,
 }
 
 /// Which tokens have a chance.
@@ -86,19 +88,17 @@ pub fn certain(token: u32) -> Distribution {
     Distribution { support: Support::One(token), maximum: 0.0, scale: 0.0, total: 1.0 }
 }
 
-/// Apply the steps; `chance` is a uniform number in [0, 1) for those that leave something to chance.
+/// Apply the steps.
 pub fn distribution(
     row: &Row<'_>,
     params: &Params,
-    chance: f64,
+    now: Now<'_>,
     work: &mut Work,
 ) -> Result<Distribution, SamplingError> {
     if params.is_greedy() {
-        let maximum = row.scan_maxima(&mut work.maxima, &mut work.buffer)?;
-        let token = row.first_maximum(maximum, &work.maxima, &mut work.buffer);
-        return Ok(certain(token));
+        return Chain::new(row, params, now, work).most_probable().map(certain);
     }
-    Chain::new(row, params, work).run(chance)
+    Chain::new(row, params, now, work).run()
 }
 
 impl Work {
@@ -153,6 +153,16 @@ impl Work {
 
     /// The tokens of the `count` largest logits of the list, the largest first, of equals the first.
     pub fn largest(&self, count: usize) -> Vec<u32> {
+        self.places_of_largest(count).into_iter().map(|at| self.tokens[at]).collect()
+    }
+
+    /// Their logits.
+    pub fn largest_values(&self, count: usize) -> Vec<f32> {
+        self.places_of_largest(count).into_iter().map(|at| self.values[at]).collect()
+    }
+
+    /// Their places in the list.
+    pub fn places_of_largest(&self, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.values.len()).collect();
         let before = |a: &usize, b: &usize| falling(self.values[*a], self.values[*b]).then(a.cmp(b));
         if count < order.len() {
@@ -160,7 +170,7 @@ impl Work {
             order.truncate(count);
         }
         order.sort_unstable_by(before);
-        order.into_iter().map(|at| self.tokens[at]).collect()
+        order
     }
 
     /// Keep the tokens whose `distance` is least, until their weights sum to `target`; ties at the end stay.

@@ -17,6 +17,28 @@ pub(crate) struct Slot {
     pub seed: u64,
     /// Tokens accepted so far.
     pub step: u64,
+    /// Where mirostat stands.
+    pub mu: f64,
+    /// The token that was drawn last and has not been accepted yet, and the bits it carried; for mirostat.
+    pub drawn: Option<(u32, f64)>,
+}
+
+impl Slot {
+    /// With the seed of the parameters, or a new one from the operating system if they have none.
+    fn new(params: Arc<Params>, history: History) -> Result<Self, SamplingError> {
+        let seed = params.seed.map_or_else(entropy, Ok)?;
+        let mu = params.mirostat.map_or(0.0, |mirostat| mirostat.first_mu());
+        Ok(Self { params, history, seed, step: 0, mu, drawn: None })
+    }
+
+    fn accept(&mut self, token: u32) {
+        let drawn = self.drawn.take().filter(|(drawn, _)| *drawn == token);
+        if let (Some(mirostat), Some((_, surprise))) = (self.params.mirostat, drawn) {
+            self.mu = mirostat.next_mu(self.mu, surprise);
+        }
+        self.history.push(token);
+        self.step += 1;
+    }
 }
 
 /// One slot for each row. Drawing changes nothing: a token counts once it is [accepted](Sampler::accept).
@@ -28,11 +50,8 @@ pub struct Sampler {
 impl Sampler {
     /// A row for each params, with no history.
     pub fn new(params: impl IntoIterator<Item = Arc<Params>>) -> Result<Self, SamplingError> {
-        let slot = |params: Arc<Params>| {
-            let seed = params.seed.map_or_else(entropy, Ok)?;
-            Ok(Slot { params, history: History::new(), seed, step: 0 })
-        };
-        Ok(Self { slots: params.into_iter().map(slot).collect::<Result<_, SamplingError>>()? })
+        let slots = params.into_iter().map(|params| Slot::new(params, History::new()));
+        Ok(Self { slots: slots.collect::<Result<_, _>>()? })
     }
 
     pub fn rows(&self) -> usize {
@@ -42,16 +61,18 @@ impl Sampler {
     /// What row `row` draws with.
     pub fn row(&self, row: usize) -> Result<RowInput<'_>, SamplingError> {
         let slot = self.slots.get(row).ok_or(SamplingError::NoSuchRow { row, rows: self.slots.len() })?;
-        let Slot { params, history, seed, step } = slot;
-        Ok(RowInput { params, history, seed: *seed, step: *step, mask: None })
+        let Slot { params, history, seed, step, mu, .. } = slot;
+        Ok(RowInput { seed: *seed, step: *step, mu: Some(*mu), ..RowInput::new(params, history) })
     }
 
-    /// Draw a token for each of `rows` (all rows if None), without accepting it; `masks` are those of [`RowInput`].
+    /// Draw a token for each of `rows` (all rows if None), without accepting it; `masks` and `noise` are those of
+    /// [`RowInput`].
     pub fn sample(
         &self,
         logits: &Logits<'_>,
         rows: Option<&[usize]>,
         masks: Option<&[&[u32]]>,
+        noise: Option<&[&[f32]]>,
         logprobs: LogProbs,
         cancel: &Cancel,
     ) -> Result<Vec<Drawn>, SamplingError> {
@@ -64,7 +85,25 @@ impl Sampler {
             check_batch("mask", masks.len(), logits.batch())?;
             inputs.iter_mut().zip(masks).for_each(|(input, mask)| input.mask = Some(mask));
         }
+        if let Some(noise) = noise {
+            check_batch("noise", noise.len(), logits.batch())?;
+            inputs.iter_mut().zip(noise).for_each(|(input, noise)| input.noise = Some(noise));
+        }
         sample(logits, &inputs, logprobs, cancel)
+    }
+
+    /// Whether [`note`](Self::note) has something to keep: a row follows how surprising its tokens are.
+    pub fn takes_notes(&self) -> bool {
+        self.slots.iter().any(|slot| slot.params.mirostat.is_some())
+    }
+
+    /// Keep what was drawn for `rows` (all rows if None) until it is accepted.
+    pub fn note(&mut self, drawn: &[Drawn], rows: Option<&[usize]>) {
+        for (at, drawn) in drawn.iter().enumerate() {
+            if let Some(slot) = self.slots.get_mut(rows.map_or(at, |rows| rows[at])) {
+                slot.drawn = Some((drawn.token, drawn.surprise));
+            }
+        }
     }
 
     /// Count one token for each of `rows` (all rows if None) and step on.
@@ -75,9 +114,7 @@ impl Sampler {
             return Err(SamplingError::NoSuchRow { row, rows: count });
         }
         for (at, token) in tokens.iter().enumerate() {
-            let slot = &mut self.slots[rows.map_or(at, |rows| rows[at])];
-            slot.history.push(*token);
-            slot.step += 1;
+            self.slots[rows.map_or(at, |rows| rows[at])].accept(*token);
         }
         Ok(())
     }
@@ -93,8 +130,7 @@ impl Sampler {
         let rows = self.rows();
         let slot = self.slots.get_mut(row).ok_or(SamplingError::NoSuchRow { row, rows })?;
         let params = params.unwrap_or_else(|| Arc::clone(&slot.params));
-        let seed = params.seed.map_or_else(entropy, Ok)?;
-        *slot = Slot { params, history: History::from_tokens(prompt, &[]), seed, step: 0 };
+        *slot = Slot::new(params, History::from_tokens(prompt, &[]))?;
         Ok(())
     }
 }

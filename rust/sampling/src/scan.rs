@@ -128,6 +128,10 @@ impl Row<'_> {
     pub fn deviation(&self, maximum: f32, buffer: &mut Vec<f32>) -> f64 {
         let mut moments = Moments::new(maximum);
         self.for_each_stretch(buffer, |_, values| moments.add(values));
+        if moments.overflowed() {
+            moments = Moments::of_large(maximum);
+            self.for_each_stretch(buffer, |_, values| moments.add(values));
+        }
         moments.deviation()
     }
 

@@ -8,6 +8,8 @@ const RUN: usize = 256;
 /// large where the values are.
 pub struct Moments {
     maximum: f32,
+    /// What logits are multiplied with, so that the squares of their distances stay in range.
+    factor: f32,
     count: f64,
     sum: f64,
     squares: f64,
@@ -15,20 +17,26 @@ pub struct Moments {
 
 impl Moments {
     pub fn new(maximum: f32) -> Self {
-        Self { maximum, count: 0.0, sum: 0.0, squares: 0.0 }
+        Self { maximum, factor: 1.0, count: 0.0, sum: 0.0, squares: 0.0 }
+    }
+
+    /// For distances beyond the root of the largest number.
+    pub fn of_large(maximum: f32) -> Self {
+        Self { factor: 2.0f32.powi(-80), ..Self::new(maximum) }
     }
 
     pub fn add(&mut self, values: &[f32]) {
+        let (factor, maximum) = (self.factor, self.maximum * self.factor);
         for run in values.chunks(RUN) {
             let mut lanes = [[0.0f32; LANES]; 3];
             let (full, rest) = run.as_chunks::<LANES>();
             for chunk in full {
                 for (lane, value) in chunk.iter().enumerate() {
-                    add(&mut lanes, lane, self.maximum - value);
+                    add(&mut lanes, lane, maximum - value * factor);
                 }
             }
             for (lane, value) in rest.iter().enumerate() {
-                add(&mut lanes, lane, self.maximum - *value);
+                add(&mut lanes, lane, maximum - *value * factor);
             }
             let [count, sum, squares] = lanes.map(|lanes| f64::from(lanes.iter().sum::<f32>()));
             (self.count, self.sum, self.squares) =
@@ -36,10 +44,15 @@ impl Moments {
         }
     }
 
+    /// Whether [`of_large`](Self::of_large) is needed.
+    pub fn overflowed(&self) -> bool {
+        !self.squares.is_finite()
+    }
+
     pub fn deviation(&self) -> f64 {
         let mean = self.sum / self.count;
         // Rounding may bring what is nothing below nothing.
-        (self.squares / self.count - mean * mean).max(0.0).sqrt()
+        (self.squares / self.count - mean * mean).max(0.0).sqrt() / f64::from(self.factor)
     }
 }
 
@@ -103,6 +116,17 @@ mod tests {
             prop_assert!((drop - expected).abs() <= 1e-5 * expected);
             prop_assert!((total - finite.iter().map(|x| x.exp2()).sum::<f64>()).abs() <= 1e-5 * total);
         }
+    }
+
+    #[test]
+    fn large_values_have_a_deviation() {
+        let values = [f32::MAX, f32::MIN, f32::NEG_INFINITY];
+        let mut moments = Moments::of_large(f32::MAX);
+        moments.add(&values);
+        assert!((moments.deviation() / f64::from(f32::MAX) - 1.0).abs() < 1e-6);
+        let mut small = Moments::new(1e30);
+        small.add(&[1e30, -1e30]);
+        assert!(small.overflowed());
     }
 
     #[test]

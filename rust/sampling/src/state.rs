@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use crate::error::SamplingError;
 use crate::history::History;
+use crate::mirostat::{Mirostat, MirostatVersion};
 use crate::order::Step;
-use crate::params::{LogitBias, Params};
+use crate::params::{Draw, LogitBias, Params};
 use crate::rules::{Dry, Rules};
 use crate::sampler::{Sampler, Slot};
+use crate::watermark::{Seeding, Table, Watermark};
 
 const MAGIC: &[u8; 8] = b"FLMSAMPL";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 impl Sampler {
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -20,6 +22,10 @@ impl Sampler {
             write_params(&mut payload, &slot.params);
             put(&mut payload, slot.seed);
             put(&mut payload, slot.step);
+            put(&mut payload, slot.mu.to_bits());
+            let (token, surprise) = slot.drawn.map_or((u64::MAX, 0.0), |(token, bits)| (token.into(), bits));
+            put(&mut payload, token);
+            put(&mut payload, surprise.to_bits());
             put_tokens(&mut payload, slot.history.prompt());
             put_tokens(&mut payload, slot.history.generated());
         }
@@ -69,6 +75,7 @@ fn write_params(out: &mut Vec<u8>, params: &Params) {
     let place = |step: &Step| Step::ALL.iter().position(|other| other == step).unwrap_or_default();
     put(out, params.order.len() as u64);
     params.order.iter().for_each(|step| put(out, place(step) as u64));
+    write_watchers(out, params);
     write_rules(out, &params.rules);
     let bias = params.logit_bias.as_slice();
     put(out, bias.len() as u64);
@@ -76,6 +83,50 @@ fn write_params(out: &mut Vec<u8>, params: &Params) {
         out.extend_from_slice(&token.to_le_bytes());
         out.extend_from_slice(&bias.to_bits().to_le_bytes());
     }
+}
+
+/// The steps that look at the text, and the way to draw.
+fn write_watchers(out: &mut Vec<u8>, params: &Params) {
+    put(out, u64::from(params.draw == Draw::Gumbel));
+    let version = params.mirostat.map_or(0, |mirostat| match mirostat.version {
+        MirostatVersion::One => 1,
+        MirostatVersion::Two => 2,
+    });
+    put(out, version);
+    if let Some(Mirostat { tau, eta, .. }) = params.mirostat {
+        put(out, tau.to_bits());
+        put(out, eta.to_bits());
+    }
+    put(out, u64::from(params.watermark.is_some()));
+    if let Some(watermark) = &params.watermark {
+        put(out, watermark.greenlist_ratio.to_bits());
+        put(out, watermark.bias.to_bits());
+        put(out, watermark.hashing_key as u64);
+        put(out, u64::from(watermark.seeding != Seeding::LeftHash));
+        put(out, watermark.context_width as u64);
+    }
+}
+
+fn read_watchers(payload: &mut Reader<'_>, params: &mut Params) -> Result<(), SamplingError> {
+    params.draw = if payload.u64()? == 0 { Draw::Multinomial } else { Draw::Gumbel };
+    let version = match payload.u64()? {
+        0 => None,
+        1 => Some(MirostatVersion::One),
+        _ => Some(MirostatVersion::Two),
+    };
+    if let Some(version) = version {
+        let (tau, eta) = (f64::from_bits(payload.u64()?), f64::from_bits(payload.u64()?));
+        params.mirostat = Some(Mirostat { version, tau, eta });
+    }
+    if payload.u64()? != 0 {
+        let (greenlist_ratio, bias) = (f64::from_bits(payload.u64()?), f64::from_bits(payload.u64()?));
+        let hashing_key = payload.u64()? as i64;
+        let seeding =
+            if payload.u64()? == 0 { Seeding::LeftHash } else { Seeding::SelfHash(Table::default()) };
+        let context_width = payload.u64()? as usize;
+        params.watermark = Some(Watermark { greenlist_ratio, bias, hashing_key, seeding, context_width });
+    }
+    Ok(())
 }
 
 fn write_rules(out: &mut Vec<u8>, rules: &Rules) {
@@ -158,8 +209,12 @@ fn floats(params: &mut Params) -> [&mut f64; 14] {
 fn read_slot(payload: &mut Reader<'_>) -> Result<Slot, SamplingError> {
     let params = Arc::new(read_params(payload)?);
     let (seed, step) = (payload.u64()?, payload.u64()?);
+    let mu = f64::from_bits(payload.u64()?);
+    let drawn = u32::try_from(payload.u64()?).ok();
+    let surprise = f64::from_bits(payload.u64()?);
+    let drawn = drawn.map(|token| (token, surprise));
     let (prompt, generated) = (payload.tokens()?, payload.tokens()?);
-    Ok(Slot { params, history: History::from_tokens(&prompt, &generated), seed, step })
+    Ok(Slot { params, history: History::from_tokens(&prompt, &generated), seed, step, mu, drawn })
 }
 
 fn read_params(payload: &mut Reader<'_>) -> Result<Params, SamplingError> {
@@ -175,6 +230,7 @@ fn read_params(payload: &mut Reader<'_>) -> Result<Params, SamplingError> {
     let steps = payload.u64()?.min(Step::ALL.len() as u64 + 1);
     let step = |place: u64| Step::ALL.get(place as usize).copied().ok_or_else(|| bad("a step is unknown"));
     params.order = (0..steps).map(|_| step(payload.u64()?)).collect::<Result<_, _>>()?;
+    read_watchers(payload, &mut params)?;
     params.rules = read_rules(payload)?;
     let bias = payload.pairs()?.into_iter().map(|(token, bits)| (token, f32::from_bits(bits))).collect();
     params.logit_bias = LogitBias::new(bias)?;
@@ -248,6 +304,15 @@ mod tests {
             logit_bias,
             top_h: Some(0.5),
             typical_p: 0.9,
+            draw: Draw::Gumbel,
+            mirostat: Some(Mirostat { version: MirostatVersion::One, tau: 3.0, eta: 0.2 }),
+            watermark: Some(Watermark {
+                greenlist_ratio: 0.5,
+                bias: -1.5,
+                hashing_key: -7,
+                seeding: Seeding::SelfHash(Table::default()),
+                context_width: 3,
+            }),
             order: Step::ALL.into_iter().rev().collect(),
             rules: Rules {
                 sequence_bias: vec![(vec![1, 2], -1.0)],

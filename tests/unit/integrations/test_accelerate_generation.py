@@ -177,3 +177,38 @@ def test_padded_batches_and_encoder_decoders() -> None:
     ids = translator.generate(PROMPT, do_sample=True, top_p=0.9, max_new_tokens=5)
     assert ids.shape[0] == 2
     assert (ids[:, 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"temperature": 0.7, "top_k": 9},
+        {"top_p": 0.8, "top_k": 0, "repetition_penalty": 1.3, "no_repeat_ngram_size": 2},
+        {"watermarking_config": transformers.WatermarkingConfig(bias=4.0)},
+    ],
+    ids=["plain", "top_k", "top_p and rules", "watermark"],
+)
+def test_the_same_ids_after_the_same_seed_if_wanted(settings: dict[str, Any]) -> None:
+    settings = {"do_sample": True, "max_new_tokens": 25, **settings}
+
+    def ids_and_next_number(model: Any) -> tuple[Any, float]:
+        torch.manual_seed(8)
+        return model.generate(PROMPT, **settings), float(torch.rand(1))
+
+    expected, number = ids_and_next_number(tiny())
+    found, next_number = ids_and_next_number(accelerate_generation(tiny(), same_ids=True))
+    assert torch.equal(found, expected)
+    assert next_number == number
+
+
+def test_watermarks_are_drawn_in_the_same_pass() -> None:
+    config = transformers.WatermarkingConfig(bias=2.5, greenlist_ratio=0.4, seeding_scheme="selfhash")
+    processor = config.construct_processor(VOCAB, "cpu")
+    kept, fields = sampling_params([process.TopKLogitsWarper(30), processor], 5)
+    assert kept == []
+    assert fields["order"] == ("top_k", "watermark")
+    logits = torch.randn(2, VOCAB)
+    scores = processor(PROMPT, process.TopKLogitsWarper(30)(PROMPT, logits))
+    found = filtered_probabilities(logits, SamplingParams(**fields), prompt=PROMPT)
+    assert torch.allclose(found, scores.softmax(-1), rtol=1e-4, atol=1e-8)

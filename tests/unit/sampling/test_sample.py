@@ -32,6 +32,8 @@ CHAINS = {
     "epsilon_cutoff": {"epsilon_cutoff": 0.004},
     "eta_cutoff": {"eta_cutoff": 0.01, "temperature": 1.5},
     "xtc": {"xtc_probability": 0.6, "xtc_threshold": 0.02, "temperature": 1.4},
+    "mirostat 1": {"mirostat": 1, "mirostat_tau": 2.5},
+    "mirostat 2": {"mirostat": 2, "mirostat_tau": 3.0, "temperature": 1.2},
     "dynamic temperature": {"temperature": 1.0, "dynatemp_range": 0.7, "dynatemp_exponent": 1.3},
     "all steps": {
         "temperature": 1.4,
@@ -302,6 +304,15 @@ def test_extreme_logits_stay_on_the_support(chain: dict[str, Any], scale: float)
     assert not found[np.isneginf(logits)].any()
     ids = sample(logits, params, seeds=range(4))
     assert (found[np.arange(4), ids] > 0).all()
+
+
+def test_deviations_of_large_logits_are_deviations() -> None:
+    logits = random_logits(np.random.default_rng(3), 3, 900)
+    params = SamplingParams(top_n_sigma=1.2)
+    kept = filtered_probabilities(logits, params) > 0
+    assert 3 < kept.sum() < 800
+    large = filtered_probabilities(logits * np.float32(2.0**100), params.replace(temperature=1e31)) > 0
+    np.testing.assert_array_equal(large, kept)
 
 
 @EVERY

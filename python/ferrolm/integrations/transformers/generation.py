@@ -13,7 +13,7 @@ from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import GenerationMixin
 
 from ferrolm.errors import InvalidTypeError
-from ferrolm.sampling import Sampler, SamplingParams, sample
+from ferrolm.sampling import Sampler, SamplingParams, Watermark, sample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ _NOT_PASSED_ON = {"custom_generate", "tokenizer", "assistant_tokenizer", "synced
 _MODES = {GenerationMode.SAMPLE, GenerationMode.GREEDY_SEARCH}
 
 
-def accelerate_generation(model: Model) -> Model:
+def accelerate_generation(model: Model, *, same_ids: bool = False) -> Model:
     """Let ``model.generate`` sample with ferrolm; returns the model, whose ``generate`` is replaced.
 
     What `sampling_params` knows of the logits processors that transformers prepares from the generation config (and of
@@ -35,6 +35,11 @@ def accelerate_generation(model: Model) -> Model:
     seed from torch's generator, so that `torch.manual_seed` repeats them. Greedy decoding gives the same ids. Beam search,
     assisted generation, and calls that ask for scores go the usual way, as does any call with ``custom_generate``,
     ``synced_gpus``, or a ``tokenizer`` (for ``stop_strings``).
+
+    Args:
+        same_ids: Draw with the numbers that `torch.multinomial` would take from torch's generator: after the same
+            `torch.manual_seed` the ids are those of transformers itself (but for rounding). Slower: a number is
+            made for each logit.
 
     >>> import torch
     >>> from transformers import GPT2Config, GPT2LMHeadModel
@@ -57,7 +62,7 @@ def accelerate_generation(model: Model) -> Model:
     def generate(*args: Any, **kwargs: Any) -> Any:
         if not _NOT_PASSED_ON & kwargs.keys() and _mode(model, kwargs) in _MODES:
             # The hook is not given the streamer, which is an argument of `generate` alone.
-            kwargs["custom_generate"] = _custom_generate(kwargs.get("streamer"))
+            kwargs["custom_generate"] = _custom_generate(kwargs.get("streamer"), same_ids)
         return original(*args, **kwargs)
 
     generate.by_ferrolm = True  # type: ignore[attr-defined]
@@ -96,6 +101,7 @@ _STEPS = {
     "typical_p",
     "epsilon_cutoff",
     "eta_cutoff",
+    "watermark",
 }
 # In the order in which they act; the steps come after all of them.
 _RULES = (
@@ -128,6 +134,7 @@ def _fields(processor: Any, prompt_length: int) -> dict[str, Any] | None:
         process.TypicalLogitsWarper: lambda p: {"typical_p": p.mass},
         process.EpsilonLogitsWarper: lambda p: {"epsilon_cutoff": p.epsilon},
         process.EtaLogitsWarper: lambda p: {"eta_cutoff": float(p.epsilon)},
+        process.WatermarkLogitsProcessor: lambda p: {"watermark": _watermark(p)},
         process.SequenceBiasLogitsProcessor: lambda p: {"sequence_bias": p.sequence_bias},
         process.NoBadWordsLogitsProcessor: lambda p: {"bad_words_ids": list(p.sequence_bias)},
         process.NoRepeatNGramLogitsProcessor: lambda p: {"no_repeat_ngram_size": p.ngram_size},
@@ -146,11 +153,21 @@ def _fields(processor: Any, prompt_length: int) -> dict[str, Any] | None:
     return None if read is None or keeps_more or filter_value != -float("inf") else read(processor)
 
 
+def _watermark(processor: Any) -> Watermark:
+    return Watermark(
+        greenlist_ratio=(processor.greenlist_size + 0.5) / processor.vocab_size,
+        bias=processor.bias,
+        hashing_key=processor.hash_key,
+        seeding_scheme=processor.seeding_scheme,
+        context_width=processor.context_width,
+    )
+
+
 def _least(tokens: int, eos: Tensor) -> dict[str, Any]:
     return {"min_tokens": max(tokens, 0), "stop_token_ids": eos.tolist()}
 
 
-def _custom_generate(streamer: Any) -> Callable[..., Any]:
+def _custom_generate(streamer: Any, same_ids: bool) -> Callable[..., Any]:
     def decode(
         model: Any,
         input_ids: Tensor,
@@ -171,7 +188,7 @@ def _custom_generate(streamer: Any) -> Callable[..., Any]:
                 # Their loop takes the largest score, which is that of the token we have drawn.
                 generation_config = copy.copy(generation_config)
                 generation_config.do_sample = False
-                logits_processor = process.LogitsProcessorList([*kept, _Draw(fields)])
+                logits_processor = process.LogitsProcessorList([*kept, _Draw(fields, same_ids)])
         if mode in _MODES:
             loop: Any = GenerationMixin._sample
             return loop(
@@ -192,7 +209,8 @@ def _custom_generate(streamer: Any) -> Callable[..., Any]:
 class _Draw:
     """The last processor of a generation: draws a token for each row, and gives it the largest score."""
 
-    def __init__(self, fields: dict[str, Any]) -> None:
+    def __init__(self, fields: dict[str, Any], same_ids: bool) -> None:
+        self._same_ids = same_ids
         self._params = SamplingParams(**fields)
         self._sampler: Sampler | None = None
         self._seeds: Any = None
@@ -202,17 +220,22 @@ class _Draw:
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         if self._seeds is None:
-            self._seeds = torch.randint(2**63 - 1, (len(scores),)).numpy()
+            # Nothing is taken from the generator that transformers would not take.
+            rows = (len(scores),)
+            self._seeds = (
+                torch.zeros(rows, dtype=torch.int64) if self._same_ids else torch.randint(2**63 - 1, rows)
+            ).numpy()
             self._scores = torch.zeros_like(scores)
             if self._params.uses_history:
-                rows = [self._params.replace(seed=int(seed)) for seed in self._seeds]
-                self._sampler = Sampler(rows, prompt=input_ids)
+                params = [self._params.replace(seed=int(seed)) for seed in self._seeds]
+                self._sampler = Sampler(params, prompt=input_ids)
         elif self._sampler is not None:
             self._sampler.accept(input_ids[:, -1])
+        noise = torch.empty_like(scores, dtype=torch.float32).exponential_() if self._same_ids else None
         if self._sampler is not None:
-            ids = self._sampler.sample(scores)
+            ids = self._sampler.sample(scores, noise=noise)
         else:  # nothing of the past is needed, so that no token has to come from the device
-            ids = sample(scores, self._params, seeds=self._seeds, step=self._step)
+            ids = sample(scores, self._params, seeds=self._seeds, step=self._step, noise=noise)
         self._step += 1
         return self._mark(ids)
 
