@@ -3,7 +3,8 @@
 - `SamplingParams`, `sample`, `Sampler`: a draw for each row of a batch, with a history of each row if wanted
 - `filtered_probabilities`, `top_logprobs`: what is drawn from
 - `guided`: logits led away from those of another prompt
-- `accept_draft`: the tokens of a draft that speculative decoding keeps
+- `accept_draft`, `accept_tree`: the tokens of a draft, or of a tree of drafts, that speculative decoding keeps
+- `beam_candidates`: what a step of beam search chooses from
 - `Grammar`, `Constraint`: output that follows a regular expression, a JSON schema or a grammar
 
 Logits are (batch, vocab) arrays of numpy or tensors of torch in float32, float16 or bfloat16. On the CPU they are
@@ -40,12 +41,13 @@ llama.cpp, for example, is ``("top_n_sigma", "top_k", "typical_p", "top_p", "min
 
 from __future__ import annotations
 
+from ferrolm.sampling.beams import beam_candidates
 from ferrolm.sampling.drawing import filtered_probabilities, sample, top_logprobs
 from ferrolm.sampling.grammar import Constraint, Grammar
 from ferrolm.sampling.guidance import guided
 from ferrolm.sampling.params import SamplingParams
 from ferrolm.sampling.sampler import Sampler
-from ferrolm.sampling.speculation import accept_draft
+from ferrolm.sampling.speculation import accept_draft, accept_tree
 from ferrolm.sampling.watermark import Watermark
 
 __all__ = [
@@ -55,6 +57,8 @@ __all__ = [
     "SamplingParams",
     "Watermark",
     "accept_draft",
+    "accept_tree",
+    "beam_candidates",
     "filtered_probabilities",
     "guided",
     "sample",
