@@ -400,7 +400,9 @@ mod tests {
             count in 1usize..12, seen in prop::collection::vec(0u32..1200, 0..6), repetition in 0.5f64..2.0,
         ) {
             let mut rows = rows;
-            rows.iter_mut().for_each(|row| row[0] = 1.0);
+            for row in &mut rows {
+                row[0] = 1.0;
+            }
             let vocab = rows[0].len() as u32;
             let seen: Vec<u32> = seen.into_iter().filter(|token| *token < vocab).collect();
             let (params, history) = (Params { repetition_penalty: repetition, ..Params::default() }, History::from_tokens(&seen, &[]));

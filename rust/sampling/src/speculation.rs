@@ -6,7 +6,7 @@
 //! yields the final token. Each row is read once for its checks, and the distributions of a rejection once more.
 //!
 //! Source: Leviathan et al., "Fast inference from transformers via speculative decoding", ICML 2023 (chains); Miao et al.,
-//! "SpecInfer", ASPLOS 2024, multi-round speculative sampling (trees).
+//! "`SpecInfer`", ASPLOS 2024, multi-round speculative sampling (trees).
 
 use std::cell::RefCell;
 
@@ -156,9 +156,8 @@ impl Draft<'_> {
     /// Errors on what must not be read: lengths that do not fit, tokens, parents and probabilities out of range.
     fn check(&self, row: usize, vocab: usize) -> Result<(), SamplingError> {
         let nodes = self.tokens.len();
-        let fits = |what, found, expected| match found == expected {
-            true => Ok(()),
-            false => Err(SamplingError::Length { what, row, found, expected }),
+        let fits = |what, found, expected| {
+            if found == expected { Ok(()) } else { Err(SamplingError::Length { what, row, found, expected }) }
         };
         fits("target_probabilities", self.target.len(), nodes + 1)?;
         fits("draft_probabilities", self.draft.map_or(nodes, <[_]>::len), nodes)?;
@@ -201,18 +200,18 @@ impl Probabilities<'_> {
         }
     }
 
-    /// Finite, at least 0, and not all 0. Without a branch for each value, so that the loops vectorise.
     fn is_sound(&self) -> bool {
-        let [sound, positive] = match self {
-            Self::Float32(values) => values.iter().fold([true, false], |[sound, positive], p| {
-                [sound & (*p >= 0.0) & (*p <= f32::MAX), positive | (*p > 0.0)]
-            }),
-            Self::Float64(values) => values.iter().fold([true, false], |[sound, positive], p| {
-                [sound & (*p >= 0.0) & (*p <= f64::MAX), positive | (*p > 0.0)]
-            }),
-        };
-        sound && positive
+        match self {
+            Self::Float32(values) => are_sound(values, 0.0, f32::MAX),
+            Self::Float64(values) => are_sound(values, 0.0, f64::MAX),
+        }
     }
+}
+
+/// Finite, at least 0, and not all 0. Counts what is wrong rather than stop there, so that the loop vectorises.
+fn are_sound<P: Copy + PartialOrd>(values: &[P], zero: P, largest: P) -> bool {
+    let wrong: u32 = values.iter().map(|p| u32::from(!(*p >= zero && *p <= largest))).sum();
+    wrong == 0 && values.iter().any(|p| *p > zero)
 }
 
 impl Left {
