@@ -719,6 +719,28 @@ def guided(
     scales: NDArray[np.float64],
 ) -> NDArray[np.float32]: ...
 def derived_seeds(seed: int, count: int) -> list[int]: ...
+def accept_drafts(
+    tokens: NDArray[np.uint32],
+    parents: NDArray[np.int64] | None,
+    target: NDArray[Any],
+    draft: NDArray[Any] | None,
+    seeds: NDArray[np.uint64],
+    steps: NDArray[np.uint64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def beam_candidates(
+    logits: NDArray[Any],
+    dtype: str,
+    params: RowParams | list[RowParams],
+    scores: NDArray[np.float32],
+    count: int,
+    *,
+    prompt: _Ragged | None,
+    history: _Ragged | None,
+    mask: NDArray[np.uint32] | None,
+    penalized: _Ragged | None,
+    diversity_penalty: float,
+    draws: tuple[NDArray[np.uint64], NDArray[np.uint64]] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.uint32]]: ...
 def uniforms(seeds: NDArray[np.uint64], steps: NDArray[np.uint64]) -> NDArray[np.float64]: ...
 
 # attention

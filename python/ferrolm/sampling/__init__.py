@@ -4,7 +4,8 @@
 - `DeviceSampler`: a `Sampler` whose state lives on a GPU, which no step waits for
 - `filtered_probabilities`, `top_logprobs`: what is drawn from
 - `guided`: logits led away from those of another prompt
-- `accept_draft`: the tokens of a draft that speculative decoding keeps
+- `accept_draft`, `accept_tree`: the tokens of a draft, or of a tree of drafts, that speculative decoding keeps
+- `beam_candidates`: what a step of beam search chooses from
 - `Grammar`, `Constraint`: output that follows a regular expression, a JSON schema or a grammar
 
 Logits are (batch, vocab) arrays of numpy or tensors of torch in float32, float16 or bfloat16. On the CPU they are
@@ -43,12 +44,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ferrolm.sampling.beams import beam_candidates
 from ferrolm.sampling.drawing import filtered_probabilities, sample, top_logprobs
 from ferrolm.sampling.grammar import Constraint, Grammar
 from ferrolm.sampling.guidance import guided
 from ferrolm.sampling.params import SamplingParams
 from ferrolm.sampling.sampler import Sampler
-from ferrolm.sampling.speculation import accept_draft
+from ferrolm.sampling.speculation import accept_draft, accept_tree
 from ferrolm.sampling.watermark import Watermark
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ __all__ = [
     "SamplingParams",
     "Watermark",
     "accept_draft",
+    "accept_tree",
+    "beam_candidates",
     "filtered_probabilities",
     "guided",
     "sample",

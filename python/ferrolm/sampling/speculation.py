@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferrolm import _rust
-from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from ferrolm.sampling.arrays import is_tensor, unsigned
 
-__all__ = ["accept_draft"]
+__all__ = ["accept_draft", "accept_tree"]
 
 
 def accept_draft(
@@ -22,7 +22,8 @@ def accept_draft(
     Args:
         draft: Proposed tokens (batch, k), one after the other.
         target_probabilities: What the target draws each of them from, and the token after them: (batch, k + 1, vocab), as
-            `filtered_probabilities` gives it; one-hot rows are greedy decoding.
+            `filtered_probabilities` gives it; one-hot rows are greedy decoding. Arrays of numpy and tensors on the CPU in
+            float32 or float64 are read in place, others are converted, and copied from their device.
         draft_probabilities: What the draft drew its tokens from, (batch, k, vocab); None if it drew nothing, as prompt
             lookup or a greedy draft.
         seeds: One for all rows or one for each.
@@ -43,11 +44,65 @@ def accept_draft(
     >>> tokens[0, :2].tolist(), counts.tolist()
     ([2, 1], [3])
     """
-    proposed = _array(draft, np.int64)
-    target = _array(target_probabilities, np.float64)
+    tokens, counts, _ = _accept(draft, None, target_probabilities, draft_probabilities, seeds, step)
+    return tokens, counts
+
+
+def accept_tree(
+    draft: Any,
+    parents: Any,
+    target_probabilities: Any,
+    draft_probabilities: Any = None,
+    *,
+    seeds: Any,
+    step: Any = 0,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The same for a tree of drafts: several continuations of a text are verified at once (Miao et al., 2024, "SpecInfer").
+
+    At a node its children are tried in order. Child x is accepted with probability min(1, p(x) / q(x)), where p is the
+    target's distribution there and q the one that the child was drawn from; otherwise p becomes max(p - q, 0), normalised,
+    for the next child. If none is accepted, the last token is drawn from what is left of p. Whatever the tree, the tokens are
+    distributed as the target's own.
+
+    Args:
+        draft: Tokens of the nodes (batch, n).
+        parents: The index of the node before each node, (batch, n) or (n,) for all rows: smaller than the node's own index,
+            or -1 where a node continues the text itself. ``[-1, 0, 1, ...]`` is the chain of `accept_draft`.
+        target_probabilities: (batch, n + 1, vocab): at place 0 what the target draws next, at place i + 1 what it draws
+            after node i; otherwise as for `accept_draft`.
+        draft_probabilities: (batch, n, vocab), what each node was drawn from, independently of its siblings; None if nothing
+            was drawn, as for the most probable tokens of a draft, or prompt lookup.
+        seeds: One for all rows or one for each.
+        step: The number of the first token, likewise; the token at depth d is decided by one number, that of step + d.
+
+    Returns:
+        Tokens int64 (batch, n + 1); how many there are, int64 (batch,); and the nodes that they come from, int64 (batch, n),
+        one less than there are tokens, since the last token is the target's own: the rows of key and value caches that are
+        kept. -1 after the last ones.
+
+    Raises:
+        ShapeError: Shapes that do not fit.
+        InvalidArgumentError: As for `accept_draft`, and a parent that does not come before its node.
+
+    >>> target = np.eye(5)[[[3, 0, 4, 2]]]  # 3 comes next, and 4 after the second node
+    >>> tokens, counts, nodes = accept_tree([[1, 3, 4]], [-1, -1, 1], target, seeds=1)
+    >>> tokens.tolist(), counts.tolist(), nodes.tolist()
+    ([[3, 4, 2, -1]], [3], [[1, 2, -1]])
+    """
+    if parents is None:
+        raise InvalidTypeError("parents must be integers of the shape (batch, n) or (n,), found None")
+    return _accept(draft, parents, target_probabilities, draft_probabilities, seeds, step)
+
+
+def _accept(
+    draft: Any, parents: Any, target_probabilities: Any, draft_probabilities: Any, seeds: Any, step: Any
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    proposed = _integers(draft, "draft")
+    target = _probabilities(target_probabilities)
     if proposed.ndim != 2 or target.ndim != 3 or target.shape[:2] != (len(proposed), proposed.shape[1] + 1):
+        letter = "k" if parents is None else "n"
         raise ShapeError(
-            "draft must have the shape (batch, k) and target_probabilities (batch, k + 1, vocab), found "
+            f"draft must have the shape (batch, {letter}) and target_probabilities (batch, {letter} + 1, vocab), found "
             f"{proposed.shape} and {target.shape}"
         )
     batch, length = proposed.shape
@@ -56,63 +111,43 @@ def accept_draft(
         raise InvalidArgumentError(
             f"draft must hold tokens in [0, {vocab}), found {proposed.min()} to {proposed.max()}"
         )
-    own = None if draft_probabilities is None else _array(draft_probabilities, np.float64)
+    own = None if draft_probabilities is None else _probabilities(draft_probabilities)
     if own is not None and own.shape != (batch, length, vocab):
         raise ShapeError(
             f"draft_probabilities must have the shape {(batch, length, vocab)}, found {own.shape}"
         )
-    _check("target_probabilities", target)
-    if own is not None:
-        _check("draft_probabilities", own)
-    row_seeds, row_steps = unsigned(seeds, "seeds", batch), unsigned(step, "step", batch)
-    tokens, counts = np.full((batch, length + 1), -1, np.int64), np.zeros(batch, np.int64)
-    rows = np.arange(batch)
-    for place in range(length + 1):
-        u = _rust.uniforms(row_seeds[rows], row_steps[rows] + np.uint64(place))
-        p = target[rows, place]
-        if place == length:
-            tokens[rows, place] = _draw(p, u)
-            counts[rows] += 1
-            break
-        drawn = proposed[rows, place]
-        q = np.eye(vocab)[drawn] if own is None else own[rows, place]
-        at = np.arange(len(rows))
-        share = q[at, drawn]
-        if not (share > 0).all():
-            row = rows[np.flatnonzero(~(share > 0))[0]]
-            raise InvalidArgumentError(
-                f"draft_probabilities of row {row} are 0 for its token at place {place}"
-            )
-        ratio = np.minimum(p[at, drawn] / share, 1.0)
-        accepted = u < ratio
-        # Given that it is rejected, what is left of the number is uniform again.
-        rest = np.clip((u - ratio) / np.where(ratio < 1.0, 1.0 - ratio, 1.0), 0.0, np.nextafter(1.0, 0.0))
-        left = np.maximum(p - q, 0.0)
-        # Where the two are equal but for rounding nothing is left, and the target itself is as good.
-        left = np.where(left.any(-1, keepdims=True), left, p)
-        tokens[rows, place] = np.where(accepted, drawn, _draw(left, rest))
-        counts[rows] += 1
-        rows = rows[accepted]
-    return tokens, counts
+    return _rust.accept_drafts(
+        np.ascontiguousarray(proposed, np.uint32),
+        None if parents is None else _parents(parents, batch, length),
+        target,
+        own,
+        unsigned(seeds, "seeds", batch),
+        unsigned(step, "step", batch),
+    )
 
 
-def _check(name: str, probabilities: NDArray[np.float64]) -> None:
-    sound = np.isfinite(probabilities).all(-1) & (probabilities >= 0).all(-1) & (probabilities > 0).any(-1)
-    if not sound.all():
-        row, place = np.argwhere(~sound)[0]
-        raise InvalidArgumentError(
-            f"{name} of row {row} at place {place} must be finite, at least 0 and not all 0"
-        )
+def _parents(parents: Any, batch: int, length: int) -> NDArray[np.int64]:
+    array = _integers(parents, "parents")
+    if array.shape not in ((length,), (batch, length)):
+        raise ShapeError(f"parents must have the shape {(batch, length)} or {(length,)}, found {array.shape}")
+    return np.ascontiguousarray(np.broadcast_to(array, (batch, length)), np.int64)
 
 
-def _draw(weights: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The first token where the cumulative weight exceeds its share ``u``; one with a weight in any case."""
-    sums = weights.cumsum(-1)
-    found = (sums <= u[:, None] * sums[:, -1:]).sum(-1)
-    last = weights.shape[1] - 1 - (weights[:, ::-1] > 0).argmax(-1)
-    token: NDArray[np.int64] = np.minimum(found, last)
-    return token
+def _probabilities(values: Any) -> NDArray[Any]:
+    """float32 or float64 with rows that are contiguous; no copy of what is so already."""
+    if is_tensor(values):
+        values = values.detach().cpu()
+        array = (values.float() if values.dtype.itemsize < 4 else values).numpy()
+    else:
+        array = np.asarray(values)
+    wide = np.float32 if array.dtype in (np.float16, np.float32) else np.float64
+    array = np.require(array, wide, "A")
+    contiguous = array.ndim == 0 or array.shape[-1] < 2 or array.strides[-1] == array.itemsize
+    return array if contiguous else np.ascontiguousarray(array)
 
 
-def _array(values: Any, dtype: Any) -> NDArray[Any]:
-    return np.asarray(values.detach().cpu() if is_tensor(values) else values, dtype)
+def _integers(values: Any, name: str) -> NDArray[np.int64]:
+    array = np.asarray(values.detach().cpu() if is_tensor(values) else values)
+    if array.size and array.dtype.kind not in "iu":
+        raise InvalidTypeError(f"{name} must hold integers, found {array.dtype}")
+    return array.astype(np.int64)

@@ -83,7 +83,8 @@ impl ToPyErr for ferrolm_sampling::SamplingError {
             Error::EmptyVocabulary
             | Error::VocabularyTooLarge { .. }
             | Error::BatchMismatch { .. }
-            | Error::RaggedLogits { .. } => Kind::ShapeError.error(self.to_string()),
+            | Error::RaggedLogits { .. }
+            | Error::Length { .. } => Kind::ShapeError.error(self.to_string()),
             Error::State(_) => Kind::InvalidFileError.error(self.to_string()),
             Error::Entropy(_) => Kind::FileAccessError.error(self.to_string()),
             Error::Cancelled(cancelled) => cancelled.to_py_err(),

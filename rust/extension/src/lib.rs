@@ -19,6 +19,7 @@ mod ngram_matrices;
 mod ngram_reading;
 mod ngram_uses;
 mod sampling;
+mod sampling_choices;
 mod sampling_params;
 mod tokenizer;
 mod train;
@@ -40,6 +41,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ngram_uses::register(module)?;
     linear::register(module)?;
     sampling::register(module)?;
+    sampling_choices::register(module)?;
     attention::register(module)?;
     embedding::register(module)?;
     // The package decides what is public, not this module.

@@ -17,7 +17,7 @@ use crate::errors::{Kind, ToPyErr};
 use crate::sampling_params::RowParams;
 
 /// Logits from which a call is long enough to watch for Ctrl-C: some 5 ms of work.
-const LONG_CALL: usize = 1 << 23;
+pub(crate) const LONG_CALL: usize = 1 << 23;
 
 /// What rules do, for logits that are elsewhere: (rows, tokens, values) added before the penalties, the same after
 /// them (minus infinity where a token is banned), and for each row the token that must come, or -1.
@@ -56,9 +56,12 @@ fn rule_changes<'py>(
 }
 
 /// Masks of a batch, one row of words for each.
-type Masks<'py> = PyReadonlyArray2<'py, u32>;
+pub(crate) type Masks<'py> = PyReadonlyArray2<'py, u32>;
 
-fn masks<'a>(masks: Option<&'a Masks<'_>>, logits: &Logits<'_>) -> PyResult<Option<Vec<&'a [u32]>>> {
+pub(crate) fn masks<'a>(
+    masks: Option<&'a Masks<'_>>,
+    logits: &Logits<'_>,
+) -> PyResult<Option<Vec<&'a [u32]>>> {
     let Some(array) = masks else { return Ok(None) };
     let (shape, least) = (array.shape(), logits.vocab().div_ceil(32));
     if shape[0] != logits.batch() || shape[1] < least {
@@ -88,13 +91,13 @@ fn noise<'a>(noise: Option<&'a Noise<'_>>, logits: &Logits<'_>) -> PyResult<Opti
 
 /// One for all rows, or one for each.
 #[derive(FromPyObject)]
-enum OneOrMany {
+pub(crate) enum OneOrMany {
     One(Py<RowParams>),
     Many(Vec<Py<RowParams>>),
 }
 
 impl OneOrMany {
-    fn rows(&self, batch: usize) -> Vec<Arc<Params>> {
+    pub(crate) fn rows(&self, batch: usize) -> Vec<Arc<Params>> {
         match self {
             Self::One(params) => vec![Arc::clone(&params.get().0); batch],
             Self::Many(params) => params.iter().map(|params| Arc::clone(&params.get().0)).collect(),
@@ -103,14 +106,14 @@ impl OneOrMany {
 }
 
 /// A batch in one of the three formats; the two of 16 bits arrive as uint16.
-enum Batch<'py> {
+pub(crate) enum Batch<'py> {
     Float32(PyReadonlyArray2<'py, f32>),
     Float16(PyReadonlyArray2<'py, u16>),
     BFloat16(PyReadonlyArray2<'py, u16>),
 }
 
 impl<'py> Batch<'py> {
-    fn extract(array: &Bound<'py, PyAny>, dtype: &str) -> PyResult<Self> {
+    pub(crate) fn extract(array: &Bound<'py, PyAny>, dtype: &str) -> PyResult<Self> {
         Ok(match dtype {
             "float32" => Self::Float32(array.extract()?),
             "float16" => Self::Float16(array.extract()?),
@@ -122,7 +125,7 @@ impl<'py> Batch<'py> {
         })
     }
 
-    fn logits(&self) -> PyResult<Logits<'_>> {
+    pub(crate) fn logits(&self) -> PyResult<Logits<'_>> {
         match self {
             Self::Float32(array) => borrow(array, Values::Float32),
             Self::Float16(array) => borrow(array, Values::Float16),
@@ -148,10 +151,10 @@ fn borrow<'a, T: numpy::Element>(
     Logits::new(rows.ok_or_else(strided)?, array.shape()[1]).map_err(ToPyErr::to_py_err)
 }
 
-type Ragged<'py> = (PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
+pub(crate) type Ragged<'py> = (PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
 
 /// Row `row` of ids and offsets; empty without them.
-fn part<'a>(ragged: Option<&'a Ragged<'_>>, row: usize) -> PyResult<&'a [u32]> {
+pub(crate) fn part<'a>(ragged: Option<&'a Ragged<'_>>, row: usize) -> PyResult<&'a [u32]> {
     let Some((ids, offsets)) = ragged else { return Ok(&[]) };
     let (ids, offsets) = (ids.as_slice()?, offsets.as_slice()?);
     let bounds = offsets.get(row).zip(offsets.get(row + 1));
@@ -160,7 +163,7 @@ fn part<'a>(ragged: Option<&'a Ragged<'_>>, row: usize) -> PyResult<&'a [u32]> {
     found.ok_or_else(|| Kind::ShapeError.error(format!("tokens of the past have no row {row}")))
 }
 
-fn histories(
+pub(crate) fn histories(
     batch: usize,
     prompt: Option<&Ragged<'_>>,
     generated: Option<&Ragged<'_>>,
@@ -169,7 +172,7 @@ fn histories(
 }
 
 /// Rows whose seeds and steps do not matter.
-fn inputs<'a>(
+pub(crate) fn inputs<'a>(
     params: &'a [Arc<Params>],
     histories: &'a [History],
     masks: Option<&'a [&'a [u32]]>,
@@ -192,7 +195,7 @@ fn log_probs(name: Option<&str>) -> PyResult<LogProbs> {
 }
 
 /// Leave the interpreter for as long as the logits take.
-fn leave<T: Send>(
+pub(crate) fn leave<T: Send>(
     py: Python<'_>,
     logits: &Logits<'_>,
     work: impl FnOnce(&Cancel) -> Result<T, SamplingError> + Send,

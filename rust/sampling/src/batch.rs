@@ -19,7 +19,7 @@ use crate::race::{Noise, race};
 use crate::row::{Distribution, Scratch, certain, distribution, prepare};
 
 /// Logits from which a second thread pays: reaching the pool costs some 10 µs, a logit about 0.2 ns.
-const PARALLEL_FROM: usize = 1 << 18;
+pub(crate) const PARALLEL_FROM: usize = 1 << 18;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();

@@ -22,6 +22,16 @@ pub enum SamplingError {
     NothingLeft { row: usize },
     #[error("{what} of row {row} names token {token}, but the vocabulary has {vocab} tokens")]
     TokenOutOfRange { what: &'static str, row: usize, token: u32, vocab: usize },
+    #[error("{what} of row {row} has length {found}, expected {expected}")]
+    Length { what: &'static str, row: usize, found: usize, expected: usize },
+    #[error("{what} of row {row} at place {place} must be finite, at least 0 and not all 0")]
+    Probabilities { what: &'static str, row: usize, place: usize },
+    #[error("draft_probabilities of row {row} are 0 for its token at place {node}")]
+    NoShare { row: usize, node: usize },
+    #[error("parents of row {row} must be -1 or a node before node {node}, found {parent}")]
+    Parent { row: usize, node: i64, parent: i64 },
+    #[error("scores of batch entry {entry} must be finite or -inf, found {found} for beam {beam}")]
+    Score { entry: usize, beam: usize, found: f32 },
     #[error("unconditional logits have a vocabulary of {found} tokens, the others of {expected}")]
     VocabularyMismatch { found: usize, expected: usize },
     #[error(

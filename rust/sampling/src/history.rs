@@ -97,10 +97,22 @@ pub(crate) fn patch(
     row: usize,
     patches: &mut Vec<Patch>,
 ) -> Result<(), SamplingError> {
-    penalize(values, params, history, row, patches)?;
+    let value = |token: u32| values.get(token as usize);
+    patch_values((values.len(), &value), params, history, row, patches)
+}
+
+/// [`patch`] for values that are computed from logits.
+pub(crate) fn patch_values(
+    (vocab, values): (usize, &impl Fn(u32) -> f32),
+    params: &Params,
+    history: &History,
+    row: usize,
+    patches: &mut Vec<Patch>,
+) -> Result<(), SamplingError> {
+    penalize((vocab, values), params, history, row, patches)?;
     let mut changes = Vec::new();
     params.rules.changes(history, &mut |token, change| changes.push((token, change)));
-    check_tokens("a rule", row, changes.iter().map(|(token, _)| *token), values.len())?;
+    check_tokens("a rule", row, changes.iter().map(|(token, _)| *token), vocab)?;
     if !changes.is_empty() {
         changes.sort_unstable_by_key(|(token, _)| *token);
         *patches = changed(values, patches, &changes);
@@ -109,7 +121,7 @@ pub(crate) fn patch(
 }
 
 /// The patches with the sorted changes made to them, or to the logits where there is none.
-fn changed(values: Values<'_>, patches: &[Patch], changes: &[(u32, Change)]) -> Vec<Patch> {
+fn changed(values: &impl Fn(u32) -> f32, patches: &[Patch], changes: &[(u32, Change)]) -> Vec<Patch> {
     let mut merged = Vec::with_capacity(patches.len() + changes.len());
     let mut patches = patches.iter().copied().peekable();
     for group in changes.chunk_by(|a, b| a.0 == b.0) {
@@ -118,7 +130,7 @@ fn changed(values: Values<'_>, patches: &[Patch], changes: &[(u32, Change)]) -> 
             merged.push(patch);
         }
         let before = patches.next_if(|patch| patch.token == token);
-        let value = before.map_or_else(|| values.get(token as usize), |patch| patch.value);
+        let value = before.map_or_else(|| values(token), |patch| patch.value);
         let value = group.iter().fold(value, |value, (_, change)| value + change.added());
         merged.push(Patch { token, value });
     }
@@ -139,7 +151,7 @@ fn all_biases(params: &Params, history: &History) -> Vec<(u32, f32)> {
     all
 }
 
-fn check_tokens(
+pub(crate) fn check_tokens(
     what: &'static str,
     row: usize,
     mut tokens: impl Iterator<Item = u32>,
@@ -152,14 +164,13 @@ fn check_tokens(
 }
 
 fn penalize(
-    values: Values<'_>,
+    (vocab, values): (usize, &impl Fn(u32) -> f32),
     params: &Params,
     history: &History,
     row: usize,
     patches: &mut Vec<Patch>,
 ) -> Result<(), SamplingError> {
     patches.clear();
-    let vocab = values.len();
     let seen: &[Entry] = if params.penalizes() { &history.entries } else { &[] };
     let merged;
     let bias = if params.rules.sequence_bias.is_empty() {
@@ -172,7 +183,7 @@ fn penalize(
     check_tokens("history", row, history.largest().into_iter(), vocab)?;
     if bias.is_empty() {
         patches.extend(seen.iter().map(|entry| {
-            let value = penalized(values.get(entry.token as usize), params, entry.generated);
+            let value = penalized(values(entry.token), params, entry.generated);
             Patch { token: entry.token, value }
         }));
         return Ok(());
@@ -185,7 +196,7 @@ fn penalize(
             (None, Some(entry)) => entry.token,
             (Some(bias), Some(entry)) => bias.0.min(entry.token),
         };
-        let mut value = values.get(token as usize);
+        let mut value = values(token);
         if let Some((_, bias)) = bias.next_if(|bias| bias.0 == token) {
             value += bias;
         }

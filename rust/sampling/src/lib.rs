@@ -11,6 +11,8 @@
 //! - [`History`]: the tokens a row has seen, counted
 //! - [`sample`], [`filtered_probabilities`]: a batch, without state
 //! - [`Sampler`]: the same with parameters, history and step kept for each row
+//! - [`beam_candidates`]: the best continuations of beams
+//! - [`speculation`]: the tokens of a draft that are kept
 //!
 //! A row's draw depends on its own logits, parameters, history, seed and step alone: not on the batch, not on the
 //! number of threads, and not on the instruction set (all levels compute the same bits).
@@ -19,6 +21,7 @@
 
 mod arch;
 mod batch;
+mod beam;
 mod chain;
 mod draw;
 mod error;
@@ -36,11 +39,13 @@ mod rules;
 mod sampler;
 mod scan;
 mod select;
+pub mod speculation;
 mod spread;
 mod state;
 mod watermark;
 
 pub use batch::{Drawn, LogProbs, RowInput, filtered_probabilities, sample, top_log_probabilities};
+pub use beam::{Beams, Candidate, beam_candidates};
 pub use error::SamplingError;
 pub use guidance::guided;
 pub use history::History;

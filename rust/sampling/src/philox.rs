@@ -36,6 +36,17 @@ pub fn uniforms(seed: u64, step: u64) -> [f64; 2] {
     })
 }
 
+/// Numbers in (0, 1] for the tokens 2 · `pair` and the one after it of a beam; counters that no other draw uses.
+/// Small ones are as precise as large ones: of many tokens, those with the smallest numbers are drawn.
+pub fn token_uniforms(seed: u64, step: u64, beam: u32, pair: u32) -> [f64; 2] {
+    let counter = [step as u32, (step >> 32) as u32, pair, beam | 1 << 31];
+    let [a, b, c, d] = philox4x32(counter, [seed as u32, (seed >> 32) as u32]);
+    [(a, b), (c, d)].map(|(low, high)| {
+        let bits = u64::from(high) << 32 | u64::from(low);
+        (bits as f64 + 0.5) * (0.5 / (1u64 << 63) as f64)
+    })
+}
+
 /// The seed of the `index`-th of several rows that share one seed; a counter that [`uniform`] never uses.
 pub fn derived_seed(seed: u64, index: u64) -> u64 {
     let counter = [index as u32, (index >> 32) as u32, 1, 0];
