@@ -23,8 +23,8 @@ from ferrolm.sampling.arrays import (
     ragged,
     unsigned,
 )
-from ferrolm.sampling.drawing import _cores, _each, _rows
 from ferrolm.sampling.params import SamplingParams
+from ferrolm.sampling.rows import cores, each, rows_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,7 +96,7 @@ def beam_candidates(
         raise InvalidArgumentError(
             f"count must be in [1, {most}], the number of continuations, found {count}"
         )
-    own = _rows(params, rows)
+    own = rows_of(params, rows)
     past = {"prompt": ragged(prompt, "prompt", rows), "history": ragged(history, "history", rows)}
     taken = _taken(penalized, batch)
     draws = None if seeds is None else (unsigned(seeds, "seeds", batch), unsigned(step, "step", batch))
@@ -105,7 +105,7 @@ def beam_candidates(
             logits,
             scores,
             count,
-            _each(own, rows),
+            each(own, rows),
             mask=mask,
             penalized=taken,
             diversity_penalty=diversity_penalty,
@@ -116,7 +116,7 @@ def beam_candidates(
     found = _rust.beam_candidates(
         borrow(logits, dtype),
         dtype,
-        _cores(own),
+        cores(own),
         np.ascontiguousarray(host, np.float32),
         count,
         mask=mask_bits(mask, rows, vocab),
@@ -209,13 +209,15 @@ def _log_probabilities(
     import torch
 
     from ferrolm.sampling import device
+    from ferrolm.sampling.columns import Columns
 
     x = torch.where(running.reshape(-1, 1) > -math.inf, logits.detach().float(), 0.0)
-    device._check_vocabulary(x)
+    device.check_vocabulary(x)
     if len(x):
-        device._check_values(x, x.amax(-1, keepdim=True))
-    rules = device._rules_of_past(params, prompt, history, mask)
-    x = device._adjusted(x.log_softmax(-1), params, device.Counts.of_past(prompt, history), rules)
+        device.check_values(x, x.amax(-1, keepdim=True))
+    rules = device.rules_of_past(params, prompt, history, mask)
+    columns = Columns.of(params, x.device, x.shape[1])
+    x = device.adjusted(x.log_softmax(-1), columns, device.Counts.of_past(prompt, history), rules)
     if rules is not None and any(token >= 0 for token in rules.forced):
         forced = torch.tensor(rules.forced, device=x.device)[:, None]
         certain = torch.where(torch.arange(x.shape[1], device=x.device) == forced, 0.0, -math.inf)
@@ -236,25 +238,13 @@ def _first(keys: Tensor, count: int) -> Tensor:
 
 
 def _gumbel(draws: _Draws, beams: int, vocab: int, like: Tensor) -> Tensor:
-    """float64 [batch, beams * vocab]: the noise that the Rust core draws (Philox4x32-10)."""
-    import torch
+    """float64 [batch, beams * vocab]: the noise that the Rust core draws."""
+    from ferrolm.sampling.columns import to_device
+    from ferrolm.sampling.philox import token_uniforms
 
-    word = 0xFFFF_FFFF
-
-    def words(array: NDArray[np.uint64]) -> tuple[Tensor, Tensor]:
-        numbers = torch.from_numpy(array.view(np.int64).copy()).to(like.device)[:, None, None]
-        return numbers & word, numbers >> 32 & word
-
-    (k0, k1), (a, b) = (words(array) for array in draws)
-    c = torch.arange((vocab + 1) // 2, device=like.device)
-    d = torch.arange(beams, device=like.device)[:, None] | 1 << 31
-    for _ in range(10):
-        left, right = a * 0xD251_1F53, c * 0xCD9E_8D57  # wrap around, which leaves the right 64 bits
-        a, b, c, d = (right >> 32 & word) ^ b ^ k0, right & word, (left >> 32 & word) ^ d ^ k1, left & word
-        k0, k1 = k0 + 0x9E37_79B9 & word, k1 + 0xBB67_AE85 & word
-    pairs = torch.stack([b.double() * 2.0**32 + a, d.double() * 2.0**32 + c], -1)
-    u = (pairs + 0.5) * 2.0**-64
-    return -(-(-u).log1p()).log().flatten(2)[:, :, :vocab].flatten(1)
+    seeds, steps = (to_device(array.view(np.int64), like.device) for array in draws)
+    u = token_uniforms(seeds, steps, beams, vocab).flatten(1)
+    return -(-(-u).log1p()).log()
 
 
 def _check(running: Tensor, diversity_penalty: float) -> None:

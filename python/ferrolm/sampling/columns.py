@@ -46,6 +46,7 @@ _IS_SET: dict[str, Callable[[SamplingParams], bool]] = {
     "epsilon_cutoff": lambda row: row.epsilon_cutoff > 0.0,
     "eta_cutoff": lambda row: row.eta_cutoff > 0.0,
     "xtc": lambda row: row.xtc_probability > 0.0,
+    "mirostat": lambda row: row.mirostat > 0,
 }
 # The numbers that a step needs, where they are not one field of its name.
 _NUMBERS: dict[str, dict[str, Callable[[SamplingParams], float]]] = {
@@ -60,6 +61,10 @@ _NUMBERS: dict[str, dict[str, Callable[[SamplingParams], float]]] = {
     "xtc": {
         "xtc_probability": lambda row: row.xtc_probability,
         "xtc_threshold": lambda row: row.xtc_threshold,
+    },
+    "mirostat": {
+        "mirostat": lambda row: row.mirostat,
+        "mirostat_mu": lambda row: 2.0 * row.mirostat_tau,
     },
 }
 
@@ -154,12 +159,20 @@ class Columns:
     chains: tuple[Chain, ...]
     bias: Additions | None
     penalties: Penalties | None
+    # Which rows draw by a race, bool [batch, 1]; None if none does.
+    gumbel: Tensor | None
     # What `allowed_token_ids` leave, bool [batch, vocab].
     allowed: Tensor | None
 
     @classmethod
     def of(cls, params: Sequence[SamplingParams], device: Any, vocab: int) -> Columns:
         """Columns on ``device`` for logits (len(params), vocab)."""
+        for at, row in enumerate(params):
+            if row.watermark is not None:
+                raise InvalidArgumentError(
+                    f"watermark of row {at} is for logits on the CPU, found logits on {device}"
+                )
+        gumbel = [row.draw == "gumbel" for row in params]
         penalties = None
         if any(row.penalizes for row in params):
             names = ("repetition_penalty", "frequency_penalty", "presence_penalty")
@@ -172,6 +185,7 @@ class Columns:
             chains=_chains(params, device, vocab),
             bias=_bias(params, device, vocab),
             penalties=penalties,
+            gumbel=column(gumbel, device, torch.bool) if any(gumbel) else None,
             allowed=_allowed(params, device, vocab),
         )
 

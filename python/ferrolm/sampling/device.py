@@ -21,7 +21,7 @@ from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.sampling.arrays import Ragged, mask_bits
 from ferrolm.sampling.columns import Columns, check_tokens, column, to_device
 from ferrolm.sampling.params import SamplingParams
-from ferrolm.sampling.philox import two_uniforms, uniforms
+from ferrolm.sampling.philox import token_uniforms, two_uniforms, uniforms
 from ferrolm.sampling.steps import weights
 
 if TYPE_CHECKING:
@@ -33,11 +33,15 @@ else:
 __all__ = [
     "Counts",
     "Rules",
+    "adjusted",
     "allowed_by_bits",
+    "check_values",
+    "check_vocabulary",
     "draw",
     "drawn",
     "filtered_probabilities",
     "mass_of",
+    "rules_of_past",
     "sample",
     "top_logprobs",
     "uniforms",
@@ -135,6 +139,7 @@ def sample(
     steps: NDArray[np.uint64],
     logprobs: str | None,
     mask: Any = None,
+    noise: Any = None,
 ) -> Any:
     """`ferrolm.sample` with its arguments already checked."""
     if seeds is None:
@@ -142,11 +147,12 @@ def sample(
         seeds = np.array(
             [own if row.seed is None else row.seed for row, own in zip(params, fresh, strict=True)], np.uint64
         )
-    rules = _rules_of_past(params, prompt, history, mask)
-    return draw(logits, params, Counts.of_past(prompt, history), rules, seeds, steps, logprobs)
+    rules = rules_of_past(params, prompt, history, mask)
+    counts = Counts.of_past(prompt, history)
+    return draw(logits, params, counts, rules, seeds, steps, logprobs, noise=noise)
 
 
-def _rules_of_past(
+def rules_of_past(
     params: list[SamplingParams], prompt: Ragged | None, history: Ragged | None, mask: Any
 ) -> Rules | None:
     return Rules.of(params, lambda: _rust.rule_changes([row.core for row in params], prompt, history), mask)
@@ -160,18 +166,36 @@ def draw(
     seeds: NDArray[np.uint64],
     steps: NDArray[np.uint64],
     logprobs: str | None,
+    *,
+    noise: Any = None,
+    mu: NDArray[np.float64] | None = None,
 ) -> Any:
-    """Ids int64 [batch], and float32 log-probabilities [batch] if asked for, on the device of the logits."""
+    """Ids int64 [batch], and float32 log-probabilities [batch] if asked for, on the device of the logits.
+
+    ``noise`` are exponential times of all tokens, ``mu`` is where mirostat stands in each row.
+    """
     if logprobs not in (None, "raw", "processed"):
         raise InvalidArgumentError(f"logprobs must be None, 'raw' or 'processed', found {logprobs!r}")
-    _check_vocabulary(logits)
+    check_vocabulary(logits)
     if logits.shape[0] == 0:
         ids = torch.zeros(0, dtype=torch.int64, device=logits.device)
         return ids if logprobs is None else (ids, torch.zeros(0, device=logits.device))
     columns = Columns.of(params, logits.device, logits.shape[1])
     x, first, forced = _ready(logits, columns, counts, rules)
     clocks = to_device(seeds.view(np.int64), logits.device), to_device(steps.view(np.int64), logits.device)
-    return drawn(x, first, forced, columns, clocks, logits, logprobs)
+    times = None if noise is None else _times(noise, logits)
+    limits = None if mu is None else to_device(mu, logits.device)[:, None]
+    return drawn(x, first, forced, columns, clocks, logits, logprobs, times=times, mu=limits)
+
+
+def _times(noise: Any, logits: Tensor) -> Tensor:
+    times = torch.as_tensor(noise, device=logits.device)
+    if times.shape != logits.shape or not times.is_floating_point():
+        raise ShapeError(
+            f"noise must be float32 of the shape {list(logits.shape)}, found {times.dtype} of the shape "
+            f"{list(times.shape)}"
+        )
+    return times
 
 
 def drawn(
@@ -182,19 +206,30 @@ def drawn(
     clocks: tuple[Tensor, Tensor],
     logits: Tensor,
     logprobs: str | None,
+    *,
+    times: Tensor | None = None,
+    mu: Tensor | None = None,
 ) -> Any:
-    """What `draw` returns, for adjusted logits, and seeds and steps as int64 [batch]; the others as in `mass_of`."""
+    """What `draw` returns, for adjusted logits, and seeds and steps as int64 [batch]; the others as in `mass_of`.
+
+    ``times`` [batch, vocab] decide instead of the seeds.
+    """
     if columns.all_greedy:
         ids = first if forced is None else torch.where(forced >= 0, forced, first)
         total = chosen = torch.ones_like(ids, dtype=torch.float64)
     else:
         u, chances = two_uniforms(*clocks)
-        mass = mass_of(x, first, forced, columns, chances)
+        mass = mass_of(x, first, forced, columns, chances, mu)
         cumulative = mass.cumsum(-1, dtype=torch.float64)
         total = cumulative[:, -1:]
         found = torch.searchsorted(cumulative, u[:, None] * total, right=True)
         last = (cumulative < total).sum(-1, keepdim=True)  # the last token with a weight, in case of rounding
         ids = torch.minimum(found, last)
+        if times is not None:
+            ids = (mass / times).argmax(-1, keepdim=True)
+        elif columns.gumbel is not None:
+            own = -(-token_uniforms(*clocks, 1, x.shape[1])[:, 0]).log1p()
+            ids = torch.where(columns.gumbel, (mass / own).argmax(-1, keepdim=True), ids)
         chosen = mass.gather(1, ids).double()
     if logprobs is None:
         return ids[:, 0]
@@ -214,10 +249,10 @@ def filtered_probabilities(
     mask: Any = None,
 ) -> Tensor:
     """`ferrolm.sampling.filtered_probabilities` with its arguments already checked."""
-    _check_vocabulary(logits)
+    check_vocabulary(logits)
     if logits.shape[0] == 0:
         return logits.float()
-    counts, rules = Counts.of_past(prompt, history), _rules_of_past(params, prompt, history, mask)
+    counts, rules = Counts.of_past(prompt, history), rules_of_past(params, prompt, history, mask)
     columns = Columns.of(params, logits.device, logits.shape[1])
 
     def probabilities(chance: float) -> Tensor:
@@ -241,11 +276,11 @@ def top_logprobs(
     mask: Any = None,
 ) -> tuple[Tensor, Tensor]:
     """`ferrolm.sampling.top_logprobs` with its arguments already checked."""
-    _check_vocabulary(logits)
+    check_vocabulary(logits)
     if logits.shape[0] == 0:
         empty = torch.zeros(0, count, device=logits.device)
         return empty.long(), empty
-    counts, rules = Counts.of_past(prompt, history), _rules_of_past(params, prompt, history, mask)
+    counts, rules = Counts.of_past(prompt, history), rules_of_past(params, prompt, history, mask)
     columns = Columns.of(params, logits.device, logits.shape[1])
     chances = torch.ones(logits.shape[0], dtype=torch.float64, device=logits.device)
     mass = _weights(logits, columns, counts, rules, chances).double()
@@ -266,15 +301,22 @@ def _ready(
     logits: Tensor, columns: Columns, counts: Counts | None, rules: Rules | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Adjusted logits that have been checked, where the largest ones are, and the tokens that must come."""
-    x = _adjusted(logits, columns, counts, rules)
+    x = adjusted(logits, columns, counts, rules)
     top, first = x.max(-1, keepdim=True)  # of equals the first one
     forced = None if rules is None else column(rules.forced, x.device, torch.int64)
     # A token that must come does so whatever the logits hold.
-    _check_values(x, top if forced is None else top.masked_fill(forced >= 0, 0.0))
+    check_values(x, top if forced is None else top.masked_fill(forced >= 0, 0.0))
     return x, first, forced
 
 
-def mass_of(x: Tensor, first: Tensor, forced: Tensor | None, columns: Columns, chances: Tensor) -> Tensor:
+def mass_of(
+    x: Tensor,
+    first: Tensor,
+    forced: Tensor | None,
+    columns: Columns,
+    chances: Tensor,
+    mu: Tensor | None = None,
+) -> Tensor:
     """The weights of adjusted logits, whose largest ones are ``first`` [batch, 1].
 
     ``forced`` is the token that must come, or -1.
@@ -283,10 +325,10 @@ def mass_of(x: Tensor, first: Tensor, forced: Tensor | None, columns: Columns, c
     if forced is not None:
         first, greedy = torch.where(forced >= 0, forced, first), greedy | (forced >= 0)
     one_hot = (torch.arange(x.shape[1], device=x.device) == first).float()
-    return one_hot if columns.all_greedy else torch.where(greedy, one_hot, weights(x, columns, chances))
+    return one_hot if columns.all_greedy else torch.where(greedy, one_hot, weights(x, columns, chances, mu))
 
 
-def _adjusted(logits: Tensor, columns: Columns, counts: Counts | None, rules: Rules | None) -> Tensor:
+def adjusted(logits: Tensor, columns: Columns, counts: Counts | None, rules: Rules | None) -> Tensor:
     x = logits.detach().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
     if rules is None:
         return _penalized(x, columns, counts)
@@ -327,12 +369,12 @@ def _penalized(x: Tensor, columns: Columns, counts: Counts | None) -> Tensor:
     return x
 
 
-def _check_vocabulary(logits: Tensor) -> None:
+def check_vocabulary(logits: Tensor) -> None:
     if logits.shape[1] == 0:
         raise ShapeError("logits have a vocabulary of size 0: there is no token to choose")
 
 
-def _check_values(x: Tensor, top: Tensor) -> None:
+def check_values(x: Tensor, top: Tensor) -> None:
     if bool(torch.isfinite(top).all()):  # NaN and +inf propagate to the maximum; waits for the device once
         return
     row = int((~torch.isfinite(top[:, 0])).nonzero()[0, 0])

@@ -34,7 +34,7 @@ _FIELDS = frozenset(
     eta_cutoff xtc_probability xtc_threshold repetition_penalty presence_penalty frequency_penalty logit_bias
     sequence_bias dry_multiplier dry_base dry_allowed_length dry_penalty_last_n dry_sequence_breakers
     no_repeat_ngram_size bad_words_ids min_tokens stop_token_ids suppress_tokens begin_suppress_tokens
-    allowed_token_ids forced_bos_token_id forced_eos_token_id max_tokens order seed""".split()  # noqa: SIM905
+    allowed_token_ids forced_bos_token_id forced_eos_token_id max_tokens order draw mirostat_tau mirostat_eta seed""".split()  # noqa: SIM905
 )
 
 

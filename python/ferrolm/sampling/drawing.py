@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ferrolm import _rust
-from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
+from ferrolm.errors import InvalidArgumentError
 from ferrolm.sampling.arrays import (
     Past,
     borrow,
@@ -19,6 +19,7 @@ from ferrolm.sampling.arrays import (
     unsigned,
 )
 from ferrolm.sampling.params import SamplingParams
+from ferrolm.sampling.rows import cores, each, rows_of
 
 if TYPE_CHECKING:
     from ferrolm.sampling.arrays import Logits
@@ -75,7 +76,7 @@ def sample(
     """
     dtype = check_logits(logits)
     batch = logits.shape[0]
-    rows = _rows(params, batch)
+    rows = rows_of(params, batch)
     steps = unsigned(step, "step", batch)
     chosen = None if seeds is None else unsigned(seeds, "seeds", batch)
     past = {"prompt": ragged(prompt, "prompt", batch), "history": ragged(history, "history", batch)}
@@ -84,7 +85,7 @@ def sample(
 
         return device.sample(
             logits,
-            _each(rows, batch),
+            each(rows, batch),
             seeds=chosen,
             steps=steps,
             logprobs=logprobs,
@@ -97,7 +98,7 @@ def sample(
     ids, logs = _rust.sample(
         array,
         dtype,
-        _cores(rows),
+        cores(rows),
         seeds=chosen,
         steps=steps,
         logprobs=logprobs,
@@ -127,15 +128,15 @@ def filtered_probabilities(
     """
     dtype = check_logits(logits)
     batch = logits.shape[0]
-    rows = _rows(params, batch)
+    rows = rows_of(params, batch)
     past = {"prompt": ragged(prompt, "prompt", batch), "history": ragged(history, "history", batch)}
     if on_device(logits):
         from ferrolm.sampling import device
 
-        return device.filtered_probabilities(logits, _each(rows, batch), mask=mask, **past)
+        return device.filtered_probabilities(logits, each(rows, batch), mask=mask, **past)
     bits = mask_bits(mask, batch, logits.shape[1])
     array = borrow(logits, dtype)
-    return like(logits, _rust.filtered_probabilities(array, dtype, _cores(rows), mask=bits, **past))
+    return like(logits, _rust.filtered_probabilities(array, dtype, cores(rows), mask=bits, **past))
 
 
 def top_logprobs(
@@ -167,39 +168,12 @@ def top_logprobs(
         raise InvalidArgumentError(
             f"count must be in [0, {vocab}], the size of the vocabulary, found {count}"
         )
-    rows = _rows(params, batch)
+    rows = rows_of(params, batch)
     past = {"prompt": ragged(prompt, "prompt", batch), "history": ragged(history, "history", batch)}
     if on_device(logits):
         from ferrolm.sampling import device
 
-        return device.top_logprobs(logits, count, _each(rows, batch), mask=mask, **past)
+        return device.top_logprobs(logits, count, each(rows, batch), mask=mask, **past)
     bits = mask_bits(mask, batch, vocab)
-    ids, logs = _rust.top_logprobs(borrow(logits, dtype), dtype, _cores(rows), count, mask=bits, **past)
+    ids, logs = _rust.top_logprobs(borrow(logits, dtype), dtype, cores(rows), count, mask=bits, **past)
     return like(logits, ids), like(logits, logs)
-
-
-def _rows(params: Any, batch: int) -> SamplingParams | list[SamplingParams]:
-    if params is None:
-        return _PLAIN
-    if isinstance(params, SamplingParams):
-        return params
-    rows = list(params) if isinstance(params, Sequence) else [params]
-    for row in rows:
-        if not isinstance(row, SamplingParams):
-            raise InvalidTypeError(
-                f"params must be SamplingParams or a list of them, found {type(row).__name__}"
-            )
-    if len(rows) != batch:
-        raise ShapeError(f"params has {len(rows)} entries for a batch of {batch} rows")
-    return rows
-
-
-def _each(rows: SamplingParams | list[SamplingParams], batch: int) -> list[SamplingParams]:
-    return rows if isinstance(rows, list) else [rows] * batch
-
-
-def _cores(rows: SamplingParams | list[SamplingParams]) -> Any:
-    return [row.core for row in rows] if isinstance(rows, list) else rows.core
-
-
-_PLAIN = SamplingParams()

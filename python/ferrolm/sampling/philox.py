@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", extra="torch", purpose="sampling from logits on a device")
 
-__all__ = ["two_uniforms", "uniforms"]
+__all__ = ["token_uniforms", "two_uniforms", "uniforms"]
 
 _WORD = 0xFFFF_FFFF
 _ROUNDS = 10
@@ -42,6 +42,26 @@ def two_uniforms(seeds: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
         first, second = (product >> 32 ^ second ^ key) & _WORD, product
     numbers = ((second & _WORD) << 21 | first >> 11).double() * 2.0**-53
     return numbers[0], numbers[1]
+
+
+def token_uniforms(seeds: Tensor, steps: Tensor, beams: int, vocab: int) -> Tensor:
+    """A number for each token of each beam, float64 [batch, beams, vocab], on counters that no other draw uses."""
+    device = seeds.device
+    k0, k1 = seeds[:, None, None] & _WORD, seeds[:, None, None] >> 32 & _WORD
+    a, b = steps[:, None, None] & _WORD, steps[:, None, None] >> 32 & _WORD
+    c = torch.arange((vocab + 1) // 2, device=device)
+    d = torch.arange(beams, device=device)[:, None] | 1 << 31
+    for _ in range(_ROUNDS):
+        left, right = a * _MULTIPLIERS[0], c * _MULTIPLIERS[1]  # wrap around, which leaves the right 64 bits
+        a, b, c, d = (
+            (right >> 32 & _WORD) ^ b ^ k0,
+            right & _WORD,
+            (left >> 32 & _WORD) ^ d ^ k1,
+            left & _WORD,
+        )
+        k0, k1 = k0 + _KEY_STEPS[0] & _WORD, k1 + _KEY_STEPS[1] & _WORD
+    pairs = torch.stack([b.double() * 2.0**32 + a, d.double() * 2.0**32 + c], -1)
+    return ((pairs + 0.5) * 2.0**-64).flatten(2)[:, :, :vocab]
 
 
 def _pair(values: tuple[int, int], which: Tensor) -> Tensor:

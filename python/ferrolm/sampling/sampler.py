@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -159,7 +160,7 @@ class Sampler:
         return chosen
 
     def _sample_on_device(
-        self, logits: Any, rows: list[int] | None, logprobs: str | None, mask: Any = None
+        self, logits: Any, rows: list[int] | None, logprobs: str | None, mask: Any, noise: Any
     ) -> Any:
         from ferrolm.sampling import device
 
@@ -172,7 +173,14 @@ class Sampler:
         if any(row.penalizes for row in params):
             counts = device.Counts.of_rows(*self._core.histories(), chosen)
         rules = device.Rules.of(params, lambda: self._core.rule_changes(chosen), mask)
-        return device.draw(logits, params, counts, rules, seeds, steps, logprobs)
+        if not any(row.mirostat for row in params):
+            return device.draw(logits, params, counts, rules, seeds, steps, logprobs, noise=noise)
+        mu = np.array(self._core.limits(), np.float64)[chosen]
+        ids, logs = device.draw(logits, params, counts, rules, seeds, steps, "processed", noise=noise, mu=mu)
+        self._core.note(token_array(ids, "ids"), (logs.double() / -math.log(2.0)).tolist(), chosen)
+        if logprobs == "raw":
+            logs = logits.detach().float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
+        return ids if logprobs is None else (ids, logs)
 
 
 def _per_row(params: Any, batch: int | None) -> list[SamplingParams]:

@@ -26,29 +26,37 @@ _LN_2 = math.log(2.0)
 # As in transformers: top_h looks at so many tokens.
 _TOP_H_TOKENS = 100
 _LEAST_TEMPERATURE = 1e-5
+# Tokens from which mirostat 1 estimates the exponent of Zipf's law.
+_ZIPF_TOKENS = 100
 
 
-def weights(x: Tensor, columns: Columns, chances: Tensor) -> Tensor:
+def weights(x: Tensor, columns: Columns, chances: Tensor, mu: Tensor | None = None) -> Tensor:
     """float32 [batch, vocab], 1 for the most probable token that is left, 0 for those that are filtered out.
 
-    ``x`` are adjusted logits, ``chances`` uniform numbers, float64 [batch]. Greedy rows take no step.
+    ``x`` are adjusted logits, ``chances`` uniform numbers, float64 [batch], ``mu``
+    where mirostat stands, float64 [batch, 1]; None is at its beginning. Greedy rows take no step.
     """
     if len(columns.chains) == 1:
-        return _in_order(x, columns.chains[0], chances)
+        return _in_order(x, columns.chains[0], chances, mu)
     out = torch.empty_like(x)
     for chain in columns.chains:
         assert chain.rows is not None
-        own = _in_order(x.index_select(0, chain.rows), chain, chances.index_select(0, chain.rows))
+        limits = None if mu is None else mu.index_select(0, chain.rows)
+        own = _in_order(x.index_select(0, chain.rows), chain, chances.index_select(0, chain.rows), limits)
         out.index_copy_(0, chain.rows, own)
     return out
 
 
-def _in_order(x: Tensor, chain: Chain, chances: Tensor) -> Tensor:
+def _in_order(x: Tensor, chain: Chain, chances: Tensor, mu: Tensor | None) -> Tensor:
     temperature = torch.ones(x.shape[0], 1, dtype=torch.float64, device=x.device)
     for name in chain.steps:
         scale = _scale(temperature)
         if name == "temperature":
             temperature = temperature * _temperature(x, chain, scale)
+            continue
+        if name == "mirostat":
+            dropped = _surprising(x, chain, scale, chain.numbers["mirostat_mu"] if mu is None else mu)
+            x = x.masked_fill(dropped & chain.active[name] if name in chain.active else dropped, -math.inf)
             continue
         dropped = (
             _top_choices(x, chain, scale) & (chances[:, None] < chain.numbers["xtc_probability"])
@@ -154,6 +162,28 @@ def _top_choices(x: Tensor, chain: Chain, scale: Tensor) -> Tensor:
     tokens = torch.arange(x.shape[1], device=x.device)
     last = torch.where(above & (x == least), tokens, -1).amax(-1, keepdim=True)
     return above & (tokens != last)
+
+
+def _surprising(x: Tensor, chain: Chain, scale: Tensor, mu: Tensor) -> Tensor:
+    """What mirostat drops, which carries more than ``mu`` bits, float64 [batch, 1]."""
+    by_zipf = chain.numbers["mirostat"] == 1.0
+    return torch.where(by_zipf, _beyond_zipf(x, scale, mu), _below_probability(x, torch.exp2(-mu), scale))
+
+
+def _beyond_zipf(x: Tensor, scale: Tensor, mu: Tensor) -> Tensor:
+    vocab = x.shape[1]
+    ordered = x.sort(descending=True).values
+    logs = ordered[:, :_ZIPF_TOKENS].double() * (scale.double() * _LN_2)
+    ranks = torch.arange(1, logs.shape[1], device=x.device, dtype=torch.float64)
+    spacing = ((ranks + 1) / ranks).log()
+    drops = logs[:, :-1] - logs[:, 1:]
+    real = torch.isfinite(drops)
+    products = torch.where(real, spacing * drops, 0.0).sum(-1, keepdim=True)
+    exponent = products / torch.where(real, spacing.square(), 0.0).sum(-1, keepdim=True)
+    over = exponent - 1.0
+    count = (over * torch.exp2(mu) / (1.0 - float(vocab) ** -over)) ** (1.0 / exponent)
+    place = count.nan_to_num(1.0).clamp(1.0, vocab).long() - 1
+    return x < ordered.gather(1, place)
 
 
 _DROPPED: dict[str, Callable[[Tensor, Chain, Tensor], Tensor]] = {

@@ -443,6 +443,30 @@ impl Sampler {
         Ok(pairs.into_iter().unzip())
     }
 
+    /// Where mirostat stands in each row, in bits.
+    fn limits(&self) -> PyResult<Vec<f64>> {
+        let sampler = self.snapshot();
+        let rows = (0..sampler.rows()).map(|row| Ok(sampler.row(row)?.mu.unwrap_or_default()));
+        rows.collect::<Result<_, SamplingError>>().map_err(ToPyErr::to_py_err)
+    }
+
+    /// Keep what was drawn elsewhere for `rows`, and the bits it carries.
+    fn note(
+        &self,
+        py: Python<'_>,
+        tokens: PyReadonlyArray1<'_, u32>,
+        surprises: Vec<f64>,
+        rows: Vec<usize>,
+    ) -> PyResult<()> {
+        let pairs = tokens.as_slice()?.iter().zip(surprises);
+        let drawn = pairs.map(|(token, surprise)| Drawn { token: *token, logprob: 0.0, surprise });
+        let drawn: Vec<Drawn> = drawn.collect();
+        self.change(py, |sampler| {
+            sampler.note(&drawn, Some(&rows));
+            Ok(())
+        })
+    }
+
     /// The history of each row: number of distinct tokens, and (tokens, times generated), rows one after the other.
     #[expect(clippy::type_complexity, reason = "three arrays")]
     fn histories<'py>(

@@ -3,7 +3,7 @@
 
 use crate::error::SamplingError;
 use crate::kernels::BLOCK;
-use crate::philox::philox4x32;
+use crate::philox::token_uniforms;
 use crate::row::{Distribution, Support, Work};
 use crate::scan::Row;
 
@@ -79,22 +79,12 @@ impl Leader<'_> {
                 let pair = token / 2;
                 let times = match self.pair {
                     Some((known, times)) if known == pair => times,
-                    _ => exponentials(seed, step, pair),
+                    // Not 0, as a number is above 0.
+                    _ => token_uniforms(seed, step, 0, pair).map(|u| -(-u).ln_1p()),
                 };
                 self.pair = Some((pair, times));
                 Ok(times[token as usize % 2])
             }
         }
     }
-}
-
-/// Two exponential times for a seed, a step and a pair of tokens; counters that the other draws never use.
-fn exponentials(seed: u64, step: u64, pair: u32) -> [f64; 2] {
-    let counter = [step as u32, (step >> 32) as u32, 2, pair];
-    let [a, b, c, d] = philox4x32(counter, [seed as u32, (seed >> 32) as u32]);
-    [(a, b), (c, d)].map(|(low, high)| {
-        let bits = (u64::from(high) << 32 | u64::from(low)) >> 11;
-        // In the middle of its cell, so that no time is 0.
-        -((bits as f64 + 0.5) * (1.0 / (1u64 << 53) as f64)).ln()
-    })
 }

@@ -100,7 +100,8 @@ impl Sampler {
     /// Keep what was drawn for `rows` (all rows if None) until it is accepted.
     pub fn note(&mut self, drawn: &[Drawn], rows: Option<&[usize]>) {
         for (at, drawn) in drawn.iter().enumerate() {
-            if let Some(slot) = self.slots.get_mut(rows.map_or(at, |rows| rows[at])) {
+            let row = rows.map_or(Some(at), |rows| rows.get(at).copied());
+            if let Some(slot) = row.and_then(|row| self.slots.get_mut(row)) {
                 slot.drawn = Some((drawn.token, drawn.surprise));
             }
         }

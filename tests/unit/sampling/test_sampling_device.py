@@ -11,7 +11,15 @@ torch = pytest.importorskip("torch")
 
 from ferrolm._rust import uniforms as rust_uniforms
 from ferrolm.errors import InvalidArgumentError, ShapeError
-from ferrolm.sampling import Sampler, SamplingParams, device, filtered_probabilities, sample, top_logprobs
+from ferrolm.sampling import (
+    Sampler,
+    SamplingParams,
+    Watermark,
+    device,
+    filtered_probabilities,
+    sample,
+    top_logprobs,
+)
 from ferrolm.sampling.arrays import ragged
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -49,6 +57,10 @@ def mixed_params() -> list[SamplingParams]:
         {"top_h": 0.7, "temperature": 1.5},
         {"epsilon_cutoff": 0.003, "xtc_probability": 0.5, "xtc_threshold": 0.03},
         {"eta_cutoff": 0.02, "dynatemp_range": 0.5},
+        {"mirostat": 1, "mirostat_tau": 2.5, "temperature": 1.3},
+        {"mirostat": 2, "mirostat_tau": 3.0},
+        {"draw": "gumbel", "top_k": 500},
+        {"draw": "gumbel", "temperature": 0.7},
         {
             "order": ("top_n_sigma", "top_k", "typical_p", "top_p", "min_p", "xtc", "temperature"),
             "top_k": 40,
@@ -126,10 +138,43 @@ def test_a_sampler_keeps_the_same_counts_for_both_paths() -> None:
     sampler = Sampler([row.replace(seed=at) for at, row in enumerate(params)], prompt=past["prompt"])
     for _ in range(5):
         ids = sampler.sample(logits)
-        assert torch.equal(sampler._sample_on_device(logits, None, None), ids)
+        assert torch.equal(sampler._sample_on_device(logits, None, None, None, None), ids)
         rows = [9, 3, 7]
-        assert torch.equal(sampler._sample_on_device(logits[rows], rows, None), ids[rows])
+        assert torch.equal(sampler._sample_on_device(logits[rows], rows, None, None, None), ids[rows])
         sampler.accept(ids)
+
+
+def test_mirostat_learns_on_both_paths_alike() -> None:
+    logits = torch.randn(2, VOCAB, generator=torch.Generator().manual_seed(0)) * 3
+    params = [
+        SamplingParams(mirostat=version, mirostat_tau=2.0, mirostat_eta=0.7, seed=5) for version in (1, 2)
+    ]
+    core, other = Sampler(params), Sampler(params)
+    for step in range(25):
+        logprobs = (None, "raw", "processed")[step % 3]
+        expected = core.sample(logits, logprobs=logprobs)  # type: ignore[arg-type]
+        found = other._sample_on_device(logits, None, logprobs, None, None)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-5)
+        ids = expected if logprobs is None else expected[0]
+        core.accept(ids)
+        other.accept(ids)
+
+
+def test_noise_decides_on_both_paths_alike() -> None:
+    logits, params, past = inputs("cpu")
+    given = {name: ragged(rows, name, BATCH) for name, rows in past.items()}
+    noise = torch.empty(BATCH, VOCAB).exponential_(generator=torch.Generator().manual_seed(1))
+    clocks = {"seeds": np.arange(BATCH, dtype=np.uint64), "steps": np.zeros(BATCH, np.uint64)}
+    found = device.sample(logits, params, **clocks, logprobs=None, noise=noise, **given)
+    assert torch.equal(found, sample(logits, params, seeds=np.arange(BATCH), noise=noise, **past))
+    with pytest.raises(ShapeError, match=r"noise must be float32 of the shape \[64, 3000\]"):
+        device.sample(logits, params, **clocks, logprobs=None, noise=noise[:3], **given)
+
+
+def test_a_watermark_is_refused() -> None:
+    params = [SamplingParams(), SamplingParams(watermark=Watermark())]
+    with pytest.raises(InvalidArgumentError, match="watermark of row 1 is for logits on the CPU, found"):
+        device.filtered_probabilities(torch.zeros(2, 9), params, prompt=None, history=None)
 
 
 def test_faults_are_those_of_the_core() -> None:
