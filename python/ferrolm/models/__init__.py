@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ferrolm.models.auto import load_causal_lm
     from ferrolm.models.cache import KeyValueCache
     from ferrolm.models.gpt2 import CausalLMOutput, GPT2LMHeadModel, GPT2Model
+    from ferrolm.models.quantized import quantize
 
 __all__ = [
     "CausalLMOutput",
@@ -34,6 +35,7 @@ __all__ = [
     "bundled",
     "load_causal_lm",
     "locate",
+    "quantize",
 ]
 
 _NEED_TORCH = {
@@ -42,6 +44,7 @@ _NEED_TORCH = {
     "GPT2Model": "gpt2",
     "KeyValueCache": "cache",
     "load_causal_lm": "auto",
+    "quantize": "quantized",
 }
 
 

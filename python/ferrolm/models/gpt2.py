@@ -200,6 +200,8 @@ class GPT2LMHeadModel(nn.Module):
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()
         self.config = config
+        # "int8" or "int4" once `ferrolm.models.quantize` has been there.
+        self.weight_format: str | None = None
         self.transformer = GPT2Model(config)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         nn.init.normal_(self.lm_head.weight, std=config.initializer_range)
@@ -248,11 +250,11 @@ class GPT2LMHeadModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.transformer.wte.weight.device
+        return self.transformer.ln_f.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.transformer.wte.weight.dtype
+        return self.transformer.ln_f.weight.dtype
 
     @classmethod
     def from_pretrained(
@@ -276,5 +278,10 @@ class GPT2LMHeadModel(nn.Module):
         return model.eval()
 
     def save_pretrained(self, directory: Path | str) -> None:
-        """Write config.json and model.safetensors, which transformers loads, into ``directory``; each file atomically."""
+        """Write config.json and model.safetensors, which transformers loads, into ``directory``; each file atomically.
+
+        Raises `InvalidArgumentError` for quantized weights, which that format does not hold.
+        """
+        if self.weight_format is not None:
+            raise InvalidArgumentError(f"the model is quantized to {self.weight_format}: save it before that")
         checkpoint.save(self, self.config.to_dict(), directory)

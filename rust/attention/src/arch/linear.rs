@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use ferrolm_base::simd::Level;
 
 use super::vector::Vector;
-use crate::linear::{Format, GROUP, Weights, q4_block, q8_block};
+use crate::linear::{Format, GROUP, Weights, nearest, q4_block, q8_block};
 
 /// Input rows that a weight is multiplied with once it is read.
 const TILE: usize = 4;
@@ -60,9 +60,7 @@ fn quantize(input: &mut Input) {
         let largest = largest.into_iter().fold(0.0f32, |a, b| if b > a { b } else { a });
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         for (quant, value) in quants.iter_mut().zip(values) {
-            // Adding and taking away the number that leaves no fraction rounds to the nearest.
-            const NO_FRACTION: f32 = 12_582_912.0;
-            *quant = ((value * inverse + NO_FRACTION) - NO_FRACTION) as i32 as i8;
+            *quant = nearest(value * inverse) as i32 as i8;
         }
         *scale = largest / 127.0 + poison.iter().sum::<f32>();
     }

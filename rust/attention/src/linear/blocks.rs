@@ -32,50 +32,55 @@ pub(super) fn write_q8(values: &[f32; GROUP], block: &mut [u8]) {
     let inverse = inverse(scale.to_f32());
     for (byte, value) in block[2..].iter_mut().zip(values) {
         // Rounding the scale may push the largest beyond the range.
-        *byte = (value * inverse).round_ties_even().clamp(-127.0, 127.0) as i8 as u8;
+        *byte = nearest((value * inverse).clamp(-127.0, 127.0)) as i8 as u8;
     }
 }
 
 /// The scale is the one of some around the obvious one with the least squared error.
 pub(super) fn write_q4(values: &[f32; GROUP], block: &mut [u8]) {
     // Of the two ends of the range, -8 is for the value farther from 0.
-    let peak = values
-        .iter()
-        .copied()
-        .fold(0.0f32, |peak, value| if value.abs() > peak.abs() { value } else { peak });
+    let farther = |peak: f32, value: &f32| if value.abs() > peak.abs() { *value } else { peak };
+    let peak = values.iter().fold(0.0, farther);
     let mut best = (f32::INFINITY, f16::ZERO);
-    for tenths in 56..=88 {
+    for tenths in (56..=88).step_by(4) {
         let scale = f16::from_f32(fitted(values, peak / (-0.1 * tenths as f32)));
-        let error =
-            values.iter().map(|value| (value - scale.to_f32() * four_bits(*value, scale)).powi(2)).sum();
+        let quants = four_bits(values, scale);
+        let differences = values.iter().zip(quants).map(|(value, quant)| value - scale.to_f32() * quant);
+        let error = differences.map(|difference| difference * difference).sum();
         if error < best.0 {
             best = (error, scale);
         }
     }
-    let scale = best.1;
-    block[..2].copy_from_slice(&scale.to_le_bytes());
-    let (low, high) = values.split_at(GROUP / 2);
+    block[..2].copy_from_slice(&best.1.to_le_bytes());
+    let quants = four_bits(values, best.1);
+    let (low, high) = quants.split_at(GROUP / 2);
     for ((byte, low), high) in block[2..].iter_mut().zip(low).zip(high) {
-        let nibble = |value: f32| (four_bits(value, scale) + 8.0) as u8;
-        *byte = nibble(*low) | nibble(*high) << 4;
+        *byte = (low + 8.0) as u8 | ((high + 8.0) as u8) << 4;
     }
 }
 
 /// The scale with the least squared error for the weights that `scale` gives.
 fn fitted(values: &[f32; GROUP], scale: f32) -> f32 {
-    let rounded = f16::from_f32(scale);
+    let quants = four_bits(values, f16::from_f32(scale));
     let (mut products, mut squares) = (0.0f32, 0.0);
-    for value in values {
-        let quant = four_bits(*value, rounded);
+    for (value, quant) in values.iter().zip(quants) {
         products += quant * value;
         squares += quant * quant;
     }
     if squares > 0.0 { products / squares } else { scale }
 }
 
-/// The weight that stands for a value, in -8..=7.
-fn four_bits(value: f32, scale: f16) -> f32 {
-    (value * inverse(scale.to_f32())).round_ties_even().clamp(-8.0, 7.0)
+/// The weights that stand for the values, in -8..=7.
+fn four_bits(values: &[f32; GROUP], scale: f16) -> [f32; GROUP] {
+    let inverse = inverse(scale.to_f32());
+    values.map(|value| nearest((value * inverse).clamp(-8.0, 7.0)))
+}
+
+/// The nearest whole number, for small ones: adding and taking away the number that leaves no fraction is faster than a call
+/// of the function for it, which is no instruction on every machine.
+pub(crate) fn nearest(value: f32) -> f32 {
+    const NO_FRACTION: f32 = 12_582_912.0;
+    (value + NO_FRACTION) - NO_FRACTION
 }
 
 fn inverse(scale: f32) -> f32 {

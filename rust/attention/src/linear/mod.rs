@@ -10,7 +10,7 @@ mod blocks;
 mod format;
 mod quantize;
 
-pub(crate) use blocks::{q4_block, q8_block};
+pub(crate) use blocks::{nearest, q4_block, q8_block};
 pub use format::Format;
 
 use crate::{AttentionError, Element};
@@ -32,6 +32,7 @@ pub struct Weights {
 
 impl Weights {
     /// Convert a matrix; any strides.
+    #[expect(clippy::needless_pass_by_value, reason = "views are passed like slices")]
     pub fn new<E: Element>(matrix: ArrayView2<'_, E>, format: Format) -> Self {
         let (outputs, inputs) = matrix.dim();
         let mut data = vec![0; outputs * format.row_bytes(inputs)];

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{Format, GROUP, blocks};
 use crate::Element;
 
+#[expect(clippy::needless_pass_by_value, reason = "views are passed like slices")]
 pub(super) fn fill<E: Element>(matrix: ArrayView2<'_, E>, format: Format, data: &mut [u8]) {
     let bytes = format.row_bytes(matrix.ncols()).max(1);
     pool::install(|| {

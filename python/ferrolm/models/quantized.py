@@ -1,0 +1,84 @@
+"""Weights in fewer bits for decoding on a CPU, where a token takes as long as reading them.
+
+Only the matrices become bytes or halves of bytes, in groups of 32 with a scale of their own (the layouts of GGUF's Q8_0 and
+Q4_0); everything else stays float32. A product rounds its input to 8 bits in such groups too.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ferrolm import _rust
+from ferrolm.errors import InvalidArgumentError
+from ferrolm.models.gpt2 import GPT2LMHeadModel, Projection
+
+__all__ = ["QuantizedEmbedding", "QuantizedLinear", "quantize"]
+
+
+class QuantizedLinear(nn.Module):
+    """``x @ weights.T + bias`` for kept weights; float32 on the CPU, without gradients."""
+
+    def __init__(self, weights: _rust.LinearWeights, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.weights = weights
+        self.bias = None if bias is None else nn.Parameter(bias.detach().float(), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.detach().reshape(-1, x.shape[-1])
+        bias = None if self.bias is None else self.bias.detach()
+        return torch.from_numpy(self.weights.apply(flat, bias)).view(*x.shape[:-1], -1)
+
+    def extra_repr(self) -> str:
+        outputs, inputs = self.weights.shape
+        return f"{inputs}, {outputs}, format={self.weights.format}"
+
+
+class QuantizedEmbedding(nn.Module):
+    """Rows of kept weights by id."""
+
+    def __init__(self, weights: _rust.LinearWeights) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def forward(self, ids: Tensor) -> Tensor:
+        rows = self.weights.lookup(ids.reshape(-1).contiguous().numpy())
+        return torch.from_numpy(rows).view(*ids.shape, -1)
+
+    def extra_repr(self) -> str:
+        rows, width = self.weights.shape
+        return f"{rows}, {width}, format={self.weights.format}"
+
+
+def quantize(model: GPT2LMHeadModel, format: Literal["int8", "int4"]) -> GPT2LMHeadModel:
+    """Keep the matrices of ``model`` in 8 (8.5 with scales) or 4 (4.5) bits; returns it, changed, for inference on the CPU.
+
+    A head that is the token embedding stays the same matrix. Raises `InvalidArgumentError` for another format, a model on
+    another device, or one that is quantized already.
+
+    >>> from ferrolm.models import GPT2Config
+    >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=100, n_positions=16, n_embd=32, n_layer=1, n_head=2))
+    >>> quantize(model.eval(), "int8").lm_head
+    QuantizedLinear(32, 100, format=int8)
+    """
+    if format not in ("int8", "int4"):
+        raise InvalidArgumentError(f"format is {format!r}, expected 'int8' or 'int4'")
+    if model.device.type != "cpu":
+        raise InvalidArgumentError(f"the model is on {model.device}: quantized weights are for the CPU")
+    if model.weight_format is not None:
+        raise InvalidArgumentError(f"the model is quantized already, to {model.weight_format}")
+    with torch.no_grad():
+        for module in list(model.modules()):
+            for name, child in list(module.named_children()):
+                if isinstance(child, Projection):
+                    weights = _rust.LinearWeights(child.weight.detach().t(), format)
+                    setattr(module, name, QuantizedLinear(weights, child.bias))
+        embedding = _rust.LinearWeights(model.transformer.wte.weight.detach(), format)
+        tied = model.lm_head.weight is model.transformer.wte.weight
+        head = embedding if tied else _rust.LinearWeights(model.lm_head.weight.detach(), format)
+        model.transformer.wte = QuantizedEmbedding(embedding)  # type: ignore[assignment]
+        model.lm_head = QuantizedLinear(head)  # type: ignore[assignment]
+    model.weight_format = format
+    return model.float().requires_grad_(False)
