@@ -185,6 +185,50 @@ def numpy(logits: Any, chain: dict[str, Any], past: Any) -> Callable[[], Any]:
     return lambda: [one(row, seen) for row, seen in zip(logits, distinct, strict=True)]
 
 
+def llama_cpp(logits: Any, chain: dict[str, Any], past: Any) -> Callable[[], Any]:
+    """The chain of samplers of llama.cpp, in its own order, on candidates that are filled from the logits as it does."""
+    import ctypes
+
+    lib = pytest.importorskip("llama_cpp")
+    params, vocab = SamplingParams(**chain), logits.shape[1]
+    candidates = np.zeros(vocab, [("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+    tokens = np.arange(vocab, dtype=np.int32)
+    data = candidates.ctypes.data_as(ctypes.POINTER(lib.llama_token_data))
+    array = lib.llama_token_data_array()
+
+    def chain_of(seen: Any) -> Any:
+        samplers = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        steps = []
+        if params.penalizes:
+            numbers = (params.repetition_penalty, params.frequency_penalty, params.presence_penalty)
+            steps.append(lib.llama_sampler_init_penalties(vocab, PAST, *numbers))
+        if params.is_greedy:
+            steps.append(lib.llama_sampler_init_greedy())
+        else:
+            if params.top_k:
+                steps.append(lib.llama_sampler_init_top_k(params.top_k))
+            if params.top_p < 1.0:
+                steps.append(lib.llama_sampler_init_top_p(params.top_p, 1))
+            if params.min_p:
+                steps.append(lib.llama_sampler_init_min_p(params.min_p, 1))
+            steps += [lib.llama_sampler_init_temp(params.temperature), lib.llama_sampler_init_dist(1)]
+        for step in steps:
+            lib.llama_sampler_chain_add(samplers, step)
+        for token in seen:
+            lib.llama_sampler_accept(samplers, int(token))
+        return samplers
+
+    chains = [chain_of(seen) for seen in past]
+
+    def one(row: Any, samplers: Any) -> int:
+        candidates["id"], candidates["logit"] = tokens, row
+        array.data, array.size, array.selected, array.sorted = data, vocab, -1, False
+        lib.llama_sampler_apply(samplers, ctypes.byref(array))
+        return int(candidates["id"][array.selected])
+
+    return lambda: [one(row, samplers) for row, samplers in zip(logits, chains, strict=True)]
+
+
 def one_pass(logits: Any, chain: dict[str, Any], past: Any) -> Callable[[], Any]:
     """The floor: reading every logit once, as fast as numpy's vectorised maximum does."""
     return lambda: logits.max(-1)
@@ -196,6 +240,7 @@ LIBRARIES = {
     "transformers": transformers,
     "vllm-like torch": vllm_like,
     "numpy": numpy,
+    "llama.cpp": llama_cpp,
     "ferrolm bfloat16": ours_bfloat16,
     "ferrolm float16": ours_float16,
 }
