@@ -15,6 +15,7 @@ from ferrolm.sampling.arrays import Past, check_logits, token_array
 from ferrolm.sampling.columns import Columns, to_device, written_into
 from ferrolm.sampling.device import allowed_by_bits, drawn
 from ferrolm.sampling.device_faults import Faults, unknown_token
+from ferrolm.sampling.device_mirostat import DeviceMirostat
 from ferrolm.sampling.device_past import DevicePast, Needs
 from ferrolm.sampling.device_rules import DeviceRules, looks_at_all, needs_of
 from ferrolm.sampling.params import SamplingParams
@@ -34,7 +35,7 @@ _FIELDS = frozenset(
     eta_cutoff xtc_probability xtc_threshold repetition_penalty presence_penalty frequency_penalty logit_bias
     sequence_bias dry_multiplier dry_base dry_allowed_length dry_penalty_last_n dry_sequence_breakers
     no_repeat_ngram_size bad_words_ids min_tokens stop_token_ids suppress_tokens begin_suppress_tokens
-    allowed_token_ids forced_bos_token_id forced_eos_token_id max_tokens order draw mirostat_tau mirostat_eta seed""".split()  # noqa: SIM905
+    allowed_token_ids forced_bos_token_id forced_eos_token_id max_tokens order draw mirostat mirostat_tau mirostat_eta seed""".split()  # noqa: SIM905
 )
 
 
@@ -171,9 +172,16 @@ class DeviceSampler:
         forced = None if self._rules.forced is None else self._rules.forced.now(self._steps)
         bad = self._faults.mark_logits(top, first, forced)
         clocks = (self._seed_bits, self._steps)
-        found = drawn(x, first, forced, self._columns, clocks, logits, logprobs)
-        ids = torch.where(bad[:, 0], 0, found if logprobs is None else found[0])
-        return ids if logprobs is None else (ids, found[1])
+        if self._mirostat is None:
+            found = drawn(x, first, forced, self._columns, clocks, logits, logprobs)
+            ids = torch.where(bad[:, 0], 0, found if logprobs is None else found[0])
+            return ids if logprobs is None else (ids, found[1])
+        ids, logs = drawn(x, first, forced, self._columns, clocks, logits, "processed", mu=self._mirostat.mu)
+        ids = torch.where(bad[:, 0], 0, ids)
+        self._mirostat.note(ids, logs)
+        if logprobs == "raw":
+            logs = logits.detach().float().log_softmax(-1).gather(1, ids[:, None])[:, 0]
+        return ids if logprobs is None else (ids, logs)
 
     def accept(self, ids: Tensor) -> None:
         """Count one token for each row as generated, and step on: ids int64 (batch,), on the device."""
@@ -183,7 +191,10 @@ class DeviceSampler:
         if tuple(ids.shape) != (len(self),):
             raise ShapeError(f"ids must have the shape ({len(self)},), found {tuple(ids.shape)}")
         self._check_device("ids", ids)
-        self._past.push(self._faults.mark_tokens(ids.detach().long(), self._vocab), self._rules.breakers)
+        known = self._faults.mark_tokens(ids.detach().long(), self._vocab)
+        self._past.push(known, self._rules.breakers)
+        if self._mirostat is not None:
+            self._mirostat.accept(known)
         self._steps.add_(1)
 
     def error(self) -> InvalidArgumentError | None:
@@ -237,6 +248,9 @@ class DeviceSampler:
             "seeds": self._seeds,
             "prompt_lengths": self._prompt_lengths,
             "needs": dataclasses.astuple(self._past.needs),
+            "mirostat": None
+            if self._mirostat is None
+            else {name: np.array(tensor.cpu()) for name, tensor in self._mirostat.parts.items()},
             "tensors": {name: np.array(tensor.cpu()) for name, tensor in tensors.items()},
         }
 
@@ -251,6 +265,9 @@ class DeviceSampler:
             self._steps.copy_(tensors.pop("steps"))
             self._faults.codes.copy_(tensors.pop("faults"))
             self._past.load(tensors)
+            if self._mirostat is not None:
+                parts = {name: torch.from_numpy(array) for name, array in state["mirostat"].items()}
+                self._mirostat.load(parts)
 
     def __repr__(self) -> str:
         return f"DeviceSampler(rows={len(self)}, vocab_size={self._vocab}, device={str(self._device)!r})"
@@ -267,6 +284,7 @@ class DeviceSampler:
             self._seed_bits = to_device(bits, self._device)
             self._steps = torch.zeros(len(self), dtype=torch.int64, device=self._device)
             self._faults = Faults(len(self), self._device)
+            self._mirostat = self._new_mirostat(self._params)
 
     def _replace(self, params: list[SamplingParams]) -> None:
         """Other params; new values go into the tensors that are there, where they fit."""
@@ -282,8 +300,15 @@ class DeviceSampler:
         elif past is not self._past:
             self._layout += 1
         self._params, self._past = params, past
+        if self._mirostat is None:
+            self._mirostat = self._new_mirostat(params)
+
+    def _new_mirostat(self, params: Sequence[SamplingParams]) -> DeviceMirostat | None:
+        return DeviceMirostat(params, self._device) if any(row.mirostat for row in params) else None
 
     def _begin(self, row: int, tokens: Any) -> None:
+        if self._mirostat is not None:
+            self._mirostat.begin(row, self._params[row])
         self._past.begin(row, tokens.astype(np.int64), set(self._params[row].dry_sequence_breakers))
         self._prompt_lengths[row] = len(tokens)
         self._steps[row] = 0

@@ -54,6 +54,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "top_h": {"top_h": 0.7, "temperature": 1.5},
     "cutoffs": {"epsilon_cutoff": 0.02, "eta_cutoff": 0.05, "dynatemp_range": 0.5},
     "xtc": {"xtc_probability": 0.5, "xtc_threshold": 0.1},
+    "mirostat 1": {"mirostat": 1, "mirostat_tau": 4.0, "mirostat_eta": 0.5},
+    "mirostat 2": {"mirostat": 2, "mirostat_tau": 2.0, "mirostat_eta": 0.7, "temperature": 1.3},
+    "gumbel": {"draw": "gumbel", "top_k": 30},
     "as llama.cpp": {"order": LLAMA, "top_k": 20, "typical_p": 0.95, "min_p": 0.05, "xtc_probability": 0.9},
     "as llama.cpp and greedy": {"order": LLAMA, "temperature": 0.0},
 }
