@@ -26,14 +26,15 @@ fn product(x: &[f32], weights: &ArrayView2<'_, f32>) -> Vec<f64> {
     rows.flat_map(|x| weights.rows().into_iter().map(move |row| one(x, row)).collect::<Vec<_>>()).collect()
 }
 
-/// How far a weight between -1 and 1 may be from what is kept.
+/// How far weights between -1 and 1 may be from what is kept: the root of the mean square in a group. In four bits an eighth,
+/// which is what the scale that spans the group would give: the one that is taken is no worse.
 fn rounding(format: Format) -> f64 {
     match format {
         Format::Float32 => 0.0,
         Format::Float16 => 5e-4,
         Format::Bfloat16 => 4e-3,
         Format::Int8 => 4.5e-3,
-        Format::Int4 => 0.15,
+        Format::Int4 => 0.1251,
     }
 }
 
@@ -55,8 +56,11 @@ proptest! {
         let bias = biased.then(|| numbers(outputs, seed.wrapping_add(5)));
         let weights = Weights::new(matrix.view(), format);
         let kept = widened(&weights);
-        for (kept, weight) in kept.iter().zip(&matrix) {
-            prop_assert!(f64::from((kept - weight).abs()) <= rounding(format));
+        for (kept, weights) in kept.rows().into_iter().zip(matrix.rows()) {
+            for (kept, weights) in kept.to_vec().chunks(GROUP).zip(weights.to_vec().chunks(GROUP)) {
+                let squares = kept.iter().zip(weights).map(|(kept, weight)| f64::from(kept - weight).powi(2));
+                prop_assert!((squares.sum::<f64>() / kept.len() as f64).sqrt() <= rounding(format));
+            }
         }
         let expected = product(&x, &kept.view());
         // An input of a quantized product is wrong by half a step of its group, at most 1 / 254 here.
