@@ -6,7 +6,6 @@ Logits: "zipf" is a language model's shape (the r-th most probable token has pro
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -277,8 +276,6 @@ def pytest_generate_tests(metafunc: Any) -> None:
         for chain in MORE
         for library in ("ferrolm", "one pass", "transformers")
     ]
-    if "settings" in metafunc.fixturenames:
-        return
     metafunc.parametrize(
         ("vocab", "shape", "chain", "library"), cases, ids=["-".join(map(str, case.values)) for case in cases]
     )
@@ -290,41 +287,3 @@ def test_step(benchmark: Any, vocab: int, shape: str, chain: str, library: str) 
     step()
     benchmark.extra_info.update(tokens=BATCH, bytes=logits.nbytes, threads=1)
     benchmark(step)
-
-
-GENERATE: dict[str, dict[str, Any]] = {
-    "greedy": {"do_sample": False},
-    "top_k": {"do_sample": True, "top_k": 50},
-    "top_p": {"do_sample": True, "top_k": 0, "top_p": 0.9},
-    "full": {"do_sample": True, "top_k": 50, "top_p": 0.9, "min_p": 0.02, "repetition_penalty": 1.1},
-}
-
-
-@pytest.mark.parametrize("vocab", [50_257, 151_936])
-@pytest.mark.parametrize("settings", GENERATE)
-def test_generate(benchmark: Any, vocab: int, settings: str) -> None:
-    """A step of transformers' `generate`, two layers of random weights, batch 8, as it is and accelerated, in turn."""
-    torch = _torch()
-    hub = pytest.importorskip("transformers")
-    from ferrolm.integrations.transformers import accelerate_generation
-
-    config = hub.GPT2Config(vocab_size=vocab, n_layer=2, n_embd=256, n_head=4, n_positions=256)
-    torch.manual_seed(0)
-    models = {"transformers": hub.GPT2LMHeadModel(config).eval()}
-    models["ferrolm"] = accelerate_generation(hub.GPT2LMHeadModel(config).eval())
-    for model in models.values():
-        model.generation_config.pad_token_id, model.generation_config.eos_token_id = 0, None
-    ids, steps = torch.randint(0, vocab, (BATCH, 16)), 20
-    seconds: dict[str, list[float]] = {name: [] for name in models}
-
-    def both() -> None:
-        for name, model in models.items():
-            start = time.perf_counter()
-            model.generate(ids, max_new_tokens=steps, min_new_tokens=steps, **GENERATE[settings])
-            seconds[name].append((time.perf_counter() - start) / steps * 1e3)
-
-    benchmark.group = f"generate of transformers, a step, vocabulary {vocab}, {settings}"
-    benchmark.pedantic(both, rounds=3, warmup_rounds=1)
-    medians = {f"{name} ms": round(float(np.median(times)), 2) for name, times in seconds.items()}
-    benchmark.extra_info.update(medians)
-    print(vocab, settings, medians)
