@@ -56,7 +56,7 @@ def quantize(model: GPT2LMHeadModel, format: Literal["int8", "int4"]) -> GPT2LMH
     """Keep the matrices of ``model`` in 8 (8.5 with scales) or 4 (4.5) bits; returns it, changed, for inference on the CPU.
 
     A head that is the token embedding stays the same matrix. Raises `InvalidArgumentError` for another format, a model on
-    another device, or one that is quantized already.
+    another device, or one that is quantized already, or weights that are not finite.
 
     >>> from ferrolm.models import GPT2Config
     >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=100, n_positions=16, n_embd=32, n_layer=1, n_head=2))
@@ -70,14 +70,22 @@ def quantize(model: GPT2LMHeadModel, format: Literal["int8", "int4"]) -> GPT2LMH
     if model.weight_format is not None:
         raise InvalidArgumentError(f"the model is quantized already, to {model.weight_format}")
     with torch.no_grad():
-        for module in list(model.modules()):
-            for name, child in list(module.named_children()):
-                if isinstance(child, Projection):
-                    weights = _rust.LinearWeights(child.weight.detach().t(), format)
-                    setattr(module, name, QuantizedLinear(weights, child.bias))
+        # All are made before the first one is put in place: an error leaves the model as it was.
+        made = [
+            (
+                module,
+                name,
+                QuantizedLinear(_rust.LinearWeights(child.weight.detach().t(), format), child.bias),
+            )
+            for module in model.modules()
+            for name, child in module.named_children()
+            if isinstance(child, Projection)
+        ]
         embedding = _rust.LinearWeights(model.transformer.wte.weight.detach(), format)
         tied = model.lm_head.weight is model.transformer.wte.weight
         head = embedding if tied else _rust.LinearWeights(model.lm_head.weight.detach(), format)
+        for module, name, linear in made:
+            setattr(module, name, linear)
         model.transformer.wte = QuantizedEmbedding(embedding)  # type: ignore[assignment]
         model.lm_head = QuantizedLinear(head)  # type: ignore[assignment]
     model.weight_format = format

@@ -238,7 +238,8 @@ def column(values: Sequence[Any], device: Any, dtype: Any) -> Tensor:
 
 def to_device(array: Any, device: Any) -> Tensor:
     """A numpy array as a tensor on the device."""
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device, non_blocking=True)
+    # Writable, or torch warns of what nobody does here.
+    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device, non_blocking=True)
 
 
 def check_tokens(what: str, rows: Any, tokens: Any, vocab: int) -> None:

@@ -15,6 +15,11 @@ pub enum AttentionError {
     Length { argument: &'static str, found: usize, expected: usize },
     #[error("{outputs} × {inputs} weights in {} do not have {found} bytes", .format.name())]
     Weights { outputs: usize, inputs: usize, format: crate::Format, found: usize },
+    #[error(
+        "weight has values in row {row} that {} cannot hold: expected finite ones, below half a million for int4 and eight \
+         millions for int8", .format.name()
+    )]
+    Range { row: usize, format: crate::Format },
     #[error("row {row} does not exist: the weights have {rows}")]
     Row { row: usize, rows: usize },
     #[error(transparent)]

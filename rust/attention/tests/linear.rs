@@ -54,7 +54,7 @@ proptest! {
         let matrix = Array2::from_shape_vec((outputs, inputs), numbers(outputs * inputs, seed)).unwrap();
         let x = numbers(rows * inputs, seed.wrapping_add(77));
         let bias = biased.then(|| numbers(outputs, seed.wrapping_add(5)));
-        let weights = Weights::new(matrix.view(), format);
+        let weights = Weights::new(matrix.view(), format).unwrap();
         let kept = widened(&weights);
         for (kept, weights) in kept.rows().into_iter().zip(matrix.rows()) {
             for (kept, weights) in kept.to_vec().chunks(GROUP).zip(weights.to_vec().chunks(GROUP)) {
@@ -82,7 +82,7 @@ proptest! {
     ) {
         let matrix = Array2::from_shape_vec((9, inputs), numbers(9 * inputs, seed)).unwrap();
         let x = numbers(rows * inputs, seed.wrapping_add(1));
-        let weights = Weights::new(matrix.view(), format);
+        let weights = Weights::new(matrix.view(), format).unwrap();
         let mut together = vec![0.0; rows * 9];
         weights.apply(&x, None, &mut together, &NEVER).unwrap();
         for (x, together) in x.chunks_exact(inputs).zip(together.chunks_exact(9)) {
@@ -106,7 +106,10 @@ fn whole_numbers_are_exact_in_bytes() {
     let expected = product(&x, &matrix.view());
     for level in [Level::Portable, Level::Avx2] {
         let mut out = vec![0.0; 80];
-        Weights::new(matrix.view(), Format::Int8).apply_at(level, &x, None, &mut out, &NEVER).unwrap();
+        Weights::new(matrix.view(), Format::Int8)
+            .unwrap()
+            .apply_at(level, &x, None, &mut out, &NEVER)
+            .unwrap();
         for (found, expected) in out.iter().zip(&expected) {
             assert!((f64::from(*found) - expected).abs() <= 1e-6 * expected.abs().max(1e5));
         }
@@ -119,10 +122,10 @@ fn results_do_not_depend_on_the_split() {
     let matrix = Array2::from_shape_vec((outputs, inputs), numbers(outputs * inputs, 3)).unwrap();
     let x = numbers(3 * inputs, 4);
     for format in Format::ALL {
-        let weights = Weights::new(matrix.view(), format);
+        let weights = Weights::new(matrix.view(), format).unwrap();
         let mut whole = vec![0.0; 3 * outputs];
         weights.apply(&x, None, &mut whole, &NEVER).unwrap();
-        let part = Weights::new(matrix.slice(ndarray::s![1000..1003, ..]), format);
+        let part = Weights::new(matrix.slice(ndarray::s![1000..1003, ..]), format).unwrap();
         let mut own = vec![0.0; 9];
         part.apply(&x, None, &mut own, &NEVER).unwrap();
         for (row, own) in own.chunks_exact(3).enumerate() {
@@ -140,7 +143,10 @@ fn what_is_not_finite_is_not_hidden() {
             x[75] = bad;
             for level in [Level::Portable, Level::Avx2] {
                 let mut out = vec![0.0; 8];
-                Weights::new(matrix.view(), format).apply_at(level, &x, None, &mut out, &NEVER).unwrap();
+                Weights::new(matrix.view(), format)
+                    .unwrap()
+                    .apply_at(level, &x, None, &mut out, &NEVER)
+                    .unwrap();
                 assert!(out[..4].iter().all(|x| x.is_finite()) && !out[4..].iter().any(|x| x.is_finite()));
             }
         }
@@ -149,26 +155,27 @@ fn what_is_not_finite_is_not_hidden() {
 
 #[test]
 fn zeros_strides_and_empty_matrices() {
-    let weights = Weights::new(Array2::<f32>::zeros((5, 33)).view(), Format::Int4);
+    let weights = Weights::new(Array2::<f32>::zeros((5, 33)).view(), Format::Int4).unwrap();
     let mut out = vec![1.0; 5];
     weights.apply(&[3.0; 33], None, &mut out, &NEVER).unwrap();
     assert_eq!(out, [0.0; 5]);
     let matrix = Array2::from_shape_vec((40, 6), numbers(240, 9)).unwrap();
-    let turned = Weights::new(matrix.t(), Format::Int8);
-    assert_eq!(turned, Weights::new(matrix.t().as_standard_layout().view(), Format::Int8));
+    let turned = Weights::new(matrix.t(), Format::Int8).unwrap();
+    assert_eq!(turned, Weights::new(matrix.t().as_standard_layout().view(), Format::Int8).unwrap());
     let copy = Weights::from_bytes(Format::Int8, turned.shape(), turned.bytes().to_vec()).unwrap();
     assert_eq!(copy, turned);
     Weights::new(Array2::<f32>::zeros((0, 8)).view(), Format::Int8)
+        .unwrap()
         .apply(&[], None, &mut [], &NEVER)
         .unwrap();
-    let none = Weights::new(Array2::<f32>::zeros((2, 0)).view(), Format::Int8);
+    let none = Weights::new(Array2::<f32>::zeros((2, 0)).view(), Format::Int8).unwrap();
     none.apply(&[], Some(&[1.0, 2.0]), &mut out[..2], &NEVER).unwrap();
     assert_eq!(out[..2], [1.0, 2.0]);
 }
 
 #[test]
 fn lengths_that_do_not_fit_are_named() {
-    let weights = Weights::new(Array2::<f32>::zeros((4, 8)).view(), Format::Int8);
+    let weights = Weights::new(Array2::<f32>::zeros((4, 8)).view(), Format::Int8).unwrap();
     let message = |x: &[f32], bias: Option<&[f32]>, out: usize| {
         weights.apply(x, bias, &mut vec![0.0; out], &NEVER).unwrap_err().to_string()
     };
@@ -183,4 +190,17 @@ fn lengths_that_do_not_fit_are_named() {
         Weights::from_bytes(Format::Int4, (4, 8), vec![0; 10]).unwrap_err().to_string(),
         "4 × 8 weights in int4 do not have 10 bytes"
     );
+}
+
+#[test]
+fn weights_that_a_format_cannot_hold_are_named() {
+    for bad in [f32::NAN, f32::INFINITY, 1e30] {
+        let mut matrix = Array2::<f32>::zeros((3, 40));
+        matrix[[1, 35]] = bad;
+        for format in [Format::Int8, Format::Int4] {
+            let message = Weights::new(matrix.view(), format).unwrap_err().to_string();
+            assert!(message.starts_with("weight has values in row 1 that int"), "{message}");
+        }
+        assert!(Weights::new(matrix.view(), Format::Float32).is_ok());
+    }
 }

@@ -121,7 +121,7 @@ fn parse(format: &str) -> PyResult<Format> {
 
 fn keep<E: Element>(py: Python<'_>, matrix: ArrayView4<'_, E>, format: Format) -> PyResult<Weights> {
     let matrix = last_two(matrix).ok_or_else(|| Kind::ShapeError.error("weight has more than two axes"))?;
-    Ok(py.detach(|| Weights::new(matrix, format)))
+    py.detach(|| Weights::new(matrix, format)).map_err(AttentionError::to_py_err)
 }
 
 /// The last two axes, if the others have length 1.

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 from ferrolm import _rust, load_model
 from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.models import GPT2Config, GPT2LMHeadModel, quantize
+from ferrolm.models.gpt2 import Projection
 
 TEXT = (
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, "
@@ -110,3 +111,12 @@ def test_arrays_that_do_not_fit_are_named() -> None:
         weights.lookup(np.array([4]))
     with pytest.raises(InvalidArgumentError, match='format is "int3": expected one of float32'):
         _rust.LinearWeights(np.zeros((4, 8), np.float32), "int3")
+
+
+def test_weights_that_are_not_finite_are_named() -> None:
+    model = tiny()
+    model.transformer.h[0].mlp.c_fc.weight.data[3, 5] = torch.nan
+    with pytest.raises(InvalidArgumentError, match="weight has values in row 5 that int8 cannot hold"):
+        quantize(model, "int8")
+    assert model.weight_format is None
+    assert all(isinstance(block.attn.c_attn, Projection) for block in model.transformer.h)

@@ -54,9 +54,8 @@ def accelerate_generation(model: Model, *, same_ids: bool = False) -> Model:
         raise InvalidTypeError(
             f"model must be one of transformers that generates, found {type(model).__name__}"
         )
-    original = wrapped.generate
-    if getattr(original, "by_ferrolm", False):
-        return model
+    # What an earlier call has replaced: the last one counts.
+    original = getattr(wrapped.generate, "before_ferrolm", wrapped.generate)
 
     @functools.wraps(original)
     def generate(*args: Any, **kwargs: Any) -> Any:
@@ -65,7 +64,7 @@ def accelerate_generation(model: Model, *, same_ids: bool = False) -> Model:
             kwargs["custom_generate"] = _custom_generate(kwargs.get("streamer"), same_ids)
         return original(*args, **kwargs)
 
-    generate.by_ferrolm = True  # type: ignore[attr-defined]
+    generate.before_ferrolm = original  # type: ignore[attr-defined]
     wrapped.generate = generate
     return model
 

@@ -25,6 +25,11 @@ pub(crate) fn q4_block(block: &[u8]) -> (f32, [i8; GROUP]) {
     (scale_of(block), quants)
 }
 
+/// Whether a block stands for these values: NaN is kept by no weight, and the scale has an end.
+pub(super) fn holds(values: &[f32; GROUP], block: &[u8]) -> bool {
+    scale_of(block).is_finite() && values.iter().all(|value| value.is_finite())
+}
+
 pub(super) fn write_q8(values: &[f32; GROUP], block: &mut [u8]) {
     let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     let scale = f16::from_f32(largest / 127.0);
@@ -41,7 +46,8 @@ pub(super) fn write_q4(values: &[f32; GROUP], block: &mut [u8]) {
     // Of the two ends of the range, -8 is for the value farther from 0.
     let farther = |peak: f32, value: &f32| if value.abs() > peak.abs() { *value } else { peak };
     let peak = values.iter().fold(0.0, farther);
-    let mut best = (f32::INFINITY, f16::ZERO);
+    // Without an end where no scale that float16 has will do.
+    let mut best = (f32::INFINITY, f16::INFINITY);
     for tenths in (56..=88).step_by(4) {
         let scale = f16::from_f32(fitted(values, peak / (-0.1 * tenths as f32)));
         let quants = four_bits(values, scale);

@@ -31,13 +31,13 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Convert a matrix; any strides.
+    /// Convert a matrix; any strides. An error if a quantized one would not be finite.
     #[expect(clippy::needless_pass_by_value, reason = "views are passed like slices")]
-    pub fn new<E: Element>(matrix: ArrayView2<'_, E>, format: Format) -> Self {
+    pub fn new<E: Element>(matrix: ArrayView2<'_, E>, format: Format) -> Result<Self, AttentionError> {
         let (outputs, inputs) = matrix.dim();
         let mut data = vec![0; outputs * format.row_bytes(inputs)];
-        quantize::fill(matrix, format, &mut data);
-        Self { format, outputs, inputs, data }
+        quantize::fill(matrix, format, &mut data).map_err(|row| AttentionError::Range { row, format })?;
+        Ok(Self { format, outputs, inputs, data })
     }
 
     /// Weights that were saved as [`bytes`](Self::bytes).

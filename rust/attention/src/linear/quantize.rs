@@ -8,20 +8,29 @@ use rayon::prelude::*;
 use super::{Format, GROUP, blocks};
 use crate::Element;
 
+/// An error is the number of a row that the format cannot hold.
 #[expect(clippy::needless_pass_by_value, reason = "views are passed like slices")]
-pub(super) fn fill<E: Element>(matrix: ArrayView2<'_, E>, format: Format, data: &mut [u8]) {
+pub(super) fn fill<E: Element>(
+    matrix: ArrayView2<'_, E>,
+    format: Format,
+    data: &mut [u8],
+) -> Result<(), usize> {
     let bytes = format.row_bytes(matrix.ncols()).max(1);
     pool::install(|| {
-        data.par_chunks_exact_mut(bytes).enumerate().for_each(|(row, data)| {
+        data.par_chunks_exact_mut(bytes).enumerate().try_for_each(|(row, data)| {
             let values: Vec<E> = matrix.row(row).iter().copied().collect();
             let mut wide = vec![0.0; values.len().next_multiple_of(GROUP)];
             E::widen(&values, &mut wide[..values.len()]);
             let groups = wide.as_chunks::<GROUP>().0;
             for (values, block) in groups.iter().zip(data.chunks_exact_mut(format.block_bytes())) {
                 write(values, format, block);
+                if format.is_quantized() && !blocks::holds(values, block) {
+                    return Err(row);
+                }
             }
-        });
-    });
+            Ok(())
+        })
+    })
 }
 
 fn write(values: &[f32; GROUP], format: Format, block: &mut [u8]) {
