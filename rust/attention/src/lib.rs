@@ -7,7 +7,7 @@
 //!
 //! Two shapes of the same sum: many queries per head run register-tiled products with lanes along queries; up to
 //! eight (generation, one token at a time) stream each key and value once, with lanes along the head dimension.
-//! Beside it, [`Weights`]: products with matrices of weights, also quantized ones, for decoding.
+//! Beside it, [`Matrix`]: products with matrices of weights, also quantized ones, for decoding.
 //!
 //! Work is split by shape alone, so that results do not depend on the number of threads.
 
@@ -24,6 +24,6 @@ pub use attend::{Call, attend, attend_at};
 pub use element::Element;
 pub use error::AttentionError;
 pub use half::{bf16, f16};
-pub use linear::{Format, GROUP, Weights};
+pub use linear::{Format, GROUP, Matrix, Weights};
 pub use mask::Mask;
 pub use options::{Alignment, Options};

@@ -104,6 +104,17 @@ impl ToPyErr for ferrolm_attention::AttentionError {
     }
 }
 
+impl ToPyErr for ferrolm_decoder::DecoderError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_decoder::DecoderError as Error;
+        match self {
+            Error::Attention(error) => error.to_py_err(),
+            Error::Shape { .. } => Kind::ShapeError.error(self.to_string()),
+            _ => Kind::InvalidArgumentError.error(self.to_string()),
+        }
+    }
+}
+
 /// A part of the user's own is a Python object: its exception goes on as it is.
 fn custom(error: Box<dyn std::error::Error + Send + Sync>) -> PyErr {
     error

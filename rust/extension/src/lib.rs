@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 mod attention;
 mod base;
+mod decoder;
 mod embedding;
 mod enter;
 mod errors;
@@ -40,6 +41,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ngram_reading::register(module)?;
     ngram_uses::register(module)?;
     linear::register(module)?;
+    decoder::register(module)?;
     sampling::register(module)?;
     sampling_choices::register(module)?;
     attention::register(module)?;

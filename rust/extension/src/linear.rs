@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ferrolm_attention::{AttentionError, Element, Format, Weights};
+use ferrolm_attention::{AttentionError, Element, Format, Matrix, Weights};
 use numpy::ndarray::{ArrayView2, ArrayView4, Axis};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -15,9 +15,9 @@ use crate::unsafe_views::{AnyView, view};
 /// Products from which a call is long enough to watch for Ctrl-C: some 10 ms.
 const LONG_CALL: usize = 1 << 28;
 
-/// A matrix (outputs, inputs), kept for products with a few rows; see `ferrolm.models.quantized`.
+/// A quantized matrix (outputs, inputs), for products with a few rows; see `ferrolm.models.quantized`.
 #[pyclass(frozen, name = "LinearWeights", module = "ferrolm._rust")]
-struct LinearWeights(Weights);
+pub struct LinearWeights(pub Weights);
 
 #[pymethods]
 impl LinearWeights {
@@ -35,7 +35,7 @@ impl LinearWeights {
 
     #[staticmethod]
     fn from_bytes(format: &str, shape: (usize, usize), data: &[u8]) -> PyResult<Self> {
-        Weights::from_bytes(parse(format)?, shape, data.to_vec()).map(Self).map_err(AttentionError::to_py_err)
+        Weights::from_bytes(parse(format)?, shape, data).map(Self).map_err(AttentionError::to_py_err)
     }
 
     /// float32 (rows, outputs): x · weightsᵀ + bias, for x float32 (rows, inputs) and bias float32 (outputs,).
@@ -61,9 +61,9 @@ impl LinearWeights {
         let mut writable = out.readwrite();
         let results = writable.as_slice_mut()?;
         let result = if rows * outputs * inputs < LONG_CALL {
-            enter_brief(py, |cancel| self.0.apply(&input, bias.as_deref(), results, cancel))
+            enter_brief(py, |cancel| Matrix::from(&self.0).apply(&input, bias.as_deref(), results, cancel))
         } else {
-            enter(py, |cancel| self.0.apply(&input, bias.as_deref(), results, cancel))?
+            enter(py, |cancel| Matrix::from(&self.0).apply(&input, bias.as_deref(), results, cancel))?
         };
         result.map_err(AttentionError::to_py_err)?;
         drop(writable);
@@ -80,7 +80,7 @@ impl LinearWeights {
         let rows = rows.as_slice()?.iter().map(|row| usize::try_from(*row).unwrap_or(outputs));
         let rows: Vec<usize> = rows.collect();
         let mut out = vec![0.0; rows.len() * inputs];
-        self.0.lookup(&rows, &mut out).map_err(AttentionError::to_py_err)?;
+        Matrix::from(&self.0).lookup(&rows, &mut out).map_err(AttentionError::to_py_err)?;
         PyArray1::from_vec(py, out).reshape([rows.len(), inputs])
     }
 
@@ -125,12 +125,12 @@ fn keep<E: Element>(py: Python<'_>, matrix: ArrayView4<'_, E>, format: Format) -
 }
 
 /// The last two axes, if the others have length 1.
-fn last_two<E>(array: ArrayView4<'_, E>) -> Option<ArrayView2<'_, E>> {
+pub fn last_two<E>(array: ArrayView4<'_, E>) -> Option<ArrayView2<'_, E>> {
     let shape = array.shape();
     (shape[0] == 1 && shape[1] == 1).then(|| array.index_axis_move(Axis(0), 0).index_axis_move(Axis(0), 0))
 }
 
-fn float32<'a>(array: &'a Bound<'_, PyAny>, name: &str) -> PyResult<ArrayView2<'a, f32>> {
+pub fn float32<'a>(array: &'a Bound<'_, PyAny>, name: &str) -> PyResult<ArrayView2<'a, f32>> {
     let AnyView::Float32(array) = view(array, name)? else {
         return Err(Kind::ShapeError.error(format!("{name} must be float32")));
     };

@@ -4,14 +4,72 @@
 //! small model is as long as its attention. The objects are held by the caller of the call, so their memory
 //! stays; writing to it from another thread meanwhile gives a wrong result, as it does in numpy and torch.
 
-use ferrolm_attention::{bf16, f16};
-use numpy::ndarray::{ArrayView4, Axis, Ix4, ShapeBuilder};
+use ferrolm_attention::{Weights, bf16, f16};
+use numpy::ndarray::{ArrayView4, ArrayViewMut4, Axis, Ix4, ShapeBuilder};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::errors::Kind;
+use crate::linear::LinearWeights;
+
+/// Objects whose memory is looked at for longer than a call.
+#[derive(Default)]
+pub struct Owners(Vec<Py<PyAny>>);
+
+impl Owners {
+    /// A view of `object`, which is kept.
+    ///
+    /// # Safety
+    /// The view is dropped before the owners. Nobody gives the memory back under the object (`Tensor.set_`,
+    /// `Tensor.resize_`): the caller passes objects that no one else has, as `Tensor.detach()` makes them.
+    pub unsafe fn view(&mut self, object: &Bound<'_, PyAny>, argument: &str) -> PyResult<AnyView<'static>> {
+        self.0.push(object.clone().unbind());
+        let layout = layout(object, argument)?;
+        // SAFETY: the caller's promise, and the object is kept.
+        Ok(unsafe { layout.any() })
+    }
+
+    /// The weights of a frozen object, which is kept.
+    ///
+    /// # Safety
+    /// They are dropped before the owners.
+    pub unsafe fn weights(&mut self, object: &Bound<'_, LinearWeights>) -> &'static Weights {
+        self.0.push(object.clone().into_any().unbind());
+        // SAFETY: objects do not move, this one is never written to, and it is kept.
+        unsafe { &*std::ptr::from_ref(&object.get().0) }
+    }
+}
+
+/// A view to write to.
+pub enum AnyViewMut<'a> {
+    Float32(ArrayViewMut4<'a, f32>),
+    Float16(ArrayViewMut4<'a, f16>),
+    Bfloat16(ArrayViewMut4<'a, bf16>),
+}
+
+/// As [`view`], of a tensor that the call may write to.
+///
+/// # Safety
+/// Nothing else looks at the object's memory while the view lives.
+pub unsafe fn view_mut<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyResult<AnyViewMut<'a>> {
+    let layout = layout(object, argument)?;
+    let overlaps = layout.shape.iter().zip(layout.strides).any(|(size, stride)| *size > 1 && stride <= 0);
+    if overlaps {
+        let message = format!("{argument} has elements that share memory: pass a copy");
+        return Err(Kind::ShapeError.error(message));
+    }
+    // SAFETY: the caller vouches that the view is the only one; strides are positive.
+    unsafe {
+        Ok(match layout.dtype {
+            Dtype::Float32 => AnyViewMut::Float32(layout.cast_mut()),
+            Dtype::Float16 => AnyViewMut::Float16(layout.cast_mut()),
+            Dtype::Bfloat16 => AnyViewMut::Bfloat16(layout.cast_mut()),
+            Dtype::Boolean => return Err(unsupported(argument, "bool")),
+        })
+    }
+}
 
 /// A view by the type of its elements.
 pub enum AnyView<'a> {
@@ -49,19 +107,15 @@ struct Layout {
 
 /// `object`, a numpy array or a torch CPU tensor of at most four axes, with leading axes of length 1 up to four.
 pub fn view<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyResult<AnyView<'a>> {
-    let layout = match object.cast::<PyUntypedArray>() {
-        Ok(array) => of_array(array, argument)?,
-        Err(_) => of_tensor(object, argument)?,
-    };
-    // SAFETY: numpy and torch vouch for the elements that shape and strides name, of this type, for as long as
-    // the object lives, which `'a` does not exceed; alignment has been checked.
-    unsafe {
-        Ok(match layout.dtype {
-            Dtype::Float32 => AnyView::Float32(layout.cast()),
-            Dtype::Float16 => AnyView::Float16(layout.cast()),
-            Dtype::Bfloat16 => AnyView::Bfloat16(layout.cast()),
-            Dtype::Boolean => AnyView::Boolean(layout.cast()),
-        })
+    let layout = layout(object, argument)?;
+    // SAFETY: the object lives for `'a`.
+    Ok(unsafe { layout.any() })
+}
+
+fn layout(object: &Bound<'_, PyAny>, argument: &str) -> PyResult<Layout> {
+    match object.cast::<PyUntypedArray>() {
+        Ok(array) => of_array(array, argument),
+        Err(_) => of_tensor(object, argument),
     }
 }
 
@@ -86,6 +140,34 @@ impl Layout {
         all_shape[4 - axes..].copy_from_slice(shape);
         all_strides[4 - axes..].copy_from_slice(strides);
         Ok(Self { dtype, start, shape: all_shape, strides: all_strides })
+    }
+
+    /// # Safety
+    /// The object lives for `'a`.
+    unsafe fn any<'a>(self) -> AnyView<'a> {
+        // SAFETY: numpy and torch vouch for the elements that shape and strides name, of this type, for as long as
+        // the object lives; alignment has been checked.
+        unsafe {
+            match self.dtype {
+                Dtype::Float32 => AnyView::Float32(self.cast()),
+                Dtype::Float16 => AnyView::Float16(self.cast()),
+                Dtype::Bfloat16 => AnyView::Bfloat16(self.cast()),
+                Dtype::Boolean => AnyView::Boolean(self.cast()),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`cast`](Self::cast); no elements share memory, and nothing else looks at it.
+    unsafe fn cast_mut<'a, T>(self) -> ArrayViewMut4<'a, T> {
+        // SAFETY: by the caller's promise.
+        unsafe {
+            let view = self.cast::<T>();
+            let strides = view.strides();
+            let strides =
+                Ix4(strides[0] as usize, strides[1] as usize, strides[2] as usize, strides[3] as usize);
+            ArrayViewMut4::from_shape_ptr(view.raw_dim().strides(strides), view.as_ptr().cast_mut())
+        }
     }
 
     /// # Safety

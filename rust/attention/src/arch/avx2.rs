@@ -108,6 +108,12 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn prefetch_near(from: *const u8) {
+        // SAFETY: prefetching any address is harmless.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
         // SAFETY: the caller vouches for AVX2 and both 8 × 8 blocks.
         unsafe {

@@ -56,6 +56,10 @@ pub(super) trait Vector: Copy {
     #[inline(always)]
     unsafe fn prefetch(_from: *const u8) {}
 
+    /// As [`prefetch`](Self::prefetch), into the nearest cache.
+    #[inline(always)]
+    unsafe fn prefetch_near(_from: *const u8) {}
+
     /// The largest lane, NaN ignored.
     #[inline(always)]
     unsafe fn max_lane(self) -> f32 {

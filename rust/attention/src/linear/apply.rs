@@ -4,16 +4,18 @@ use ferrolm_base::simd::{self, Level};
 use ferrolm_base::{Cancel, pool};
 use rayon::prelude::*;
 
-use super::{GROUP, Weights};
+use super::{GROUP, Kind, Matrix, PANEL};
 use crate::AttentionError;
-use crate::arch::linear::{Input, dots};
+use crate::arch::linear::{Input, Results, multiply};
 
 /// Bytes of weights, times rows, that one thread should have to itself: some 20 µs of reading, waking another takes 5.
 const TASK_BYTES: usize = 1 << 18;
 /// Input rows that are prepared at once.
 const ROWS: usize = 128;
+/// Outputs of a task are a multiple: whole panels, and whole lines of the caches.
+const UNIT: usize = 16;
 
-impl Weights {
+impl Matrix<'_> {
     /// `out` = `x` · weightsᵀ + `bias`, where `x` is `(rows, inputs)` and `out` `(rows, outputs)`.
     pub fn apply(
         &self,
@@ -54,51 +56,37 @@ impl Weights {
         }
         if inputs == 0 {
             out.fill(0.0);
-            add(bias, outputs, out);
-            return Ok(());
+        } else {
+            let level = crate::arch::usable(level);
+            for (x, out) in x.chunks(ROWS * inputs).zip(out.chunks_mut(ROWS * outputs)) {
+                cancel.check()?;
+                self.multiply(level, x, out);
+            }
         }
-        let level = crate::arch::usable(level);
-        for (x, out) in x.chunks(ROWS * inputs).zip(out.chunks_mut(ROWS * outputs)) {
-            cancel.check()?;
-            self.multiply(level, x, out);
+        for out in out.chunks_exact_mut(outputs) {
+            out.iter_mut().zip(bias.unwrap_or_default()).for_each(|(out, bias)| *out += bias);
         }
-        add(bias, outputs, out);
         Ok(())
     }
 
     /// At most [`ROWS`] rows, at least one.
     fn multiply(&self, level: Level, x: &[f32], out: &mut [f32]) {
-        let rows = out.len() / self.outputs;
-        let input = Input::new(level, x, self.inputs, self.format.is_quantized());
-        // The results of one output lie together first, so that tasks write into memory of their own.
-        let mut columns = vec![0.0; if rows == 1 { 0 } else { rows * self.outputs }];
-        let results = if rows == 1 { &mut *out } else { &mut columns };
-        let least = (TASK_BYTES / (self.format.row_bytes(self.inputs) * rows)).clamp(1, self.outputs);
-        let tasks = (self.outputs / least).min(pool::num_threads());
+        let (outputs, inputs) = self.shape();
+        let input = Input::new(level, x, inputs, matches!(self.0, Kind::Quantized(_)));
+        let work = self.size() * input.rows();
+        let tasks = (work / TASK_BYTES).min(pool::num_threads()).clamp(1, outputs.div_ceil(UNIT));
+        let own = outputs.div_ceil(tasks).next_multiple_of(UNIT);
+        let results = Results::new(out, outputs);
+        let task = |part: usize| {
+            let range = part * own..((part + 1) * own).min(outputs);
+            multiply(level, self, range, &input, &results);
+        };
         if tasks > 1 {
-            let own = self.outputs.div_ceil(tasks);
-            pool::install(|| {
-                results.par_chunks_mut(own * rows).enumerate().for_each(|(part, results)| {
-                    dots(level, self, part * own, &input, results);
-                });
-            });
+            pool::install(|| (0..outputs.div_ceil(own)).into_par_iter().with_max_len(1).for_each(task));
         } else {
-            dots(level, self, 0, &input, results);
-        }
-        if rows > 1 {
-            for (row, out) in out.chunks_exact_mut(self.outputs).enumerate() {
-                for (out, results) in out.iter_mut().zip(columns.chunks_exact(rows)) {
-                    *out = results[row];
-                }
-            }
+            task(0);
         }
     }
 }
 
-fn add(bias: Option<&[f32]>, outputs: usize, out: &mut [f32]) {
-    for out in out.chunks_exact_mut(outputs) {
-        out.iter_mut().zip(bias.unwrap_or_default()).for_each(|(out, bias)| *out += bias);
-    }
-}
-
-const _: () = assert!(GROUP == 32, "the kernels are written for it");
+const _: () = assert!(GROUP == 32 && UNIT.is_multiple_of(PANEL), "the kernels are written for it");

@@ -1,0 +1,211 @@
+//! The functions between the two products of a feed-forward part.
+
+use ferrolm_base::simd::Level;
+
+use crate::arch::{self, Loop, mul_add};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `x Φ(x)`, within 3e-7 times `|x|`.
+    Gelu,
+    /// The same by a hyperbolic tangent, as GPT-2 has it.
+    GeluTanh,
+    Relu,
+    /// `x σ(x)`
+    Silu,
+}
+
+impl Activation {
+    pub const ALL: [Self; 4] = [Self::Gelu, Self::GeluTanh, Self::Relu, Self::Silu];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gelu => "gelu",
+            Self::GeluTanh => "gelu_tanh",
+            Self::Relu => "relu",
+            Self::Silu => "silu",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|activation| activation.name() == name)
+    }
+
+    /// Replace the values by their activations, times the values of `up` if given.
+    pub(crate) fn apply(self, level: Level, values: &mut [f32], up: Option<&[f32]>) {
+        match self {
+            Self::Gelu => arch::run(level, Each { values, function: Gelu }),
+            Self::GeluTanh => arch::run(level, Each { values, function: GeluTanh }),
+            Self::Relu => arch::run(level, Each { values, function: Relu }),
+            Self::Silu => arch::run(level, Each { values, function: Silu }),
+        }
+        for (value, up) in values.iter_mut().zip(up.unwrap_or_default()) {
+            *value *= up;
+        }
+    }
+}
+
+/// A trait and not a closure, so that it is compiled for the instruction set of the loop around it.
+trait Function: Copy {
+    fn of<const FMA: bool>(self, x: f32) -> f32;
+}
+
+struct Each<'a, F> {
+    values: &'a mut [f32],
+    function: F,
+}
+
+impl<F: Function> Loop for Each<'_, F> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for value in self.values {
+            *value = self.function.of::<FMA>(*value);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Gelu;
+#[derive(Clone, Copy)]
+struct GeluTanh;
+#[derive(Clone, Copy)]
+struct Relu;
+#[derive(Clone, Copy)]
+struct Silu;
+
+impl Function for Gelu {
+    /// Abramowitz and Stegun 7.1.26, whose error is below 1.5e-7.
+    #[inline(always)]
+    fn of<const FMA: bool>(self, x: f32) -> f32 {
+        const POLYNOMIAL: [f32; 5] = [1.061_405_4, -1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6];
+        let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+        let t = 1.0 / mul_add::<FMA>(0.327_591_1, z, 1.0);
+        let mut p = POLYNOMIAL[0];
+        for coefficient in &POLYNOMIAL[1..] {
+            p = mul_add::<FMA>(p, t, *coefficient);
+        }
+        // The upper tail of the distribution, halved below.
+        let tail = p * t * exp::<FMA>(-z * z);
+        let below = 0.5 * tail;
+        x * if x < 0.0 { below } else { 1.0 - below }
+    }
+}
+
+impl Function for GeluTanh {
+    #[inline(always)]
+    fn of<const FMA: bool>(self, x: f32) -> f32 {
+        const FACTOR: f32 = 0.797_884_6;
+        // (1 + tanh(y)) / 2 = σ(2y)
+        let y = FACTOR * x * mul_add::<FMA>(0.044_715 * x, x, 1.0);
+        x * sigmoid::<FMA>(2.0 * y)
+    }
+}
+
+impl Function for Relu {
+    #[inline(always)]
+    fn of<const FMA: bool>(self, x: f32) -> f32 {
+        // Keeps NaN, as torch does.
+        if x < 0.0 { 0.0 } else { x }
+    }
+}
+
+impl Function for Silu {
+    #[inline(always)]
+    fn of<const FMA: bool>(self, x: f32) -> f32 {
+        x * sigmoid::<FMA>(x)
+    }
+}
+
+#[inline(always)]
+fn sigmoid<const FMA: bool>(x: f32) -> f32 {
+    1.0 / (1.0 + exp::<FMA>(-x))
+}
+
+/// Within two units in the last place; zero below -87, and infinite above 88.
+#[inline(always)]
+fn exp<const FMA: bool>(x: f32) -> f32 {
+    // Adding this rounds to a whole number, which then stands in the low bits.
+    const MAGIC: f32 = 12_582_912.0 + 127.0;
+    // 2^r for r in ±1/2, minimax; the same as in the attention kernel.
+    const POLYNOMIAL: [f32; 6] =
+        [1.535_336_2e-4, 1.339_887_5e-3, 9.618_437e-3, 5.550_332_4e-2, 2.402_264_8e-1, 6.931_472e-1];
+    // The logarithm's product in two parts, so that large arguments keep their last digits.
+    const LOW: f32 = 1.925_963_3e-8;
+    let high = x * std::f32::consts::LOG2_E;
+    let clamped = if high < -127.0 { -127.0 } else { high };
+    let clamped = if clamped > 128.0 { 128.0 } else { clamped };
+    let shifted = clamped + MAGIC;
+    let power = f32::from_bits(shifted.to_bits() << 23);
+    let low = mul_add::<FMA>(x, std::f32::consts::LOG2_E, -high);
+    let low = if FMA { mul_add::<FMA>(x, LOW, low) } else { 0.0 };
+    let r = clamped - (shifted - MAGIC) + if clamped == high { low } else { 0.0 };
+    let mut p = POLYNOMIAL[0];
+    for coefficient in &POLYNOMIAL[1..] {
+        p = mul_add::<FMA>(p, r, *coefficient);
+    }
+    let value = mul_add::<FMA>(p, r, 1.0) * power;
+    // Comparisons let NaN through.
+    if x.is_nan() { x } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(activation: Activation, level: Level, x: &[f32]) -> Vec<f32> {
+        let mut values = x.to_vec();
+        activation.apply(level, &mut values, None);
+        values
+    }
+
+    #[test]
+    fn activations_are_those_of_the_definitions() {
+        let x: Vec<f32> = (-4000..=4000).map(|i| i as f32 * 0.025).collect();
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        // Series and continued fraction of the error function would be long: its derivative is summed up instead.
+        let step = 1e-4;
+        let mut normal = vec![0.5f64];
+        for i in 0..100_000 {
+            let middle = (f64::from(i) + 0.5) * step;
+            let density = (-middle * middle / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            normal.push(normal[i as usize] + density * step);
+        }
+        let phi = |x: f64| {
+            let above = normal.get((x.abs() / step).round() as usize).copied().unwrap_or(1.0);
+            if x < 0.0 { 1.0 - above } else { above }
+        };
+        for level in [Level::Portable, ferrolm_base::simd::detected()] {
+            for (x, found) in x.iter().zip(apply(Activation::Gelu, level, &x)) {
+                let x = f64::from(*x);
+                assert!((f64::from(found) - x * phi(x)).abs() <= 4e-7 * x.abs().max(1.0), "{x} {found}");
+            }
+            for (x, found) in x.iter().zip(apply(Activation::GeluTanh, level, &x)) {
+                let x = f64::from(*x);
+                let y = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+                assert!(
+                    (f64::from(found) - 0.5 * x * (1.0 + y.tanh())).abs() <= 4e-7 * x.abs().max(1.0),
+                    "{x}"
+                );
+            }
+            for (x, found) in x.iter().zip(apply(Activation::Silu, level, &x)) {
+                let x = f64::from(*x);
+                assert!(
+                    (f64::from(found) - x * sigmoid(x)).abs() <= 4e-7 * x.abs().max(1e-30),
+                    "{x} {found}"
+                );
+            }
+            assert_eq!(apply(Activation::Relu, level, &[-1.0, 0.0, 2.5]), [0.0, 0.0, 2.5]);
+            for activation in Activation::ALL {
+                assert!(apply(activation, level, &[f32::NAN])[0].is_nan());
+                assert_eq!(Activation::from_name(activation.name()), Some(activation));
+            }
+        }
+    }
+
+    #[test]
+    fn a_gate_multiplies() {
+        let mut values = [2.0, -3.0];
+        Activation::Relu.apply(Level::Portable, &mut values, Some(&[5.0, 7.0]));
+        assert_eq!(values, [10.0, 0.0]);
+    }
+}
