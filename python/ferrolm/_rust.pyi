@@ -775,6 +775,31 @@ class LinearWeights:
     def nbytes(self) -> int: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
+# decoder
+@final
+class Decoder:
+    def __new__(
+        cls,
+        embedding: Any,
+        positions: Any,
+        layers: Sequence[Any],
+        norm: tuple[Any, Any | None, float],
+        head: tuple[Any, Any | None],
+        heads: tuple[int, int, int],
+        /,
+    ) -> Decoder: ...
+    def step(
+        self,
+        ids: NDArray[np.int64],
+        positions: NDArray[np.int64],
+        caches: Sequence[tuple[Any, Any]],
+        past: int,
+        visible: Any | None = None,
+        /,
+    ) -> NDArray[np.float32]: ...
+    @property
+    def nbytes(self) -> int: ...
+
 # embedding
 @final
 class WordCorpus:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferrolm.models import GPT2LMHeadModel, KeyValueCache
+from ferrolm.models import CpuDecoder, GPT2LMHeadModel, KeyValueCache
 from ferrolm.sampling import Sampler, SamplingParams
 
 __all__ = ["Decoder", "decode"]
@@ -45,6 +45,7 @@ class Decoder:
             model.config, capacity=min(longest + new_tokens, model.config.n_positions)
         )
         self._to(model.device)
+        self._on_cpu = CpuDecoder.of(model)
 
     def _to(self, device: torch.device) -> None:
         self._prompts, self._past, self._mask = (
@@ -82,6 +83,8 @@ class Decoder:
 
     def _feed(self, ids: Tensor, positions: Tensor) -> Tensor:
         mask = self._mask[:, : self._cache.length + ids.shape[1]] if self._padded else None
+        if self._on_cpu is not None and self._cache.length:
+            return self._on_cpu.step(ids, positions, self._cache, mask)
         output = self._model(
             ids, attention_mask=mask, position_ids=positions, cache=self._cache, logits_to_keep=1
         )

@@ -5,6 +5,8 @@
     gpt2.py         the model: `GPT2Model`, and `GPT2LMHeadModel` with the language-model head
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
+    cpu_decoder.py  `CpuDecoder`: a token without Python between the layers
+    quantized.py    `quantize`: weights in 8 or 4 bits
     checkpoint.py   tensors of a checkpoint folder, checked on the way in, written atomically on the way out
     auto.py         `load_causal_lm`: the architecture that a folder's config.json names
 
@@ -23,11 +25,13 @@ from ferrolm.models.config import GPT2Config
 if TYPE_CHECKING:
     from ferrolm.models.auto import load_causal_lm
     from ferrolm.models.cache import KeyValueCache
+    from ferrolm.models.cpu_decoder import CpuDecoder
     from ferrolm.models.gpt2 import CausalLMOutput, GPT2LMHeadModel, GPT2Model
     from ferrolm.models.quantized import quantize
 
 __all__ = [
     "CausalLMOutput",
+    "CpuDecoder",
     "GPT2Config",
     "GPT2LMHeadModel",
     "GPT2Model",
@@ -40,6 +44,7 @@ __all__ = [
 
 _NEED_TORCH = {
     "CausalLMOutput": "gpt2",
+    "CpuDecoder": "cpu_decoder",
     "GPT2LMHeadModel": "gpt2",
     "GPT2Model": "gpt2",
     "KeyValueCache": "cache",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor
+
+from ferrolm.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from ferrolm.models.config import GPT2Config
@@ -48,6 +50,20 @@ class KeyValueCache:
             buffer[:, :, start:end] = new
         self._lengths[layer] = end
         return buffers[0][:, :, :end], buffers[1][:, :, :end]
+
+    def room(self, tokens: int) -> list[tuple[Tensor, Tensor]]:
+        """The buffers of all layers, with room for so many more; who fills it says so by `advance`."""
+        end = self.length + tokens
+        for layer, buffers in enumerate(self._layers):
+            if buffers is None:
+                raise InvalidArgumentError("the cache is empty: its buffers are made with the first keys")
+            if end > buffers[0].shape[2]:
+                self._layers[layer] = self._grown(buffers, buffers[0], self.length, end)
+        return cast("list[tuple[Tensor, Tensor]]", self._layers)
+
+    def advance(self, tokens: int) -> None:
+        """Count so many more tokens as kept in every layer."""
+        self._lengths = [filled + tokens for filled in self._lengths]
 
     def _grown(
         self, old: tuple[Tensor, Tensor] | None, like: Tensor, filled: int, needed: int

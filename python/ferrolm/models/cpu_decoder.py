@@ -1,0 +1,164 @@
+"""`CpuDecoder`: one token for each sequence, from ids to logits, without Python between the layers.
+
+Generating on a CPU takes as long as reading the weights once; in a small model the calls between the products take longer
+than that. The weights stay where the model has them, whatever their type; arithmetic is float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ferrolm import _rust
+from ferrolm.models.cache import KeyValueCache
+from ferrolm.models.gpt2 import GPT2LMHeadModel, Projection
+from ferrolm.models.quantized import QuantizedEmbedding, QuantizedLinear
+
+__all__ = ["CpuDecoder"]
+
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_ACTIVATIONS = {
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu": "gelu",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
+
+_Matrix = Any  # a tensor (outputs, inputs) or `_rust.LinearWeights`
+_Linear = tuple[_Matrix, Tensor | None]
+_Norm = tuple[Tensor, Tensor | None, float]
+
+
+@dataclass
+class _Layer:
+    """The parts of a layer, as `_rust.Decoder` reads them."""
+
+    attention_norm: _Norm
+    project: list[_Linear]
+    output: _Linear
+    feed_norm: _Norm
+    inner: _Linear
+    outer: _Linear
+    activation: str
+    scale: float
+    gated: _Linear | None = None
+    head_norms: tuple[_Norm, _Norm] | None = None
+    window: int | None = None
+
+
+class _Unsupported(Exception):
+    """The model has something that the step in Rust does not know."""
+
+
+class CpuDecoder:
+    """Steps of a model as it is now: made for one generation, because weights may be replaced after it.
+
+    >>> from ferrolm.models import GPT2Config
+    >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_positions=8, n_embd=4, n_layer=1, n_head=2)).eval()
+    >>> cache, decoder = KeyValueCache(model.config), CpuDecoder.of(model)
+    >>> with torch.inference_mode():
+    ...     _ = model(torch.tensor([[1, 2, 3]]), cache=cache)
+    ...     logits = decoder.step(torch.tensor([[4]]), torch.tensor([[3]]), cache)
+    >>> logits.shape, cache.length
+    (torch.Size([1, 50]), 4)
+    """
+
+    def __init__(self, decoder: _rust.Decoder) -> None:
+        self._decoder = decoder
+
+    @classmethod
+    def of(cls, model: nn.Module) -> CpuDecoder | None:
+        """None for a model that has to go through torch: one on another device, in training, with hooks, adapters or
+        an activation that is not known here."""
+        try:
+            return cls(_decoder(model))
+        except _Unsupported:
+            return None
+
+    def step(
+        self, ids: Tensor, positions: Tensor, cache: KeyValueCache, attention_mask: Tensor | None = None
+    ) -> Tensor:
+        """float32 [batch, vocab]: logits after the last of the new tokens of each sequence, which the cache takes in.
+
+        ids, positions: int64 [batch, new]. cache: has seen tokens already. attention_mask: bool [batch, tokens in the
+        cache + new], false for padding.
+        """
+        past, new = cache.length, ids.shape[1]
+        positions = positions.expand(ids.shape)
+        caches = cache.room(new)
+        logits = self._decoder.step(ids.numpy(), positions.numpy(), caches, past, attention_mask)
+        cache.advance(new)
+        return torch.from_numpy(logits)
+
+
+def _decoder(model: nn.Module) -> _rust.Decoder:
+    if not isinstance(model, GPT2LMHeadModel):
+        raise _Unsupported
+    if model.training or model.device.type != "cpu" or model.dtype not in _DTYPES:
+        raise _Unsupported
+    if any(_changed(module) for module in model.modules()):
+        raise _Unsupported
+    return _gpt2(model)
+
+
+def _changed(module: nn.Module) -> bool:
+    """Whether somebody looks at, or changes, what goes through the module."""
+    return bool(module._forward_hooks or module._forward_pre_hooks) or "forward" in vars(module)
+
+
+def _gpt2(model: GPT2LMHeadModel) -> _rust.Decoder:
+    config, transformer = model.config, model.transformer
+    if config.activation_function not in _ACTIVATIONS:
+        raise _Unsupported
+    layers = [
+        _Layer(
+            attention_norm=_norm(block.ln_1),
+            project=[_linear(block.attn.c_attn)],
+            output=_linear(block.attn.c_proj),
+            feed_norm=_norm(block.ln_2),
+            inner=_linear(block.mlp.c_fc),
+            outer=_linear(block.mlp.c_proj),
+            activation=_ACTIVATIONS[config.activation_function],
+            scale=block.attn.scale,
+        )
+        for block in transformer.h
+    ]
+    return _rust.Decoder(
+        _embedding(transformer.wte),
+        _embedding(transformer.wpe),
+        layers,
+        _norm(transformer.ln_f),
+        _linear(model.lm_head),
+        (config.n_head, config.n_head, config.head_dim),
+    )
+
+
+def _linear(module: nn.Module) -> _Linear:
+    kind = type(module)
+    if isinstance(module, QuantizedLinear):
+        return module.weights, None if module.bias is None else module.bias.detach()
+    if isinstance(module, Projection) and kind is Projection:
+        return module.weight.detach().t(), module.bias.detach().float()
+    if isinstance(module, nn.Linear) and kind is nn.Linear:
+        return module.weight.detach(), None if module.bias is None else module.bias.detach().float()
+    raise _Unsupported
+
+
+def _embedding(module: nn.Module) -> _Matrix:
+    if isinstance(module, QuantizedEmbedding):
+        return module.weights
+    if isinstance(module, nn.Embedding) and type(module) is nn.Embedding:
+        return module.weight.detach()
+    raise _Unsupported
+
+
+def _norm(module: nn.Module) -> _Norm:
+    if isinstance(module, nn.LayerNorm) and type(module) is nn.LayerNorm:
+        return module.weight.detach().float(), module.bias.detach().float(), module.eps
+    raise _Unsupported
