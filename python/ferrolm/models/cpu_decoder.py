@@ -81,6 +81,11 @@ class CpuDecoder:
         except _Unsupported:
             return None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weights that a step reads."""
+        return self._decoder.nbytes
+
     def step(
         self, ids: Tensor, positions: Tensor, cache: KeyValueCache, attention_mask: Tensor | None = None
     ) -> Tensor:
