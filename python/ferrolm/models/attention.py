@@ -60,7 +60,7 @@ def attend(
     heads is a multiple of kv_heads. window: how many keys up to its own a query sees; None for all.
     """
     causal = visible.queries > 1
-    grouped = query.shape[1] != key.shape[1]
+    group = query.shape[1] // key.shape[1]
     if _ours(query, key, value, dropout):
         return scaled_dot_product_attention(
             query,
@@ -69,13 +69,17 @@ def attend(
             visible.tokens,
             is_causal=causal,
             scale=scale,
-            enable_gqa=grouped,
+            enable_gqa=group > 1,
             causal_alignment="lower_right",
             window=window,
         )
     mask = visible.mask(query.device, window)
+    if mask is not None and group > 1:
+        # With a mask, torch has no fast kernel for groups on CUDA, only one that stores all scores.
+        key, value = (each.repeat_interleave(group, dim=1) for each in (key, value))
+        group = 1
     return F.scaled_dot_product_attention(
-        query, key, value, mask, dropout, causal and mask is None, scale=scale, enable_gqa=grouped
+        query, key, value, mask, dropout, causal and mask is None, scale=scale, enable_gqa=group > 1
     )
 
 
