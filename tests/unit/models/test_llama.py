@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file, save_file
+from shared_data import shared
 
+from ferrolm import load_model
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, ShapeError
 from ferrolm.models import KeyValueCache, LlamaConfig, LlamaForCausalLM, load_causal_lm, quantize
 from ferrolm.models.rotary import RotaryEmbedding
@@ -100,6 +103,28 @@ def test_training_computes_what_inference_computes(settings: dict[str, Any]) -> 
             reading = model(IDS, attention_mask=given).logits
         real = mask.bool() if given is not None else torch.ones_like(mask).bool()
         torch.testing.assert_close(learning[real], reading[real], atol=1e-5, rtol=1e-4)
+
+
+@kinds
+@torch.no_grad()
+def test_torchs_kernel_decodes_alike(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> None:
+    """As on a GPU: padded rows, then one token at a time."""
+    model = tiny(**settings)
+    mask = torch.ones_like(IDS)
+    mask[0, :6] = 0
+
+    def decoded() -> torch.Tensor:
+        cache = KeyValueCache(model.config)
+        ends = [10, 11, 12, 15, 20]
+        parts = [
+            model(IDS[:, start:end], attention_mask=mask[:, :end], cache=cache).logits
+            for start, end in zip([0, *ends], ends, strict=False)
+        ]
+        return torch.cat(parts, dim=1)[mask.bool()]
+
+    expected = decoded()
+    monkeypatch.setattr("ferrolm.models.attention._OURS", ())
+    torch.testing.assert_close(decoded(), expected, atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()
@@ -278,6 +303,17 @@ def test_quantized_weights_do_what_the_kept_weights_do(format: Any, settings: di
     cache = KeyValueCache(small.config)
     parts = [small(part, cache=cache).logits for part in IDS.split([12, 1, 7], dim=1)]
     torch.testing.assert_close(torch.cat(parts, dim=1), small(IDS).logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("format", "loss"), [("int8", 0.01), ("int4", 0.15)])
+def test_a_trained_model_loses_little_to_fewer_bits(format: str, loss: float) -> None:
+    folder = shared("models/stories260K-hf")
+    prompt = json.loads((folder / "golden.json").read_text())["prompts"][0]
+    text = prompt["greedy_text"]
+    plain, small = (load_model(folder, device="cpu", dtype=dtype) for dtype in ("float32", format))
+    assert small.perplexity(text) == pytest.approx(plain.perplexity(text), rel=loss)
+    first = small.generate(prompt["ids"], max_new_tokens=12).ids.tolist()
+    assert prompt["ids"] + first == prompt["greedy60"][: len(prompt["ids"]) + 12]
 
 
 def test_a_shared_head_stays_one_matrix_when_quantized() -> None:
