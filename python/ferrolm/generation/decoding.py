@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferrolm.models import CpuDecoder, GPT2LMHeadModel, KeyValueCache
+from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
 from ferrolm.sampling import Sampler, SamplingParams
 
 __all__ = ["Decoder", "decode"]
@@ -27,7 +27,7 @@ class Decoder:
     `start` and `step` give the logits of the next token of every row, [rows, vocab].
     """
 
-    def __init__(self, model: GPT2LMHeadModel, prompts: Sequence[Ids], copies: int, new_tokens: int) -> None:
+    def __init__(self, model: CausalLM, prompts: Sequence[Ids], copies: int, new_tokens: int) -> None:
         self._model = model
         self._copies = copies
         lengths = [len(prompt) for prompt in prompts]
@@ -93,7 +93,7 @@ class Decoder:
 
 
 def decode(
-    model: GPT2LMHeadModel,
+    model: CausalLM,
     prompts: Sequence[Ids],
     params: Sequence[SamplingParams],
     limits: Sequence[int],

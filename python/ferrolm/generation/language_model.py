@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
@@ -19,11 +19,12 @@ from ferrolm.generation.scoring import Score, token_logprobs
 from ferrolm.generation.speculative import NgramDraft, decode_with_draft
 from ferrolm.generation.stream import Stream
 from ferrolm.generation.text_stream import TextStream
-from ferrolm.models import GPT2LMHeadModel
+from ferrolm.models import CausalLM
+from ferrolm.models.config import ModelShape
 from ferrolm.sampling import SamplingParams
 from ferrolm.tokenizers import Tokenizer
 
-__all__ = ["Generation", "LanguageModel", "ModelShape", "Prompt"]
+__all__ = ["Generation", "LanguageModel", "Prompt"]
 
 Ids = NDArray[np.int64]
 Prompt = str | Sequence[int] | NDArray[np.integer[Any]]
@@ -45,19 +46,6 @@ class Generation:
         return self.text
 
 
-class ModelShape(Protocol):
-    """What continuing a text has to know of a model."""
-
-    @property
-    def vocab_size(self) -> int: ...
-    @property
-    def n_positions(self) -> int: ...
-    @property
-    def bos_token_id(self) -> int | None: ...
-    @property
-    def eos_token_ids(self) -> tuple[int, ...]: ...
-
-
 class LanguageModel:
     """A causal language model and its tokenizer.
 
@@ -70,7 +58,7 @@ class LanguageModel:
     """
 
     def __init__(
-        self, model: GPT2LMHeadModel, tokenizer: Tokenizer, defaults: GenerationConfig | None = None
+        self, model: CausalLM, tokenizer: Tokenizer, defaults: GenerationConfig | None = None
     ) -> None:
         size, vocab_size = tokenizer.get_vocab_size(), model.config.vocab_size
         if size > vocab_size:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError
-from ferrolm.models import GPT2LMHeadModel
+from ferrolm.models import CausalLM
 
 __all__ = ["Score", "token_logprobs"]
 
@@ -48,9 +48,7 @@ class Score:
         return self.logprob
 
 
-def token_logprobs(
-    model: GPT2LMHeadModel, ids: NDArray[np.int64], stride: int | None = None
-) -> NDArray[np.float64]:
+def token_logprobs(model: CausalLM, ids: NDArray[np.int64], stride: int | None = None) -> NDArray[np.float64]:
     """Natural log-probabilities of ``ids[1:]``, each given as many tokens before it as its window holds.
 
     A window holds ``n_positions`` tokens; each begins ``stride`` tokens after the last (by default half a window)
@@ -81,7 +79,7 @@ def token_logprobs(
 
 
 @torch.inference_mode()
-def _window_logprobs(model: GPT2LMHeadModel, inputs: Tensor, targets: Tensor) -> NDArray[np.float64]:
+def _window_logprobs(model: CausalLM, inputs: Tensor, targets: Tensor) -> NDArray[np.float64]:
     logits = model(inputs.to(model.device)).logits.float()
     losses = F.cross_entropy(logits.flatten(0, 1), targets.to(model.device).flatten(), reduction="none")
     return -losses.view_as(inputs).double().cpu().numpy()

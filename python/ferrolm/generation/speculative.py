@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.acceptance import Acceptance
-from ferrolm.models import GPT2LMHeadModel, KeyValueCache
+from ferrolm.models import CausalLM, KeyValueCache
 from ferrolm.ngram import NgramLM
 from ferrolm.sampling import Sampler, SamplingParams
 
@@ -117,7 +117,7 @@ class RunningDraft:
 
 
 def decode_with_draft(
-    model: GPT2LMHeadModel,
+    model: CausalLM,
     prompts: Sequence[Ids],
     params: Sequence[SamplingParams],
     limits: Sequence[int],
@@ -136,7 +136,7 @@ def decode_with_draft(
 
 
 def _decode_row(
-    model: GPT2LMHeadModel,
+    model: CausalLM,
     prompt: Ids,
     params: SamplingParams,
     limit: int,
@@ -175,7 +175,7 @@ def _decode_row(
 
 
 @torch.inference_mode()
-def _verify(model: GPT2LMHeadModel, cache: KeyValueCache, ids: list[int], keep: int) -> torch.Tensor:
+def _verify(model: CausalLM, cache: KeyValueCache, ids: list[int], keep: int) -> torch.Tensor:
     """Logits of what follows each of the last ``keep`` of ``ids``: [keep, vocab]."""
     tokens = torch.tensor([ids], device=model.device)
     return model(tokens, cache=cache, logits_to_keep=keep).logits[0]  # type: ignore[no-any-return]

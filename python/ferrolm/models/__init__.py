@@ -1,8 +1,12 @@
 """Neural language models in torch, with checkpoints in the layout of the Hugging Face hub.
 
     catalog.py      checkpoint folders by name: bundled with the package, on disk, or on the hub (needs no torch)
-    config.py       what shapes a model: `GPT2Config`, read from and written to config.json (needs no torch)
-    gpt2.py         the model: `GPT2Model`, and `GPT2LMHeadModel` with the language-model head
+    config.py       what shapes a GPT-2: `GPT2Config`, read from and written to config.json (needs no torch)
+    llama_config.py the same of Llama, Mistral, Qwen2 and Qwen3: `LlamaConfig` (needs no torch)
+    causal_lm.py    `CausalLM`, what the models have in common: head, loss, loading and saving
+    gpt2.py         GPT-2: `GPT2Model`, and `GPT2LMHeadModel` with the language-model head
+    llama.py        Llama and its relatives: `LlamaModel` and `LlamaForCausalLM`
+    rotary.py       positions as rotations of queries and keys
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
     cpu_decoder.py  `CpuDecoder`: a token without Python between the layers
@@ -21,21 +25,28 @@ from typing import TYPE_CHECKING, Any
 from ferrolm._extras import require
 from ferrolm.models.catalog import bundled, locate
 from ferrolm.models.config import GPT2Config
+from ferrolm.models.llama_config import LlamaConfig
 
 if TYPE_CHECKING:
     from ferrolm.models.auto import load_causal_lm
     from ferrolm.models.cache import KeyValueCache
+    from ferrolm.models.causal_lm import CausalLM, CausalLMOutput
     from ferrolm.models.cpu_decoder import CpuDecoder
-    from ferrolm.models.gpt2 import CausalLMOutput, GPT2LMHeadModel, GPT2Model
+    from ferrolm.models.gpt2 import GPT2LMHeadModel, GPT2Model
+    from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
     from ferrolm.models.quantized import quantize
 
 __all__ = [
+    "CausalLM",
     "CausalLMOutput",
     "CpuDecoder",
     "GPT2Config",
     "GPT2LMHeadModel",
     "GPT2Model",
     "KeyValueCache",
+    "LlamaConfig",
+    "LlamaForCausalLM",
+    "LlamaModel",
     "bundled",
     "load_causal_lm",
     "locate",
@@ -43,11 +54,14 @@ __all__ = [
 ]
 
 _NEED_TORCH = {
-    "CausalLMOutput": "gpt2",
+    "CausalLM": "causal_lm",
+    "CausalLMOutput": "causal_lm",
     "CpuDecoder": "cpu_decoder",
     "GPT2LMHeadModel": "gpt2",
     "GPT2Model": "gpt2",
     "KeyValueCache": "cache",
+    "LlamaForCausalLM": "llama",
+    "LlamaModel": "llama",
     "load_causal_lm": "auto",
     "quantize": "quantized",
 }

@@ -14,7 +14,7 @@ _OURS = (torch.float32, torch.float16, torch.bfloat16)
 
 
 class Visible:
-    """The keys that each query sees: those up to its own position which are no padding.
+    """The keys that each query sees: those up to its own position, or the last of them, which are no padding.
 
     The queries are the last of the keys. ``attention_mask`` [batch, keys] is nonzero for tokens, zero for padding.
     """
@@ -24,41 +24,69 @@ class Visible:
         self.tokens = (
             None if attention_mask is None else attention_mask[:, None, None, :].bool()
         )  # [batch, 1, 1, keys]
-        self._mask: Tensor | None = None
+        self._masks: dict[int, Tensor] = {}  # by window
 
-    def mask(self, device: torch.device) -> Tensor | None:
+    def mask(self, device: torch.device, window: int | None = None) -> Tensor | None:
         """Boolean [batch or 1, 1, queries, keys], made once for all layers; None where torch's ``is_causal`` says it.
 
-        Padding attends to itself here, because a softmax over nothing can be NaN, and would spread.
+        window: how many keys up to its own a query sees. Padding attends to itself here, because a softmax over nothing
+        can be NaN, and would spread.
         """
-        if self.tokens is None and self.queries in (1, self.keys):
+        window = self.keys if window is None else min(window, self.keys)
+        if self.tokens is None and self.queries in (1, self.keys) and window == self.keys:
             return None
-        if self._mask is None:
+        if window not in self._masks:
             key = torch.arange(self.keys, device=device)
             position = key[self.keys - self.queries :, None]
-            seen = key <= position
-            self._mask = seen[None, None] if self.tokens is None else (seen & self.tokens) | (key == position)
-        return self._mask
+            seen = (key <= position) & (key > position - window)
+            self._masks[window] = (
+                seen[None, None] if self.tokens is None else (seen & self.tokens) | (key == position)
+            )
+        return self._masks[window]
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, visible: Visible, *, scale: float, dropout: float = 0.0
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    visible: Visible,
+    *,
+    scale: float,
+    window: int | None = None,
+    dropout: float = 0.0,
 ) -> Tensor:
-    """Causal attention of a query [batch, heads, queries, head_dim] to keys and values [batch, heads, keys, head_dim]."""
+    """Causal attention of a query [batch, heads, queries, head_dim] to keys and values [batch, kv_heads, keys, head_dim].
+
+    heads is a multiple of kv_heads. window: how many keys up to its own a query sees; None for all.
+    """
     causal = visible.queries > 1
-    if _ours(query, dropout):
+    group = query.shape[1] // key.shape[1]
+    if _ours(query, key, value, dropout):
         return scaled_dot_product_attention(
-            query, key, value, visible.tokens, is_causal=causal, scale=scale, causal_alignment="lower_right"
+            query,
+            key,
+            value,
+            visible.tokens,
+            is_causal=causal,
+            scale=scale,
+            enable_gqa=group > 1,
+            causal_alignment="lower_right",
+            window=window,
         )
-    mask = visible.mask(query.device)
+    mask = visible.mask(query.device, window)
+    if mask is not None and group > 1:
+        # With a mask, torch has no fast kernel for groups on CUDA, only one that stores all scores.
+        key, value = (each.repeat_interleave(group, dim=1) for each in (key, value))
+        group = 1
     return F.scaled_dot_product_attention(
-        query, key, value, mask, dropout, causal and mask is None, scale=scale
+        query, key, value, mask, dropout, causal and mask is None, scale=scale, enable_gqa=group > 1
     )
 
 
-def _ours(query: Tensor, dropout: float) -> bool:
+def _ours(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> bool:
+    learns = query.requires_grad or key.requires_grad or value.requires_grad
     return (
         query.device.type == "cpu"
         and query.dtype in _OURS
-        and not (query.requires_grad or dropout or torch.compiler.is_compiling())
+        and not (learns or dropout or torch.compiler.is_compiling())
     )

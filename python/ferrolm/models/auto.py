@@ -7,21 +7,27 @@ from pathlib import Path
 import torch
 
 from ferrolm.errors import UnknownNameError, nearest
+from ferrolm.models.causal_lm import CausalLM
 from ferrolm.models.config import read_config
 from ferrolm.models.gpt2 import GPT2LMHeadModel
+from ferrolm.models.llama import LlamaForCausalLM
+from ferrolm.models.llama_config import MODEL_TYPES as LLAMAS
 
 __all__ = ["ARCHITECTURES", "load_causal_lm"]
 
 # model_type of config.json -> the class that reads such a checkpoint.
-ARCHITECTURES: dict[str, type[GPT2LMHeadModel]] = {"gpt2": GPT2LMHeadModel}
+ARCHITECTURES: dict[str, type[CausalLM]] = {
+    "gpt2": GPT2LMHeadModel,
+    **dict.fromkeys(LLAMAS, LlamaForCausalLM),
+}
 
 
 def load_causal_lm(
     directory: Path | str, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
-) -> GPT2LMHeadModel:
+) -> CausalLM:
     """The language model of a checkpoint folder, in evaluation mode.
 
-    Raises `UnknownNameError` for an architecture that is not here, and what `GPT2LMHeadModel.from_pretrained` raises.
+    Raises `UnknownNameError` for an architecture that is not here, and what `CausalLM.from_pretrained` raises.
     """
     path = Path(directory) / "config.json"
     model_type = read_config(path)["model_type"]

@@ -9,13 +9,13 @@ from torch import Tensor
 from ferrolm.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from ferrolm.models.config import GPT2Config
+    from ferrolm.models.causal_lm import CausalLMConfig
 
 __all__ = ["KeyValueCache"]
 
 
 class KeyValueCache:
-    """Keys and values of every layer, [batch, heads, capacity, head_dim] each, of which ``length`` are filled.
+    """Keys and values of every layer, [batch, kv_heads, capacity, head_dim] each, of which ``length`` are filled.
 
     The buffers are made when the first keys arrive (which tell batch, dtype and device) and double when they are full,
     up to ``n_positions``; a left-padded batch may need more, because padding takes room but no position.
@@ -28,11 +28,11 @@ class KeyValueCache:
     (torch.Size([3, 2, 5, 2]), 5, 8)
     """
 
-    def __init__(self, config: GPT2Config, capacity: int = 64) -> None:
+    def __init__(self, config: CausalLMConfig, capacity: int = 64) -> None:
         self.max_length = config.n_positions
         self.capacity = max(capacity, 1)
-        self._layers: list[tuple[Tensor, Tensor] | None] = [None] * config.n_layer
-        self._lengths = [0] * config.n_layer
+        self._layers: list[tuple[Tensor, Tensor] | None] = [None] * config.num_layers
+        self._lengths = [0] * config.num_layers
 
     @property
     def length(self) -> int:
@@ -40,7 +40,7 @@ class KeyValueCache:
         return self._lengths[-1]
 
     def update(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Append ``keys`` and ``values``, [batch, heads, new, head_dim]; returns views of all kept so far."""
+        """Append ``keys`` and ``values``, [batch, kv_heads, new, head_dim]; returns views of all kept so far."""
         start = self._lengths[layer]
         end = start + keys.shape[2]
         buffers = self._layers[layer]

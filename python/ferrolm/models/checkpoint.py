@@ -29,9 +29,8 @@ _SINGLE = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-# Older checkpoints store the causal mask, which is no weight.
-_NOT_WEIGHTS = re.compile(r"(^|\.)attn\.(bias|masked_bias)$")
-_PREFIX = "transformer."
+# Older checkpoints store the causal mask and the frequencies of the rotary embedding, which are no weights.
+_NOT_WEIGHTS = re.compile(r"(^|\.)(attn\.(bias|masked_bias)|rotary_emb\.inv_freq)$")
 
 
 @dataclass
@@ -92,15 +91,17 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     return content
 
 
-def fill(model: nn.Module, source: Tensors) -> None:
+def fill(model: nn.Module, source: Tensors, prefix: str) -> None:
     """Copy the tensors into the parameters of ``model`` (converting the dtype), all of which must be there.
 
-    The prefix ``transformer.`` may be absent, and the head too where it is tied.
+    The ``prefix`` of all but the head may be absent, and the head too where it is tied.
     """
     parameters = dict(model.named_parameters())  # lists a tied head once, under the embedding's name
     tied = model.state_dict().keys() - parameters.keys()
     found = {
-        _canonical(name): tensor for name, tensor in source.by_name.items() if not _NOT_WEIGHTS.search(name)
+        name if name.startswith((prefix, "lm_head.")) else prefix + name: tensor
+        for name, tensor in source.by_name.items()
+        if not _NOT_WEIGHTS.search(name)
     }
     problems = [f"{name} is missing" for name in parameters.keys() - found.keys()]
     problems += [f"{name} is not expected" for name in found.keys() - parameters.keys() - tied]
@@ -116,10 +117,6 @@ def fill(model: nn.Module, source: Tensors) -> None:
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(found[name])
-
-
-def _canonical(name: str) -> str:
-    return name if name.startswith((_PREFIX, "lm_head.")) else _PREFIX + name
 
 
 def save(model: nn.Module, config: dict[str, Any], directory: Path | str) -> None:

@@ -1,15 +1,19 @@
-"""`GPT2Config`: the shape of a GPT-2 and the settings of its config.json, under Hugging Face's names."""
+"""`GPT2Config`: the shape of a GPT-2 and the settings of its config.json, under Hugging Face's names.
+
+Beside it what every configuration has: `ModelShape`, and reading config.json.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, MissingFileError, nearest
 
-__all__ = ["ACTIVATIONS", "GPT2Config", "read_config"]
+__all__ = ["ACTIVATIONS", "GPT2Config", "ModelShape", "check_positive", "load_config", "read_config"]
 
 ACTIVATIONS = (
     "gelu_new",
@@ -27,6 +31,19 @@ _POSITIVE = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
 _PROBABILITIES = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 # Settings of config.json that would change the numbers and that this model does not have.
 _UNSUPPORTED = ("add_cross_attention", "quantization_config", "pruned_heads")
+
+
+class ModelShape(Protocol):
+    """What continuing a text has to know of a model."""
+
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def n_positions(self) -> int: ...
+    @property
+    def bos_token_id(self) -> int | None: ...
+    @property
+    def eos_token_ids(self) -> tuple[int, ...]: ...
 
 
 @dataclass(kw_only=True)
@@ -67,10 +84,7 @@ class GPT2Config:
     def __post_init__(self) -> None:
         if self.n_inner is None:
             self.n_inner = 4 * self.n_embd
-        for name in (*_POSITIVE, "n_inner"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidArgumentError(f"{name} is {value!r}, expected a positive integer")
+        check_positive(self, (*_POSITIVE, "n_inner"))
         if self.n_embd % self.n_head:
             raise InvalidArgumentError(
                 f"n_embd is {self.n_embd}, expected a multiple of n_head, {self.n_head}"
@@ -135,13 +149,32 @@ class GPT2Config:
     @classmethod
     def from_file(cls, path: Path | str) -> GPT2Config:
         """Read config.json; raises `MissingFileError`, or `InvalidFileError` naming the file and the setting."""
-        settings = read_config(Path(path))
-        if settings["model_type"] != "gpt2":
-            raise InvalidFileError(f"{path}: model_type is {settings['model_type']!r}, expected 'gpt2'")
-        try:
-            return cls.from_dict(settings)
-        except InvalidArgumentError as error:
-            raise InvalidFileError(f"{path}: {error}") from None
+        return load_config(path, ("gpt2",), cls.from_dict)
+
+
+Config = TypeVar("Config")
+
+
+def check_positive(config: object, names: Sequence[str]) -> None:
+    """Raise `InvalidArgumentError` unless each of these settings is an integer of 1 or more."""
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise InvalidArgumentError(f"{name} is {value!r}, expected a positive integer")
+
+
+def load_config(
+    path: Path | str, model_types: Sequence[str], from_dict: Callable[[dict[str, Any]], Config]
+) -> Config:
+    """The configuration in a config.json of one of ``model_types``; `InvalidFileError` names the file and the setting."""
+    settings = read_config(Path(path))
+    if settings["model_type"] not in model_types:
+        expected = " or ".join(map(repr, model_types))
+        raise InvalidFileError(f"{path}: model_type is {settings['model_type']!r}, expected {expected}")
+    try:
+        return from_dict(settings)
+    except InvalidArgumentError as error:
+        raise InvalidFileError(f"{path}: {error}") from None
 
 
 def read_config(path: Path) -> dict[str, Any]:

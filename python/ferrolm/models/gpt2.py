@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ferrolm.errors import InvalidArgumentError, ShapeError
-from ferrolm.models import checkpoint
 from ferrolm.models.attention import Visible, attend
 from ferrolm.models.cache import KeyValueCache
+from ferrolm.models.causal_lm import CausalLM, place
 from ferrolm.models.config import GPT2Config
-from ferrolm.models.uninitialized import uninitialized
 
-__all__ = ["CausalLMOutput", "GPT2LMHeadModel", "GPT2Model"]
+__all__ = ["GPT2LMHeadModel", "GPT2Model"]
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:
@@ -41,14 +37,6 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "swish": F.silu,
     "tanh": torch.tanh,
 }
-
-
-@dataclass
-class CausalLMOutput:
-    """``logits`` [batch, time, vocab]; ``loss``, a float32 scalar in nats per predicted token, when labels were given."""
-
-    logits: Tensor
-    loss: Tensor | None = None
 
 
 class Projection(nn.Module):
@@ -161,32 +149,15 @@ class GPT2Model(nn.Module):
         position_ids: Tensor | None = None,
         cache: KeyValueCache | None = None,
     ) -> Tensor:
-        """Hidden states after the last layer norm; see `GPT2LMHeadModel.forward` for the arguments."""
-        past = 0 if cache is None else cache.length
-        time = input_ids.shape[1]
-        if attention_mask is not None and attention_mask.shape != (input_ids.shape[0], past + time):
-            shapes = f"{list(attention_mask.shape)}, expected {[input_ids.shape[0], past + time]}"
-            raise ShapeError(f"attention_mask has shape {shapes}: [batch, tokens in the cache + new tokens]")
-        if position_ids is None:
-            if past + time > self.config.n_positions:
-                limit = f"at most {self.config.n_positions} (n_positions) fit the model"
-                raise InvalidArgumentError(f"{past + time} tokens, {limit}")
-            position_ids = _positions(attention_mask, past, time, input_ids.device)
-        visible = Visible(time, past + time, attention_mask)
+        """Hidden states after the last layer norm; see `CausalLM.forward` for the arguments."""
+        position_ids, visible = place(input_ids, attention_mask, position_ids, cache, self.config.n_positions)
         x = F.dropout(self.wte(input_ids) + self.wpe(position_ids), self.config.embd_pdrop, self.training)
         for block in self.h:
             x = block(x, visible, cache)
         return self.ln_f(x)  # type: ignore[no-any-return]
 
 
-def _positions(attention_mask: Tensor | None, past: int, time: int, device: torch.device) -> Tensor:
-    """Positions of the new tokens; padding on the left does not count, so that a row does not depend on it."""
-    if attention_mask is None:
-        return torch.arange(past, past + time, device=device)
-    return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, past:]
-
-
-class GPT2LMHeadModel(nn.Module):
+class GPT2LMHeadModel(CausalLM):
     """GPT-2 with a language-model head, which shares the token embedding unless the configuration unties it.
 
     >>> config = GPT2Config(vocab_size=100, n_positions=16, n_embd=8, n_layer=1, n_head=2)
@@ -197,91 +168,15 @@ class GPT2LMHeadModel(nn.Module):
     (torch.Size([1, 3, 100]), torch.float32, 1816)
     """
 
+    config: GPT2Config
+    config_class = GPT2Config
+    base_model_prefix = "transformer"
+    embedding_name = "wte"
+
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()
         self.config = config
-        # "int8" or "int4" once `ferrolm.models.quantize` has been there.
-        self.weight_format: str | None = None
         self.transformer = GPT2Model(config)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         nn.init.normal_(self.lm_head.weight, std=config.initializer_range)
         self.tie_weights()
-
-    def tie_weights(self) -> None:
-        """Make the head and the token embedding one parameter, where the configuration says so."""
-        if self.config.tie_word_embeddings:
-            self.lm_head.weight = self.transformer.wte.weight
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        labels: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        cache: KeyValueCache | None = None,
-        *,
-        shift_labels: Tensor | None = None,
-        logits_to_keep: int = 0,
-    ) -> CausalLMOutput:
-        """Logits of the next token at every position, and the loss when labels are given.
-
-        input_ids: int64 [batch, time]. attention_mask: [batch, time in the cache + time], nonzero for tokens, zero
-        for padding (on the left, for generation). position_ids: [batch, time], below ``n_positions``; by default counted from the mask.
-        cache: tokens seen before; the new ones are appended. labels: int64 [batch, time], usually ``input_ids``
-        itself: position t is scored on label t + 1, and -100 is not scored; shift_labels: the same, already
-        shifted, so that position t is scored on label t. logits_to_keep: the last n positions alone (0: all).
-
-        Raises `InvalidArgumentError` beyond ``n_positions`` tokens and `ShapeError` for a mask that does not fit.
-        """
-        hidden = self.transformer(input_ids, attention_mask, position_ids, cache)
-        logits = self.lm_head(hidden[:, -logits_to_keep:])
-        if labels is not None and shift_labels is None:
-            shift_labels = F.pad(labels[:, 1:], (0, 1), value=-100)
-        if shift_labels is None:
-            return CausalLMOutput(logits)
-        loss = F.cross_entropy(
-            logits.view(-1, logits.shape[-1]).float(), shift_labels.reshape(-1), ignore_index=-100
-        )
-        return CausalLMOutput(logits, loss)
-
-    def num_parameters(self, trainable: bool = False) -> int:
-        """Number of weights, shared ones counted once; only those with gradients if ``trainable``."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad or not trainable)
-
-    @property
-    def device(self) -> torch.device:
-        return self.transformer.ln_f.weight.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.transformer.ln_f.weight.dtype
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        directory: Path | str,
-        *,
-        dtype: torch.dtype | None = None,
-        device: torch.device | str | None = None,
-    ) -> GPT2LMHeadModel:
-        """The model of a checkpoint folder (config.json and its tensors), in evaluation mode.
-
-        dtype: of the weights, by default the file's. Raises `MissingFileError` and `InvalidFileError`, which name
-        the file and every tensor that is missing, not expected, or of another shape.
-        """
-        config = GPT2Config.from_file(Path(directory) / "config.json")
-        source = checkpoint.read_tensors(directory)
-        with uninitialized(), torch.device(device or "cpu"):
-            model = cls(config)
-        model.to(dtype or source.dtype)
-        checkpoint.fill(model, source)
-        return model.eval()
-
-    def save_pretrained(self, directory: Path | str) -> None:
-        """Write config.json and model.safetensors, which transformers loads, into ``directory``; each file atomically.
-
-        Raises `InvalidArgumentError` for quantized weights, which that format does not hold.
-        """
-        if self.weight_format is not None:
-            raise InvalidArgumentError(f"the model is quantized to {self.weight_format}: save it before that")
-        checkpoint.save(self, self.config.to_dict(), directory)

@@ -6,14 +6,15 @@ Q4_0); everything else stays float32. A product rounds its input to 8 bits in su
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
-from ferrolm.models.gpt2 import GPT2LMHeadModel, Projection
+from ferrolm.models.causal_lm import CausalLM
+from ferrolm.models.gpt2 import Projection
 
 __all__ = ["QuantizedEmbedding", "QuantizedLinear", "quantize"]
 
@@ -52,13 +53,16 @@ class QuantizedEmbedding(nn.Module):
         return f"{rows}, {width}, format={self.weights.format}"
 
 
-def quantize(model: GPT2LMHeadModel, format: Literal["int8", "int4"]) -> GPT2LMHeadModel:
+Model = TypeVar("Model", bound=CausalLM)
+
+
+def quantize(model: Model, format: Literal["int8", "int4"]) -> Model:
     """Keep the matrices of ``model`` in 8 (8.5 with scales) or 4 (4.5) bits; returns it, changed, for inference on the CPU.
 
     A head that is the token embedding stays the same matrix. Raises `InvalidArgumentError` for another format, a model on
     another device, or one that is quantized already, or weights that are not finite.
 
-    >>> from ferrolm.models import GPT2Config
+    >>> from ferrolm.models import GPT2Config, GPT2LMHeadModel
     >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=100, n_positions=16, n_embd=32, n_layer=1, n_head=2))
     >>> quantize(model.eval(), "int8").lm_head
     QuantizedLinear(32, 100, format=int8)
@@ -69,24 +73,28 @@ def quantize(model: GPT2LMHeadModel, format: Literal["int8", "int4"]) -> GPT2LMH
         raise InvalidArgumentError(f"the model is on {model.device}: quantized weights are for the CPU")
     if model.weight_format is not None:
         raise InvalidArgumentError(f"the model is quantized already, to {model.weight_format}")
+    embedding = model.token_embedding
     with torch.no_grad():
+        shared = _rust.LinearWeights(embedding.weight.detach(), format)
         # All are made before the first one is put in place: an error leaves the model as it was.
-        made = [
-            (
-                module,
-                name,
-                QuantizedLinear(_rust.LinearWeights(child.weight.detach().t(), format), child.bias),
-            )
+        made: list[tuple[nn.Module, str, nn.Module]] = [
+            (module, name, QuantizedLinear(_kept(child, format, embedding, shared), child.bias))
             for module in model.modules()
             for name, child in module.named_children()
-            if isinstance(child, Projection)
+            if isinstance(child, Projection | nn.Linear)
         ]
-        embedding = _rust.LinearWeights(model.transformer.wte.weight.detach(), format)
-        tied = model.lm_head.weight is model.transformer.wte.weight
-        head = embedding if tied else _rust.LinearWeights(model.lm_head.weight.detach(), format)
-        for module, name, linear in made:
-            setattr(module, name, linear)
-        model.transformer.wte = QuantizedEmbedding(embedding)  # type: ignore[assignment]
-        model.lm_head = QuantizedLinear(head)  # type: ignore[assignment]
+        made.append((model.decoder, model.embedding_name, QuantizedEmbedding(shared)))
+        for module, name, quantized in made:
+            setattr(module, name, quantized)
     model.weight_format = format
     return model.float().requires_grad_(False)
+
+
+def _kept(
+    layer: Projection | nn.Linear, format: str, embedding: nn.Module, shared: _rust.LinearWeights
+) -> _rust.LinearWeights:
+    """The weights of ``layer`` as [outputs, inputs]."""
+    if layer.weight is embedding.weight:
+        return shared
+    weight = layer.weight.detach()
+    return _rust.LinearWeights(weight.t() if isinstance(layer, Projection) else weight, format)

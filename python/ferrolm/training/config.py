@@ -1,6 +1,6 @@
 """The configuration of a run: one TOML file, whose keys can be overridden from the command line.
 
-[model]      the architecture's own settings (of `ferrolm.models.GPT2Config`), and ``type``
+[model]      ``type`` (gpt2, llama, mistral, qwen2, qwen3) and the settings of `ferrolm.models.GPT2Config` or `LlamaConfig`
 [data]       `DataConfig`
 [training]   `TrainingConfig`
 """

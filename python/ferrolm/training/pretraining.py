@@ -9,13 +9,12 @@ import torch
 
 from ferrolm.data import TokenFile
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
-from ferrolm.models import GPT2Config, GPT2LMHeadModel
+from ferrolm.models import CausalLM
+from ferrolm.models.auto import ARCHITECTURES
 from ferrolm.training.config import RunConfig
 from ferrolm.training.trainer import Trainer, TrainingResult
 
 __all__ = ["build_model", "pretrain"]
-
-_ARCHITECTURES = ("gpt2",)
 
 
 def pretrain(
@@ -44,17 +43,20 @@ def pretrain(
     return result
 
 
-def build_model(config: RunConfig, train: TokenFile) -> GPT2LMHeadModel:
+def build_model(config: RunConfig, train: TokenFile) -> CausalLM:
     """The untrained model of ``config.model``, which must hold every id of ``train``."""
-    settings = {"n_positions": config.data.block_size, **config.model}
-    kind = settings.pop("type", "gpt2")
-    if kind not in _ARCHITECTURES:
-        raise UnknownNameError(f"unknown model.type {kind!r}{nearest(str(kind), _ARCHITECTURES)}")
-    known = set(GPT2Config.__dataclass_fields__) - {"extra"}
-    for name in settings:
+    given = dict(config.model)
+    kind = given.pop("type", "gpt2")
+    if kind not in ARCHITECTURES:
+        raise UnknownNameError(f"unknown model.type {kind!r}{nearest(str(kind), ARCHITECTURES)}")
+    architecture = ARCHITECTURES[kind]
+    known = set(architecture.config_class.__dataclass_fields__) - {"extra", "model_type"}
+    for name in given:
         if name not in known:
             raise UnknownNameError(f"unknown setting model.{name}{nearest(name, known)}")
-    shape = GPT2Config(**settings)
+    positions = "n_positions" if "n_positions" in known else "max_position_embeddings"
+    settings = {positions: config.data.block_size, **given}
+    shape = architecture.config_class.from_dict({"model_type": kind, **settings})
     largest = int(train.tokens.max(initial=0))
     if largest >= shape.vocab_size:
         raise InvalidArgumentError(
@@ -62,6 +64,6 @@ def build_model(config: RunConfig, train: TokenFile) -> GPT2LMHeadModel:
         )
     if config.data.block_size > shape.n_positions:
         raise InvalidArgumentError(
-            f"data.block_size {config.data.block_size} is more than model.n_positions {shape.n_positions}"
+            f"data.block_size {config.data.block_size} is more than model.{positions} {shape.n_positions}"
         )
-    return GPT2LMHeadModel(shape)
+    return architecture(shape)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_language_model import END, byte_tokenizer, tiny_language_model
+from tiny_language_model import END, TINY, byte_tokenizer, tiny_language_model
 
 import ferrolm
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
@@ -25,11 +25,14 @@ def ids_of(*args: object, **settings: object) -> list[int]:
     return model.generate(*args, **settings).ids.tolist()
 
 
-def test_greedy_takes_the_most_probable_token_each_time() -> None:
+@pytest.mark.parametrize("kind", TINY)
+def test_greedy_takes_the_most_probable_token_each_time(kind: str) -> None:
+    model = TINY[kind]()
     ids = model.tokenizer.encode_ids("hello").astype(np.int64).tolist()
     for _ in range(20):
         ids.append(model.model(torch.tensor([ids])).logits[0, -1].argmax().item())
-    assert ids_of("hello") == ids[5:]  # 20 tokens by default, as in transformers
+    # 20 tokens by default, as in transformers
+    assert model.generate("hello", ignore_eos=True).ids.tolist() == ids[5:]
 
 
 def test_the_text_is_that_of_the_ids() -> None:
@@ -136,11 +139,13 @@ def test_generation_stops_where_the_context_is_full() -> None:
     assert len(model.generate("x" * 48, max_new_tokens=5).ids) == 1
 
 
-def test_rows_of_a_batch_are_full_each_at_its_own_length() -> None:
+@pytest.mark.parametrize("kind", TINY)
+def test_rows_of_a_batch_are_full_each_at_its_own_length(kind: str) -> None:
+    model = TINY[kind]()
     prompts = ["x" * 48, "hello", "x" * 20]
     batch = model.generate(prompts, max_new_tokens=1000)
     assert [result.ids.tolist() for result in batch] == [
-        ids_of(prompt, max_new_tokens=1000) for prompt in prompts
+        model.generate(prompt, max_new_tokens=1000).ids.tolist() for prompt in prompts
     ]
 
 
@@ -203,9 +208,12 @@ def test_greedy_decoding_warns_of_what_it_ignores() -> None:
 @pytest.mark.parametrize(
     "settings", [{}, {"do_sample": True, "seed": 2}, {"stop": "\x0e"}, {"repetition_penalty": 1.5}]
 )
-def test_a_stream_is_the_text_in_pieces(settings: dict[str, object]) -> None:
-    result = model.generate("hello", max_new_tokens=40, **settings)
-    stream = model.stream("hello", max_new_tokens=40, **settings)
+@pytest.mark.parametrize("kind", TINY)
+def test_a_stream_is_the_text_in_pieces(kind: str, settings: dict[str, object]) -> None:
+    model = TINY[kind]()
+    settings = {"max_new_tokens": 40, "ignore_eos": True, **settings}
+    result = model.generate("hello", **settings)
+    stream = model.stream("hello", **settings)
     pieces = list(stream)
     assert "".join(pieces) == result.text
     assert (stream.ids, stream.finish_reason) == (result.ids.tolist(), result.finish_reason)
@@ -234,7 +242,9 @@ def test_defaults_of_the_checkpoint_hold_unless_told_otherwise(tmp_path: Path) -
     assert loaded.generate("hello", max_new_tokens=8).ids.tolist() == ids_of("hello", max_new_tokens=8)
 
 
-def test_a_loaded_model_is_the_saved_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", TINY)
+def test_a_loaded_model_is_the_saved_one(kind: str, tmp_path: Path) -> None:
+    model = TINY[kind]()
     model.save(tmp_path)
     loaded = ferrolm.load_model(tmp_path, device="cpu", dtype="float32")
     assert loaded.generate("hello").text == model.generate("hello").text

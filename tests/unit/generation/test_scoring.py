@@ -8,23 +8,26 @@ import numpy as np
 import pytest
 import torch
 from shared_data import read_text, shared
-from tiny_language_model import END, tiny_language_model
+from tiny_language_model import END, TINY, tiny_language_model
 
 import ferrolm
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.evaluation import perplexity
+from ferrolm.generation import LanguageModel
 
 model = tiny_language_model()
 end = model.tokenizer.token_to_id(END)
 
 
-def logprob(context: list[int], token: int) -> float:
+def logprob(context: list[int], token: int, model: LanguageModel = model) -> float:
     return model.model(torch.tensor([context])).logits[0, -1].log_softmax(-1)[token].item()
 
 
-def test_a_short_text_is_scored_from_the_beginning_of_text() -> None:
+@pytest.mark.parametrize("kind", TINY)
+def test_a_short_text_is_scored_from_the_beginning_of_text(kind: str) -> None:
+    model = TINY[kind]()
     ids = [end, *model.tokenizer.encode_ids("hello").tolist()]
-    expected = [logprob(ids[:n], ids[n]) for n in range(1, len(ids))]
+    expected = [logprob(ids[:n], ids[n], model) for n in range(1, len(ids))]
     score = model.score("hello")
     np.testing.assert_allclose(score.logprobs, expected, rtol=1e-4, atol=1e-5)
     assert score.ids.tolist() == ids[1:]
@@ -34,14 +37,18 @@ def test_a_short_text_is_scored_from_the_beginning_of_text() -> None:
 
 @pytest.mark.parametrize("length", [47, 48, 49, 60, 96, 97, 131])
 @pytest.mark.parametrize("stride", [1, 16, 24, 48, None])
-def test_windows_score_each_token_once_with_enough_context(length: int, stride: int | None) -> None:
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_windows_score_each_token_once_with_enough_context(
+    kind: str, length: int, stride: int | None
+) -> None:
+    model = TINY[kind]()
     ids = np.random.default_rng(length).integers(0, 256, length)
     sequence = [end, *ids.tolist()]
     logprobs = model.score(ids, stride=stride).logprobs
     starts = [*range(0, max(length - 48, 0), stride or 24), max(length - 48, 0)]
     for n in range(1, length + 1, 7):
         start = next(s for s in starts if n <= s + 48)  # the first window that reaches the token
-        assert logprobs[n - 1] == pytest.approx(logprob(sequence[start:n], sequence[n]), abs=2e-4)
+        assert logprobs[n - 1] == pytest.approx(logprob(sequence[start:n], sequence[n], model), abs=2e-4)
         assert n - start >= min(n, 48 - (stride or 24))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_language_model import byte_tokenizer, tiny_language_model
+from tiny_language_model import TINY, byte_tokenizer, tiny_language_model
 
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation import NgramDraft, NgramLanguageModel
@@ -59,6 +59,21 @@ def test_the_tokens_are_those_of_decoding_without_a_draft(ngrams: NgramLM, setti
                 theirs.text,
                 theirs.finish_reason,
             )
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"do_sample": True, "top_k": 0, "seed": 5}], ids=["greedy", "drawn"]
+)
+def test_another_architecture_keeps_its_tokens_too(
+    ngrams: NgramLM, kind: str, settings: dict[str, object]
+) -> None:
+    model = TINY[kind]()
+    prompts = ["a", "abcabcabc", "hello hello he"]
+    plain = model.generate(prompts, max_new_tokens=45, **settings)
+    for draft in drafts(ngrams):
+        drafted = model.generate(prompts, draft=draft, max_new_tokens=45, **settings)
+        assert [result.ids.tolist() for result in drafted] == [result.ids.tolist() for result in plain]
 
 
 def test_stop_strings_and_streams(ngrams: NgramLM) -> None:

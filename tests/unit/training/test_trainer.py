@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 
 from ferrolm.data import TokenFile, TokenFileWriter
 from ferrolm.errors import InvalidArgumentError, UnknownNameError
-from ferrolm.models import GPT2LMHeadModel
+from ferrolm.models import GPT2LMHeadModel, load_causal_lm
 from ferrolm.training import DivergedError, RunConfig, Trainer, TrainingResult, evaluate, pretrain
 from ferrolm.training.checkpoint import latest_checkpoint
 from ferrolm.training.trainer import Trainer as TrainerModule
@@ -68,6 +68,24 @@ def test_a_pattern_is_learnt(tokens: str, tmp_path: Path) -> None:
         result.validation.loss * 719 / 720 / np.log(2) / 2
     ), "the first token has bytes and no prediction"
     model = GPT2LMHeadModel.from_pretrained(tmp_path / "run/final")
+    predicted = model(torch.tensor([PATTERN])).logits.argmax(-1)[0, 1:-1].tolist()
+    assert predicted == PATTERN[2:]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"type": "llama"}, {"type": "mistral", "sliding_window": 6}, {"type": "qwen3", "head_dim": 8}],
+    ids=lambda settings: settings["type"],
+)
+def test_a_pattern_is_learnt_by_a_llama(tokens: str, tmp_path: Path, settings: dict[str, Any]) -> None:
+    shape = {"vocab_size": 16, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
+    config = dataclasses.replace(run_config(tokens, steps=150), model={**settings, **shape, **heads})
+    result = run(config, tmp_path / "run")
+    assert result.validation is not None
+    assert result.validation.loss < 0.3
+    model = load_causal_lm(tmp_path / "run/final")
+    assert model.config.model_type == settings["type"]
     predicted = model(torch.tensor([PATTERN])).logits.argmax(-1)[0, 1:-1].tolist()
     assert predicted == PATTERN[2:]
 
@@ -161,6 +179,11 @@ def test_settings_that_do_not_fit_the_data(tokens: str, tmp_path: Path) -> None:
         run(dataclasses.replace(config, model={**config.model, "n_positions": 8}), tmp_path / "run")
     with pytest.raises(UnknownNameError, match=r"unknown setting model.n_embed; did you mean 'n_embd'"):
         run(dataclasses.replace(config, model={"n_embed": 8}), tmp_path / "run")
+    llama = {"type": "llama", "vocab_size": 16, "max_position_embeddings": 8}
+    with pytest.raises(InvalidArgumentError, match=r"is more than model.max_position_embeddings 8"):
+        run(dataclasses.replace(config, model=llama), tmp_path / "run")
+    with pytest.raises(UnknownNameError, match=r"unknown setting model.n_embd"):
+        run(dataclasses.replace(config, model={"type": "llama", "n_embd": 8}), tmp_path / "run")
     with pytest.raises(UnknownNameError, match=r"unknown model.type 'gpt3'; did you mean 'gpt2'"):
         run(dataclasses.replace(config, model={"type": "gpt3"}), tmp_path / "run")
 

@@ -1,0 +1,176 @@
+"""`CausalLM`: what the language models have in common, and all that generation, scoring and training know of them.
+
+A decoder turns token ids into hidden states; its head, the logits and the loss, loading and saving are here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.models import checkpoint
+from ferrolm.models.attention import Visible
+from ferrolm.models.cache import KeyValueCache
+from ferrolm.models.config import ModelShape
+from ferrolm.models.uninitialized import uninitialized
+
+__all__ = ["CausalLM", "CausalLMConfig", "CausalLMOutput", "place"]
+
+
+class CausalLMConfig(ModelShape, Protocol):
+    """What the configuration of every model says."""
+
+    @property
+    def num_layers(self) -> int: ...
+    @property
+    def tie_word_embeddings(self) -> bool: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    @classmethod
+    def from_file(cls, path: Path | str) -> Self: ...
+
+
+@dataclass
+class CausalLMOutput:
+    """``logits`` [batch, time, vocab]; ``loss``, a float32 scalar in nats per predicted token, when labels were given."""
+
+    logits: Tensor
+    loss: Tensor | None = None
+
+
+class CausalLM(nn.Module):
+    """A decoder with a language-model head, in the layout of the Hugging Face hub.
+
+    An architecture is a subclass that names its configuration's class, the attribute that holds the decoder and, in that,
+    the one of the token embedding; its ``__init__`` makes ``config``, the decoder and ``lm_head``.
+    """
+
+    config_class: ClassVar[Any]
+    base_model_prefix: ClassVar[str]
+    embedding_name: ClassVar[str]
+
+    config: CausalLMConfig
+    lm_head: nn.Module
+    # "int8" or "int4" once `ferrolm.models.quantize` has been there.
+    weight_format: str | None = None
+
+    @property
+    def decoder(self) -> nn.Module:
+        """The model without its head: ids [batch, time] to hidden states [batch, time, hidden_size]."""
+        return getattr(self, self.base_model_prefix)  # type: ignore[no-any-return]
+
+    @property
+    def token_embedding(self) -> nn.Embedding:
+        return getattr(self.decoder, self.embedding_name)  # type: ignore[no-any-return]
+
+    def tie_weights(self) -> None:
+        """Make the head and the token embedding one parameter, where the configuration says so."""
+        if self.config.tie_word_embeddings:
+            self.lm_head.weight = self.token_embedding.weight
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        labels: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: KeyValueCache | None = None,
+        *,
+        shift_labels: Tensor | None = None,
+        logits_to_keep: int = 0,
+    ) -> CausalLMOutput:
+        """Logits of the next token at every position, and the loss when labels are given.
+
+        input_ids: int64 [batch, time]. attention_mask: [batch, time in the cache + time], nonzero for tokens, zero
+        for padding (on the left, for generation). position_ids: [batch, time], below ``n_positions``; by default counted
+        from the mask. cache: tokens seen before; the new ones are appended. labels: int64 [batch, time], usually
+        ``input_ids`` itself: position t is scored on label t + 1, and -100 is not scored; shift_labels: the same, already
+        shifted, so that position t is scored on label t. logits_to_keep: the last n positions alone (0: all).
+
+        Raises `InvalidArgumentError` beyond ``n_positions`` tokens and `ShapeError` for a mask that does not fit.
+        """
+        hidden = self.decoder(input_ids, attention_mask, position_ids, cache)
+        logits = self.lm_head(hidden[:, -logits_to_keep:])
+        if labels is not None and shift_labels is None:
+            shift_labels = F.pad(labels[:, 1:], (0, 1), value=-100)
+        if shift_labels is None:
+            return CausalLMOutput(logits)
+        loss = F.cross_entropy(
+            logits.view(-1, logits.shape[-1]).float(), shift_labels.reshape(-1), ignore_index=-100
+        )
+        return CausalLMOutput(logits, loss)
+
+    def num_parameters(self, trainable: bool = False) -> int:
+        """Number of weights, shared ones counted once; only those with gradients if ``trainable``."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not trainable)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        directory: Path | str,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> Self:
+        """The model of a checkpoint folder (config.json and its tensors), in evaluation mode.
+
+        dtype: of the weights, by default the file's. Raises `MissingFileError` and `InvalidFileError`, which name
+        the file and every tensor that is missing, not expected, or of another shape.
+        """
+        config = cls.config_class.from_file(Path(directory) / "config.json")
+        source = checkpoint.read_tensors(directory)
+        with uninitialized(), torch.device(device or "cpu"):
+            model = cls(config)
+        model.to(dtype or source.dtype)
+        checkpoint.fill(model, source, f"{cls.base_model_prefix}.")
+        return model.eval()
+
+    def save_pretrained(self, directory: Path | str) -> None:
+        """Write config.json and model.safetensors, which transformers loads, into ``directory``; each file atomically.
+
+        Raises `InvalidArgumentError` for quantized weights, which that format does not hold.
+        """
+        if self.weight_format is not None:
+            raise InvalidArgumentError(f"the model is quantized to {self.weight_format}: save it before that")
+        checkpoint.save(self, self.config.to_dict(), directory)
+
+
+def place(
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    position_ids: Tensor | None,
+    cache: KeyValueCache | None,
+    n_positions: int,
+) -> tuple[Tensor, Visible]:
+    """Positions of the new tokens, [batch, time] or [time], and the tokens that they see; `CausalLM.forward` has the rest.
+
+    Padding on the left does not count, so that a row does not depend on it.
+    """
+    past = 0 if cache is None else cache.length
+    batch, time = input_ids.shape
+    if attention_mask is not None and attention_mask.shape != (batch, past + time):
+        shapes = f"{list(attention_mask.shape)}, expected {[batch, past + time]}"
+        raise ShapeError(f"attention_mask has shape {shapes}: [batch, tokens in the cache + new tokens]")
+    if position_ids is None:
+        if past + time > n_positions:
+            raise InvalidArgumentError(
+                f"{past + time} tokens, at most {n_positions} (n_positions) fit the model"
+            )
+        if attention_mask is None:
+            position_ids = torch.arange(past, past + time, device=input_ids.device)
+        else:
+            position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, past:]
+    return position_ids, Visible(time, past + time, attention_mask)
