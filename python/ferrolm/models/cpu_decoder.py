@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ferrolm import _rust
 from ferrolm.models.cache import KeyValueCache
 from ferrolm.models.gpt2 import GPT2LMHeadModel, Projection
+from ferrolm.models.llama import LlamaForCausalLM
 from ferrolm.models.quantized import QuantizedEmbedding, QuantizedLinear
 
 __all__ = ["CpuDecoder"]
@@ -103,13 +104,13 @@ class CpuDecoder:
 
 
 def _decoder(model: nn.Module) -> _rust.Decoder:
-    if not isinstance(model, GPT2LMHeadModel):
+    if not isinstance(model, GPT2LMHeadModel | LlamaForCausalLM):
         raise _Unsupported
     if model.training or model.device.type != "cpu" or model.dtype not in _DTYPES:
         raise _Unsupported
     if any(_changed(module) for module in model.modules()):
         raise _Unsupported
-    return _gpt2(model)
+    return _gpt2(model) if isinstance(model, GPT2LMHeadModel) else _llama(model)
 
 
 def _changed(module: nn.Module) -> bool:
@@ -144,6 +145,39 @@ def _gpt2(model: GPT2LMHeadModel) -> _rust.Decoder:
     )
 
 
+def _llama(model: LlamaForCausalLM) -> _rust.Decoder:
+    config, decoder = model.config, model.model
+    layers = [
+        _Layer(
+            attention_norm=_norm(block.input_layernorm),
+            project=[
+                _linear(projection)
+                for projection in (block.self_attn.q_proj, block.self_attn.k_proj, block.self_attn.v_proj)
+            ],
+            head_norms=(_norm(block.self_attn.q_norm), _norm(block.self_attn.k_norm))
+            if config.has_qk_norm
+            else None,
+            output=_linear(block.self_attn.o_proj),
+            feed_norm=_norm(block.post_attention_layernorm),
+            inner=_linear(block.mlp.gate_proj),
+            gated=_linear(block.mlp.up_proj),
+            outer=_linear(block.mlp.down_proj),
+            activation="silu",
+            scale=block.self_attn.head_dim**-0.5,
+            window=block.self_attn.window,
+        )
+        for block in decoder.layers
+    ]
+    return _rust.Decoder(
+        _embedding(decoder.embed_tokens),
+        (decoder.rotary.frequencies.tolist(), 1.0),
+        layers,
+        _norm(decoder.norm),
+        _linear(model.lm_head),
+        (config.num_heads, config.num_key_value_heads, config.head_dim),
+    )
+
+
 def _linear(module: nn.Module) -> _Linear:
     kind = type(module)
     if isinstance(module, QuantizedLinear):
@@ -166,4 +200,6 @@ def _embedding(module: nn.Module) -> _Matrix:
 def _norm(module: nn.Module) -> _Norm:
     if isinstance(module, nn.LayerNorm) and type(module) is nn.LayerNorm:
         return module.weight.detach().float(), module.bias.detach().float(), module.eps
+    if isinstance(module, nn.RMSNorm) and type(module) is nn.RMSNorm and module.eps is not None:
+        return module.weight.detach().float(), None, module.eps
     raise _Unsupported
