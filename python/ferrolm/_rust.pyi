@@ -794,6 +794,7 @@ class Decoder:
         positions: NDArray[np.int64],
         caches: Sequence[tuple[Any, Any]],
         past: int,
+        keep: int,
         visible: Any | None = None,
         /,
     ) -> NDArray[np.float32]: ...

@@ -84,7 +84,7 @@ class Decoder:
     def _feed(self, ids: Tensor, positions: Tensor) -> Tensor:
         mask = self._mask[:, : self._cache.length + ids.shape[1]] if self._padded else None
         if self._on_cpu is not None and self._cache.length:
-            return self._on_cpu.step(ids, positions, self._cache, mask)
+            return self._on_cpu.step(ids, positions, self._cache, mask)[:, -1]
         output = self._model(
             ids, attention_mask=mask, position_ids=positions, cache=self._cache, logits_to_keep=1
         )

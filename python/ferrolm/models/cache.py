@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from torch import Tensor
 
-from ferrolm.errors import InvalidArgumentError
-
 if TYPE_CHECKING:
     from ferrolm.models.causal_lm import CausalLMConfig
 
@@ -51,14 +49,16 @@ class KeyValueCache:
         self._lengths[layer] = end
         return buffers[0][:, :, :end], buffers[1][:, :, :end]
 
-    def room(self, tokens: int) -> list[tuple[Tensor, Tensor]]:
-        """The buffers of all layers, with room for so many more; who fills it says so by `advance`."""
+    def room(self, tokens: int, like: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The buffers of all layers, with room for so many more; who fills it says so by `advance`.
+
+        like: [batch, kv_heads, any, head_dim], what buffers that do not exist yet are made for.
+        """
         end = self.length + tokens
         for layer, buffers in enumerate(self._layers):
-            if buffers is None:
-                raise InvalidArgumentError("the cache is empty: its buffers are made with the first keys")
-            if end > buffers[0].shape[2]:
-                self._layers[layer] = self._grown(buffers, buffers[0], self.length, end)
+            if buffers is None or end > buffers[0].shape[2]:
+                kept = like if buffers is None else buffers[0]
+                self._layers[layer] = self._grown(buffers, kept, self.length, end)
         return cast("list[tuple[Tensor, Tensor]]", self._layers)
 
     def advance(self, tokens: int) -> None:

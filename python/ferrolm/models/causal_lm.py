@@ -94,8 +94,7 @@ class CausalLM(nn.Module):
 
         Raises `InvalidArgumentError` beyond ``n_positions`` tokens and `ShapeError` for a mask that does not fit.
         """
-        hidden = self.decoder(input_ids, attention_mask, position_ids, cache)
-        logits = self.lm_head(hidden[:, -logits_to_keep:])
+        logits = self._logits(input_ids, attention_mask, position_ids, cache, logits_to_keep)
         if labels is not None and shift_labels is None:
             shift_labels = F.pad(labels[:, 1:], (0, 1), value=-100)
         if shift_labels is None:
@@ -104,6 +103,27 @@ class CausalLM(nn.Module):
             logits.view(-1, logits.shape[-1]).float(), shift_labels.reshape(-1), ignore_index=-100
         )
         return CausalLMOutput(logits, loss)
+
+    def _logits(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        position_ids: Tensor | None,
+        cache: KeyValueCache | None,
+        keep: int,
+    ) -> Tensor:
+        from ferrolm.models.cpu_decoder import CpuDecoder  # which knows the architectures
+
+        decoder = CpuDecoder.instead_of_torch(self)
+        if decoder is None:
+            hidden = self.decoder(input_ids, attention_mask, position_ids, cache)
+            return self.lm_head(hidden[:, -keep:])  # type: ignore[no-any-return]
+        n_positions, new = self.config.n_positions, input_ids.shape[1]
+        position_ids, _ = place(input_ids, attention_mask, position_ids, cache, n_positions)
+        cache = KeyValueCache(self.config, capacity=new) if cache is None else cache
+        mask = None if attention_mask is None else attention_mask.bool()
+        logits = decoder.step(input_ids, position_ids, cache, mask, min(keep, new) or new)
+        return logits.to(self.dtype)
 
     def num_parameters(self, trainable: bool = False) -> int:
         """Number of weights, shared ones counted once; only those with gradients if ``trainable``."""

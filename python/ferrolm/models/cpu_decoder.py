@@ -1,11 +1,13 @@
-"""`CpuDecoder`: one token for each sequence, from ids to logits, without Python between the layers.
+"""`CpuDecoder`: a model's forward pass for inference on a CPU, from ids to logits, without Python between the layers.
 
-Generating on a CPU takes as long as reading the weights once; in a small model the calls between the products take longer
-than that. The weights stay where the model has them, whatever their type; arithmetic is float32.
+Generating takes as long as reading the weights once; in a small model the calls between the products take longer than that.
+The weights stay where the model has them, whatever their type; arithmetic is float32, also for those of 16 bits, which torch
+multiplies some forty times slower on a CPU without units for them.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from ferrolm import _rust
 from ferrolm.models.cache import KeyValueCache
+from ferrolm.models.config import GPT2Config
 from ferrolm.models.gpt2 import GPT2LMHeadModel, Projection
 from ferrolm.models.llama import LlamaForCausalLM
 from ferrolm.models.quantized import QuantizedEmbedding, QuantizedLinear
@@ -67,20 +70,40 @@ class CpuDecoder:
     ...     _ = model(torch.tensor([[1, 2, 3]]), cache=cache)
     ...     logits = decoder.step(torch.tensor([[4]]), torch.tensor([[3]]), cache)
     >>> logits.shape, cache.length
-    (torch.Size([1, 50]), 4)
+    (torch.Size([1, 1, 50]), 4)
     """
 
-    def __init__(self, decoder: _rust.Decoder) -> None:
-        self._decoder = decoder
+    def __init__(self, decoder: _rust.Decoder, like: Tensor) -> None:
+        self._decoder, self._like = decoder, like
 
     @classmethod
     def of(cls, model: nn.Module) -> CpuDecoder | None:
-        """None for a model that has to go through torch: one on another device, in training, with hooks, adapters or
-        an activation that is not known here."""
+        """None for a model that has to go through torch.
+
+        That is one on another device, in training, with hooks, adapters or an activation that is not known here.
+        """
+        if not isinstance(model, GPT2LMHeadModel | LlamaForCausalLM):
+            return None
+        if model.training or model.device.type != "cpu" or model.dtype not in _DTYPES:
+            return None
+        if any(_changed(module) for module in model.modules()):
+            return None
+        config = model.config
+        kv_heads = config.n_head if isinstance(config, GPT2Config) else config.num_key_value_heads
+        like = torch.empty(1, kv_heads or 1, 0, config.head_dim or 1, dtype=model.dtype)
         try:
-            return cls(_decoder(model))
+            return cls(_gpt2(model) if isinstance(model, GPT2LMHeadModel) else _llama(model), like)
         except _Unsupported:
             return None
+
+    @classmethod
+    def instead_of_torch(cls, model: nn.Module) -> CpuDecoder | None:
+        """The decoder of a model whose products torch is slow at here or does not have: 16-bit and quantized weights."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or model.training:
+            return None
+        if model.dtype == torch.float32 and getattr(model, "weight_format", None) is None:
+            return None
+        return None if _has_units_for(model.dtype) else cls.of(model)
 
     @property
     def nbytes(self) -> int:
@@ -88,29 +111,35 @@ class CpuDecoder:
         return self._decoder.nbytes
 
     def step(
-        self, ids: Tensor, positions: Tensor, cache: KeyValueCache, attention_mask: Tensor | None = None
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        cache: KeyValueCache,
+        attention_mask: Tensor | None = None,
+        keep: int = 1,
     ) -> Tensor:
-        """float32 [batch, vocab]: logits after the last of the new tokens of each sequence, which the cache takes in.
+        """float32 [batch, keep, vocab]: logits after the last new tokens of each sequence; the cache takes all of them in.
 
-        ids, positions: int64 [batch, new]. cache: has seen tokens already. attention_mask: bool [batch, tokens in the
-        cache + new], false for padding.
+        ids: int64 [batch, new]. positions: int64 [batch, new] or [new]. attention_mask: bool [batch, tokens in the cache +
+        new], false for padding.
         """
         past, new = cache.length, ids.shape[1]
-        positions = positions.expand(ids.shape)
-        caches = cache.room(new)
-        logits = self._decoder.step(ids.numpy(), positions.numpy(), caches, past, attention_mask)
+        caches = cache.room(new, self._like.expand(len(ids), -1, -1, -1))
+        logits = self._decoder.step(
+            ids.numpy(), positions.expand(ids.shape).numpy(), caches, past, keep, attention_mask
+        )
         cache.advance(new)
         return torch.from_numpy(logits)
 
 
-def _decoder(model: nn.Module) -> _rust.Decoder:
-    if not isinstance(model, GPT2LMHeadModel | LlamaForCausalLM):
-        raise _Unsupported
-    if model.training or model.device.type != "cpu" or model.dtype not in _DTYPES:
-        raise _Unsupported
-    if any(_changed(module) for module in model.modules()):
-        raise _Unsupported
-    return _gpt2(model) if isinstance(model, GPT2LMHeadModel) else _llama(model)
+@functools.cache
+def _has_units_for(dtype: torch.dtype) -> bool:
+    """Whether torch multiplies numbers of 16 bits natively on this CPU."""
+    name = {torch.bfloat16: "_is_mkldnn_bf16_supported", torch.float16: "_is_mkldnn_fp16_supported"}.get(
+        dtype
+    )
+    supported = None if name is None else getattr(torch.ops.mkldnn, name, None)
+    return supported is not None and bool(supported())
 
 
 def _changed(module: nn.Module) -> bool:
@@ -122,6 +151,7 @@ def _gpt2(model: GPT2LMHeadModel) -> _rust.Decoder:
     config, transformer = model.config, model.transformer
     if config.activation_function not in _ACTIVATIONS:
         raise _Unsupported
+    blocks: Any = transformer.h
     layers = [
         _Layer(
             attention_norm=_norm(block.ln_1),
@@ -133,7 +163,7 @@ def _gpt2(model: GPT2LMHeadModel) -> _rust.Decoder:
             activation=_ACTIVATIONS[config.activation_function],
             scale=block.attn.scale,
         )
-        for block in transformer.h
+        for block in blocks
     ]
     return _rust.Decoder(
         _embedding(transformer.wte),
@@ -147,6 +177,7 @@ def _gpt2(model: GPT2LMHeadModel) -> _rust.Decoder:
 
 def _llama(model: LlamaForCausalLM) -> _rust.Decoder:
     config, decoder = model.config, model.model
+    blocks: Any = decoder.layers
     layers = [
         _Layer(
             attention_norm=_norm(block.input_layernorm),
@@ -166,7 +197,7 @@ def _llama(model: LlamaForCausalLM) -> _rust.Decoder:
             scale=block.self_attn.head_dim**-0.5,
             window=block.self_attn.window,
         )
-        for block in decoder.layers
+        for block in blocks
     ]
     return _rust.Decoder(
         _embedding(decoder.embed_tokens),
@@ -174,7 +205,7 @@ def _llama(model: LlamaForCausalLM) -> _rust.Decoder:
         layers,
         _norm(decoder.norm),
         _linear(model.lm_head),
-        (config.num_heads, config.num_key_value_heads, config.head_dim),
+        (config.num_heads, config.num_key_value_heads or 1, config.head_dim or 1),
     )
 
 

@@ -36,6 +36,8 @@ pub struct Step<'s> {
     pub positions: &'s [usize],
     /// Tokens in the caches.
     pub past: usize,
+    /// Of each sequence so many of its last tokens get logits.
+    pub keep: usize,
     /// Of each sequence the tokens of the caches and of the step that it has, `(batch, past + tokens)`: not its padding.
     pub visible: Option<ArrayView2<'s, bool>>,
 }
@@ -85,8 +87,8 @@ impl<'a> Decoder<'a> {
         self.layers.len()
     }
 
-    /// Add the step's tokens to the caches, and write the logits after the last token of each sequence,
-    /// `(batch, vocabulary)`.
+    /// Add the step's tokens to the caches, and write the logits after the last tokens of each sequence,
+    /// `(batch, keep, vocabulary)`.
     ///
     /// # Errors
     /// If the step does not fit the model or the caches, which are then as they were; or if `cancel` is raised
@@ -129,7 +131,7 @@ impl<'a> Decoder<'a> {
         caches: &[Cache<'_, E>],
         logits: &[f32],
     ) -> Result<(), DecoderError> {
-        let Step { batch, ids, positions, past, visible } = *step;
+        let Step { batch, ids, positions, past, keep, visible } = *step;
         if batch == 0 || !ids.len().is_multiple_of(batch) {
             return Err(DecoderError::argument(
                 "ids",
@@ -171,8 +173,12 @@ impl<'a> Decoder<'a> {
         {
             return Err(DecoderError::shape("visible", visible.shape(), &[batch, total]));
         }
-        if logits.len() != batch * self.vocabulary() {
-            return Err(DecoderError::shape("logits", &[logits.len()], &[batch * self.vocabulary()]));
+        if keep * batch > ids.len() {
+            return Err(DecoderError::argument("keep", keep, format!("at most {}", ids.len() / batch)));
+        }
+        let expected = batch * keep * self.vocabulary();
+        if logits.len() != expected {
+            return Err(DecoderError::shape("logits", &[logits.len()], &[expected]));
         }
         Ok(())
     }
@@ -204,11 +210,13 @@ impl<'a> Decoder<'a> {
             self.attend(level, layer, &step, cache, x, &mut work, cancel)?;
             feed(level, layer, x, width, &mut work, cancel)?;
         }
-        // The last token of each sequence alone.
-        let each = tokens / step.batch;
-        let last = take(&mut work.normed, step.batch * width);
-        for (row, last) in last.chunks_exact_mut(width).enumerate() {
-            last.copy_from_slice(&x[((row + 1) * each - 1) * width..][..width]);
+        // The last tokens of each sequence alone.
+        let (each, kept) = (tokens / step.batch * width, step.keep * width);
+        let last = take(&mut work.normed, step.batch * kept);
+        if kept > 0 {
+            for (sequence, last) in x.chunks_exact(each).zip(last.chunks_exact_mut(kept)) {
+                last.copy_from_slice(&sequence[each - kept..]);
+            }
         }
         self.norm.apply_here(level, last);
         Ok(self.head.apply(level, last, logits, cancel)?)

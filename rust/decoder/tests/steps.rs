@@ -260,7 +260,8 @@ fn run<E: Element>(
             sequences.iter().flat_map(|sequence| sequence[past..past + tokens].to_vec()).collect();
         let positions: Vec<usize> = sequences.iter().flat_map(|_| past..past + tokens).collect();
         let mut logits = vec![f32::NAN; sequences.len() * VOCABULARY];
-        let step = Step { batch: sequences.len(), ids: &ids, positions: &positions, past, visible: None };
+        let step =
+            Step { batch: sequences.len(), ids: &ids, positions: &positions, past, keep: 1, visible: None };
         decoder.step_at(level, step, &mut views(&mut kept), &mut logits, &NEVER).unwrap();
         all.push(logits);
         past += tokens;
@@ -307,6 +308,21 @@ fn a_sequence_does_not_depend_on_the_others() {
 }
 
 #[test]
+fn logits_of_several_tokens() {
+    let weights = Weights::new(true);
+    let decoder = weights.decoder().unwrap();
+    let mut logits = vec![0.0; 3 * VOCABULARY];
+    let positions = [0, 1, 2, 3, 4, 5, 6];
+    let step = Step { batch: 1, ids: &FIRST, positions: &positions, past: 0, keep: 3, visible: None };
+    decoder.step(step, &mut views(&mut caches::<f32>(1, 8)), &mut logits, &NEVER).unwrap();
+    for (found, fed) in logits.chunks(VOCABULARY).zip(5..) {
+        for (found, expected) in found.iter().zip(weights.logits(&FIRST[..fed])) {
+            assert!((f64::from(*found) - expected).abs() < 2e-4);
+        }
+    }
+}
+
+#[test]
 fn a_cache_of_sixteen_bits_keeps_what_it_can() {
     let weights = Weights::new(false);
     let decoder = weights.decoder().unwrap();
@@ -325,8 +341,14 @@ fn padding_is_not_seen() {
     let ids = [9, 9, 3, 1, 36];
     let visible = array![[false, false, true, true, true]];
     let mut logits = vec![0.0; VOCABULARY];
-    let step =
-        Step { batch: 1, ids: &ids, positions: &[0, 0, 0, 1, 2], past: 0, visible: Some(visible.view()) };
+    let step = Step {
+        batch: 1,
+        ids: &ids,
+        positions: &[0, 0, 0, 1, 2],
+        past: 0,
+        keep: 1,
+        visible: Some(visible.view()),
+    };
     decoder.step(step, &mut views(&mut caches::<f32>(1, 8)), &mut logits, &NEVER).unwrap();
     for (found, expected) in logits.iter().zip(weights.logits(&FIRST[..3])) {
         assert!((f64::from(*found) - expected).abs() < 2e-4);
@@ -345,9 +367,13 @@ fn what_does_not_fit_is_named() {
         assert_eq!(kept, before);
         error.to_string()
     };
-    let step = Step { batch: 1, ids: &[1, 2], positions: &[0, 1], past: 0, visible: None };
+    let step = Step { batch: 1, ids: &[1, 2], positions: &[0, 1], past: 0, keep: 1, visible: None };
     assert_eq!(message(Step { ids: &[1, 37], ..step }, 4), "an id is 37: expected one below 37");
     assert_eq!(message(Step { positions: &[0, 16], ..step }, 4), "a position is 16: expected one below 16");
+    let mut logits = vec![0.0; VOCABULARY];
+    let error =
+        decoder.step(Step { keep: 3, ..step }, &mut views(&mut caches::<f32>(1, 4)), &mut logits, &NEVER);
+    assert_eq!(error.unwrap_err().to_string(), "keep is 3: expected at most 2");
     assert_eq!(message(Step { positions: &[0], ..step }, 4), "positions has the shape [1]: expected [2]");
     assert_eq!(
         message(Step { past: 3, ..step }, 4),

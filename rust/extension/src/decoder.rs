@@ -7,7 +7,7 @@ use ferrolm_decoder::{
     Step,
 };
 use numpy::ndarray::ArrayView2;
-use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray2};
+use numpy::{PyArray3, PyArrayMethods, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use crate::enter::{enter, enter_brief};
@@ -85,12 +85,13 @@ impl Decoder {
         Ok(Self { model, size, _owners: owners })
     }
 
-    /// float32 (batch, vocabulary): the logits after the last token of each sequence.
+    /// float32 (batch, keep, vocabulary): the logits after the last `keep` tokens of each sequence.
     ///
     /// ids, positions: int64 (batch, tokens). caches: of each layer keys and values, tensors (batch, heads, capacity,
     /// dimension) of one floating type, of which `past` tokens are filled and the step's are added. visible: bool
     /// (batch, past + tokens), false for padding.
-    #[pyo3(signature = (ids, positions, caches, past, visible=None, /))]
+    #[expect(clippy::too_many_arguments, reason = "a step has them")]
+    #[pyo3(signature = (ids, positions, caches, past, keep, visible=None, /))]
     fn step<'py>(
         &self,
         py: Python<'py>,
@@ -98,13 +99,14 @@ impl Decoder {
         positions: PyReadonlyArray2<'py, i64>,
         caches: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
         past: usize,
+        keep: usize,
         visible: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    ) -> PyResult<Bound<'py, PyArray3<f32>>> {
         let batch = ids.as_array().nrows();
         let (ids, positions) = (numbers(&ids, "ids")?, numbers(&positions, "positions")?);
         let visible = visible.map(|visible| flags(visible)).transpose()?;
-        let step = Step { batch, ids: &ids, positions: &positions, past, visible };
-        let logits = PyArray2::<f32>::zeros(py, [batch, self.model.vocabulary()], false);
+        let step = Step { batch, ids: &ids, positions: &positions, past, keep, visible };
+        let logits = PyArray3::<f32>::zeros(py, [batch, keep, self.model.vocabulary()], false);
         let mut writable = logits.readwrite();
         let out = writable.as_slice_mut()?;
         let mut views = Vec::with_capacity(caches.len());

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ferrolm.models import (  # noqa: E402
+from ferrolm.models import (
     CausalLM,
     CpuDecoder,
     GPT2Config,
@@ -73,7 +73,9 @@ def both(model: CausalLM, ids: Any, prompt: int, mask: Any = None, step: int = 1
     tokens = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
     positions = (tokens.long().cumsum(-1) - 1).clamp(min=0)
     expected, found = [], []
-    with torch.inference_mode():
+    model.requires_grad_(False)
+    # Where gradients could be wanted, a model goes through torch, whatever its weights are.
+    with torch.enable_grad():
         for cache in caches:
             model(ids[:, :prompt], attention_mask=tokens[:, :prompt], cache=cache)
         for at in range(prompt, ids.shape[1], step):
@@ -83,7 +85,7 @@ def both(model: CausalLM, ids: Any, prompt: int, mask: Any = None, step: int = 1
                 ids[:, part], attention_mask=seen, position_ids=positions[:, part], cache=caches[0]
             )
             expected.append(output.logits[:, -1].float())
-            found.append(decoder.step(ids[:, part], positions[:, part], caches[1], seen))
+            found.append(decoder.step(ids[:, part], positions[:, part], caches[1], seen)[:, -1])
     assert caches[0].length == caches[1].length
     return torch.stack(expected), torch.stack(found)
 
@@ -125,6 +127,38 @@ def test_weights_of_sixteen_bits(make: Any, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [gpt2, llama])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("keep", [0, 1, 3])
+def test_a_model_of_sixteen_bits_need_not_go_through_torch(
+    make: Any, dtype: Any, keep: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `forward` gives for inference, with and without a cache, padded, and with labels."""
+    monkeypatch.setattr("ferrolm.models.cpu_decoder._has_units_for", lambda dtype: False)
+    model = make().to(dtype).requires_grad_(False)
+    ids = torch.randint(101, (2, 9))
+    mask = torch.ones_like(ids)
+    mask[1, :3] = 0
+    kept = slice(-keep, None) if keep else slice(None)
+    with torch.enable_grad():
+        expected = model(ids, labels=ids, attention_mask=mask)
+    caches = [KeyValueCache(model.config) for _ in range(2)]
+    with torch.inference_mode():
+        whole = model(ids, attention_mask=mask, logits_to_keep=keep, cache=caches[0]).logits
+        loss = model(ids, labels=ids, attention_mask=mask).loss
+        model(ids[:, :5], attention_mask=mask[:, :5], cache=caches[1])
+        rest = model(ids[:, 5:], attention_mask=mask, cache=caches[1], logits_to_keep=keep).logits
+        with pytest.raises(ValueError, match="tokens in the cache"):
+            model(ids, attention_mask=mask[:, :4])
+    assert whole.dtype == dtype
+    assert caches[0].length == caches[1].length == 9
+    tolerance = 0.03 if dtype == torch.float16 else 0.2
+    seen = mask.bool()[:, kept]
+    torch.testing.assert_close(whole[seen], expected.logits[:, kept][seen], atol=tolerance, rtol=tolerance)
+    assert loss.item() == pytest.approx(expected.loss.item(), rel=tolerance)
+    torch.testing.assert_close(rest[:, -1], whole[:, -1], atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("make", [gpt2, llama])
 @pytest.mark.parametrize("format", ["int8", "int4"])
 def test_quantized_weights(make: Any, format: Any) -> None:
     model = quantize(make(), format)
@@ -160,11 +194,3 @@ def test_weights_stay_when_the_model_lets_go_of_them() -> None:
         torch.full((1000, 1000), 7.0)
         cache.truncate(2)
         assert torch.equal(decoder.step(*step, cache), before)
-
-
-def test_an_empty_cache_is_named() -> None:
-    model = gpt2()
-    decoder = CpuDecoder.of(model)
-    assert decoder is not None
-    with pytest.raises(ValueError, match="the cache is empty"):
-        decoder.step(torch.tensor([[1]]), torch.tensor([[0]]), KeyValueCache(model.config))
