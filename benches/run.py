@@ -29,6 +29,7 @@ from tables import markdown, renew_readme, write_page
 HERE = Path(__file__).resolve().parent
 PEERS = (
     "tokenizers",
+    "ctranslate2",
     "tiktoken",
     "sentencepiece",
     "transformers",

@@ -20,6 +20,9 @@ __all__ = ["Decoder", "decode"]
 
 Ids = NDArray[np.int64]
 
+# Tokens of one call above which torch's matrix products in float32 are the faster ones.
+MAX_TOKENS_IN_RUST = 32
+
 
 class Decoder:
     """The model's state for a batch of prompts: cache, mask and positions.
@@ -83,7 +86,7 @@ class Decoder:
 
     def _feed(self, ids: Tensor, positions: Tensor) -> Tensor:
         mask = self._mask[:, : self._cache.length + ids.shape[1]] if self._padded else None
-        if self._on_cpu is not None and self._cache.length:
+        if self._on_cpu is not None and ids.numel() <= MAX_TOKENS_IN_RUST:
             return self._on_cpu.step(ids, positions, self._cache, mask)[:, -1]
         output = self._model(
             ids, attention_mask=mask, position_ids=positions, cache=self._cache, logits_to_keep=1

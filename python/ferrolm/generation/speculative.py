@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.acceptance import Acceptance
-from ferrolm.models import CausalLM, KeyValueCache
+from ferrolm.generation.decoding import MAX_TOKENS_IN_RUST
+from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
 from ferrolm.ngram import NgramLM
 from ferrolm.sampling import Sampler, SamplingParams
 
@@ -147,12 +148,13 @@ def _decode_row(
     n_positions, vocab_size = model.config.n_positions, model.config.vocab_size
     sampler = Sampler([params], prompt=[prompt])
     cache = KeyValueCache(model.config, capacity=min(len(prompt) + limit, n_positions))
+    on_cpu = CpuDecoder.of(model)
     running = draft.begin(prompt)
     fed: list[int] = prompt.tolist()
     guesses: list[int] = []
     left = limit
     while True:
-        logits = _verify(model, cache, [*fed, *guesses], len(guesses) + 1)
+        logits = _verify(model, on_cpu, cache, [*fed, *guesses], len(guesses) + 1)
         drawn: list[int] = []
         for place in range(len(guesses) + 1):
             # `accept` counts the draw: the next one has the next random number, as in `decode`.
@@ -175,7 +177,11 @@ def _decode_row(
 
 
 @torch.inference_mode()
-def _verify(model: CausalLM, cache: KeyValueCache, ids: list[int], keep: int) -> torch.Tensor:
+def _verify(
+    model: CausalLM, on_cpu: CpuDecoder | None, cache: KeyValueCache, ids: list[int], keep: int
+) -> torch.Tensor:
     """Logits of what follows each of the last ``keep`` of ``ids``: [keep, vocab]."""
     tokens = torch.tensor([ids], device=model.device)
+    if on_cpu is not None and len(ids) <= MAX_TOKENS_IN_RUST:
+        return on_cpu.step(tokens, torch.arange(cache.length, cache.length + len(ids)), cache, keep=keep)[0]
     return model(tokens, cache=cache, logits_to_keep=keep).logits[0]  # type: ignore[no-any-return]
