@@ -4,10 +4,15 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use ndarray::ArrayView2;
 
+use crate::linear::AnyMatrix;
+
 /// `f32`, or one of the 16-bit types, which are widened tile by tile.
 pub trait Element: Copy + Default + Send + Sync + 'static + sealed::Sealed {
     #[doc(hidden)]
     fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_>;
+
+    #[doc(hidden)]
+    fn matrix(matrix: ArrayView2<'_, Self>) -> AnyMatrix<'_>;
 
     #[doc(hidden)]
     fn widen(from: &[Self], to: &mut [f32]);
@@ -32,45 +37,13 @@ pub enum AnyRows<'a> {
     Bf16(ArrayView2<'a, bf16>),
 }
 
-macro_rules! each {
-    ($rows:expr, $view:ident => $body:expr) => {
-        match $rows {
-            AnyRows::F32($view) => $body,
-            AnyRows::F16($view) => $body,
-            AnyRows::Bf16($view) => $body,
-        }
-    };
-}
-
-impl AnyRows<'_> {
-    pub(crate) fn dim(&self) -> (usize, usize) {
-        each!(self, rows => rows.dim())
-    }
-
-    pub(crate) fn element_size(&self) -> usize {
-        fn size<E: Element>(_: &ArrayView2<E>) -> usize {
-            size_of::<E>()
-        }
-        each!(self, rows => size(rows))
-    }
-
-    pub(crate) fn widen_row(&self, row: usize, to: &mut [f32]) {
-        fn widen<E: Element>(rows: &ArrayView2<E>, row: usize, to: &mut [f32]) {
-            if let Some(row) = rows.row(row).as_slice() {
-                E::widen(row, to);
-            }
-        }
-        each!(self, rows => widen(rows, row, to));
-    }
-
-    pub(crate) fn value(&self, row: usize, column: usize) -> f32 {
-        each!(self, rows => f32::from(rows[[row, column]]))
-    }
-}
-
 impl Element for f32 {
     fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_> {
         AnyRows::F32(rows)
+    }
+
+    fn matrix(matrix: ArrayView2<'_, Self>) -> AnyMatrix<'_> {
+        AnyMatrix::F32(matrix)
     }
 
     fn widen(from: &[Self], to: &mut [f32]) {
@@ -87,6 +60,10 @@ macro_rules! half_element {
         impl Element for $name {
             fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_> {
                 AnyRows::$variant(rows)
+            }
+
+            fn matrix(matrix: ArrayView2<'_, Self>) -> AnyMatrix<'_> {
+                AnyMatrix::$variant(matrix)
             }
 
             fn widen(from: &[Self], to: &mut [f32]) {

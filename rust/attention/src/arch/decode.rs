@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use half::{bf16, f16};
+use ndarray::ArrayView2;
 
 use super::mask_tile::{BLOCK, RowIndex, fill};
 use super::scratch::KernelScratch;
-use super::source::{Rows, Source};
 use super::stream::{Scoring, padded};
 use super::vector::{Vector, exp2, tanh};
 use crate::element::AnyRows;
@@ -40,6 +40,69 @@ pub(crate) fn partial_len(width: usize) -> usize {
     2 + padded(width)
 }
 
+/// Values of a key or value row as vectors.
+trait Source: Copy {
+    unsafe fn vector<V: Vector>(from: *const Self) -> V;
+    unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V;
+}
+
+impl Source for f32 {
+    #[inline(always)]
+    unsafe fn vector<V: Vector>(from: *const Self) -> V {
+        // SAFETY: the caller vouches for a whole vector.
+        unsafe { V::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V {
+        // SAFETY: the caller vouches for `lanes` values.
+        unsafe { V::load_partial(from, lanes) }
+    }
+}
+
+macro_rules! half_source {
+    ($name:ty, $load:ident) => {
+        impl Source for $name {
+            #[inline(always)]
+            unsafe fn vector<V: Vector>(from: *const Self) -> V {
+                // SAFETY: the caller vouches for a whole vector; the type is a transparent `u16`.
+                unsafe { V::$load(from.cast()) }
+            }
+
+            #[inline(always)]
+            unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V {
+                let mut whole = [0u16; 16];
+                // SAFETY: the caller vouches for `lanes` values, fewer than a whole vector.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(from.cast(), whole.as_mut_ptr(), lanes);
+                    V::$load(whole.as_ptr())
+                }
+            }
+        }
+    };
+}
+
+half_source!(bf16, load_bf16);
+half_source!(f16, load_f16);
+
+/// A matrix in the caller's memory.
+#[derive(Clone, Copy)]
+struct Matrix<S> {
+    start: *const S,
+    stride: isize,
+}
+
+impl<S> Matrix<S> {
+    fn of(view: &ArrayView2<S>) -> Self {
+        Self { start: view.as_ptr(), stride: view.strides()[0] }
+    }
+
+    #[inline(always)]
+    fn row(self, row: usize) -> *const S {
+        self.start.wrapping_offset(row as isize * self.stride)
+    }
+}
+
 /// Write `rows` partial results, [`partial_len`] values each.
 ///
 /// # Safety
@@ -50,13 +113,13 @@ pub(super) unsafe fn decode<V: Vector>(job: &Job, scratch: &mut KernelScratch, p
     unsafe {
         match (&job.keys, &job.values) {
             (AnyRows::F32(keys), AnyRows::F32(values)) => {
-                rows::<V, f32>(job, Rows::of(keys), Rows::of(values), scratch, partial);
+                rows::<V, f32>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
             }
             (AnyRows::F16(keys), AnyRows::F16(values)) => {
-                rows::<V, f16>(job, Rows::of(keys), Rows::of(values), scratch, partial);
+                rows::<V, f16>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
             }
             (AnyRows::Bf16(keys), AnyRows::Bf16(values)) => {
-                rows::<V, bf16>(job, Rows::of(keys), Rows::of(values), scratch, partial);
+                rows::<V, bf16>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
             }
             _ => unreachable!("keys and values have one element type"),
         }
@@ -68,8 +131,8 @@ pub(super) unsafe fn decode<V: Vector>(job: &Job, scratch: &mut KernelScratch, p
 #[inline(always)]
 unsafe fn rows<V: Vector, S: Source>(
     job: &Job,
-    keys: Rows<S>,
-    values: Rows<S>,
+    keys: Matrix<S>,
+    values: Matrix<S>,
     scratch: &mut KernelScratch,
     partial: &mut [f32],
 ) {
@@ -87,8 +150,8 @@ unsafe fn rows<V: Vector, S: Source>(
 #[inline(always)]
 unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
-    keys: Rows<S>,
-    values: Rows<S>,
+    keys: Matrix<S>,
+    values: Matrix<S>,
     scratch: &mut KernelScratch,
     partial: &mut [f32],
 ) {
@@ -127,8 +190,8 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
 #[inline(always)]
 unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
-    keys: Rows<S>,
-    values: Rows<S>,
+    keys: Matrix<S>,
+    values: Matrix<S>,
     block: Range<usize>,
     scores: *mut f32,
 ) {
@@ -238,7 +301,7 @@ unsafe fn weights<V: Vector, const R: usize>(
 #[inline(always)]
 unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
-    values: Rows<S>,
+    values: Matrix<S>,
     block: Range<usize>,
     weights: *const f32,
     context: *mut f32,
@@ -281,7 +344,7 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
 #[expect(clippy::too_many_arguments, reason = "an inlined part of `gather`, which has them at hand")]
 #[inline(always)]
 unsafe fn gather_columns<V: Vector, S: Source, const R: usize, const N: usize, const TAIL: bool>(
-    values: Rows<S>,
+    values: Matrix<S>,
     block: &Range<usize>,
     column: usize,
     lanes: usize,

@@ -1,7 +1,6 @@
 //! Values of the element types as vectors of `f32`.
 
 use half::{bf16, f16};
-use ndarray::ArrayView2;
 
 use super::vector::Vector;
 
@@ -56,25 +55,3 @@ macro_rules! half_source {
 
 half_source!(bf16, load_bf16);
 half_source!(f16, load_f16);
-
-/// A matrix in the caller's memory, its last axis contiguous.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<S> {
-    start: *const S,
-    stride: isize,
-}
-
-impl<S> Rows<S> {
-    pub fn of(view: &ArrayView2<S>) -> Self {
-        Self { start: view.as_ptr(), stride: view.strides()[0] }
-    }
-
-    pub fn stride(self) -> isize {
-        self.stride
-    }
-
-    #[inline(always)]
-    pub fn row(self, row: usize) -> *const S {
-        self.start.wrapping_offset(row as isize * self.stride)
-    }
-}

@@ -2,8 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::{GROUP, PANEL, Weights};
-use crate::element::AnyRows;
+use super::{AnyMatrix, GROUP, PANEL, Weights};
 use crate::{AttentionError, Element};
 
 /// `(outputs, inputs)`, quantized or in the caller's memory.
@@ -13,7 +12,7 @@ pub struct Matrix<'a>(pub(crate) Kind<'a>);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind<'a> {
     Quantized(&'a Weights),
-    Dense(AnyRows<'a>, Order),
+    Dense(AnyMatrix<'a>, Order),
 }
 
 /// The axis along which a matrix is contiguous.
@@ -36,9 +35,9 @@ impl<'a> Matrix<'a> {
     pub fn new<E: Element>(matrix: ArrayView2<'a, E>) -> Result<Self, AttentionError> {
         let contiguous = |axis: usize| matrix.strides()[axis] == 1 || matrix.shape()[axis] <= 1;
         if contiguous(1) {
-            Ok(Self(Kind::Dense(E::erase(matrix), Order::Inputs)))
+            Ok(Self(Kind::Dense(E::matrix(matrix), Order::Inputs)))
         } else if contiguous(0) {
-            Ok(Self(Kind::Dense(E::erase(matrix.reversed_axes()), Order::Outputs)))
+            Ok(Self(Kind::Dense(E::matrix(matrix.reversed_axes()), Order::Outputs)))
         } else {
             let value = format!("a matrix with the strides {:?}", matrix.strides());
             Err(AttentionError::Argument { argument: "weight", value, expected: "one contiguous axis" })

@@ -5,6 +5,7 @@
 //! [`GROUP`] along the input with the precision of GGUF's `Q8_0` and `Q4_0`. With quantized weights the input is quantized
 //! too, row by row and group by group, to 8 bits; products are exact integers within a group, and float32 between groups.
 
+mod any;
 mod apply;
 mod format;
 mod matrix;
@@ -12,6 +13,7 @@ mod panel;
 mod quantize;
 mod rounding;
 
+pub use any::AnyMatrix;
 pub use format::Format;
 pub use matrix::Matrix;
 pub(crate) use matrix::{Kind, Order};

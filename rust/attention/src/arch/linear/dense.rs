@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
-use super::super::source::{Rows, Source};
+use super::super::source::Source;
 use super::super::vector::Vector;
 use super::{Input, Results, TILE};
 use crate::linear::Order;
@@ -214,5 +214,27 @@ unsafe fn add<V: Vector, S: Source, const N: usize, const ROWS: usize>(
                 }
             }
         }
+    }
+}
+
+/// A matrix in the caller's memory, its last axis contiguous.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<S> {
+    start: *const S,
+    stride: isize,
+}
+
+impl<S> Rows<S> {
+    fn of(view: &ArrayView2<S>) -> Self {
+        Self { start: view.as_ptr(), stride: view.strides()[0] }
+    }
+
+    fn stride(self) -> isize {
+        self.stride
+    }
+
+    #[inline(always)]
+    fn row(self, row: usize) -> *const S {
+        self.start.wrapping_offset(row as isize * self.stride)
     }
 }

@@ -15,8 +15,7 @@ pub(crate) use input::Input;
 pub(crate) use results::Results;
 
 use super::vector::Vector;
-use crate::element::AnyRows;
-use crate::linear::{Kind, Matrix, Order};
+use crate::linear::{AnyMatrix, Kind, Matrix, Order};
 
 /// Input rows that a weight is multiplied with once it is read.
 const TILE: usize = 4;
@@ -61,7 +60,7 @@ unsafe fn multiply_avx2(matrix: &Matrix, outputs: Range<usize>, input: &Input, r
 
 #[inline(always)]
 unsafe fn dense_of<V: Vector>(
-    rows: &AnyRows,
+    rows: &AnyMatrix,
     order: Order,
     outputs: Range<usize>,
     input: &Input,
@@ -70,9 +69,9 @@ unsafe fn dense_of<V: Vector>(
     // SAFETY: the caller has the instruction set.
     unsafe {
         match rows {
-            AnyRows::F32(rows) => dense::multiply::<V, f32>(rows, order, outputs, input, results),
-            AnyRows::F16(rows) => dense::multiply::<V, half::f16>(rows, order, outputs, input, results),
-            AnyRows::Bf16(rows) => dense::multiply::<V, half::bf16>(rows, order, outputs, input, results),
+            AnyMatrix::F32(rows) => dense::multiply::<V, f32>(rows, order, outputs, input, results),
+            AnyMatrix::F16(rows) => dense::multiply::<V, half::f16>(rows, order, outputs, input, results),
+            AnyMatrix::Bf16(rows) => dense::multiply::<V, half::bf16>(rows, order, outputs, input, results),
         }
     }
 }
