@@ -201,3 +201,17 @@ def test_double_precision_goes_to_sdpa(calls: list[dict[str, Any]]) -> None:
     ids, mask = padded("left")
     assert torch.equal(logits(ours, ids, mask), logits(theirs, ids, mask))
     assert not calls
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2"])
+def test_compiled_models_agree(name: str) -> None:
+    ours, _ = pair(name)
+    ids, mask = padded("left")
+    compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(logits(compiled, ids, mask), logits(ours, ids, mask))
+    (ours(ids, attention_mask=mask).logits[mask.bool()] ** 2).sum().backward()
+    expected = [parameter.grad.clone() for parameter in ours.parameters()]
+    ours.zero_grad()
+    (compiled(ids, attention_mask=mask).logits[mask.bool()] ** 2).sum().backward()
+    for parameter, gradient in zip(ours.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, atol=1e-3, rtol=1e-3)

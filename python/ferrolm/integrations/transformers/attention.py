@@ -109,8 +109,6 @@ def _ours(query: Tensor, key: Tensor, bias: Tensor | None) -> bool:
         and query.shape[0] == key.shape[0]
         # A learned bias needs a gradient, which we do not compute.
         and not (bias is not None and bias.requires_grad and torch.is_grad_enabled())
-        and not (torch.is_grad_enabled() and query.requires_grad)
-        and not torch.compiler.is_compiling()
     )
 
 

@@ -9,9 +9,10 @@ use ferrolm_base::simd::Level;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod backward;
 pub(crate) mod decode;
 pub(crate) mod linear;
-mod mask_tile;
+pub(crate) mod mask_tile;
 mod portable;
 pub(crate) mod scratch;
 pub(crate) mod stream;
@@ -58,6 +59,25 @@ pub(crate) fn decode(level: Level, job: &decode::Job, scratch: &mut KernelScratc
     }
 }
 
+/// Gradients of many rows; see [`backward::backward`].
+pub(crate) fn backward(
+    level: Level,
+    job: &backward::Job,
+    scratch: &mut KernelScratch,
+    sums: &mut backward::Sums,
+) {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx512 => unsafe { backward_avx512(job, scratch, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx2 => unsafe { backward_avx2(job, scratch, sums) },
+        // SAFETY: needs no instruction set.
+        _ => unsafe { backward::backward::<portable::F32x4, 4>(job, scratch, sums) },
+    }
+}
+
 /// `level`, or the highest that this machine has: what the functions above may be called with.
 pub(crate) fn usable(level: Level) -> Level {
     level.min(ferrolm_base::simd::detected())
@@ -89,4 +109,18 @@ unsafe fn stream_avx2(job: &stream::Job, scratch: &mut KernelScratch, results: &
 unsafe fn decode_avx2(job: &decode::Job, scratch: &mut KernelScratch, partial: &mut [f32]) {
     // SAFETY: as above.
     unsafe { decode::decode::<avx2::F32x8>(job, scratch, partial) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn backward_avx512(job: &backward::Job, scratch: &mut KernelScratch, sums: &mut backward::Sums) {
+    // SAFETY: as above.
+    unsafe { backward::backward::<avx512::F32x16, 8>(job, scratch, sums) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn backward_avx2(job: &backward::Job, scratch: &mut KernelScratch, sums: &mut backward::Sums) {
+    // SAFETY: as above.
+    unsafe { backward::backward::<avx2::F32x8, 4>(job, scratch, sums) }
 }
