@@ -312,6 +312,11 @@ unsafe fn outer_columns<V: Vector, const CV: usize, const NR: usize>(
             outer_group::<V, CV, NR>(weights, lanes, values, rows, stride, out);
             key += NR;
         }
+        if key + 2 <= count {
+            let (weights, out) = (weights.add(key * lanes), out.add(key * stride));
+            outer_group::<V, CV, 2>(weights, lanes, values, rows, stride, out);
+            key += 2;
+        }
         while key < count {
             let (weights, out) = (weights.add(key * lanes), out.add(key * stride));
             outer_group::<V, CV, 1>(weights, lanes, values, rows, stride, out);

@@ -41,7 +41,7 @@ pub(crate) fn stream(level: Level, job: &stream::Job, scratch: &mut KernelScratc
         // SAFETY: `usable` found the instruction set.
         Level::Avx2 => unsafe { stream_avx2(job, scratch, results) },
         // SAFETY: needs no instruction set.
-        _ => unsafe { stream::stream::<portable::F32x4, 4>(job, scratch, results) },
+        _ => unsafe { stream::stream::<portable::F32x4, 3>(job, scratch, results) },
     }
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn backward(
         // SAFETY: `usable` found the instruction set.
         Level::Avx2 => unsafe { backward_avx2(job, scratch, sums) },
         // SAFETY: needs no instruction set.
-        _ => unsafe { backward::backward::<portable::F32x4, 4>(job, scratch, sums) },
+        _ => unsafe { backward::backward::<portable::F32x4, 3>(job, scratch, sums) },
     }
 }
 
@@ -101,7 +101,7 @@ unsafe fn decode_avx512(job: &decode::Job, scratch: &mut KernelScratch, partial:
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn stream_avx2(job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
     // SAFETY: as above.
-    unsafe { stream::stream::<avx2::F32x8, 4>(job, scratch, results) }
+    unsafe { stream::stream::<avx2::F32x8, 3>(job, scratch, results) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -122,5 +122,5 @@ unsafe fn backward_avx512(job: &backward::Job, scratch: &mut KernelScratch, sums
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn backward_avx2(job: &backward::Job, scratch: &mut KernelScratch, sums: &mut backward::Sums) {
     // SAFETY: as above.
-    unsafe { backward::backward::<avx2::F32x8, 4>(job, scratch, sums) }
+    unsafe { backward::backward::<avx2::F32x8, 3>(job, scratch, sums) }
 }
