@@ -759,7 +759,6 @@ def scaled_dot_product_attention(
     softcap: float | None,
     /,
 ) -> NDArray[Any]: ...
-
 def attention_forward(
     query: Any,
     key: Any,

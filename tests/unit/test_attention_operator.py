@@ -83,7 +83,9 @@ CAUSAL: list[dict[str, Any]] = [
 @pytest.mark.parametrize("options", CAUSAL, ids=str)
 @pytest.mark.parametrize(("q_len", "k_len"), [(1, 30), (40, 40), (70, 150), (33, 20)])
 def test_gradients(q_len: int, k_len: int, options: dict[str, Any]) -> None:
-    check_gradients(leaves((2, 4, q_len, 24), (2, 2, k_len, 24), (2, 2, k_len, 20)), enable_gqa=True, **options)
+    check_gradients(
+        leaves((2, 4, q_len, 24), (2, 2, k_len, 24), (2, 2, k_len, 20)), enable_gqa=True, **options
+    )
 
 
 @pytest.mark.parametrize("additive", [False, True])
@@ -125,7 +127,9 @@ def test_only_what_needs_a_gradient_gets_one() -> None:
     query, key, value = leaves(*[(1, 2, 9, 8)] * 3)
     out = scaled_dot_product_attention(query.detach(), key, value.detach())
     out.sum().backward()
-    assert key.grad is not None and query.grad is None and value.grad is None
+    assert key.grad is not None
+    assert query.grad is None
+    assert value.grad is None
     with torch.no_grad():
         assert not scaled_dot_product_attention(query, key, value).requires_grad
 
@@ -166,7 +170,9 @@ class Block(torch.nn.Module):
         self.fused, self.out, self.options = torch.nn.Linear(32, 96), torch.nn.Linear(32, 32), options
 
     def forward(self, x: Any, mask: Any = None) -> Any:
-        query, key, value = (part.unflatten(-1, (4, 8)).transpose(1, 2) for part in self.fused(x).chunk(3, -1))
+        query, key, value = (
+            part.unflatten(-1, (4, 8)).transpose(1, 2) for part in self.fused(x).chunk(3, -1)
+        )
         context = scaled_dot_product_attention(query, key, value, mask, is_causal=True, **self.options)
         return self.out(context.transpose(1, 2).flatten(-2))
 
@@ -179,7 +185,10 @@ def test_compiled_without_a_break_with_the_same_gradients(options: dict[str, Any
         x = torch.randn(2, length, 32, requires_grad=True)
         mask = torch.ones(2, 1, 1, length, dtype=torch.bool)
         mask[0, ..., :3] = False
-        found = [torch.autograd.grad(run(x, mask).square().sum(), [x, *block.parameters()]) for run in (block, compiled)]
+        found = [
+            torch.autograd.grad(run(x, mask).square().sum(), [x, *block.parameters()])
+            for run in (block, compiled)
+        ]
         for own, expected in zip(*found, strict=True):
             torch.testing.assert_close(own, expected)
     with torch.no_grad():
@@ -190,7 +199,9 @@ def test_compiled_by_inductor() -> None:
     block = Block()
     x = torch.randn(2, 12, 32, requires_grad=True)
     compiled = torch.compile(block, fullgraph=True)
-    found = [torch.autograd.grad(run(x).square().sum(), [x, *block.parameters()]) for run in (block, compiled)]
+    found = [
+        torch.autograd.grad(run(x).square().sum(), [x, *block.parameters()]) for run in (block, compiled)
+    ]
     for own, expected in zip(*found, strict=True):
         torch.testing.assert_close(own, expected, atol=1e-5, rtol=1e-5)
 

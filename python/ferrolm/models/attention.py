@@ -1,4 +1,4 @@
-"""The one place that chooses the attention kernel of the models: ours for inference on the CPU, else torch's."""
+"""The one place that chooses the attention kernel of the models: ours on the CPU, but for small steps of training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ferrolm.attention import scaled_dot_product_attention
+from ferrolm.attention.operator import pays_with_gradients
 
 __all__ = ["Visible", "attend"]
 
@@ -46,7 +47,7 @@ def attend(
 ) -> Tensor:
     """Causal attention of a query [batch, heads, queries, head_dim] to keys and values [batch, heads, keys, head_dim]."""
     causal = visible.queries > 1
-    if _ours(query, dropout):
+    if _ours(query, key, dropout):
         return scaled_dot_product_attention(
             query, key, value, visible.tokens, is_causal=causal, scale=scale, causal_alignment="lower_right"
         )
@@ -56,9 +57,8 @@ def attend(
     )
 
 
-def _ours(query: Tensor, dropout: float) -> bool:
-    return (
-        query.device.type == "cpu"
-        and query.dtype in _OURS
-        and not (query.requires_grad or dropout or torch.compiler.is_compiling())
-    )
+def _ours(query: Tensor, key: Tensor, dropout: float) -> bool:
+    if query.device.type != "cpu" or query.dtype not in _OURS or dropout or torch.compiler.is_compiling():
+        return False
+    # Sixteen bits would be trained in float32, which torch's kernel does not take the time for.
+    return not query.requires_grad or (query.dtype is torch.float32 and pays_with_gradients(query, key))

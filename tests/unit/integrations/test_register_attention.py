@@ -28,7 +28,12 @@ DECODERS: dict[str, Any] = {
         **GROUPED, use_sliding_window=True, sliding_window=5, max_window_layers=1, **TOKENS
     ),
     "gemma2": lambda: transformers.Gemma2Config(
-        **GROUPED, sliding_window=6, head_dim=16, attn_logit_softcapping=3.0, query_pre_attn_scalar=5, **TOKENS
+        **GROUPED,
+        sliding_window=6,
+        head_dim=16,
+        attn_logit_softcapping=3.0,
+        query_pre_attn_scalar=5,
+        **TOKENS,
     ),
     "gpt_oss": lambda: transformers.GptOssConfig(
         **GROUPED, sliding_window=6, head_dim=12, num_local_experts=2, num_experts_per_tok=1, **TOKENS
@@ -105,7 +110,9 @@ def padded(side: str) -> tuple[Any, Any]:
 def logits(model: Any, ids: Any, mask: Any = None) -> Any:
     with torch.no_grad():
         if model.config.is_encoder_decoder:
-            return model(input_ids=ids, attention_mask=mask, decoder_input_ids=ids[:, 3:12].clamp(min=3)).logits
+            return model(
+                input_ids=ids, attention_mask=mask, decoder_input_ids=ids[:, 3:12].clamp(min=3)
+            ).logits
         return model(ids, attention_mask=mask).logits
 
 
@@ -165,8 +172,14 @@ def test_generation_with_a_cache_gives_the_same_ids(name: str, cache: str | None
     assert torch.equal(ours.generate(ids, attention_mask=mask, **settings), expected)
 
 
+@pytest.fixture
+def every_size_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ferrolm.attention.operator._LEAST_WORK", 0)
+
+
 @pytest.mark.parametrize("name", ["gpt2", "llama", "qwen2", "gemma2", "gpt_oss", "t5"])
-def test_gradients_are_those_of_eager(name: str) -> None:
+@pytest.mark.usefixtures("every_size_pays")
+def test_gradients_are_those_of_eager(name: str, calls: list[dict[str, Any]]) -> None:
     ours, theirs = pair(name)
     ids, mask = padded("left")
     # Neither padding is learned, nor what comes first after it: what padding attends to is anybody's guess.
@@ -179,9 +192,20 @@ def test_gradients_are_those_of_eager(name: str) -> None:
             if name == "t5" and hasattr(module, "dropout") and isinstance(module.dropout, float):
                 module.dropout = 0.0
         model(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
+    assert bool(calls) == (name != "gpt_oss")
     for (parameter, own), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         if other.grad is not None:
-            torch.testing.assert_close(own.grad, other.grad, atol=1e-4, rtol=1e-3, msg=lambda m, p=parameter: p + m)
+            torch.testing.assert_close(
+                own.grad, other.grad, atol=1e-4, rtol=1e-3, msg=lambda m, p=parameter: p + m
+            )
+
+
+def test_short_steps_of_training_go_to_sdpa_and_long_ones_do_not(calls: list[dict[str, Any]]) -> None:
+    ours, _ = pair("gpt2")
+    for length, expected in ((20, 0), (128, 2)):
+        calls.clear()
+        ours(torch.randint(3, VOCAB, (24, length))).logits.sum().backward()
+        assert len(calls) == expected
 
 
 def test_dropout_in_training_is_drawn_by_torch(calls: list[dict[str, Any]]) -> None:
@@ -203,6 +227,7 @@ def test_double_precision_goes_to_sdpa(calls: list[dict[str, Any]]) -> None:
     assert not calls
 
 
+@pytest.mark.usefixtures("every_size_pays")
 @pytest.mark.parametrize("name", ["llama", "gemma2"])
 def test_compiled_models_agree(name: str) -> None:
     ours, _ = pair(name)

@@ -11,6 +11,7 @@ from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_f
 from transformers.masking_utils import sdpa_mask
 
 from ferrolm.attention import scaled_dot_product_attention
+from ferrolm.attention.operator import pays_with_gradients
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,8 +30,8 @@ def register_attention(name: str = "ferrolm") -> None:
     which transformers otherwise writes out whole, are not stored. Logits are those of ``"eager"`` but for rounding; padding
     attends to nothing and gets zeros. No attention weights are returned, as with ``"sdpa"``.
 
-    What ours does not do goes to transformers' ``"sdpa"``: tensors on other devices, float64, dropout in training, and
-    relative positions that are being learned (T5). With attention sinks (gpt-oss), and with soft-capping in those cases,
+    What ours does not do, or not faster, goes to transformers' ``"sdpa"``: tensors on other devices, float64, in training
+    dropout, 16-bit tensors and sequences too short to gain, and relative positions that are being learned (T5). With attention sinks (gpt-oss), and with soft-capping in those cases,
     which ``"sdpa"`` cannot do, the scores are written out in torch.
 
     >>> from transformers import GPT2Config, GPT2LMHeadModel
@@ -65,7 +66,7 @@ def _attend(
     """
     causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
     bias = attention_mask if position_bias is None else position_bias
-    if s_aux is None and not dropout and _ours(query, key, bias) and kwargs.get("cache") is None:
+    if s_aux is None and not dropout and _ours(query, key, bias, softcap) and kwargs.get("cache") is None:
         # Without a mask one query is the last, and several are the first, as in an empty static cache.
         causal = query.shape[2] > 1 and attention_mask is None and causal
         if position_bias is not None:
@@ -82,6 +83,8 @@ def _attend(
         )
         return out.transpose(1, 2).contiguous(), None
     if s_aux is None and softcap is None:
+        if position_bias is not None:  # an argument that not every version has
+            kwargs["position_bias"] = position_bias
         context: Tensor
         context, _ = sdpa_attention_forward(
             module,
@@ -92,7 +95,6 @@ def _attend(
             dropout=dropout,
             scaling=scaling,
             is_causal=is_causal,
-            **({} if position_bias is None else {"position_bias": position_bias}),
             **kwargs,
         )
         return context, None
@@ -102,14 +104,17 @@ def _attend(
     return _written_out(query, key, value, attention_mask, causal, dropout, scaling, softcap, s_aux), None
 
 
-def _ours(query: Tensor, key: Tensor, bias: Tensor | None) -> bool:
-    return (
-        query.device.type == "cpu"
-        and query.dtype in _OURS
-        and query.shape[0] == key.shape[0]
-        # A learned bias needs a gradient, which we do not compute.
-        and not (bias is not None and bias.requires_grad and torch.is_grad_enabled())
-    )
+def _ours(query: Tensor, key: Tensor, bias: Tensor | None, softcap: float | None) -> bool:
+    if query.device.type != "cpu" or query.dtype not in _OURS or query.shape[0] != key.shape[0]:
+        return False
+    if not torch.is_grad_enabled():
+        return True
+    # A learned bias needs a gradient, which we do not compute.
+    if bias is not None and bias.requires_grad:
+        return False
+    if not query.requires_grad or softcap is not None:
+        return True
+    return query.dtype is torch.float32 and pays_with_gradients(query, key)
 
 
 def _biased(bias: Tensor, mask: Tensor | None) -> Tensor:
