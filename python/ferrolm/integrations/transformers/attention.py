@@ -12,6 +12,7 @@ from transformers.masking_utils import sdpa_mask
 
 from ferrolm.attention import scaled_dot_product_attention
 from ferrolm.attention.operator import pays_with_gradients
+from ferrolm.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,6 +99,10 @@ def _attend(
             **kwargs,
         )
         return context, None
+    if kwargs.get("cache") is not None:
+        raise InvalidArgumentError(
+            "continuous batching of a model with attention sinks or soft-capping needs attn_implementation='paged|eager'"
+        )
     causal = query.shape[2] > 1 and attention_mask is None and causal
     if position_bias is not None:
         attention_mask = _biased(position_bias, attention_mask)
