@@ -235,6 +235,7 @@ pub(crate) fn head_of<'a, E: Element>(
 }
 
 /// `view`, or a copy if its rows are not contiguous.
+#[expect(clippy::needless_pass_by_value, reason = "views are passed like slices")]
 pub(crate) fn with_rows<E: Element>(view: ArrayView4<'_, E>) -> CowArray<'_, E, Ix4> {
     if view.dim().3 > 1 && view.strides()[3] != 1 {
         CowArray::from(view.as_standard_layout().into_owned())

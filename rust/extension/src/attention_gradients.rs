@@ -14,7 +14,7 @@ use crate::unsafe_views::{AnyView, view};
 
 type Array4<'py> = Bound<'py, PyArray4<f32>>;
 
-/// Float32 attention and the log-sums of its queries, (batch · heads · q_len).
+/// Float32 attention and the log-sums of its queries, as many as `(batch, heads, q_len)` has.
 #[pyfunction]
 #[pyo3(signature = (query, key, value, mask, causal, scale, grouped, lower_right, window, softcap, /))]
 #[expect(clippy::too_many_arguments, reason = "the arguments of the Python function, one by one")]
@@ -77,7 +77,7 @@ fn attention_backward<'py>(
         log_sums: log_sums.as_slice()?,
         gradient: float32(gradient, "gradient")?,
     };
-    let [mut query, mut key, mut value] = results.each_ref().map(|array| array.readwrite());
+    let [mut query, mut key, mut value] = results.each_ref().map(PyArrayMethods::readwrite);
     let to =
         Gradients { query: query.as_slice_mut()?, key: key.as_slice_mut()?, value: value.as_slice_mut()? };
     let result = if call.is_brief() {
