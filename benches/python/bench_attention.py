@@ -1,4 +1,4 @@
-"""Attention against torch's, one thread each: prefill, one token at a time, padded batches, tiny models.
+"""Attention against torch's, one thread each: prefill, one token at a time, padded batches, training, transformers.
 
     pytest benches/python/bench_attention.py --benchmark-enable --benchmark-group-by=group
 
@@ -81,3 +81,51 @@ def test_padded_batch(benchmark: Any, library: str, window: int | None) -> None:
     mask = seen & padding[:, None, None, :] | (distance == 0)
     benchmark.extra_info["flop"] = 4 * 12 * 64 * int(mask.sum())
     benchmark(LIBRARIES[library], *arguments, attn_mask=mask)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "depth", "length"), [(12, 12, 64, 512), (12, 12, 64, 2048), (32, 8, 128, 1024)]
+)
+@pytest.mark.benchmark(group="attention: causal, forward and backward", min_rounds=3)
+def test_training(benchmark: Any, library: str, heads: int, kv_heads: int, depth: int, length: int) -> None:
+    arguments = tensors(1, heads, kv_heads, length, length, depth, "float32")
+    gradient = torch.randn_like(arguments[0])
+    for argument in arguments:
+        argument.requires_grad_()
+    attention = LIBRARIES[library]
+
+    def step() -> Any:
+        out = attention(*arguments, is_causal=True, enable_gqa=heads != kv_heads)
+        return torch.autograd.grad(out, arguments, gradient)
+
+    # Two products forward, five backward.
+    benchmark.extra_info["flop"] = 7 * heads * length * (length + 1) * depth
+    with torch.enable_grad():
+        benchmark(step)
+
+
+@pytest.mark.parametrize("library", ["ferrolm", "sdpa"])
+@pytest.mark.parametrize(("architecture", "window"), [("Llama", None), ("Mistral", 128)])
+@pytest.mark.benchmark(group="attention: transformers, left-padded batch of 4", min_rounds=3)
+def test_transformers(benchmark: Any, library: str, architecture: str, window: int | None) -> None:
+    """Two layers of 12 heads of 64, with little beside their attention, on the lengths of `test_padded_batch`."""
+    transformers = pytest.importorskip("transformers")
+    from ferrolm.integrations.transformers import register_attention
+
+    register_attention()
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{architecture}Config")(
+        vocab_size=100,
+        hidden_size=96,
+        head_dim=64,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=12,
+        num_key_value_heads=12,
+        **({} if window is None else {"sliding_window": window}),
+    )
+    model = transformers.AutoModel.from_config(config, attn_implementation=library).eval()
+    ids = torch.randint(100, (4, 1024))
+    mask = (torch.arange(1024) >= torch.tensor([[0], [256], [512], [768]])).long()
+    benchmark(model, ids, attention_mask=mask, use_cache=False)

@@ -759,6 +759,35 @@ def scaled_dot_product_attention(
     softcap: float | None,
     /,
 ) -> NDArray[Any]: ...
+def attention_forward(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any | None,
+    causal: bool,
+    scale: float | None,
+    grouped: bool,
+    lower_right: bool,
+    window: int | None,
+    softcap: float | None,
+    /,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+def attention_backward(
+    gradient: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any | None,
+    out: Any,
+    log_sums: NDArray[np.float32],
+    causal: bool,
+    scale: float | None,
+    grouped: bool,
+    lower_right: bool,
+    window: int | None,
+    softcap: float | None,
+    /,
+) -> list[NDArray[np.float32]]: ...
 
 @final
 class LinearWeights:

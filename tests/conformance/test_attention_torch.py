@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from ferrolm.attention import scaled_dot_product_attention
-from ferrolm.errors import InvalidArgumentError
 
 torch = pytest.importorskip("torch")
 theirs = torch.nn.functional.scaled_dot_product_attention
@@ -74,14 +73,22 @@ def test_transposed_views_are_read_in_place() -> None:
     torch.testing.assert_close(scaled_dot_product_attention(*tensors), theirs(*tensors), atol=1e-5, rtol=1e-5)
 
 
-def test_gradients_are_refused_only_where_they_would_be_lost() -> None:
-    tensors = qkv(1, 2, 8, 16)
-    tensors[1].requires_grad_()
-    with pytest.raises(InvalidArgumentError, match=r"gradient.*no_grad"):
-        scaled_dot_product_attention(*tensors)
-    with torch.no_grad():
-        ours = scaled_dot_product_attention(*tensors)
-    torch.testing.assert_close(ours, theirs(*tensors).detach())
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize("q_len", [1, 5, 64, 200])
+def test_gradients(q_len: int, is_causal: bool) -> None:
+    tensors = [tensor.requires_grad_() for tensor in qkv(2, 4, q_len, 64, k_len=200, kv_heads=2)]
+    ours, expected = (
+        attention(*tensors, is_causal=is_causal, enable_gqa=True)
+        for attention in (scaled_dot_product_attention, theirs)
+    )
+    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
+    gradient = torch.randn(ours.shape, generator=torch.Generator().manual_seed(1))
+    for own, other in zip(
+        torch.autograd.grad(ours, tensors, gradient),
+        torch.autograd.grad(expected, tensors, gradient),
+        strict=True,
+    ):
+        torch.testing.assert_close(own, other, atol=2e-5, rtol=2e-5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -13,8 +14,6 @@ from ferrolm import _extras, errors
 
 def run_python(code: str, **environment: str) -> str:
     """Standard output of ``code`` in a fresh interpreter."""
-    import os
-
     result = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -82,6 +81,25 @@ def test_a_missing_extra_says_what_to_install():
 def test_the_number_of_threads_comes_from_the_environment_and_can_be_set():
     code = "import ferrolm; print(ferrolm.num_threads()); ferrolm.set_num_threads(2); print(ferrolm.num_threads())"
     assert run_python(code, FERROLM_NUM_THREADS="3").split() == ["3", "2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
+def test_there_are_as_many_threads_as_cpus_the_process_may_use():
+    cpus = sorted(os.sched_getaffinity(0))
+    for wanted in (cpus[:1], cpus[-2:]):
+        code = f"""if True:
+            import os, pathlib
+            os.sched_setaffinity(0, {set(wanted)})
+            import numpy, ferrolm
+            from ferrolm.attention import scaled_dot_product_attention
+            query = numpy.zeros((1, 8, 1000, 64), numpy.float32)
+            scaled_dot_product_attention(query, query, query)
+            names = [task.joinpath("comm").read_text() for task in pathlib.Path("/proc/self/task").iterdir()]
+            print(ferrolm.num_threads(), sum(name.startswith("ferrolm-") for name in names))"""
+        count = str(len(wanted))
+        assert run_python(code, FERROLM_NUM_THREADS="").split() == [count, count]
+        # What is asked for by name goes before.
+        assert run_python(code, FERROLM_NUM_THREADS="3").split() == ["3", "3"]
 
 
 @pytest.mark.parametrize("level", ["portable", "avx2", "avx512"])

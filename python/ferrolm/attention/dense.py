@@ -58,8 +58,12 @@ def scaled_dot_product_attention(
     Raises:
         ShapeError: shapes or dtypes do not fit; the message names them.
         InvalidArgumentError: ``scale``, ``window``, ``softcap`` or ``causal_alignment`` is out of range, or
-            a tensor would need a gradient: this is for inference.
+            ``attn_mask`` requires a gradient.
         InvalidTypeError: neither arrays nor tensors.
+
+    CPU tensors have gradients (but for ``attn_mask``), with memory linear in the length; those of 16-bit tensors are
+    computed in float32. Under ``torch.compile`` and ``torch.export`` the call is the operator
+    ``torch.ops.ferrolm.scaled_dot_product_attention``.
 
     Tensors on a GPU go to torch's own kernel, where ``window`` becomes a mask and ``softcap`` is refused.
 
@@ -82,10 +86,17 @@ def scaled_dot_product_attention(
     elif torch is None or not isinstance(query, torch.Tensor):
         raise InvalidTypeError(f"query is a {type(query).__name__}: expected a numpy array or a torch tensor")
     elif query.is_cpu:
-        if torch.is_grad_enabled():
-            _refuse_gradients(query, key, value, attn_mask)
-        result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, options))
-        result = result if query.dtype is torch.float32 else result.view(query.dtype)
+        if (
+            type(query) is not torch.Tensor
+            or torch.compiler.is_compiling()
+            or (torch.is_grad_enabled() and _need_gradients(query, key, value, attn_mask))
+        ):
+            from ferrolm.attention import operator
+
+            result = operator.attend(query, key, value, attn_mask, options)
+        else:
+            result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, options))
+            result = result if query.dtype is torch.float32 else result.view(query.dtype)
     else:
         result = _on_device(torch, query, key, value, attn_mask, *options)
     return cast(Array, result)
@@ -98,9 +109,7 @@ def _on_cpu(
     kind = type(query)
     if type(key) is not kind or type(value) is not kind or mask is not None:
         _check_types(np.ndarray if library is np else library.Tensor, key=key, value=value, attn_mask=mask)
-    axes = query.ndim
-    if axes < 2 or key.ndim != axes or value.ndim != axes:
-        raise ShapeError(f"{_shapes(query, key, value)}: expected as many axes each, at least (length, d)")
+    axes = _check_axes(query, key, value)
     if mask is not None:
         mask = _checked_mask(library, mask, (*query.shape[:-1], key.shape[-2]))
     if axes == 4:
@@ -117,6 +126,13 @@ def _check_types(kind: type, **arrays: object) -> None:
             raise InvalidTypeError(
                 f"{name} is a {type(array).__name__}: expected a {kind.__name__} like query"
             )
+
+
+def _check_axes(query: _Array, key: _Array, value: _Array) -> int:
+    axes: int = query.ndim
+    if axes < 2 or key.ndim != axes or value.ndim != axes:
+        raise ShapeError(f"{_shapes(query, key, value)}: expected as many axes each, at least (length, d)")
+    return axes
 
 
 def _shapes(query: _Array, key: _Array, value: _Array) -> str:
@@ -147,12 +163,8 @@ def _with_one_batch_axis(
     return query, key, value, mask
 
 
-def _refuse_gradients(*tensors: Any) -> None:
-    if any(getattr(tensor, "requires_grad", False) for tensor in tensors):
-        raise InvalidArgumentError(
-            "an argument requires a gradient, which this function does not compute: call it under torch.no_grad(), "
-            "or use torch.nn.functional.scaled_dot_product_attention for training"
-        )
+def _need_gradients(*tensors: Any) -> bool:
+    return any(getattr(tensor, "requires_grad", False) for tensor in tensors)
 
 
 def _on_device(

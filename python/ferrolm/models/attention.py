@@ -1,4 +1,4 @@
-"""The one place that chooses the attention kernel of the models: ours for inference on the CPU, else torch's."""
+"""The one place that chooses the attention kernel of the models: ours on the CPU, but for small steps of training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ferrolm.attention import scaled_dot_product_attention
+from ferrolm.attention.operator import pays_with_gradients
 
 __all__ = ["Visible", "attend"]
 
@@ -84,9 +85,8 @@ def attend(
 
 
 def _ours(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> bool:
+    if query.device.type != "cpu" or query.dtype not in _OURS or dropout or torch.compiler.is_compiling():
+        return False
     learns = query.requires_grad or key.requires_grad or value.requires_grad
-    return (
-        query.device.type == "cpu"
-        and query.dtype in _OURS
-        and not (learns or dropout or torch.compiler.is_compiling())
-    )
+    # Sixteen bits would be trained in float32, which torch's kernel does not take the time for.
+    return not learns or (query.dtype is torch.float32 and pays_with_gradients(query, key))

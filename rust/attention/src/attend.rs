@@ -1,6 +1,7 @@
 //! From arrays to tasks and back: validation, the split of the work, and the merge of its parts.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use ferrolm_base::simd::{self, Level};
 use ferrolm_base::{Cancel, pool};
@@ -20,24 +21,24 @@ use crate::{AttentionError, Element, Mask, Options};
 /// Any strides; arrays whose last axis is not contiguous are copied.
 #[derive(Debug)]
 pub struct Call<'a, E: Element> {
-    query: CowArray<'a, E, Ix4>,
-    key: CowArray<'a, E, Ix4>,
-    value: CowArray<'a, E, Ix4>,
-    mask: Mask<'a>,
+    pub(crate) query: CowArray<'a, E, Ix4>,
+    pub(crate) key: CowArray<'a, E, Ix4>,
+    pub(crate) value: CowArray<'a, E, Ix4>,
+    pub(crate) mask: Mask<'a>,
     options: Options,
-    sizes: Sizes,
+    pub(crate) sizes: Sizes,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    batch: usize,
-    kv_heads: usize,
+pub(crate) struct Sizes {
+    pub batch: usize,
+    pub kv_heads: usize,
     /// Query heads per key/value head.
-    group: usize,
-    q_len: usize,
-    k_len: usize,
-    depth: usize,
-    width: usize,
+    pub group: usize,
+    pub q_len: usize,
+    pub k_len: usize,
+    pub depth: usize,
+    pub width: usize,
 }
 
 /// Queries per task when there are many.
@@ -61,14 +62,7 @@ impl<'a, E: Element> Call<'a, E> {
         options.check()?;
         let sizes = Sizes::new(query.dim(), key.dim(), value.dim(), options.grouped)?;
         mask.broadcast(sizes.scores_shape())?;
-        let rows = |view: ArrayView4<'a, E>| {
-            if view.dim().3 > 1 && view.strides()[3] != 1 {
-                CowArray::from(view.as_standard_layout().into_owned())
-            } else {
-                CowArray::from(view)
-            }
-        };
-        let (query, key, value) = (rows(query), rows(key), rows(value));
+        let (query, key, value) = (with_rows(query), with_rows(key), with_rows(value));
         Ok(Self { query, key, value, mask, options, sizes })
     }
 
@@ -85,7 +79,7 @@ impl<'a, E: Element> Call<'a, E> {
     }
 
     /// From 40 GFLOP/s and 10 GB/s, of one thread.
-    fn expected_seconds(&self) -> f64 {
+    pub(crate) fn expected_seconds(&self) -> f64 {
         let Sizes { batch, kv_heads, group, q_len, k_len, depth, width } = self.sizes;
         let values = (batch * kv_heads * k_len * (depth + width)) as f64;
         values * ((group * q_len) as f64 * 2.0 / 40e9 + size_of::<E>() as f64 / 10e9)
@@ -136,20 +130,20 @@ impl Sizes {
         })
     }
 
-    fn scores_shape(&self) -> [usize; 4] {
+    pub(crate) fn scores_shape(&self) -> [usize; 4] {
         [self.batch, self.kv_heads * self.group, self.q_len, self.k_len]
     }
 
     /// Query rows that share a key/value head.
-    fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.group * self.q_len
     }
 
     /// The row ranges of the tasks of one key/value head: within one query head where those are long.
-    fn row_blocks(&self) -> Vec<Range<usize>> {
+    pub(crate) fn row_blocks(&self, most: usize) -> Vec<Range<usize>> {
         let span = if self.q_len >= TASK_ROWS / TILES { self.q_len } else { self.rows() };
         // Blocks of nearly one size, in whole tiles.
-        let blocks = span.div_ceil(TASK_ROWS).max(1);
+        let blocks = span.div_ceil(most).max(1);
         let size = span.div_ceil(blocks).next_multiple_of(TASK_ROWS / TILES);
         let starts = (0..self.rows()).step_by(span.max(1));
         starts
@@ -184,6 +178,35 @@ pub fn attend_at<E: Element>(
     out: &mut [E],
     cancel: &Cancel,
 ) -> Result<(), AttentionError> {
+    attend_with(level, call, out, None, cancel)
+}
+
+/// As [`attend`]; returns of each query, in the order of `(batch, heads, q_len)`, the logarithm in base 2 of the sum
+/// of its exponentials, which is what [`gradients`](crate::gradients) needs to know of them. Queries that see no key have
+/// infinity, from which their weights become zero again.
+///
+/// # Errors
+/// As [`attend`].
+pub fn attend_keeping<E: Element>(
+    level: Level,
+    call: &Call<E>,
+    out: &mut [E],
+    cancel: &Cancel,
+) -> Result<Vec<f32>, AttentionError> {
+    let infinity = || AtomicU32::new(f32::INFINITY.to_bits());
+    let log_sums: Vec<AtomicU32> =
+        (0..call.sizes.batch * call.sizes.kv_heads * call.sizes.rows()).map(|_| infinity()).collect();
+    attend_with(level, call, out, Some(&log_sums), cancel)?;
+    Ok(log_sums.into_iter().map(|bits| f32::from_bits(bits.into_inner())).collect())
+}
+
+fn attend_with<E: Element>(
+    level: Level,
+    call: &Call<E>,
+    out: &mut [E],
+    log_sums: Option<&[AtomicU32]>,
+    cancel: &Cancel,
+) -> Result<(), AttentionError> {
     let expected = call.output_shape().iter().product::<usize>();
     if out.len() != expected {
         let value = format!("{} values", out.len());
@@ -193,7 +216,7 @@ pub fn attend_at<E: Element>(
         return Ok(());
     }
     let mask = call.mask.broadcast(call.sizes.scores_shape())?;
-    let run = Run { call, mask, level: arch::usable(level), cancel };
+    let run = Run { call, mask, level: arch::usable(level), log_sums, cancel };
     if call.is_brief() {
         run.inline(out);
     } else {
@@ -203,15 +226,31 @@ pub fn attend_at<E: Element>(
 }
 
 /// One head of one sequence: (length, dimension). Several times cheaper than `slice`, and called for each head.
-fn head_of<'a, E: Element>(array: &'a CowArray<'_, E, Ix4>, batch: usize, head: usize) -> ArrayView2<'a, E> {
+pub(crate) fn head_of<'a, E: Element>(
+    array: &'a CowArray<'_, E, Ix4>,
+    batch: usize,
+    head: usize,
+) -> ArrayView2<'a, E> {
     array.index_axis(Axis(0), batch).index_axis_move(Axis(0), head)
 }
 
-struct Run<'a, 'c, E: Element> {
-    call: &'a Call<'c, E>,
-    mask: Mask<'a>,
-    level: Level,
-    cancel: &'a Cancel,
+/// `view`, or a copy if its rows are not contiguous.
+#[expect(clippy::needless_pass_by_value, reason = "views are passed like slices")]
+pub(crate) fn with_rows<E: Element>(view: ArrayView4<'_, E>) -> CowArray<'_, E, Ix4> {
+    if view.dim().3 > 1 && view.strides()[3] != 1 {
+        CowArray::from(view.as_standard_layout().into_owned())
+    } else {
+        CowArray::from(view)
+    }
+}
+
+pub(crate) struct Run<'a, 'c, E: Element> {
+    pub call: &'a Call<'c, E>,
+    pub mask: Mask<'a>,
+    pub level: Level,
+    /// Where the rows of all heads leave the bits of their log-sums, each its own.
+    pub log_sums: Option<&'a [AtomicU32]>,
+    pub cancel: &'a Cancel,
 }
 
 impl<E: Element> Run<'_, '_, E> {
@@ -226,10 +265,10 @@ impl<E: Element> Run<'_, '_, E> {
                 for (keys, partial) in parts.iter().zip(partials.chunks_mut(len)) {
                     self.few_rows(head, keys.clone(), partial);
                 }
-                self.merge(&partials, out);
+                self.merge(head, &partials, out);
             }
         } else {
-            let blocks = sizes.row_blocks();
+            let blocks = sizes.row_blocks(TASK_ROWS);
             for (head, mut out) in out.chunks_mut(unit).enumerate() {
                 for rows in &blocks {
                     let (mine, rest) = out.split_at_mut(rows.len() * sizes.width);
@@ -250,11 +289,12 @@ impl<E: Element> Run<'_, '_, E> {
             partials.par_chunks_mut(len).enumerate().with_max_len(1).for_each(|(task, partial)| {
                 self.few_rows(task / parts.len(), parts[task % parts.len()].clone(), partial);
             });
-            for (out, partials) in out.chunks_mut(unit).zip(partials.chunks(parts.len() * len)) {
-                self.merge(partials, out);
+            let partials = partials.chunks(parts.len() * len);
+            for (head, (out, partials)) in out.chunks_mut(unit).zip(partials).enumerate() {
+                self.merge(head, partials, out);
             }
         } else {
-            let blocks = sizes.row_blocks();
+            let blocks = sizes.row_blocks(TASK_ROWS);
             let mut tasks = Vec::with_capacity(sizes.batch * sizes.kv_heads * blocks.len());
             for (head, mut out) in out.chunks_mut(unit).enumerate() {
                 for rows in &blocks {
@@ -277,11 +317,11 @@ impl<E: Element> Run<'_, '_, E> {
         (0..sizes.k_len.max(1)).step_by(size).map(|at| at..(at + size).min(sizes.k_len)).collect()
     }
 
-    fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         Span::new(&self.call.options, self.call.sizes.q_len, self.call.sizes.k_len)
     }
 
-    fn scoring(&self) -> Scoring {
+    pub(crate) fn scoring(&self) -> Scoring {
         let options = &self.call.options;
         let scale = options.scale.unwrap_or(1.0 / (self.call.sizes.depth as f32).sqrt());
         // Otherwise scaling waits for the exponential, and biases are divided by the scale instead.
@@ -289,21 +329,22 @@ impl<E: Element> Run<'_, '_, E> {
         Scoring { scale, softcap: options.softcap, scale_first }
     }
 
-    /// Widen `rows` of the queries of a key/value head, padded with zeros to `to`'s rows.
-    fn pack(&self, head: usize, rows: Range<usize>, to: &mut [f32]) {
+    /// Widen `rows` of the queries (or an array like them) of a key/value head, padded with zeros to `to`'s rows.
+    pub(crate) fn pack(&self, queries: &CowArray<E, Ix4>, head: usize, rows: Range<usize>, to: &mut [f32]) {
         let sizes = &self.call.sizes;
-        let stride = padded(sizes.depth);
+        let columns = queries.dim().3;
+        let stride = padded(columns);
         let (batch, kv_head) = (head / sizes.kv_heads, head % sizes.kv_heads);
         let index = RowIndex { q_len: sizes.q_len };
         let count = rows.len();
         for (row, to) in rows.zip(to.chunks_exact_mut(stride)) {
             let (member, query) = index.of(row);
-            let from = head_of(&self.call.query, batch, kv_head * sizes.group + member);
+            let from = head_of(queries, batch, kv_head * sizes.group + member);
             let from = from.index_axis_move(Axis(0), query);
             if let Some(from) = from.as_slice() {
-                E::widen(from, &mut to[..sizes.depth]);
+                E::widen(from, &mut to[..columns]);
             }
-            to[sizes.depth..].fill(0.0);
+            to[columns..].fill(0.0);
         }
         to[count * stride..].fill(0.0);
     }
@@ -317,7 +358,7 @@ impl<E: Element> Run<'_, '_, E> {
         Scratch::with(|scratch| {
             let tile = arch::tile_rows(self.level);
             let queries = scratch.queries.take(rows.len().next_multiple_of(tile) * padded(sizes.depth));
-            self.pack(head, rows.clone(), queries);
+            self.pack(&self.call.query, head, rows.clone(), queries);
             let results = scratch.results.take(rows.len().next_multiple_of(tile) * padded(sizes.width));
             let job = stream::Job {
                 queries,
@@ -333,6 +374,12 @@ impl<E: Element> Run<'_, '_, E> {
                 cancel: self.cancel,
             };
             arch::stream(self.level, &job, &mut scratch.arch, results);
+            if self.log_sums.is_some() {
+                for (row, (maximum, sum)) in job.rows.clone().zip(stream::sums(&job, &mut scratch.arch, tile))
+                {
+                    self.keep(head, row, maximum, sum);
+                }
+            }
             let results = results.chunks_exact(padded(sizes.width));
             for (out, result) in out.chunks_exact_mut(sizes.width).zip(results) {
                 E::narrow(&result[..sizes.width], out);
@@ -349,7 +396,7 @@ impl<E: Element> Run<'_, '_, E> {
         Scratch::with(|scratch| {
             let rows = sizes.rows();
             let queries = scratch.queries.take(rows.next_power_of_two() * padded(sizes.depth));
-            self.pack(head, 0..rows, queries);
+            self.pack(&self.call.query, head, 0..rows, queries);
             let job = decode::Job {
                 queries,
                 rows,
@@ -367,8 +414,16 @@ impl<E: Element> Run<'_, '_, E> {
         });
     }
 
+    /// Leave the log-sum of a row of a head whose exponents were taken relative to `maximum`.
+    fn keep(&self, head: usize, row: usize, maximum: f32, sum: f32) {
+        if let Some(log_sums) = self.log_sums {
+            let value = if sum == 0.0 { f32::INFINITY } else { maximum + sum.log2() };
+            log_sums[head * self.call.sizes.rows() + row].store(value.to_bits(), Ordering::Relaxed);
+        }
+    }
+
     /// Add the parts of one head's rows under their common maximum, and normalize.
-    fn merge(&self, partials: &[f32], out: &mut [E]) {
+    fn merge(&self, head: usize, partials: &[f32], out: &mut [E]) {
         let sizes = &self.call.sizes;
         let len = decode::partial_len(sizes.width);
         let mut context = vec![0.0; sizes.width];
@@ -385,6 +440,7 @@ impl<E: Element> Run<'_, '_, E> {
                     *to += weight * from;
                 }
             }
+            self.keep(head, row, maximum, sum);
             let inverse = if sum == 0.0 { 0.0 } else { 1.0 / sum };
             for value in &mut context {
                 *value *= inverse;

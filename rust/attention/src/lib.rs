@@ -7,12 +7,14 @@
 //!
 //! Two shapes of the same sum: many queries per head run register-tiled products with lanes along queries; up to
 //! eight (generation, one token at a time) stream each key and value once, with lanes along the head dimension.
+//! [`gradients`] goes back the same way, from what [`attend_keeping`] leaves: the scores are computed again.
 //! Beside it, [`Matrix`]: products with matrices of weights, also quantized ones, for decoding.
 //!
 //! Work is split by shape alone, so that results do not depend on the number of threads.
 
 mod arch;
 mod attend;
+mod backward;
 mod element;
 mod error;
 mod linear;
@@ -20,7 +22,8 @@ mod mask;
 mod options;
 mod span;
 
-pub use attend::{Call, attend, attend_at};
+pub use attend::{Call, attend, attend_at, attend_keeping};
+pub use backward::{Forward, Gradients, gradients, gradients_at};
 pub use element::Element;
 pub use error::AttentionError;
 pub use half::{bf16, f16};

@@ -8,6 +8,7 @@
 use pyo3::prelude::*;
 
 mod attention;
+mod attention_gradients;
 mod base;
 mod decoder;
 mod embedding;
@@ -45,6 +46,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sampling::register(module)?;
     sampling_choices::register(module)?;
     attention::register(module)?;
+    attention_gradients::register(module)?;
     embedding::register(module)?;
     // The package decides what is public, not this module.
     module.delattr("__all__")

@@ -8,7 +8,7 @@ use super::vector::Vector;
 use crate::mask::{Effect, GroupMask};
 
 /// Keys per block of scores.
-pub(super) const BLOCK: usize = 128;
+pub(crate) const BLOCK: usize = 128;
 
 /// Which (head of the group, query) a row of the flattened queries is.
 #[derive(Clone, Copy, Debug)]

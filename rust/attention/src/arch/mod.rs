@@ -9,9 +9,10 @@ use ferrolm_base::simd::Level;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod backward;
 pub(crate) mod decode;
 pub(crate) mod linear;
-mod mask_tile;
+pub(crate) mod mask_tile;
 mod portable;
 pub(crate) mod scratch;
 mod source;
@@ -41,7 +42,7 @@ pub(crate) fn stream(level: Level, job: &stream::Job, scratch: &mut KernelScratc
         // SAFETY: `usable` found the instruction set.
         Level::Avx2 => unsafe { stream_avx2(job, scratch, results) },
         // SAFETY: needs no instruction set.
-        _ => unsafe { stream::stream::<portable::F32x4, 4>(job, scratch, results) },
+        _ => unsafe { stream::stream::<portable::F32x4, 3>(job, scratch, results) },
     }
 }
 
@@ -56,6 +57,25 @@ pub(crate) fn decode(level: Level, job: &decode::Job, scratch: &mut KernelScratc
         Level::Avx2 => unsafe { decode_avx2(job, scratch, partial) },
         // SAFETY: needs no instruction set.
         _ => unsafe { decode::decode::<portable::F32x4>(job, scratch, partial) },
+    }
+}
+
+/// Gradients of many rows; see [`backward::backward`].
+pub(crate) fn backward(
+    level: Level,
+    job: &backward::Job,
+    scratch: &mut KernelScratch,
+    sums: &mut backward::Sums,
+) {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx512 => unsafe { backward_avx512(job, scratch, sums) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx2 => unsafe { backward_avx2(job, scratch, sums) },
+        // SAFETY: needs no instruction set.
+        _ => unsafe { backward::backward::<portable::F32x4, 3>(job, scratch, sums) },
     }
 }
 
@@ -82,7 +102,7 @@ unsafe fn decode_avx512(job: &decode::Job, scratch: &mut KernelScratch, partial:
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn stream_avx2(job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
     // SAFETY: as above.
-    unsafe { stream::stream::<avx2::F32x8, 4>(job, scratch, results) }
+    unsafe { stream::stream::<avx2::F32x8, 3>(job, scratch, results) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -90,4 +110,18 @@ unsafe fn stream_avx2(job: &stream::Job, scratch: &mut KernelScratch, results: &
 unsafe fn decode_avx2(job: &decode::Job, scratch: &mut KernelScratch, partial: &mut [f32]) {
     // SAFETY: as above.
     unsafe { decode::decode::<avx2::F32x8>(job, scratch, partial) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn backward_avx512(job: &backward::Job, scratch: &mut KernelScratch, sums: &mut backward::Sums) {
+    // SAFETY: as above.
+    unsafe { backward::backward::<avx512::F32x16, 8>(job, scratch, sums) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn backward_avx2(job: &backward::Job, scratch: &mut KernelScratch, sums: &mut backward::Sums) {
+    // SAFETY: as above.
+    unsafe { backward::backward::<avx2::F32x8, 3>(job, scratch, sums) }
 }

@@ -26,6 +26,7 @@ impl Buffer {
 pub(crate) struct Scratch {
     pub queries: Buffer,
     pub results: Buffer,
+    pub contexts: Buffer,
     pub arch: KernelScratch,
 }
 
@@ -39,6 +40,12 @@ pub(crate) struct KernelScratch {
     pub state: Buffer,
     pub keys: Buffer,
     pub values: Buffer,
+    // Of the gradients alone.
+    pub contexts: Buffer,
+    pub products: Buffer,
+    pub slopes: Buffer,
+    pub key_sums: Buffer,
+    pub value_sums: Buffer,
 }
 
 impl Scratch {

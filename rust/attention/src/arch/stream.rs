@@ -33,7 +33,7 @@ impl Scoring {
 
     /// What takes a score, as it leaves the transformations, to an exponent of two.
     #[inline(always)]
-    fn to_exponent(self) -> f32 {
+    pub(crate) fn to_exponent(self) -> f32 {
         if self.scale_first { std::f32::consts::LOG2_E } else { self.scale * std::f32::consts::LOG2_E }
     }
 }
@@ -71,12 +71,12 @@ impl Job<'_> {
 
 /// Where a tile keeps its share of the working memory.
 #[derive(Clone, Copy)]
-struct Tile {
-    rows: (usize, usize),
-    queries: *mut f32,
-    context: *mut f32,
-    maximum: *mut f32,
-    sum: *mut f32,
+pub(super) struct Tile {
+    pub rows: (usize, usize),
+    pub queries: *mut f32,
+    pub context: *mut f32,
+    pub maximum: *mut f32,
+    pub sum: *mut f32,
 }
 
 /// Write the context of the job's rows to `results`, `rows.len()` rows padded to whole tiles of `width` padded.
@@ -149,9 +149,20 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
     }
 }
 
+/// The maximal exponent (of two) of each of the job's rows and the sum of their exponentials relative to it, as
+/// [`stream`] has left them in `scratch`; `full` is [`tile_rows`](super::tile_rows).
+pub(crate) fn sums(job: &Job, scratch: &mut KernelScratch, full: usize) -> impl Iterator<Item = (f32, f32)> {
+    let (rows, factor) = (job.rows.len(), job.scoring.to_exponent());
+    let state: &[f32] = scratch.state.take(rows.div_ceil(full) * 2 * full);
+    (0..rows).map(move |row| {
+        let tile = &state[row / full * 2 * full..];
+        (tile[row % full] * factor, tile[full + row % full])
+    })
+}
+
 /// Queries per row of a tile's transposed matrices.
 #[inline(always)]
-fn stride<V: Vector>(tile: Tile) -> usize {
+pub(super) fn stride<V: Vector>(tile: Tile) -> usize {
     (tile.rows.1 - tile.rows.0).next_multiple_of(V::LANES)
 }
 
@@ -191,7 +202,7 @@ unsafe fn finish_tile<V: Vector>(job: &Job, tile: Tile, results: &mut [f32]) {
 }
 
 /// Rows of keys or values as `f32`: the caller's own, or widened into `buffer`.
-fn widened(rows: &AnyRows, range: Range<usize>, buffer: &mut super::scratch::Buffer) -> Rows {
+pub(super) fn widened(rows: &AnyRows, range: Range<usize>, buffer: &mut super::scratch::Buffer) -> Rows {
     fn widen<E: Element>(
         rows: &ndarray::ArrayView2<E>,
         range: Range<usize>,
@@ -215,7 +226,7 @@ fn widened(rows: &AnyRows, range: Range<usize>, buffer: &mut super::scratch::Buf
 
 /// How a block's scores are biased.
 #[derive(Clone, Copy)]
-enum Bias {
+pub(super) enum Bias {
     None,
     /// One value per key.
     PerKey(*const f32),
@@ -225,7 +236,7 @@ enum Bias {
 
 /// The bias of a tile's block and the keys that it leaves, or `None` if the mask hides all of them.
 #[inline(always)]
-unsafe fn bias<V: Vector>(
+pub(super) unsafe fn bias<V: Vector>(
     job: &Job,
     tile: Tile,
     keys: Range<usize>,
@@ -257,13 +268,13 @@ unsafe fn bias<V: Vector>(
 }
 
 /// The keys of a block that a tile sees.
-struct Part {
-    bias: Bias,
-    start: usize,
-    count: usize,
-    keys: Rows,
-    values: Rows,
-    scores: *mut f32,
+pub(super) struct Part {
+    pub bias: Bias,
+    pub start: usize,
+    pub count: usize,
+    pub keys: Rows,
+    pub values: Rows,
+    pub scores: *mut f32,
 }
 
 /// One step of the running softmax: new maximum, old sums decayed, new exponentials added.
@@ -305,7 +316,12 @@ unsafe fn update<V: Vector, const QV: usize, const NR: usize>(job: &Job, tile: T
 
 /// Scale, cap, bias and bound the scores where the job and the block need it, and find the maxima anew.
 #[inline(always)]
-unsafe fn transform<V: Vector, const QV: usize>(job: &Job, tile: Tile, part: &Part, maxima: &mut [V; QV]) {
+pub(super) unsafe fn transform<V: Vector, const QV: usize>(
+    job: &Job,
+    tile: Tile,
+    part: &Part,
+    maxima: &mut [V; QV],
+) {
     let bounded = bounds(job, tile, part);
     if !job.scoring.scale_first && matches!(part.bias, Bias::None) && bounded.is_none() {
         return;
