@@ -81,9 +81,12 @@ unsafe fn dots<V: Vector, S: Source, const OUT: usize, const ROWS: usize>(
                 x[row] = input.row(from + row).as_ptr();
             }
             let mut sums = [[V::splat(0.0); ROWS]; OUT];
+            // Several rows at once are more streams, each too short, than the hardware foresees.
+            let ahead = matrix.stride() * OUT as isize;
             let mut at = 0;
             while at < whole {
                 for out in 0..OUT {
+                    V::prefetch_near(weights[out].wrapping_offset(ahead + at as isize).cast());
                     let weights: V = S::vector(weights[out].add(at));
                     for row in 0..ROWS {
                         sums[out][row] = weights.mul_add(V::load(x[row].add(at)), sums[out][row]);
@@ -99,9 +102,15 @@ unsafe fn dots<V: Vector, S: Source, const OUT: usize, const ROWS: usize>(
                     }
                 }
             }
-            for (output, sums) in (first..outputs.end).zip(sums) {
-                for (row, sum) in sums.into_iter().enumerate() {
-                    *results.at(from + row, output) = sum.sum();
+            for row in 0..ROWS {
+                // Four sums at once, always in the same way: a row does not depend on those beside it.
+                let mut four = [V::splat(0.0); 4];
+                for out in 0..OUT {
+                    four[out] = sums[out][row];
+                }
+                let four = V::sums(four[0], four[1], four[2], four[3]);
+                for (output, sum) in (first..outputs.end).zip(&four[..OUT]) {
+                    *results.at(from + row, output) = *sum;
                 }
             }
         }
@@ -119,8 +128,8 @@ unsafe fn along_outputs<V: Vector, S: Source>(
     input: &Input,
     results: &Results,
 ) {
-    // The results of a block stay in the nearest cache, and its rows are long enough to be foreseen.
-    let size = (NEAR / input.rows().min(TILE)).max(64);
+    // The results of a block stay near, and its rows are long enough to be foreseen.
+    let size = NEAR;
     for start in outputs.clone().step_by(size) {
         let block = start..(start + size).min(outputs.end);
         for row in 0..input.rows() {
@@ -150,19 +159,21 @@ unsafe fn add_rows<V: Vector, S: Source, const N: usize>(
     input: &Input,
     results: &Results,
 ) {
-    for from in (0..input.rows()).step_by(TILE) {
+    let mut from = 0;
+    while from < input.rows() {
         // SAFETY: as the caller's.
         unsafe {
-            match input.rows() - from {
+            from += match input.rows() - from {
                 1 => add::<V, S, N, 1>(matrix, at, block.clone(), input, from, results),
-                2 => add::<V, S, N, 2>(matrix, at, block.clone(), input, from, results),
-                3 => add::<V, S, N, 3>(matrix, at, block.clone(), input, from, results),
-                _ => add::<V, S, N, TILE>(matrix, at, block.clone(), input, from, results),
-            }
+                2 | 3 => add::<V, S, N, 2>(matrix, at, block.clone(), input, from, results),
+                4..8 => add::<V, S, N, 4>(matrix, at, block.clone(), input, from, results),
+                _ => add::<V, S, N, 8>(matrix, at, block.clone(), input, from, results),
+            };
         }
     }
 }
 
+/// Returns `ROWS`.
 #[inline(always)]
 unsafe fn add<V: Vector, S: Source, const N: usize, const ROWS: usize>(
     matrix: Rows<S>,
@@ -171,14 +182,14 @@ unsafe fn add<V: Vector, S: Source, const N: usize, const ROWS: usize>(
     input: &Input,
     from: usize,
     results: &Results,
-) {
+) -> usize {
     // SAFETY: rows of weights are read, and results written, up to the end of `outputs`.
     unsafe {
         let mut weights = [matrix.row(at); N];
         let mut factors = [[V::splat(0.0); N]; ROWS];
         let mut out = [results.at(from, outputs.start); ROWS];
         for step in 0..N {
-            weights[step] = matrix.row(at + step);
+            weights[step] = matrix.row(at + step).add(outputs.start);
         }
         for row in 0..ROWS {
             let x = input.row(from + row);
@@ -187,31 +198,60 @@ unsafe fn add<V: Vector, S: Source, const N: usize, const ROWS: usize>(
                 factors[row][step] = V::splat(x[at + step]);
             }
         }
-        let (start, len) = (outputs.start, outputs.len());
+        // The rows that come next begin in other pages, where the hardware does not look ahead.
+        let ahead = matrix.stride() * N as isize;
         let mut column = 0;
-        while column + V::LANES <= len {
-            let mut read = [V::splat(0.0); N];
-            for step in 0..N {
-                let place = weights[step].add(start + column);
-                V::prefetch_near(place.wrapping_offset(matrix.stride() * N as isize).cast());
-                read[step] = S::vector(place);
-            }
-            for row in 0..ROWS {
-                let place = out[row].add(column);
-                let mut sum = V::load(place);
-                for step in 0..N {
-                    sum = read[step].mul_add(factors[row][step], sum);
-                }
-                sum.store(place);
-            }
+        while column + 2 * V::LANES <= outputs.len() {
+            columns::<V, S, N, ROWS, 2>(&weights, ahead, &factors, &out, column);
+            column += 2 * V::LANES;
+        }
+        while column + V::LANES <= outputs.len() {
+            columns::<V, S, N, ROWS, 1>(&weights, ahead, &factors, &out, column);
             column += V::LANES;
         }
-        for column in column..len {
+        for column in column..outputs.len() {
             for step in 0..N {
-                let weight = S::tail::<V>(weights[step].add(start + column), 1).sum();
+                let weight = S::tail::<V>(weights[step].add(column), 1).sum();
                 for row in 0..ROWS {
                     *out[row].add(column) += weight * input.row(from + row)[at + step];
                 }
+            }
+        }
+    }
+    ROWS
+}
+
+/// Add to `C` vectors of the results: a factor is loaded once for all of them.
+#[inline(always)]
+unsafe fn columns<V: Vector, S: Source, const N: usize, const ROWS: usize, const C: usize>(
+    weights: &[*const S; N],
+    ahead: isize,
+    factors: &[[V; N]; ROWS],
+    out: &[*mut f32; ROWS],
+    column: usize,
+) {
+    // SAFETY: the caller vouches for the instruction set, and for so many values from `column` on.
+    unsafe {
+        let mut read = [[V::splat(0.0); C]; N];
+        for step in 0..N {
+            let place = weights[step].add(column);
+            V::prefetch_near(place.wrapping_offset(ahead).cast());
+            for c in 0..C {
+                read[step][c] = S::vector(place.add(c * V::LANES));
+            }
+        }
+        for row in 0..ROWS {
+            let mut sums = [V::splat(0.0); C];
+            for c in 0..C {
+                sums[c] = V::load(out[row].add(column + c * V::LANES));
+            }
+            for step in 0..N {
+                for c in 0..C {
+                    sums[c] = read[step][c].mul_add(factors[row][step], sums[c]);
+                }
+            }
+            for c in 0..C {
+                sums[c].store(out[row].add(column + c * V::LANES));
             }
         }
     }
