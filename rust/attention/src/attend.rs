@@ -1,17 +1,15 @@
-//! From arrays to tasks and back: validation, the split of the work, and the merge of its parts.
+//! Attention of whole arrays: a call, its validation, and its groups.
 
-use std::ops::Range;
-
+use ferrolm_base::Cancel;
 use ferrolm_base::simd::{self, Level};
-use ferrolm_base::{Cancel, pool};
-use ndarray::{ArrayView2, ArrayView4, Axis, CowArray, Ix4};
-use rayon::prelude::*;
+use ndarray::{ArrayView, ArrayView2, ArrayView4, Axis, CowArray, Dimension, Ix4, Slice};
 
-use crate::arch::scratch::Scratch;
-use crate::arch::stream::{Scoring, TILES, padded};
-use crate::arch::{self, RowIndex, decode, stream};
+use crate::group::{Group, Shape};
+use crate::rows::HeadRows;
+use crate::run::{Groups, check_len, is_brief, run};
+use crate::scoring::Scoring;
 use crate::span::Span;
-use crate::{AttentionError, Element, Mask, Options};
+use crate::{AttentionError, Element, Mask, Options, PerHead};
 
 /// The arguments of one call, found to fit each other.
 ///
@@ -25,6 +23,7 @@ pub struct Call<'a, E: Element> {
     value: CowArray<'a, E, Ix4>,
     mask: Mask<'a>,
     options: Options,
+    per_head: PerHead<'a>,
     sizes: Sizes,
 }
 
@@ -40,13 +39,6 @@ struct Sizes {
     width: usize,
 }
 
-/// Queries per task when there are many.
-const TASK_ROWS: usize = TILES * 48;
-/// A call expected to take less runs on the calling thread: waking others takes about a tenth of it.
-const BRIEF_SECONDS: f64 = 100e-6;
-/// Alone there is nobody to wake, and only Ctrl-C to be answered in time.
-const BRIEF_SECONDS_ALONE: f64 = 20e-3;
-
 impl<'a, E: Element> Call<'a, E> {
     /// # Errors
     /// If shapes do not fit or an option is out of its range.
@@ -61,15 +53,17 @@ impl<'a, E: Element> Call<'a, E> {
         options.check()?;
         let sizes = Sizes::new(query.dim(), key.dim(), value.dim(), options.grouped)?;
         mask.broadcast(sizes.scores_shape())?;
-        let rows = |view: ArrayView4<'a, E>| {
-            if view.dim().3 > 1 && view.strides()[3] != 1 {
-                CowArray::from(view.as_standard_layout().into_owned())
-            } else {
-                CowArray::from(view)
-            }
-        };
-        let (query, key, value) = (rows(query), rows(key), rows(value));
-        Ok(Self { query, key, value, mask, options, sizes })
+        let (query, key, value) = (with_rows(query), with_rows(key), with_rows(value));
+        Ok(Self { query, key, value, mask, options, per_head: PerHead::default(), sizes })
+    }
+
+    /// With values for each query head.
+    ///
+    /// # Errors
+    /// If they are not as many as the heads, or not finite.
+    pub fn with_per_head(self, per_head: PerHead<'a>) -> Result<Self, AttentionError> {
+        per_head.check(self.sizes.kv_heads * self.sizes.group)?;
+        Ok(Self { per_head, ..self })
     }
 
     /// `(batch, heads, q_len, dv)`.
@@ -80,15 +74,18 @@ impl<'a, E: Element> Call<'a, E> {
 
     /// Whether the call is too short to be worth other threads or a watch for interrupts.
     pub fn is_brief(&self) -> bool {
-        let limit = if pool::num_threads() > 1 { BRIEF_SECONDS } else { BRIEF_SECONDS_ALONE };
-        self.expected_seconds() < limit
+        let Sizes { batch, kv_heads, .. } = self.sizes;
+        is_brief((batch * kv_heads) as f64 * self.sizes.shape().expected_seconds(size_of::<E>()))
     }
+}
 
-    /// From 40 GFLOP/s and 10 GB/s, of one thread.
-    fn expected_seconds(&self) -> f64 {
-        let Sizes { batch, kv_heads, group, q_len, k_len, depth, width } = self.sizes;
-        let values = (batch * kv_heads * k_len * (depth + width)) as f64;
-        values * ((group * q_len) as f64 * 2.0 / 40e9 + size_of::<E>() as f64 / 10e9)
+/// `view` if its last axis is contiguous, a copy otherwise.
+pub(crate) fn with_rows<T: Clone, D: Dimension>(view: ArrayView<'_, T, D>) -> CowArray<'_, T, D> {
+    let last = view.ndim() - 1;
+    if view.shape()[last] > 1 && view.strides()[last] != 1 {
+        CowArray::from(view.as_standard_layout().into_owned())
+    } else {
+        CowArray::from(view)
     }
 }
 
@@ -140,27 +137,9 @@ impl Sizes {
         [self.batch, self.kv_heads * self.group, self.q_len, self.k_len]
     }
 
-    /// Query rows that share a key/value head.
-    fn rows(&self) -> usize {
-        self.group * self.q_len
-    }
-
-    /// The row ranges of the tasks of one key/value head: within one query head where those are long.
-    fn row_blocks(&self) -> Vec<Range<usize>> {
-        let span = if self.q_len >= TASK_ROWS / TILES { self.q_len } else { self.rows() };
-        // Blocks of nearly one size, in whole tiles.
-        let blocks = span.div_ceil(TASK_ROWS).max(1);
-        let size = span.div_ceil(blocks).next_multiple_of(TASK_ROWS / TILES);
-        let starts = (0..self.rows()).step_by(span.max(1));
-        starts
-            .flat_map(|head| (0..span).step_by(size).map(move |at| head + at..head + (at + size).min(span)))
-            .collect()
-    }
-
-    /// Keys per part when few queries see many keys, so that there is work for several threads. By shape alone.
-    fn keys_per_part(&self) -> usize {
-        const PART: usize = 2048;
-        if self.batch * self.kv_heads >= 32 { usize::MAX } else { PART }
+    fn shape(&self) -> Shape {
+        let Self { group, q_len, k_len, depth, width, .. } = *self;
+        Shape { group, q_len, k_len, depth, width }
     }
 }
 
@@ -184,22 +163,12 @@ pub fn attend_at<E: Element>(
     out: &mut [E],
     cancel: &Cancel,
 ) -> Result<(), AttentionError> {
-    let expected = call.output_shape().iter().product::<usize>();
-    if out.len() != expected {
-        let value = format!("{} values", out.len());
-        return Err(AttentionError::Argument { argument: "out", value, expected: "as many as output_shape" });
-    }
+    check_len(out, &call.output_shape())?;
     if out.is_empty() {
         return Ok(());
     }
     let mask = call.mask.broadcast(call.sizes.scores_shape())?;
-    let run = Run { call, mask, level: arch::usable(level), cancel };
-    if call.is_brief() {
-        run.inline(out);
-    } else {
-        pool::install(|| run.parallel(out));
-    }
-    Ok(cancel.check()?)
+    run(&Heads { call, mask }, level, call.is_brief(), out, cancel)
 }
 
 /// One head of one sequence: (length, dimension). Several times cheaper than `slice`, and called for each head.
@@ -207,189 +176,39 @@ fn head_of<'a, E: Element>(array: &'a CowArray<'_, E, Ix4>, batch: usize, head: 
     array.index_axis(Axis(0), batch).index_axis_move(Axis(0), head)
 }
 
-struct Run<'a, 'c, E: Element> {
+/// The groups of a call: one for each key/value head of each sequence.
+struct Heads<'a, 'c, E: Element> {
     call: &'a Call<'c, E>,
     mask: Mask<'a>,
-    level: Level,
-    cancel: &'a Cancel,
 }
 
-impl<E: Element> Run<'_, '_, E> {
-    fn inline(&self, out: &mut [E]) {
-        let sizes = &self.call.sizes;
-        let unit = sizes.rows() * sizes.width;
-        if sizes.rows() <= decode::MAX_ROWS {
-            let parts = self.parts();
-            let len = sizes.rows() * decode::partial_len(sizes.width);
-            let mut partials = vec![0.0; parts.len() * len];
-            for (head, out) in out.chunks_mut(unit).enumerate() {
-                for (keys, partial) in parts.iter().zip(partials.chunks_mut(len)) {
-                    self.few_rows(head, keys.clone(), partial);
-                }
-                self.merge(&partials, out);
-            }
-        } else {
-            let blocks = sizes.row_blocks();
-            for (head, mut out) in out.chunks_mut(unit).enumerate() {
-                for rows in &blocks {
-                    let (mine, rest) = out.split_at_mut(rows.len() * sizes.width);
-                    self.many_rows(head, rows.clone(), mine);
-                    out = rest;
-                }
-            }
-        }
+impl<E: Element> Groups<E> for Heads<'_, '_, E> {
+    fn count(&self) -> usize {
+        self.call.sizes.batch * self.call.sizes.kv_heads
     }
 
-    fn parallel(&self, out: &mut [E]) {
-        let sizes = &self.call.sizes;
-        let unit = sizes.rows() * sizes.width;
-        if sizes.rows() <= decode::MAX_ROWS {
-            let parts = self.parts();
-            let len = sizes.rows() * decode::partial_len(sizes.width);
-            let mut partials = vec![0.0; sizes.batch * sizes.kv_heads * parts.len() * len];
-            partials.par_chunks_mut(len).enumerate().with_max_len(1).for_each(|(task, partial)| {
-                self.few_rows(task / parts.len(), parts[task % parts.len()].clone(), partial);
-            });
-            for (out, partials) in out.chunks_mut(unit).zip(partials.chunks(parts.len() * len)) {
-                self.merge(partials, out);
-            }
-        } else {
-            let blocks = sizes.row_blocks();
-            let mut tasks = Vec::with_capacity(sizes.batch * sizes.kv_heads * blocks.len());
-            for (head, mut out) in out.chunks_mut(unit).enumerate() {
-                for rows in &blocks {
-                    let (mine, rest) = out.split_at_mut(rows.len() * sizes.width);
-                    tasks.push((head, rows.clone(), mine));
-                    out = rest;
-                }
-            }
-            tasks
-                .into_par_iter()
-                .with_max_len(1)
-                .for_each(|(head, rows, out)| self.many_rows(head, rows, out));
-        }
+    fn shape(&self, _: usize) -> Shape {
+        self.call.sizes.shape()
     }
 
-    /// The key ranges that few rows are split over.
-    fn parts(&self) -> Vec<Range<usize>> {
-        let sizes = &self.call.sizes;
-        let size = sizes.keys_per_part().min(sizes.k_len.max(1));
-        (0..sizes.k_len.max(1)).step_by(size).map(|at| at..(at + size).min(sizes.k_len)).collect()
+    fn keys_per_part(&self) -> usize {
+        if self.count() >= 32 { usize::MAX } else { 2048 }
     }
 
-    fn span(&self) -> Span {
-        Span::new(&self.call.options, self.call.sizes.q_len, self.call.sizes.k_len)
-    }
-
-    fn scoring(&self) -> Scoring {
-        let options = &self.call.options;
-        let scale = options.scale.unwrap_or(1.0 / (self.call.sizes.depth as f32).sqrt());
-        // Otherwise scaling waits for the exponential, and biases are divided by the scale instead.
-        let scale_first = options.softcap.is_some() || scale < 1e-6;
-        Scoring { scale, softcap: options.softcap, scale_first }
-    }
-
-    /// Widen `rows` of the queries of a key/value head, padded with zeros to `to`'s rows.
-    fn pack(&self, head: usize, rows: Range<usize>, to: &mut [f32]) {
-        let sizes = &self.call.sizes;
-        let stride = padded(sizes.depth);
-        let (batch, kv_head) = (head / sizes.kv_heads, head % sizes.kv_heads);
-        let index = RowIndex { q_len: sizes.q_len };
-        let count = rows.len();
-        for (row, to) in rows.zip(to.chunks_exact_mut(stride)) {
-            let (member, query) = index.of(row);
-            let from = head_of(&self.call.query, batch, kv_head * sizes.group + member);
-            let from = from.index_axis_move(Axis(0), query);
-            if let Some(from) = from.as_slice() {
-                E::widen(from, &mut to[..sizes.depth]);
-            }
-            to[sizes.depth..].fill(0.0);
-        }
-        to[count * stride..].fill(0.0);
-    }
-
-    fn many_rows(&self, head: usize, rows: Range<usize>, out: &mut [E]) {
-        if self.cancel.is_cancelled() {
-            return;
-        }
-        let sizes = &self.call.sizes;
-        let (batch, kv_head) = (head / sizes.kv_heads, head % sizes.kv_heads);
-        Scratch::with(|scratch| {
-            let tile = arch::tile_rows(self.level);
-            let queries = scratch.queries.take(rows.len().next_multiple_of(tile) * padded(sizes.depth));
-            self.pack(head, rows.clone(), queries);
-            let results = scratch.results.take(rows.len().next_multiple_of(tile) * padded(sizes.width));
-            let job = stream::Job {
-                queries,
-                rows,
-                index: RowIndex { q_len: sizes.q_len },
-                depth: sizes.depth,
-                width: sizes.width,
-                keys: E::erase(head_of(&self.call.key, batch, kv_head)),
-                values: E::erase(head_of(&self.call.value, batch, kv_head)),
-                mask: self.mask.group(batch, kv_head * sizes.group..(kv_head + 1) * sizes.group),
-                span: self.span(),
-                scoring: self.scoring(),
-                cancel: self.cancel,
-            };
-            arch::stream(self.level, &job, &mut scratch.arch, results);
-            let results = results.chunks_exact(padded(sizes.width));
-            for (out, result) in out.chunks_exact_mut(sizes.width).zip(results) {
-                E::narrow(&result[..sizes.width], out);
-            }
-        });
-    }
-
-    fn few_rows(&self, head: usize, range: Range<usize>, partial: &mut [f32]) {
-        if self.cancel.is_cancelled() {
-            return;
-        }
-        let sizes = &self.call.sizes;
-        let (batch, kv_head) = (head / sizes.kv_heads, head % sizes.kv_heads);
-        Scratch::with(|scratch| {
-            let rows = sizes.rows();
-            let queries = scratch.queries.take(rows.next_power_of_two() * padded(sizes.depth));
-            self.pack(head, 0..rows, queries);
-            let job = decode::Job {
-                queries,
-                rows,
-                index: RowIndex { q_len: sizes.q_len },
-                depth: sizes.depth,
-                width: sizes.width,
-                keys: E::erase(head_of(&self.call.key, batch, kv_head)),
-                values: E::erase(head_of(&self.call.value, batch, kv_head)),
-                range,
-                mask: self.mask.group(batch, kv_head * sizes.group..(kv_head + 1) * sizes.group),
-                span: self.span(),
-                scoring: self.scoring(),
-            };
-            arch::decode(self.level, &job, &mut scratch.arch, partial);
-        });
-    }
-
-    /// Add the parts of one head's rows under their common maximum, and normalize.
-    fn merge(&self, partials: &[f32], out: &mut [E]) {
-        let sizes = &self.call.sizes;
-        let len = decode::partial_len(sizes.width);
-        let mut context = vec![0.0; sizes.width];
-        for (row, out) in out.chunks_exact_mut(sizes.width).enumerate() {
-            let parts = || partials.chunks_exact(len).skip(row).step_by(sizes.rows());
-            let maximum = parts().map(|part| part[0]).fold(f32::NEG_INFINITY, f32::max);
-            let shift = if maximum == f32::NEG_INFINITY { 0.0 } else { maximum };
-            let mut sum = 0.0;
-            context.fill(0.0);
-            for part in parts() {
-                let weight = (part[0] - shift).exp2();
-                sum += weight * part[1];
-                for (to, from) in context.iter_mut().zip(&part[2..]) {
-                    *to += weight * from;
-                }
-            }
-            let inverse = if sum == 0.0 { 0.0 } else { 1.0 / sum };
-            for value in &mut context {
-                *value *= inverse;
-            }
-            E::narrow(&context, out);
+    fn group(&self, index: usize) -> Group<'_, E> {
+        let Call { query, key, value, options, per_head, sizes, .. } = self.call;
+        let (batch, kv_head) = (index / sizes.kv_heads, index % sizes.kv_heads);
+        let heads = kv_head * sizes.group..(kv_head + 1) * sizes.group;
+        let queries = query.index_axis(Axis(0), batch).slice_axis_move(Axis(0), Slice::from(heads.clone()));
+        Group {
+            shape: sizes.shape(),
+            queries,
+            keys: E::erase(HeadRows::Whole(head_of(key, batch, kv_head))),
+            values: E::erase(HeadRows::Whole(head_of(value, batch, kv_head))),
+            mask: self.mask.group(batch, heads.clone()),
+            span: Span::new(options, sizes.q_len, sizes.k_len),
+            scoring: Scoring::new(options, sizes.depth),
+            per_head: per_head.of(heads),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
-use ndarray::ArrayView2;
+
+use crate::rows::{AnyRows, HeadRows};
 
 /// `f32`, or one of the 16-bit types, which are widened tile by tile.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     #[doc(hidden)]
-    fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_>;
+    fn erase(rows: HeadRows<'_, Self>) -> AnyRows<'_>;
 
     #[doc(hidden)]
     fn widen(from: &[Self], to: &mut [f32]);
@@ -23,17 +24,8 @@ mod sealed {
     impl Sealed for half::bf16 {}
 }
 
-/// A matrix of any element type, its last axis contiguous.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub enum AnyRows<'a> {
-    F32(ArrayView2<'a, f32>),
-    F16(ArrayView2<'a, f16>),
-    Bf16(ArrayView2<'a, bf16>),
-}
-
 impl Element for f32 {
-    fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_> {
+    fn erase(rows: HeadRows<'_, Self>) -> AnyRows<'_> {
         AnyRows::F32(rows)
     }
 
@@ -49,7 +41,7 @@ impl Element for f32 {
 macro_rules! half_element {
     ($name:ty, $variant:ident) => {
         impl Element for $name {
-            fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_> {
+            fn erase(rows: HeadRows<'_, Self>) -> AnyRows<'_> {
                 AnyRows::$variant(rows)
             }
 

@@ -67,6 +67,12 @@ impl Vector for F32x8 {
         unsafe { Self(_mm256_cvtph_ps(_mm_loadu_si128(from.cast()))) }
     }
 
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for AVX2 and eight readable values.
+        unsafe { Self(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())))) }
+    }
+
     operation!(add(self, other) => _mm256_add_ps(self.0, other.0));
     operation!(sub(self, other) => _mm256_sub_ps(self.0, other.0));
     operation!(mul(self, other) => _mm256_mul_ps(self.0, other.0));

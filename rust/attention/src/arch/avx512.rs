@@ -61,6 +61,12 @@ impl Vector for F32x16 {
         unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))) }
     }
 
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for AVX-512 and sixteen readable values.
+        unsafe { Self(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())))) }
+    }
+
     operation!(add(self, other) => _mm512_add_ps(self.0, other.0));
     operation!(sub(self, other) => _mm512_sub_ps(self.0, other.0));
     operation!(mul(self, other) => _mm512_mul_ps(self.0, other.0));

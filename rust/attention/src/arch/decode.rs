@@ -6,23 +6,24 @@
 use std::ops::Range;
 
 use half::{bf16, f16};
-use ndarray::ArrayView2;
 
 use super::mask_tile::{BLOCK, RowIndex, fill};
 use super::scratch::KernelScratch;
-use super::stream::{Scoring, padded};
-use super::vector::{Vector, exp2, tanh};
-use crate::element::AnyRows;
+use super::source::{Matrix, Source, copy_scales};
+use super::stream::padded;
+use super::vector::{LANE, Vector, abs, exp2, tanh};
 use crate::mask::{Effect, GroupMask};
+use crate::rows::{AnyRows, HeadRows};
+use crate::scoring::Scoring;
 use crate::span::Span;
 
 /// Most rows that one pass over the keys serves.
 pub(crate) const MAX_ROWS: usize = 8;
 
 /// Unnormalized attention of a few rows to a range of the keys.
-pub(crate) struct Job<'a> {
+pub(crate) struct Job<'s, 'a> {
     /// Row-major, rows of `depth` [`padded`] with zeros; zero rows up to 1, 2, 4 or 8.
-    pub queries: &'a [f32],
+    pub queries: &'s [f32],
     pub rows: usize,
     pub index: RowIndex,
     pub depth: usize,
@@ -33,74 +34,13 @@ pub(crate) struct Job<'a> {
     pub mask: GroupMask<'a>,
     pub span: Span,
     pub scoring: Scoring,
+    /// One for each head of the group.
+    pub alibi_slopes: Option<&'a [f32]>,
 }
 
 /// Values that a row leaves in the partial result: maximum, sum, and the context of `width` [`padded`].
 pub(crate) fn partial_len(width: usize) -> usize {
     2 + padded(width)
-}
-
-/// Values of a key or value row as vectors.
-trait Source: Copy {
-    unsafe fn vector<V: Vector>(from: *const Self) -> V;
-    unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V;
-}
-
-impl Source for f32 {
-    #[inline(always)]
-    unsafe fn vector<V: Vector>(from: *const Self) -> V {
-        // SAFETY: the caller vouches for a whole vector.
-        unsafe { V::load(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V {
-        // SAFETY: the caller vouches for `lanes` values.
-        unsafe { V::load_partial(from, lanes) }
-    }
-}
-
-macro_rules! half_source {
-    ($name:ty, $load:ident) => {
-        impl Source for $name {
-            #[inline(always)]
-            unsafe fn vector<V: Vector>(from: *const Self) -> V {
-                // SAFETY: the caller vouches for a whole vector; the type is a transparent `u16`.
-                unsafe { V::$load(from.cast()) }
-            }
-
-            #[inline(always)]
-            unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V {
-                let mut whole = [0u16; 16];
-                // SAFETY: the caller vouches for `lanes` values, fewer than a whole vector.
-                unsafe {
-                    std::ptr::copy_nonoverlapping(from.cast(), whole.as_mut_ptr(), lanes);
-                    V::$load(whole.as_ptr())
-                }
-            }
-        }
-    };
-}
-
-half_source!(bf16, load_bf16);
-half_source!(f16, load_f16);
-
-/// A matrix in the caller's memory.
-#[derive(Clone, Copy)]
-struct Matrix<S> {
-    start: *const S,
-    stride: isize,
-}
-
-impl<S> Matrix<S> {
-    fn of(view: &ArrayView2<S>) -> Self {
-        Self { start: view.as_ptr(), stride: view.strides()[0] }
-    }
-
-    #[inline(always)]
-    fn row(self, row: usize) -> *const S {
-        self.start.wrapping_offset(row as isize * self.stride)
-    }
 }
 
 /// Write `rows` partial results, [`partial_len`] values each.
@@ -113,36 +53,43 @@ pub(super) unsafe fn decode<V: Vector>(job: &Job, scratch: &mut KernelScratch, p
     unsafe {
         match (&job.keys, &job.values) {
             (AnyRows::F32(keys), AnyRows::F32(values)) => {
-                rows::<V, f32>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
+                rows::<V, f32>(job, keys, values, None, scratch, partial);
             }
             (AnyRows::F16(keys), AnyRows::F16(values)) => {
-                rows::<V, f16>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
+                rows::<V, f16>(job, keys, values, None, scratch, partial);
             }
             (AnyRows::Bf16(keys), AnyRows::Bf16(values)) => {
-                rows::<V, bf16>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
+                rows::<V, bf16>(job, keys, values, None, scratch, partial);
+            }
+            (AnyRows::Int8 { rows: keys, scales: k }, AnyRows::Int8 { rows: values, scales: v }) => {
+                rows::<V, i8>(job, keys, values, Some([k, v]), scratch, partial);
             }
             _ => unreachable!("keys and values have one element type"),
         }
     }
 }
 
+/// The scales of keys and of values.
+type Scales<'s, 'a> = Option<[&'s HeadRows<'a, f32>; 2]>;
+
 /// The second number is of keys (or vectors of a value) taken together, so that enough sums are in flight; one of
 /// the two is a multiple of four, for [`Vector::sums`].
 #[inline(always)]
 unsafe fn rows<V: Vector, S: Source>(
     job: &Job,
-    keys: Matrix<S>,
-    values: Matrix<S>,
+    keys: &HeadRows<S>,
+    values: &HeadRows<S>,
+    scales: Scales,
     scratch: &mut KernelScratch,
     partial: &mut [f32],
 ) {
     // SAFETY: as the caller's.
     unsafe {
         match job.rows {
-            1 => blocks::<V, S, 1, 4>(job, keys, values, scratch, partial),
-            2 => blocks::<V, S, 2, 4>(job, keys, values, scratch, partial),
-            3 | 4 => blocks::<V, S, 4, 2>(job, keys, values, scratch, partial),
-            _ => blocks::<V, S, 8, 1>(job, keys, values, scratch, partial),
+            1 => blocks::<V, S, 1, 4>(job, keys, values, scales, scratch, partial),
+            2 => blocks::<V, S, 2, 4>(job, keys, values, scales, scratch, partial),
+            3 | 4 => blocks::<V, S, 4, 2>(job, keys, values, scales, scratch, partial),
+            _ => blocks::<V, S, 8, 1>(job, keys, values, scales, scratch, partial),
         }
     }
 }
@@ -150,8 +97,9 @@ unsafe fn rows<V: Vector, S: Source>(
 #[inline(always)]
 unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
-    keys: Matrix<S>,
-    values: Matrix<S>,
+    keys: &HeadRows<S>,
+    values: &HeadRows<S>,
+    scales: Scales,
     scratch: &mut KernelScratch,
     partial: &mut [f32],
 ) {
@@ -172,11 +120,31 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
             continue;
         }
         let bias = (effect == Effect::Changes).then_some(bias.as_ptr());
-        // SAFETY: scores and bias have `R` rows of `BLOCK`, the context `R` of `width`; the block lies in the keys.
+        let scales = scales.map(|[keys, values]| {
+            let (of_keys, of_values) = (scratch.keys.take(BLOCK), scratch.values.take(BLOCK));
+            copy_scales(keys, block.clone(), of_keys);
+            copy_scales(values, block.clone(), of_values);
+            [of_keys.as_ptr(), of_values.as_ptr()]
+        });
+        // SAFETY: scores, bias and scales have `R` rows of `BLOCK`, the context `R` of `width`; runs lie in the block.
         unsafe {
-            dots::<V, S, R, N>(job, keys, values, block.clone(), scores.as_mut_ptr());
-            let decay = weights::<V, R>(job, &block, bias, scores.as_mut_ptr(), &mut maximum, &mut sum);
-            gather::<V, S, R, N>(job, values, block, scores.as_ptr(), context.as_mut_ptr(), decay);
+            let mut at = block.start;
+            while at < block.end {
+                let (keys, count) = keys.run(at..block.end);
+                let (values, _) = values.run(at..block.end);
+                dots::<V, S, R, N>(job, keys, values, count, scores.as_mut_ptr().add(at - block.start));
+                at += count;
+            }
+            let softmax = (&mut maximum, &mut sum);
+            let mut decay = weights::<V, R>(job, &block, bias, scales, scores.as_mut_ptr(), softmax);
+            let mut at = block.start;
+            while at < block.end {
+                let (values, count) = values.run(at..block.end);
+                let weights = scores.as_ptr().add(at - block.start);
+                gather::<V, S, R, N>(job, values, count, weights, context.as_mut_ptr(), decay);
+                decay = [1.0; R];
+                at += count;
+            }
         }
     }
     for (row, partial) in partial.chunks_exact_mut(2 + width).take(job.rows).enumerate() {
@@ -186,27 +154,27 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     }
 }
 
-/// `scores[row][key] = query[row] · key`.
+/// `scores[row][key] = query[row] · key`, for `count` keys.
 #[inline(always)]
 unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
     keys: Matrix<S>,
     values: Matrix<S>,
-    block: Range<usize>,
+    count: usize,
     scores: *mut f32,
 ) {
-    let (count, queries, stride) = (block.len(), job.queries.as_ptr(), padded(job.depth));
+    let (queries, stride) = (job.queries.as_ptr(), padded(job.depth));
     let (whole, tail) = (job.depth - job.depth % V::LANES, job.depth % V::LANES);
     for first in (0..count).step_by(N) {
         // SAFETY: queries are padded to whole vectors, rows of keys are read up to `depth`. Past the last key
-        // of the block it is read again, and its score stored in its own place.
+        // it is read again, and its score stored in its own place.
         unsafe {
             let mut sums = [[V::splat(0.0); R]; N];
-            let key = |n: usize| keys.row(block.start + (first + n).min(count - 1));
+            let key = |n: usize| keys.row((first + n).min(count - 1));
             if job.width > N * V::LANES {
                 // `gather` goes through these values in several passes, in pieces that the hardware does not foresee.
                 for n in 0..N {
-                    let value = values.row(block.start + first + n).cast::<u8>();
+                    let value = values.row(first + n).cast::<u8>();
                     for line in (0..job.width * size_of::<S>()).step_by(64) {
                         V::prefetch(value.wrapping_add(line));
                     }
@@ -251,31 +219,39 @@ unsafe fn weights<V: Vector, const R: usize>(
     job: &Job,
     block: &Range<usize>,
     bias: Option<*const f32>,
+    scales: Option<[*const f32; 2]>,
     scores: *mut f32,
-    maximum: &mut [f32; R],
-    sum: &mut [f32; R],
+    (maximum, sum): (&mut [f32; R], &mut [f32; R]),
 ) -> [f32; R] {
-    const LANE: [f32; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
     let (start, count) = (block.start as i64, block.len() as i64);
     let mut decay = [0.0; R];
     for row in 0..R.min(job.rows) {
-        let (low, high) = job.span.of(job.index.of(row).1);
+        let (member, query) = job.index.of(row);
+        let (low, high) = job.span.of(query);
+        let slope = job.alibi_slopes.map(|slopes| -slopes[member]);
+        let place = (job.span.position(query) - start) as f32;
         // Lanes beyond the block hold old scores: the bounds hide them too.
         let (low, high) = ((low - start).clamp(0, count), (high - start).clamp(-1, count - 1));
-        // SAFETY: a row of scores and of biases has `BLOCK` values, and `count` is at most that.
+        // SAFETY: a row of scores, of biases and of scales has `BLOCK` values, and `count` is at most that.
         unsafe {
             let (low, high) = (V::splat(low as f32), V::splat(high as f32));
             let at = |key: usize| scores.add(row * BLOCK + key);
             let mut largest = V::splat(f32::NEG_INFINITY);
             for key in (0..block.len()).step_by(V::LANES) {
+                let position = V::splat(key as f32).add(V::load(LANE.as_ptr()));
                 let mut score = V::load(at(key)).mul(V::splat(job.scoring.scale));
+                if let Some([scales, _]) = scales {
+                    score = score.mul(V::load(scales.add(key)));
+                }
                 if let Some(cap) = job.scoring.softcap {
                     score = tanh(score.mul(V::splat(1.0 / cap))).mul(V::splat(cap));
                 }
                 if let Some(bias) = bias {
                     score = score.add(V::load(bias.add(row * BLOCK + key)));
                 }
-                let position = V::splat(key as f32).add(V::load(LANE.as_ptr()));
+                if let Some(slope) = slope {
+                    score = V::splat(slope).mul_add(abs(position.sub(V::splat(place))), score);
+                }
                 score = score.keep_between(position, low, high).mul(V::splat(std::f32::consts::LOG2_E));
                 largest = largest.max(score);
                 score.store(at(key));
@@ -286,8 +262,11 @@ unsafe fn weights<V: Vector, const R: usize>(
             decay[row] = (maximum[row] - shift).exp2();
             let mut total = V::splat(0.0);
             for key in (0..block.len()).step_by(V::LANES) {
-                let weight = exp2(V::load(at(key)).sub(V::splat(shift)));
+                let mut weight = exp2(V::load(at(key)).sub(V::splat(shift)));
                 total = total.add(weight);
+                if let Some([_, scales]) = scales {
+                    weight = weight.mul(V::load(scales.add(key)));
+                }
                 weight.store(at(key));
             }
             maximum[row] = new;
@@ -302,7 +281,7 @@ unsafe fn weights<V: Vector, const R: usize>(
 unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
     values: Matrix<S>,
-    block: Range<usize>,
+    count: usize,
     weights: *const f32,
     context: *mut f32,
     decay: [f32; R],
@@ -315,7 +294,7 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
         while column + N * V::LANES <= whole {
             gather_columns::<V, S, R, N, false>(
                 values,
-                &block,
+                count,
                 column,
                 N * V::LANES,
                 weights,
@@ -329,11 +308,11 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
             let lanes = (job.width - column).min(V::LANES);
             if lanes == V::LANES {
                 gather_columns::<V, S, R, 1, false>(
-                    values, &block, column, lanes, weights, context, stride, decay,
+                    values, count, column, lanes, weights, context, stride, decay,
                 );
             } else {
                 gather_columns::<V, S, R, 1, true>(
-                    values, &block, column, lanes, weights, context, stride, decay,
+                    values, count, column, lanes, weights, context, stride, decay,
                 );
             }
             column += V::LANES;
@@ -345,7 +324,7 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
 #[inline(always)]
 unsafe fn gather_columns<V: Vector, S: Source, const R: usize, const N: usize, const TAIL: bool>(
     values: Matrix<S>,
-    block: &Range<usize>,
+    count: usize,
     column: usize,
     lanes: usize,
     weights: *const f32,
@@ -362,8 +341,8 @@ unsafe fn gather_columns<V: Vector, S: Source, const R: usize, const N: usize, c
                 *sum = V::load(at).mul(V::splat(decay[row]));
             }
         }
-        for key in 0..block.len() {
-            let value = values.row(block.start + key).add(column);
+        for key in 0..count {
+            let value = values.row(key).add(column);
             let mut parts = [V::splat(0.0); N];
             for (n, part) in parts.iter_mut().enumerate() {
                 let at = value.add(n * V::LANES);

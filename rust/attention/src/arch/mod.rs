@@ -14,6 +14,7 @@ pub(crate) mod linear;
 mod mask_tile;
 mod portable;
 pub(crate) mod scratch;
+mod source;
 pub(crate) mod stream;
 mod tile;
 mod vector;

@@ -56,6 +56,12 @@ impl Vector for F32x4 {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for four readable values.
+        lanewise!(lane => f32::from(unsafe { *from.add(lane) }))
+    }
+
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         lanewise!(lane => self.0[lane] + other.0[lane])
     }

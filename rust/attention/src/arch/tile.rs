@@ -5,22 +5,8 @@
 //! the softmax are plain vertical operations. A tile has `NR` rows of `QV` accumulators, chosen to fill the
 //! registers: 8 × 3 of 32 with AVX-512, 4 × 3 of 16 with AVX2.
 
+use super::source::Matrix;
 use super::vector::Vector;
-
-/// Rows in the caller's memory: element `(row, column)` at `start + row * stride + column`.
-#[derive(Clone, Copy)]
-pub(super) struct Rows {
-    pub start: *const f32,
-    pub stride: isize,
-}
-
-impl Rows {
-    /// The rows from `row` on.
-    #[inline(always)]
-    pub fn from(self, row: usize) -> Self {
-        Self { start: self.start.wrapping_offset(row as isize * self.stride), stride: self.stride }
-    }
-}
 
 /// `scores[key][query] = key · query` for `count` keys; returns the largest score of each query.
 ///
@@ -30,7 +16,7 @@ impl Rows {
 #[inline(always)]
 pub(super) unsafe fn scores<V: Vector, const QV: usize, const NR: usize>(
     queries: *const f32,
-    keys: Rows,
+    keys: Matrix<f32>,
     depth: usize,
     count: usize,
     scores: *mut f32,
@@ -58,7 +44,7 @@ pub(super) unsafe fn scores<V: Vector, const QV: usize, const NR: usize>(
 #[inline(always)]
 unsafe fn score_group<V: Vector, const QV: usize, const NR: usize>(
     queries: *const f32,
-    keys: Rows,
+    keys: Matrix<f32>,
     depth: usize,
     scores: *mut f32,
     maxima: &mut [V; QV],
@@ -95,7 +81,7 @@ unsafe fn score_group<V: Vector, const QV: usize, const NR: usize>(
 #[inline(always)]
 pub(super) unsafe fn accumulate<V: Vector, const QV: usize, const NR: usize>(
     weights: *const f32,
-    values: Rows,
+    values: Matrix<f32>,
     width: usize,
     count: usize,
     context: *mut f32,
@@ -118,7 +104,7 @@ pub(super) unsafe fn accumulate<V: Vector, const QV: usize, const NR: usize>(
 #[inline(always)]
 unsafe fn accumulate_group<V: Vector, const QV: usize, const NR: usize>(
     weights: *const f32,
-    values: Rows,
+    values: Matrix<f32>,
     column: usize,
     count: usize,
     context: *mut f32,

@@ -20,6 +20,8 @@ pub(super) trait Vector: Copy {
     /// `LANES` bfloat16 (`f16` of IEEE 754 below) widened to `f32`.
     unsafe fn load_bf16(from: *const u16) -> Self;
     unsafe fn load_f16(from: *const u16) -> Self;
+    /// `LANES` integers as `f32`.
+    unsafe fn load_i8(from: *const i8) -> Self;
 
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
@@ -75,6 +77,17 @@ unsafe fn lanes<V: Vector>(vector: V) -> [f32; MAX_LANES] {
     lanes
 }
 
+/// The number of each lane.
+pub(super) const LANE: [f32; MAX_LANES] =
+    [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
+
+/// The magnitude of each lane.
+#[inline(always)]
+pub(super) unsafe fn abs<V: Vector>(x: V) -> V {
+    // SAFETY: the caller has the instruction set.
+    unsafe { V::splat(0.0).sub(x).max(x) }
+}
+
 /// 2 to the power of `x` for `x <= 1`, within one unit in the last place; zero below 2^-126, NaN stays NaN.
 ///
 /// `x = n + r` with `n` the nearest integer and `r` in ±1/2; 2^r is a minimax polynomial of degree 6 with its
@@ -110,7 +123,7 @@ pub(super) unsafe fn tanh<V: Vector>(x: V) -> V {
     unsafe {
         let zero = V::splat(0.0);
         let one = V::splat(1.0);
-        let magnitude = zero.sub(x).max(x);
+        let magnitude = abs(x);
         let square = x.mul(x);
         let mut p = V::splat(POLYNOMIAL[0]);
         for coefficient in &POLYNOMIAL[1..] {
