@@ -757,6 +757,8 @@ def scaled_dot_product_attention(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: NDArray[np.float32] | None,
+    sinks: NDArray[np.float32] | None,
     /,
 ) -> NDArray[Any]: ...
 

@@ -4,7 +4,7 @@ use ferrolm_base::Cancel;
 use ferrolm_base::simd::{self, Level};
 use ndarray::{ArrayView, ArrayView2, ArrayView4, Axis, CowArray, Dimension, Ix4, Slice};
 
-use crate::group::{Group, Shape};
+use crate::group::{Group, Shape, group_size};
 use crate::rows::HeadRows;
 use crate::run::{Groups, check_len, is_brief, run};
 use crate::scoring::Scoring;
@@ -106,12 +106,10 @@ impl Sizes {
         if key.1 != value.1 {
             return failed("key and value have different numbers of heads");
         }
-        if query.1 != key.1 && !grouped {
-            return failed("query and key have different numbers of heads; enable_gqa allows a multiple");
-        }
-        if query.1 != key.1 && (key.1 == 0 || !query.1.is_multiple_of(key.1)) {
-            return failed("the query heads are not a multiple of the key heads");
-        }
+        let group = match group_size(query.1, key.1, grouped) {
+            Ok(group) => group,
+            Err(reason) => return failed(reason),
+        };
         if key.2 != value.2 {
             return failed("key and value have different lengths");
         }
@@ -121,7 +119,6 @@ impl Sizes {
         if query.3 == 0 {
             return failed("the head dimension is 0");
         }
-        let group = query.1.checked_div(key.1).unwrap_or(1);
         Ok(Self {
             batch: query.0,
             kv_heads: key.1,

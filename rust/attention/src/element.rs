@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use crate::rows::{AnyRows, HeadRows};
 
 /// `f32`, or one of the 16-bit types, which are widened tile by tile.
-pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
+pub trait Element: Copy + Default + Send + Sync + 'static + sealed::Sealed {
     #[doc(hidden)]
     fn erase(rows: HeadRows<'_, Self>) -> AnyRows<'_>;
 

@@ -76,6 +76,17 @@ impl Shape {
     }
 }
 
+/// Query heads per key/value head, or why there is no such number.
+pub(crate) fn group_size(heads: usize, kv_heads: usize, grouped: bool) -> Result<usize, &'static str> {
+    if heads != kv_heads && !grouped {
+        return Err("query and key have different numbers of heads; enable_gqa allows a multiple");
+    }
+    if heads != kv_heads && (kv_heads == 0 || !heads.is_multiple_of(kv_heads)) {
+        return Err("the query heads are not a multiple of the key heads");
+    }
+    Ok(heads.checked_div(kv_heads).unwrap_or(1))
+}
+
 /// One group; the heads of `queries` are its own.
 pub(crate) struct Group<'a, E: Element> {
     pub shape: Shape,

@@ -9,10 +9,14 @@
 //! eight (generation, one token at a time) stream each key and value once, with lanes along the head dimension.
 //! Beside it, [`Weights`]: products with matrices of weights, also quantized ones, for decoding.
 //!
+//! [`attend_cached`] reads keys and values from a preallocated or paged cache, also of 8 bits, and
+//! [`attend_ragged`] those of packed sequences.
+//!
 //! Work is split by shape alone, so that results do not depend on the number of threads.
 
 mod arch;
 mod attend;
+mod cached;
 mod element;
 mod error;
 mod group;
@@ -20,12 +24,14 @@ mod linear;
 mod mask;
 mod options;
 mod per_head;
+mod ragged;
 mod rows;
 mod run;
 mod scoring;
 mod span;
 
 pub use attend::{Call, attend, attend_at};
+pub use cached::{Cache, CachedCall, attend_cached, attend_cached_at};
 pub use element::Element;
 pub use error::AttentionError;
 pub use half::{bf16, f16};
@@ -33,3 +39,4 @@ pub use linear::{Format, GROUP, Weights};
 pub use mask::Mask;
 pub use options::{Alignment, Options};
 pub use per_head::PerHead;
+pub use ragged::{RaggedCall, attend_ragged, attend_ragged_at};

@@ -99,7 +99,7 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
             start_tile::<V>(job, tile_at(t), depth);
         }
         let visible = job.visible(job.rows.clone());
-        let mut block = visible.start - visible.start % BLOCK;
+        let mut block = visible.start;
         while block < visible.end && !job.cancel.is_cancelled() {
             let keys = block..(block + BLOCK).min(visible.end);
             let key_rows = widened::<V>(&job.keys, keys.clone(), &mut scratch.rows, &mut scratch.keys);
