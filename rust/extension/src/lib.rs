@@ -8,6 +8,7 @@
 use pyo3::prelude::*;
 
 mod attention;
+mod attention_forms;
 mod base;
 mod embedding;
 mod enter;
@@ -43,6 +44,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sampling::register(module)?;
     sampling_choices::register(module)?;
     attention::register(module)?;
+    attention_forms::register(module)?;
     embedding::register(module)?;
     // The package decides what is public, not this module.
     module.delattr("__all__")
