@@ -19,8 +19,7 @@ __all__ = ["scaled_dot_product_attention"]
 
 Array = TypeVar("Array", "np.ndarray[Any, Any]", "torch.Tensor")
 _Array = Any  # an ndarray or a tensor, in functions that treat both alike
-_PerHead = "np.ndarray[Any, Any] | None"
-_Options = tuple[bool, float | None, bool, bool, int | None, float | None, _PerHead, _PerHead]
+_Options = tuple[bool, float | None, bool, bool, int | None, float | None, _Array | None, _Array | None]
 
 
 def scaled_dot_product_attention(

@@ -51,7 +51,7 @@ def quantize_kv(x: Array) -> tuple[Array, Array]:
         raise InvalidTypeError(f"x is a {type(x).__name__}: expected a numpy array or a torch tensor")
     if not floating or x.ndim == 0:
         raise ShapeError(f"x has shape {tuple(x.shape)} and dtype {x.dtype}: expected floats (..., d)")
-    wide: Any = x.astype(np.float32) if library is np else x.float()  # type: ignore[union-attr]
+    wide: Any = x.astype(np.float32) if isinstance(x, np.ndarray) else x.float()
     magnitude = abs(wide)
     if not x.shape[-1]:
         scales = library.zeros(x.shape[:-1], dtype=library.float32)

@@ -166,7 +166,7 @@ impl<'a, E: Element> CachedCall<'a, E> {
         let lengths = checked_lengths(lengths, batch, capacity)?;
         let table = match block_table {
             None => None,
-            Some(table) => Some(checked_table(table, &lengths, (pages, rows), q_len, &options)?),
+            Some(table) => Some(checked_table(&table, &lengths, (pages, rows), q_len, &options)?),
         };
         let query = with_rows(query);
         Ok(Self { query, key, value, lengths, table, options, per_head, kv_heads, group })
@@ -202,7 +202,7 @@ fn checked_lengths(lengths: &[i64], batch: usize, capacity: usize) -> Result<Vec
 }
 
 fn checked_table(
-    table: ArrayView2<i64>,
+    table: &ArrayView2<i64>,
     lengths: &[usize],
     (pages, rows): (usize, usize),
     q_len: usize,

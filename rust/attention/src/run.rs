@@ -82,7 +82,7 @@ impl<G> Run<'_, G> {
         for index in 0..self.groups.count() {
             let group = self.groups.group(index);
             let shape = group.shape;
-            let mut mine = split_off(&mut out, shape.len());
+            let mut mine = out.split_off_mut(..shape.len()).unwrap_or_default();
             if mine.is_empty() {
                 continue;
             }
@@ -95,7 +95,7 @@ impl<G> Run<'_, G> {
                 group.merge(&partials, mine);
             } else {
                 for rows in shape.row_blocks() {
-                    let out = split_off(&mut mine, rows.len() * shape.width);
+                    let out = mine.split_off_mut(..rows.len() * shape.width).unwrap_or_default();
                     group.many_rows(self.level, rows, self.cancel, out);
                 }
             }
@@ -107,28 +107,28 @@ impl<G> Run<'_, G> {
         G: Groups<E>,
     {
         let keys_per_part = self.groups.keys_per_part();
-        let partials_of = |shape: &Shape| match shape.has_few_rows() {
-            true if shape.len() > 0 => shape.parts(keys_per_part).len() * shape.partial_len(),
-            _ => 0,
+        let partials_of = |shape: &Shape| {
+            let parts = if shape.has_few_rows() { shape.parts(keys_per_part).len() } else { 0 };
+            if shape.len() > 0 { parts * shape.partial_len() } else { 0 }
         };
         let all = || (0..self.groups.count()).map(|index| (index, self.groups.shape(index)));
         let mut partials = vec![0.0; all().map(|(_, shape)| partials_of(&shape)).sum()];
         let (mut rest, mut at) = (&mut partials[..], 0);
         let (mut tasks, mut merges) = (Vec::new(), Vec::new());
         for (group, shape) in all() {
-            let mut mine = split_off(&mut out, shape.len());
+            let mut mine = out.split_off_mut(..shape.len()).unwrap_or_default();
             let len = partials_of(&shape);
             if len > 0 {
-                let mut partials = split_off(&mut rest, len);
+                let mut partials = rest.split_off_mut(..len).unwrap_or_default();
                 for keys in shape.parts(keys_per_part) {
-                    let partial = split_off(&mut partials, shape.partial_len());
+                    let partial = partials.split_off_mut(..shape.partial_len()).unwrap_or_default();
                     tasks.push(Task::Few { group, keys, partial });
                 }
                 merges.push((group, at..at + len, mine));
                 at += len;
             } else if shape.len() > 0 {
                 for rows in shape.row_blocks() {
-                    let out = split_off(&mut mine, rows.len() * shape.width);
+                    let out = mine.split_off_mut(..rows.len() * shape.width).unwrap_or_default();
                     tasks.push(Task::Many { group, rows, out });
                 }
             }
@@ -145,11 +145,4 @@ impl<G> Run<'_, G> {
             self.groups.group(group).merge(&partials[range], out);
         }
     }
-}
-
-/// The first `len` elements of `rest`, which keeps those behind them.
-fn split_off<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
-    let (mine, others) = std::mem::take(rest).split_at_mut(len);
-    *rest = others;
-    mine
 }

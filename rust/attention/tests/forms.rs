@@ -1,6 +1,10 @@
 //! Caches and packed sequences against the plain call on the same keys, which `reference.rs` holds to its definition.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests; views are passed like slices"
+)]
 
 use ferrolm_attention::{
     Alignment, Cache, CachedCall, Call, Mask, Options, PerHead, RaggedCall, attend_at, attend_cached,
