@@ -171,7 +171,9 @@ def check_cache(q_len: int, lengths: list[int], store: str, block_size: int | No
         expected = reference(
             query[b], wide_key[b, :, :length], wide_value[b, :, :length], **LOWER_RIGHT, **options
         )
-        np.testing.assert_allclose(ours[b], expected, atol=1e-5, rtol=0, err_msg=str(length))
+        # Beside 8 bits queries are rounded to 16: scores are off by 1.5e-4 at most here.
+        tolerance = 1e-4 if store == "int8" else 1e-5
+        np.testing.assert_allclose(ours[b], expected, atol=tolerance, rtol=0, err_msg=str(length))
 
 
 @pytest.mark.parametrize("store", ["float32", "float16", "int8"])
@@ -199,6 +201,22 @@ def test_what_lies_behind_the_length_is_not_read() -> None:
         expected = attention_with_cache(query, key, value, [50, 60])
         key[0, :, 50:], value[0, :, 50:], key[1, :, 60:], value[1, :, 60:] = [math.nan] * 4
         np.testing.assert_array_equal(attention_with_cache(query, key, value, [50, 60]), expected)
+
+
+@pytest.mark.parametrize("q_len", [0, 1, 40])
+def test_empty_caches_give_zeros(q_len: int) -> None:
+    query = np.ones((2, 4, q_len, 8), np.float32)
+    for shape, table in (
+        ((2, 2, 0, 8), None),
+        ((3, 2, 0, 8), [[0], [0]]),
+        ((0, 2, 4, 8), np.zeros((2, 0), int)),
+    ):
+        cache = np.zeros(shape, np.float32)
+        out = attention_with_cache(query, cache, cache, [0, 0], block_table=table)
+        assert out.shape == query.shape
+        assert not out.any()
+    nobody = np.zeros((0, 2, 4, 8), np.float32)
+    assert attention_with_cache(query[:0], nobody, nobody, []).shape == (0, 4, q_len, 8)
 
 
 def test_caches_of_any_strides() -> None:

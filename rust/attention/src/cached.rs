@@ -8,6 +8,7 @@ use ferrolm_base::simd::{self, Level};
 use half::{bf16, f16};
 use ndarray::{ArrayView2, ArrayView3, ArrayView4, Axis, CowArray, Ix4, Slice};
 
+use crate::arch::MAX_INTEGER_COLUMNS;
 use crate::attend::with_rows;
 use crate::group::{Group, Shape, group_size};
 use crate::mask::GroupMask;
@@ -25,7 +26,8 @@ pub enum Cache<'a> {
     F32(ArrayView4<'a, f32>),
     F16(ArrayView4<'a, f16>),
     Bf16(ArrayView4<'a, bf16>),
-    /// Each row times its scale, of the shape without the last axis.
+    /// Each row times its scale, of the shape without the last axis. Where queries are few, they are rounded to 16
+    /// bits and multiplied as integers.
     Int8(ArrayView4<'a, i8>, ArrayView3<'a, f32>),
 }
 
@@ -58,7 +60,7 @@ impl Cache<'_> {
 
     fn check(&self, argument: &'static str) -> Result<(), AttentionError> {
         let (pages, heads, rows, columns) = self.dim();
-        if columns > 1 && self.stride() != 1 {
+        if pages * heads * rows > 0 && columns > 1 && self.stride() != 1 {
             let value = format!("an array with {} elements between those of a row", self.stride());
             return Err(AttentionError::Argument { argument, value, expected: "a contiguous last axis" });
         }
@@ -147,6 +149,9 @@ impl<'a, E: Element> CachedCall<'a, E> {
         }
         if depth == 0 || depth != key.dim().3 {
             return Err(failed("query and key have different head dimensions, or none"));
+        }
+        if matches!(key, Cache::Int8(..)) && depth > MAX_INTEGER_COLUMNS {
+            return Err(failed("int8 caches are for head dimensions of up to 2048"));
         }
         let group = group_size(heads, kv_heads, true).map_err(failed)?;
         if block_table.is_none() && pages != batch {

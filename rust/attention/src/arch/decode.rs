@@ -8,8 +8,8 @@ use std::ops::Range;
 use half::{bf16, f16};
 
 use super::mask_tile::{BLOCK, RowIndex, fill};
-use super::scratch::KernelScratch;
-use super::source::{Matrix, Source, copy_scales};
+use super::scratch::{Buffer, KernelScratch, as_i16};
+use super::source::{Matrix, Source, copy_scales, quantize};
 use super::stream::padded;
 use super::vector::{LANE, Vector, abs, exp2, tanh};
 use crate::mask::{Effect, GroupMask};
@@ -108,6 +108,7 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     let context = scratch.context.take(R * width);
     context.fill(0.0);
     let bias = scratch.bias.take(R * BLOCK);
+    let queries = prepare::<S, R>(job, &mut scratch.transposed);
     let (mut maximum, mut sum) = ([f32::NEG_INFINITY; R], [0.0; R]);
     let visible = job.span.of_any(0..job.index.q_len);
     let mut start = visible.start.max(job.range.start);
@@ -126,21 +127,25 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
             copy_scales(values, block.clone(), of_values);
             [of_keys.as_ptr(), of_values.as_ptr()]
         });
-        // SAFETY: scores, bias and scales have `R` rows of `BLOCK`, the context `R` of `width`; runs lie in the block.
+        // SAFETY: scores, bias and scales have `R` rows of `BLOCK`, the context `R` of `width`; matrices have their rows of it.
         unsafe {
-            let mut at = block.start;
-            while at < block.end {
-                let (keys, count) = keys.run(at..block.end);
-                let (values, _) = values.run(at..block.end);
-                dots::<V, S, R, N>(job, keys, values, count, scores.as_mut_ptr().add(at - block.start));
+            // The hardware foresees rows that lie evenly, but no next page.
+            let paged = matches!(keys, HeadRows::Paged { .. });
+            let mut at = 0;
+            let (mut walk, mut of_values) = (keys.walk(block.start..end), values.walk(block.clone()));
+            while let (Some((keys, count)), Some((values, _))) = (walk.next(), of_values.next()) {
+                let count = count.min(block.len() - at);
+                let next = if paged { walk.clone().next().map(|(keys, _)| keys) } else { None };
+                let ahead = [(paged || job.width > N * V::LANES).then_some(values), next];
+                dots::<V, S, R, N>(job, &queries, keys, ahead, count, scores.as_mut_ptr().add(at));
                 at += count;
             }
             let softmax = (&mut maximum, &mut sum);
-            let mut decay = weights::<V, R>(job, &block, bias, scales, scores.as_mut_ptr(), softmax);
-            let mut at = block.start;
-            while at < block.end {
-                let (values, count) = values.run(at..block.end);
-                let weights = scores.as_ptr().add(at - block.start);
+            let mut decay =
+                weights::<V, R>(job, &block, bias, scales, &queries.factors, scores.as_mut_ptr(), softmax);
+            let mut at = 0;
+            for (values, count) in values.walk(block) {
+                let weights = scores.as_ptr().add(at);
                 gather::<V, S, R, N>(job, values, count, weights, context.as_mut_ptr(), decay);
                 decay = [1.0; R];
                 at += count;
@@ -154,47 +159,80 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     }
 }
 
-/// `scores[row][key] = query[row] · key`, for `count` keys.
+/// Rows of queries as the products take them.
+struct Queries<const R: usize> {
+    start: *const f32,
+    /// In vectors' elements of `f32`.
+    stride: usize,
+    /// What the products are to be multiplied with.
+    factors: [f32; R],
+}
+
+/// The job's queries, or with integers of 8 bits theirs of 16 in `buffer`.
+#[inline(always)]
+fn prepare<S: Source, const R: usize>(job: &Job, buffer: &mut Buffer) -> Queries<R> {
+    let depth = padded(job.depth);
+    let mut factors = [1.0; R];
+    if S::STEP == 1 {
+        return Queries { start: job.queries.as_ptr(), stride: depth, factors };
+    }
+    let stride = depth.next_multiple_of(32) / 2;
+    let integers = buffer.take(R * stride);
+    let rows = integers.chunks_exact_mut(stride).zip(job.queries.chunks_exact(depth));
+    for ((integers, query), factor) in rows.zip(&mut factors) {
+        *factor = quantize(&query[..job.depth], as_i16(integers));
+    }
+    Queries { start: integers.as_ptr(), stride, factors }
+}
+
+/// `scores[row][key] = query[row] · key / factor[row]`, for `count` keys; their like in `ahead` is asked for.
 #[inline(always)]
 unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
+    queries: &Queries<R>,
     keys: Matrix<S>,
-    values: Matrix<S>,
+    ahead: [Option<Matrix<S>>; 2],
     count: usize,
     scores: *mut f32,
 ) {
-    let (queries, stride) = (job.queries.as_ptr(), padded(job.depth));
-    let (whole, tail) = (job.depth - job.depth % V::LANES, job.depth % V::LANES);
+    let step = S::STEP * V::LANES;
+    let (whole, tail) = (job.depth - job.depth % step, job.depth % step);
+    let bytes = job.depth.max(job.width) * size_of::<S>();
     for first in (0..count).step_by(N) {
-        // SAFETY: queries are padded to whole vectors, rows of keys are read up to `depth`. Past the last key
+        // SAFETY: queries are padded to whole parts, rows of keys are read up to `depth`. Past the last key
         // it is read again, and its score stored in its own place.
         unsafe {
             let mut sums = [[V::splat(0.0); R]; N];
-            let key = |n: usize| keys.row((first + n).min(count - 1));
-            if job.width > N * V::LANES {
-                // `gather` goes through these values in several passes, in pieces that the hardware does not foresee.
+            let mut key = [keys.start; N];
+            for (n, key) in key.iter_mut().enumerate() {
+                *key = keys.row((first + n).min(count - 1));
+            }
+            // `gather` goes through values in several passes, in pieces that the hardware does not foresee.
+            for rows in ahead.iter().flatten() {
                 for n in 0..N {
-                    let value = values.row(first + n).cast::<u8>();
-                    for line in (0..job.width * size_of::<S>()).step_by(64) {
-                        V::prefetch(value.wrapping_add(line));
+                    let row = rows.row(first + n).cast::<u8>();
+                    for line in (0..bytes).step_by(64) {
+                        V::prefetch(row.wrapping_add(line));
                     }
                 }
             }
             let mut column = 0;
             while column < whole {
-                for (n, sums) in sums.iter_mut().enumerate() {
-                    let part = S::vector::<V>(key(n).add(column));
+                for (key, sums) in key.iter().zip(&mut sums) {
+                    let part = S::part::<V>(key.add(column));
                     for (row, sum) in sums.iter_mut().enumerate() {
-                        *sum = part.mul_add(V::load(queries.add(row * stride + column)), *sum);
+                        let query = V::load(queries.start.add(row * queries.stride + column / S::STEP));
+                        *sum = S::products(*sum, part, query);
                     }
                 }
-                column += V::LANES;
+                column += step;
             }
             if tail > 0 {
-                for (n, sums) in sums.iter_mut().enumerate() {
-                    let part = S::tail::<V>(key(n).add(whole), tail);
+                for (key, sums) in key.iter().zip(&mut sums) {
+                    let part = S::part_tail::<V>(key.add(whole), tail);
                     for (row, sum) in sums.iter_mut().enumerate() {
-                        *sum = part.mul_add(V::load(queries.add(row * stride + whole)), *sum);
+                        let query = V::load(queries.start.add(row * queries.stride + whole / S::STEP));
+                        *sum = S::products(*sum, part, query);
                     }
                 }
             }
@@ -203,7 +241,12 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
                     // Four sums at once, of as many keys or rows.
                     let at = |i: usize| if N == 4 { (n + i, row) } else { (n, row + i) };
                     let [a, b, c, d] = [at(0), at(1), at(2), at(3)].map(|(n, row)| sums[n][row]);
-                    for (i, sum) in V::sums(a, b, c, d).into_iter().enumerate() {
+                    let four = V::sums(S::total(a), S::total(b), S::total(c), S::total(d));
+                    if N == 4 && first + 4 <= count {
+                        scores.add(row * BLOCK + first).cast::<[f32; 4]>().write_unaligned(four);
+                        continue;
+                    }
+                    for (i, sum) in four.into_iter().enumerate() {
                         let (n, row) = at(i);
                         *scores.add(row * BLOCK + (first + n).min(count - 1)) = sum;
                     }
@@ -220,6 +263,7 @@ unsafe fn weights<V: Vector, const R: usize>(
     block: &Range<usize>,
     bias: Option<*const f32>,
     scales: Option<[*const f32; 2]>,
+    factors: &[f32; R],
     scores: *mut f32,
     (maximum, sum): (&mut [f32; R], &mut [f32; R]),
 ) -> [f32; R] {
@@ -239,7 +283,7 @@ unsafe fn weights<V: Vector, const R: usize>(
             let mut largest = V::splat(f32::NEG_INFINITY);
             for key in (0..block.len()).step_by(V::LANES) {
                 let position = V::splat(key as f32).add(V::load(LANE.as_ptr()));
-                let mut score = V::load(at(key)).mul(V::splat(job.scoring.scale));
+                let mut score = V::load(at(key)).mul(V::splat(job.scoring.scale * factors[row]));
                 if let Some([scales, _]) = scales {
                     score = score.mul(V::load(scales.add(key)));
                 }

@@ -203,7 +203,7 @@ unsafe fn widened<V: Vector>(
     buffer: &mut Buffer,
 ) -> Matrix<f32> {
     if let AnyRows::F32(rows @ HeadRows::Whole(_)) = rows {
-        return rows.run(range).0;
+        return rows.start(range);
     }
     let stride = padded(rows.columns());
     let to = buffer.take(range.len() * stride).as_mut_ptr();

@@ -22,6 +22,8 @@ pub(super) trait Vector: Copy {
     unsafe fn load_f16(from: *const u16) -> Self;
     /// `LANES` integers as `f32`.
     unsafe fn load_i8(from: *const i8) -> Self;
+    /// Twice `LANES` integers, two of 16 bits in the bits of each lane.
+    unsafe fn load_i8_pairs(from: *const i8) -> Self;
 
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
@@ -35,6 +37,10 @@ pub(super) trait Vector: Copy {
     unsafe fn keep_between(self, key: Self, low: Self, high: Self) -> Self;
     /// `yes` where `self < limit`, `no` elsewhere.
     unsafe fn select_less(self, limit: Self, yes: Self, no: Self) -> Self;
+    /// The bits of `self`, integers of 32 bits, plus the products of both halves of `a` and `b`, of 16 bits.
+    unsafe fn add_pairs(self, a: Self, b: Self) -> Self;
+    /// The bits of each lane, an integer, as `f32`.
+    unsafe fn integers_to_floats(self) -> Self;
     /// The bits of each lane shifted left by 23, from the low mantissa bits to the exponent.
     unsafe fn bits_to_exponent(self) -> Self;
 
