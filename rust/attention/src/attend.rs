@@ -2,7 +2,7 @@
 
 use ferrolm_base::Cancel;
 use ferrolm_base::simd::{self, Level};
-use ndarray::{ArrayView, ArrayView2, ArrayView4, Axis, CowArray, Dimension, Ix4, Slice};
+use ndarray::{ArrayView, ArrayView2, ArrayView4, Axis, CowArray, Dimension, Ix4};
 
 use crate::group::{Group, Shape, group_size};
 use crate::rows::HeadRows;
@@ -196,10 +196,10 @@ impl<E: Element> Groups<E> for Heads<'_, '_, E> {
         let Call { query, key, value, options, per_head, sizes, .. } = self.call;
         let (batch, kv_head) = (index / sizes.kv_heads, index % sizes.kv_heads);
         let heads = kv_head * sizes.group..(kv_head + 1) * sizes.group;
-        let queries = query.index_axis(Axis(0), batch).slice_axis_move(Axis(0), Slice::from(heads.clone()));
         Group {
             shape: sizes.shape(),
-            queries,
+            queries: query.index_axis(Axis(0), batch),
+            first_head: heads.start,
             keys: E::erase(HeadRows::Whole(head_of(key, batch, kv_head))),
             values: E::erase(HeadRows::Whole(head_of(value, batch, kv_head))),
             mask: self.mask.group(batch, heads.clone()),

@@ -6,7 +6,7 @@
 use ferrolm_base::Cancel;
 use ferrolm_base::simd::{self, Level};
 use half::{bf16, f16};
-use ndarray::{ArrayView2, ArrayView3, ArrayView4, Axis, CowArray, Ix4, Slice};
+use ndarray::{ArrayView2, ArrayView3, ArrayView4, Axis, CowArray, Ix4};
 
 use crate::arch::MAX_INTEGER_COLUMNS;
 use crate::attend::with_rows;
@@ -279,10 +279,10 @@ impl<E: Element> Groups<E> for CachedCall<'_, E> {
             let per_sequence = table.len() / self.lengths.len();
             &table[batch * per_sequence..(batch + 1) * per_sequence]
         });
-        let queries = self.query.index_axis(Axis(0), batch);
         Group {
             shape,
-            queries: queries.slice_axis_move(Axis(0), Slice::from(heads.clone())),
+            queries: self.query.index_axis(Axis(0), batch),
+            first_head: heads.start,
             keys: self.key.head(batch, kv_head, pages),
             values: self.value.head(batch, kv_head, pages),
             mask: GroupMask::None,

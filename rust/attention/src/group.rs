@@ -87,11 +87,13 @@ pub(crate) fn group_size(heads: usize, kv_heads: usize, grouped: bool) -> Result
     Ok(heads.checked_div(kv_heads).unwrap_or(1))
 }
 
-/// One group; the heads of `queries` are its own.
+/// One group.
 pub(crate) struct Group<'a, E: Element> {
     pub shape: Shape,
-    /// (group, `q_len`, d), the last axis contiguous.
+    /// (heads, `q_len`, d) of the sequence, the last axis contiguous.
     pub queries: ArrayView3<'a, E>,
+    /// The first of those heads that is the group's own.
+    pub first_head: usize,
     pub keys: AnyRows<'a>,
     pub values: AnyRows<'a>,
     pub mask: GroupMask<'a>,
@@ -112,7 +114,8 @@ impl<E: Element> Group<'_, E> {
         let count = rows.len();
         for (row, to) in rows.zip(to.chunks_exact_mut(stride)) {
             let (member, query) = self.index().of(row);
-            let from = self.queries.index_axis(Axis(0), member).index_axis_move(Axis(0), query);
+            let from =
+                self.queries.index_axis(Axis(0), self.first_head + member).index_axis_move(Axis(0), query);
             if let Some(from) = from.as_slice() {
                 E::widen(from, &mut to[..depth]);
             }
@@ -138,8 +141,8 @@ impl<E: Element> Group<'_, E> {
                 index: self.index(),
                 depth,
                 width,
-                keys: self.keys,
-                values: self.values,
+                keys: &self.keys,
+                values: &self.values,
                 mask: self.mask,
                 span: self.span,
                 scoring: self.scoring,
@@ -170,8 +173,8 @@ impl<E: Element> Group<'_, E> {
                 index: self.index(),
                 depth,
                 width,
-                keys: self.keys,
-                values: self.values,
+                keys: &self.keys,
+                values: &self.values,
                 range,
                 mask: self.mask,
                 span: self.span,

@@ -176,11 +176,12 @@ impl<E: Element> Groups<E> for RaggedCall<'_, E> {
         let (batch, kv_head) = (index / self.key.dim().1, index % self.key.dim().1);
         let heads = kv_head * self.group..(kv_head + 1) * self.group;
         let queries = self.q_offsets[batch]..self.q_offsets[batch + 1];
-        let queries = self.query.slice(s![queries, heads.clone(), ..]).permuted_axes([1, 0, 2]);
+        let queries = self.query.slice(s![queries, .., ..]).permuted_axes([1, 0, 2]);
         let keys = s![self.k_offsets[batch]..self.k_offsets[batch + 1], ..];
         Group {
             shape,
             queries,
+            first_head: heads.start,
             keys: E::erase(HeadRows::Whole(self.key.index_axis(Axis(1), kv_head).slice_move(keys))),
             values: E::erase(HeadRows::Whole(self.value.index_axis(Axis(1), kv_head).slice_move(keys))),
             mask: GroupMask::None,

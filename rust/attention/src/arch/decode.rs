@@ -28,8 +28,8 @@ pub(crate) struct Job<'s, 'a> {
     pub index: RowIndex,
     pub depth: usize,
     pub width: usize,
-    pub keys: AnyRows<'a>,
-    pub values: AnyRows<'a>,
+    pub keys: &'s AnyRows<'a>,
+    pub values: &'s AnyRows<'a>,
     pub range: Range<usize>,
     pub mask: GroupMask<'a>,
     pub span: Span,
@@ -51,7 +51,7 @@ pub(crate) fn partial_len(width: usize) -> usize {
 pub(super) unsafe fn decode<V: Vector>(job: &Job, scratch: &mut KernelScratch, partial: &mut [f32]) {
     // SAFETY: the views of the job are the sources; both have its depth and width.
     unsafe {
-        match (&job.keys, &job.values) {
+        match (job.keys, job.values) {
             (AnyRows::F32(keys), AnyRows::F32(values)) => {
                 rows::<V, f32>(job, keys, values, None, scratch, partial);
             }
@@ -197,7 +197,6 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
 ) {
     let step = S::STEP * V::LANES;
     let (whole, tail) = (job.depth - job.depth % step, job.depth % step);
-    let bytes = job.depth.max(job.width) * size_of::<S>();
     for first in (0..count).step_by(N) {
         // SAFETY: queries are padded to whole parts, rows of keys are read up to `depth`. Past the last key
         // it is read again, and its score stored in its own place.
@@ -207,14 +206,12 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
             for (n, key) in key.iter_mut().enumerate() {
                 *key = keys.row((first + n).min(count - 1));
             }
-            // `gather` goes through values in several passes, in pieces that the hardware does not foresee.
-            for rows in ahead.iter().flatten() {
-                for n in 0..N {
-                    let row = rows.row(first + n).cast::<u8>();
-                    for line in (0..bytes).step_by(64) {
-                        V::prefetch(row.wrapping_add(line));
-                    }
-                }
+            if let Some(values) = ahead[0] {
+                // `gather` goes through these values in several passes, in pieces that the hardware does not foresee.
+                ask_for::<V, S, N>(values, first, job.width);
+            }
+            if let Some(keys) = ahead[1] {
+                ask_for::<V, S, N>(keys, first, job.depth);
             }
             let mut column = 0;
             while column < whole {
@@ -252,6 +249,18 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
                     }
                 }
             }
+        }
+    }
+}
+
+/// Have `N` rows from `first` on brought nearer.
+#[inline(always)]
+unsafe fn ask_for<V: Vector, S: Source, const N: usize>(rows: Matrix<S>, first: usize, columns: usize) {
+    for n in 0..N {
+        let row = rows.row(first + n).cast::<u8>();
+        for line in (0..columns * size_of::<S>()).step_by(64) {
+            // SAFETY: any address may be asked for.
+            unsafe { V::prefetch(row.wrapping_add(line)) };
         }
     }
 }

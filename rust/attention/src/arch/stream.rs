@@ -28,8 +28,8 @@ pub(crate) struct Job<'s, 'a> {
     pub index: RowIndex,
     pub depth: usize,
     pub width: usize,
-    pub keys: AnyRows<'a>,
-    pub values: AnyRows<'a>,
+    pub keys: &'s AnyRows<'a>,
+    pub values: &'s AnyRows<'a>,
     pub mask: GroupMask<'a>,
     pub span: Span,
     pub scoring: Scoring,
@@ -102,8 +102,8 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
         let mut block = visible.start;
         while block < visible.end && !job.cancel.is_cancelled() {
             let keys = block..(block + BLOCK).min(visible.end);
-            let key_rows = widened::<V>(&job.keys, keys.clone(), &mut scratch.rows, &mut scratch.keys);
-            let value_rows = widened::<V>(&job.values, keys.clone(), &mut scratch.rows, &mut scratch.values);
+            let key_rows = widened::<V>(job.keys, keys.clone(), &mut scratch.rows, &mut scratch.keys);
+            let value_rows = widened::<V>(job.values, keys.clone(), &mut scratch.rows, &mut scratch.values);
             for t in 0..tiles {
                 let tile = tile_at(t);
                 let seen = job.visible(tile.rows.0..tile.rows.1);
