@@ -1,4 +1,4 @@
-"""Attention against torch's, one thread each: prefill, one token at a time, padded batches, training, transformers.
+"""Attention against torch's, one thread each: prompts, one token, caches, padded batches, training, transformers.
 
     pytest benches/python/bench_attention.py --benchmark-enable --benchmark-group-by=group
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import ferrolm
-from ferrolm.attention import scaled_dot_product_attention
+from ferrolm.attention import attention_with_cache, quantize_kv, scaled_dot_product_attention
 
 torch = pytest.importorskip("torch")
 
@@ -65,6 +65,37 @@ def test_decode(
     arguments = tensors(1, heads, kv_heads, 1, length, depth, dtype)
     benchmark.extra_info["bytes"] = 2 * kv_heads * length * depth * arguments[0].element_size()
     benchmark(LIBRARIES[library], *arguments, enable_gqa=heads != kv_heads)
+
+
+@pytest.mark.parametrize("store", ["bfloat16", "int8"])
+@pytest.mark.parametrize("block_size", [None, 16, 128])
+@pytest.mark.parametrize("length", [4096, 32768])
+@pytest.mark.parametrize(("heads", "kv_heads", "depth"), [(12, 12, 64), (32, 8, 128)])
+@pytest.mark.benchmark(group="attention: one token, from a cache")
+def test_cache(
+    benchmark: Any, heads: int, kv_heads: int, depth: int, length: int, block_size: int | None, store: str
+) -> None:
+    query, *caches = tensors(1, heads, kv_heads, 1, length, depth, "bfloat16")
+    scales: list[Any] = [None, None]
+    if store == "int8":
+        caches, scales = map(list, zip(*map(quantize_kv, caches), strict=True))
+    table = None
+    if block_size is not None:
+        table = torch.randperm(length // block_size, generator=torch.Generator().manual_seed(1))[None]
+        pages = lambda x: x.unflatten(2, (-1, block_size))[0].transpose(0, 1)[table[0].argsort()].contiguous()  # noqa: E731
+        caches, scales = ([None if x is None else pages(x) for x in both] for both in (caches, scales))
+    benchmark.extra_info["bytes"] = sum(
+        x.numel() * x.element_size() for x in (*caches, *scales) if x is not None
+    )
+    benchmark(
+        attention_with_cache,
+        query,
+        *caches,
+        torch.tensor([length]),
+        block_table=table,
+        key_scales=scales[0],
+        value_scales=scales[1],
+    )
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

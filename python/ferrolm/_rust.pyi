@@ -757,6 +757,39 @@ def scaled_dot_product_attention(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: NDArray[np.float32] | None,
+    sinks: NDArray[np.float32] | None,
+    /,
+) -> NDArray[Any]: ...
+def attention_with_cache(
+    query: Any,
+    key_cache: Any,
+    value_cache: Any,
+    lengths: NDArray[np.int64],
+    block_table: NDArray[np.int64] | None,
+    key_scales: Any | None,
+    value_scales: Any | None,
+    scale: float | None,
+    window: int | None,
+    softcap: float | None,
+    alibi_slopes: NDArray[np.float32] | None,
+    sinks: NDArray[np.float32] | None,
+    /,
+) -> NDArray[Any]: ...
+def attention_varlen(
+    query: Any,
+    key: Any,
+    value: Any,
+    q_offsets: NDArray[np.int64],
+    k_offsets: NDArray[np.int64],
+    causal: bool,
+    scale: float | None,
+    grouped: bool,
+    lower_right: bool,
+    window: int | None,
+    softcap: float | None,
+    alibi_slopes: NDArray[np.float32] | None,
+    sinks: NDArray[np.float32] | None,
     /,
 ) -> NDArray[Any]: ...
 def attention_forward(
@@ -770,6 +803,8 @@ def attention_forward(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: NDArray[np.float32] | None,
+    sinks: NDArray[np.float32] | None,
     /,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 def attention_backward(
@@ -786,6 +821,8 @@ def attention_backward(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: NDArray[np.float32] | None,
+    sinks: NDArray[np.float32] | None,
     /,
 ) -> list[NDArray[np.float32]]: ...
 

@@ -11,61 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attention_twin import qkv, reference
 
 import ferrolm
 from ferrolm.attention import scaled_dot_product_attention
-
-
-def reference(
-    query: np.ndarray,
-    key: np.ndarray,
-    value: np.ndarray,
-    attn_mask: np.ndarray | None = None,
-    is_causal: bool = False,
-    scale: float | None = None,
-    causal_alignment: str = "upper_left",
-    window: int | None = None,
-    softcap: float | None = None,
-    **_: Any,
-) -> np.ndarray:
-    query, key, value = (array.astype(np.float64) for array in (query, key, value))
-    if query.ndim > 2:
-        group = query.shape[-3] // key.shape[-3]
-        key, value = key.repeat(group, axis=-3), value.repeat(group, axis=-3)
-    scores = query @ key.swapaxes(-1, -2) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if softcap is not None:
-        scores = softcap * np.tanh(scores / softcap)
-    if attn_mask is not None:
-        scores = np.where(attn_mask, scores, -np.inf) if attn_mask.dtype == bool else scores + attn_mask
-    q_len, k_len = scores.shape[-2:]
-    shift = k_len - q_len if causal_alignment == "lower_right" else 0
-    distance = np.arange(q_len)[:, None] + shift - np.arange(k_len)
-    seen = (distance >= 0) | (not is_causal)
-    if window is not None:
-        seen &= abs(distance) < window
-    scores = np.where(seen, scores, -np.inf)
-    maximum = scores.max(-1, keepdims=True, initial=-np.inf)
-    weights = np.exp(scores - np.where(np.isinf(maximum), 0, maximum))
-    total = weights.sum(-1, keepdims=True)
-    return (weights / np.where(total == 0, 1, total)) @ value
-
-
-def qkv(
-    *shape: int,
-    k_len: int | None = None,
-    kv_heads: int | None = None,
-    width: int | None = None,
-    seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    *batch, heads, q_len, depth = shape
-    key = (*batch, heads if kv_heads is None else kv_heads, q_len if k_len is None else k_len)
-    query = rng.standard_normal(shape, np.float32)
-    return (
-        query,
-        rng.standard_normal((*key, depth), np.float32),
-        rng.standard_normal((*key, width or depth), np.float32),
-    )
 
 
 def check(
@@ -205,7 +154,9 @@ def test_threads_do_not_change_a_bit() -> None:
 @pytest.mark.parametrize("level", ["portable", "avx2", "avx512"])
 def test_every_instruction_set(level: str) -> None:
     program = f"import {__name__.rpartition('.')[2]} as t; t.every_kind()"
-    environment = {**os.environ, "FERROLM_SIMD": level, "PYTHONPATH": str(Path(__file__).parent)}
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "FERROLM_SIMD": level, "PYTHONPATH": path}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
 
 

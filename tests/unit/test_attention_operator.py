@@ -27,6 +27,8 @@ def reference(
     causal_alignment: str = "upper_left",
     window: int | None = None,
     softcap: float | None = None,
+    alibi_slopes: Any = None,
+    sinks: Any = None,
 ) -> Any:
     """The definition in torch, which differentiates it."""
     if enable_gqa:
@@ -42,12 +44,18 @@ def reference(
     q_len, k_len = scores.shape[-2:]
     shift = k_len - q_len if causal_alignment == "lower_right" else 0
     distance = torch.arange(q_len)[:, None] + shift - torch.arange(k_len)
+    if alibi_slopes is not None:
+        scores = scores - alibi_slopes[:, None, None].to(scores.dtype) * distance.abs()
     seen = (distance >= 0) | (not is_causal)
     if window is not None:
         seen = seen & (distance.abs() < window)
     scores = scores.masked_fill(~seen, -math.inf)
     blind = (scores == -math.inf).all(-1, keepdim=True)
-    return torch.softmax(scores.masked_fill(blind, 0.0), -1).masked_fill(blind, 0.0) @ value
+    scores = scores.masked_fill(blind, 0.0)
+    if sinks is not None:
+        column = sinks[:, None, None].to(scores.dtype).expand(*scores.shape[:-1], 1)
+        scores = torch.cat([scores, column], -1)
+    return torch.softmax(scores, -1)[..., :k_len].masked_fill(blind, 0.0) @ value
 
 
 def leaves(*shapes: tuple[int, ...], dtype: Any = None, seed: int = 0) -> list[Any]:
@@ -77,6 +85,8 @@ CAUSAL: list[dict[str, Any]] = [
     {"is_causal": True, "causal_alignment": "lower_right", "window": 17},
     {"window": 5, "scale": 0.3},
     {"is_causal": True, "softcap": 1.5, "scale": -0.4},
+    {"is_causal": True, "alibi_slopes": torch.tensor([0.5, 0.25, 0.125, 0.0625])},
+    {"sinks": torch.tensor([0.5, -1.0, 2.0, 0.0]), "causal_alignment": "lower_right", "is_causal": True},
 ]
 
 
@@ -177,7 +187,11 @@ class Block(torch.nn.Module):
         return self.out(context.transpose(1, 2).flatten(-2))
 
 
-@pytest.mark.parametrize("options", [{}, {"window": 4, "softcap": 3.0}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"window": 4, "softcap": 3.0}, {"alibi_slopes": torch.full((4,), 0.1), "sinks": torch.zeros(4)}],
+    ids=str,
+)
 def test_compiled_without_a_break_with_the_same_gradients(options: dict[str, Any]) -> None:
     block = Block(**options)
     compiled = torch.compile(block, fullgraph=True, backend="aot_eager")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import numpy as np
 
 from ferrolm import _rust
+from ferrolm.attention.arguments import per_head
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = ["scaled_dot_product_attention"]
 
 Array = TypeVar("Array", "np.ndarray[Any, Any]", "torch.Tensor")
 _Array = Any  # an ndarray or a tensor, in functions that treat both alike
-_Options = tuple[bool, float | None, bool, bool, int | None, float | None]
+_Options = tuple[bool, float | None, bool, bool, int | None, float | None, _Array | None, _Array | None]
 
 
 def scaled_dot_product_attention(
@@ -33,6 +34,8 @@ def scaled_dot_product_attention(
     causal_alignment: Literal["upper_left", "lower_right"] = "upper_left",
     window: int | None = None,
     softcap: float | None = None,
+    alibi_slopes: Array | None = None,
+    sinks: Array | None = None,
 ) -> Array:
     """``softmax(scale * query @ key.T + mask) @ value``, as ``torch.nn.functional.scaled_dot_product_attention``.
 
@@ -51,21 +54,26 @@ def scaled_dot_product_attention(
         window: queries see only keys less than this many positions away: with ``is_causal`` the last ``window``
             keys up to their own (``sliding_window`` of transformers).
         softcap: scores become ``softcap * tanh(score / softcap)`` before masks are applied (Gemma 2).
+        alibi_slopes: (heads,): lowers scores by ``slope * |position of query - position of key|``, positions as
+            ``causal_alignment`` has them, without a mask in memory (Press et al. 2022, "Train Short, Test Long").
+        sinks: (heads,): one more score of each query, without a value: the softmax is over scores and sink, and
+            the sink's weight is dropped (gpt-oss).
 
     Returns:
         (..., heads, q_len, dv), new and contiguous. Queries that see no key get zeros, as in torch 2.5 and later.
 
     Raises:
         ShapeError: shapes or dtypes do not fit; the message names them.
-        InvalidArgumentError: ``scale``, ``window``, ``softcap`` or ``causal_alignment`` is out of range, or
-            ``attn_mask`` requires a gradient.
+        InvalidArgumentError: ``scale``, ``window``, ``softcap``, ``alibi_slopes``, ``sinks`` or
+            ``causal_alignment`` is out of range, or ``attn_mask``, ``alibi_slopes`` or ``sinks`` requires a gradient.
         InvalidTypeError: neither arrays nor tensors.
 
-    CPU tensors have gradients (but for ``attn_mask``), with memory linear in the length; those of 16-bit tensors are
-    computed in float32. Under ``torch.compile`` and ``torch.export`` the call is the operator
+    CPU tensors have gradients (but for masks, slopes and sinks), with memory linear in the length; those of 16-bit
+    tensors are computed in float32. Under ``torch.compile`` and ``torch.export`` the call is the operator
     ``torch.ops.ferrolm.scaled_dot_product_attention``.
 
-    Tensors on a GPU go to torch's own kernel, where ``window`` becomes a mask and ``softcap`` is refused.
+    Tensors on a GPU go to torch's own kernel, where ``window`` and ``alibi_slopes`` become a mask, and ``softcap``
+    and ``sinks`` are refused.
 
     >>> query = np.zeros((1, 1, 2, 4), np.float32)
     >>> value = np.arange(2, dtype=np.float32).reshape(1, 1, 2, 1)
@@ -81,7 +89,8 @@ def scaled_dot_product_attention(
     torch = sys.modules.get("torch")
     result: Any
     if isinstance(query, np.ndarray):
-        result = _on_cpu(np, query, key, value, attn_mask, options)
+        values = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
+        result = _on_cpu(np, query, key, value, attn_mask, (*options, *values))
         result = result if query.dtype == np.float32 else result.view(np.float16)
     elif torch is None or not isinstance(query, torch.Tensor):
         raise InvalidTypeError(f"query is a {type(query).__name__}: expected a numpy array or a torch tensor")
@@ -89,16 +98,19 @@ def scaled_dot_product_attention(
         if (
             type(query) is not torch.Tensor
             or torch.compiler.is_compiling()
-            or (torch.is_grad_enabled() and _need_gradients(query, key, value, attn_mask))
+            or (
+                torch.is_grad_enabled() and _need_gradients(query, key, value, attn_mask, alibi_slopes, sinks)
+            )
         ):
             from ferrolm.attention import operator
 
-            result = operator.attend(query, key, value, attn_mask, options)
-        else:
-            result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, options))
-            result = result if query.dtype is torch.float32 else result.view(query.dtype)
+            return cast(Array, operator.attend(query, key, value, attn_mask, alibi_slopes, sinks, options))
+        values = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
+        result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, (*options, *values)))
+        result = result if query.dtype is torch.float32 else result.view(query.dtype)
     else:
-        result = _on_device(torch, query, key, value, attn_mask, *options)
+        values = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
+        result = _on_device(torch, query, key, value, attn_mask, *options, *values)
     return cast(Array, result)
 
 
@@ -179,12 +191,17 @@ def _on_device(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: np.ndarray[Any, Any] | None,
+    sinks: np.ndarray[Any, Any] | None,
 ) -> Any:
     """Torch's kernel, given a mask for what its arguments cannot say."""
     if softcap is not None:
         raise InvalidArgumentError(f"softcap is {softcap}: expected None for tensors on {query.device}")
+    if sinks is not None:
+        raise InvalidArgumentError(f"sinks are given: expected None for tensors on {query.device}")
     q_len, k_len = query.shape[-2], key.shape[-2]
     plain = window is None and not (is_causal and (mask is not None or (lower_right and q_len != k_len)))
+    plain = plain and alibi_slopes is None
     if not plain:
         shift = k_len - q_len if lower_right else 0
         position = torch.arange(q_len, device=query.device)[:, None] + shift
@@ -196,6 +213,15 @@ def _on_device(
             mask = seen
         else:
             mask = mask & seen if mask.dtype == torch.bool else mask.masked_fill(~seen, -math.inf)
+        if alibi_slopes is not None:
+            if alibi_slopes.shape != query.shape[-3:-2]:
+                raise InvalidArgumentError(
+                    f"alibi_slopes has {alibi_slopes.size} values: expected one for each head of {_shapes(query, key, value)}"
+                )
+            slopes = torch.from_numpy(alibi_slopes).to(query.device)[:, None, None]
+            bias = -slopes * distance.abs()
+            bias = bias.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else bias + mask
+            mask = bias.to(query.dtype)
     return torch.nn.functional.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=is_causal and plain, scale=scale, enable_gqa=enable_gqa
     )

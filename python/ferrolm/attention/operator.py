@@ -7,17 +7,15 @@ module is imported where a tensor needs it, because it imports torch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ferrolm import _rust
 from ferrolm.attention import dense
-from ferrolm.errors import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from ferrolm.attention.dense import _Options
+from ferrolm.errors import InvalidArgumentError, ShapeError
 
 __all__ = ["attend", "pays_with_gradients"]
 
@@ -30,18 +28,29 @@ def pays_with_gradients(query: Tensor, key: Tensor) -> bool:
     return query.numel() * key.shape[-2] >= _LEAST_WORK
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, options: _Options) -> Tensor:
+_Options = tuple[bool, float | None, bool, bool, int | None, float | None]
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    alibi_slopes: Tensor | None,
+    sinks: Tensor | None,
+    options: _Options,
+) -> Tensor:
     """CPU tensors of any number of axes through the operator; gradients of 16-bit ones are computed in float32."""
     dense._check_types(Tensor, key=key, value=value, attn_mask=mask)
     dense._check_axes(query, key, value)
     if mask is not None:
         mask = dense._checked_mask(torch, mask, (*query.shape[:-1], key.shape[-2]))
     learning = torch.is_grad_enabled()
-    if learning and mask is not None and mask.requires_grad:
-        raise InvalidArgumentError(
-            "attn_mask requires a gradient, which this function does not compute: detach it, or use "
-            "torch.nn.functional.scaled_dot_product_attention"
-        )
+    for name, other in (("attn_mask", mask), ("alibi_slopes", alibi_slopes), ("sinks", sinks)):
+        if learning and isinstance(other, Tensor) and other.requires_grad:
+            raise InvalidArgumentError(
+                f"{name} requires a gradient, which this function does not compute: detach it, or write the scores out"
+            )
     kind, shape = query.dtype, (*query.shape[:-1], value.shape[-1])
     if learning and kind is not torch.float32 and any(x.requires_grad for x in (query, key, value)):
         query, key, value = query.float(), key.float(), value.float()
@@ -51,8 +60,23 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, optio
         query, key, value = query[new], key[new], value[new]
     elif axes > 4:
         query, key, value, mask = dense._with_one_batch_axis(torch, query, key, value, mask)
-    out: Tensor = _forward(query, key, value, mask, *options)[0]
+    values = (_per_head("alibi_slopes", alibi_slopes), _per_head("sinks", sinks))
+    out: Tensor = _forward(query, key, value, mask, *options, *values)[0]
     return out.reshape(shape).to(kind)
+
+
+def _per_head(name: str, values: Any) -> Tensor | None:
+    """As `arguments.per_head`, for tensors that may not have values yet."""
+    if values is None:
+        return None
+    tensor = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+    if not isinstance(tensor, Tensor) or tensor.ndim != 1 or not tensor.is_floating_point():
+        raise ShapeError(f"{name}: expected floats (heads,)")
+    return tensor.detach().cpu().float().contiguous()
+
+
+def _numpy(values: Tensor | None) -> Any:
+    return None if values is None else values.numpy()
 
 
 @torch.library.custom_op("ferrolm::scaled_dot_product_attention", mutates_args=(), device_types="cpu")
@@ -67,9 +91,12 @@ def _forward(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: Tensor | None,
+    sinks: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """The context, and what the backward pass needs to know of each query (nothing for 16-bit tensors)."""
-    arguments = (query, key, value, attn_mask, is_causal, scale, enable_gqa, lower_right, window, softcap)
+    options = (is_causal, scale, enable_gqa, lower_right, window, softcap)
+    arguments = (query, key, value, attn_mask, *options, _numpy(alibi_slopes), _numpy(sinks))
     if query.dtype is torch.float32:
         out, log_sums = _rust.attention_forward(*arguments)
         return torch.from_numpy(out), torch.from_numpy(log_sums)
@@ -89,6 +116,8 @@ def _(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: Tensor | None,
+    sinks: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     batch, heads, q_len, _ = query.shape
     rows = batch * heads * q_len if query.dtype is torch.float32 else 0
@@ -112,10 +141,21 @@ def _backward(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: Tensor | None,
+    sinks: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     options = (is_causal, scale, enable_gqa, lower_right, window, softcap)
     gradients = _rust.attention_backward(
-        gradient, query, key, value, attn_mask, out, log_sums.numpy(), *options
+        gradient,
+        query,
+        key,
+        value,
+        attn_mask,
+        out,
+        log_sums.numpy(),
+        *options,
+        _numpy(alibi_slopes),
+        _numpy(sinks),
     )
     d_query, d_key, d_value = map(torch.from_numpy, gradients)
     return d_query, d_key, d_value
@@ -136,6 +176,8 @@ def _(
     lower_right: bool,
     window: int | None,
     softcap: float | None,
+    alibi_slopes: Tensor | None,
+    sinks: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     d_query, d_key, d_value = (array.new_empty(array.shape) for array in (query, key, value))
     return d_query, d_key, d_value

@@ -73,6 +73,9 @@ class CausalLM(nn.Module):
         if self.config.tie_word_embeddings:
             self.lm_head.weight = self.token_embedding.weight
 
+    def lay_out(self) -> None:
+        """Arrange weights that are to be read from a file in the order in which generation reads them."""
+
     def forward(
         self,
         input_ids: Tensor,
@@ -155,6 +158,7 @@ class CausalLM(nn.Module):
         with uninitialized(), torch.device(device or "cpu"):
             model = cls(config)
         model.to(dtype or source.dtype)
+        model.lay_out()
         checkpoint.fill(model, source, f"{cls.base_model_prefix}.")
         return model.eval()
 

@@ -51,6 +51,10 @@ class Projection(nn.Module):
         flat = torch.addmm(self.bias, x.reshape(-1, x.shape[-1]), self.weight)
         return flat.view(*x.shape[:-1], -1)
 
+    def lay_out(self) -> None:
+        """Put the weights of each output side by side in memory: products with a few rows read them faster so."""
+        self.weight.data = self.weight.data.t().contiguous().t()
+
     def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
 
@@ -180,3 +184,8 @@ class GPT2LMHeadModel(CausalLM):
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         nn.init.normal_(self.lm_head.weight, std=config.initializer_range)
         self.tie_weights()
+
+    def lay_out(self) -> None:
+        for module in self.modules():
+            if isinstance(module, Projection):
+                module.lay_out()

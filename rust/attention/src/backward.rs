@@ -8,15 +8,16 @@ use std::ops::Range;
 
 use ferrolm_base::simd::{self, Level};
 use ferrolm_base::{Cancel, pool};
-use ndarray::{ArrayView4, CowArray, Ix4};
+use ndarray::{ArrayView4, Axis, CowArray, Ix4};
 use rayon::prelude::*;
 
 use crate::arch::mask_tile::BLOCK;
 use crate::arch::scratch::Scratch;
 use crate::arch::stream::{self, padded};
-use crate::arch::{self, RowIndex, backward};
-use crate::attend::{Run, Sizes, head_of, with_rows};
-use crate::element::Element;
+use crate::arch::{self, backward};
+use crate::attend::{Heads, Sizes, with_rows};
+use crate::group::Group;
+use crate::run::Groups;
 use crate::{AttentionError, Call};
 
 /// What [`attend_keeping`](crate::attend_keeping) has left, and the gradient of its result.
@@ -75,15 +76,10 @@ pub fn gradients_at(
     if query.is_empty() || key.is_empty() || value.is_empty() {
         return Ok(());
     }
-    let run = Run {
-        call,
-        mask: call.mask.broadcast(call.sizes.scores_shape())?,
-        level: arch::usable(level),
-        log_sums: None,
-        cancel,
-    };
     let back = Backward {
-        run,
+        heads: call.heads(None)?,
+        level: arch::usable(level),
+        cancel,
         out: with_rows(forward.out),
         gradient: with_rows(forward.gradient),
         log_sums: forward.log_sums,
@@ -98,7 +94,7 @@ pub fn gradients_at(
 
 fn check(call: &Call<f32>, forward: &Forward, to: &Gradients) -> Result<(), AttentionError> {
     let Sizes { batch, kv_heads, k_len, depth, width, .. } = call.sizes;
-    let rows = batch * kv_heads * call.sizes.rows();
+    let rows = batch * kv_heads * call.sizes.shape().rows();
     let expected = call.output_shape();
     for (argument, view) in [("out", &forward.out), ("gradient", &forward.gradient)] {
         if view.shape() != expected {
@@ -120,7 +116,9 @@ fn check(call: &Call<f32>, forward: &Forward, to: &Gradients) -> Result<(), Atte
 }
 
 struct Backward<'a, 'c> {
-    run: Run<'a, 'c, f32>,
+    heads: Heads<'a, 'c, f32>,
+    level: Level,
+    cancel: &'a Cancel,
     out: CowArray<'a, f32, Ix4>,
     gradient: CowArray<'a, f32, Ix4>,
     log_sums: &'a [f32],
@@ -137,8 +135,8 @@ struct Task<'t> {
 
 impl Backward<'_, '_> {
     fn inline(&self, query: &mut [f32], key: &mut [f32], value: &mut [f32]) {
-        let sizes = &self.run.call.sizes;
-        let query = query.chunks_mut(sizes.rows() * sizes.depth);
+        let sizes = &self.heads.call.sizes;
+        let query = query.chunks_mut(sizes.shape().rows() * sizes.depth);
         let key = key.chunks_mut(sizes.k_len * sizes.depth);
         let value = value.chunks_mut(sizes.k_len * sizes.width);
         for (head, ((query, key), value)) in query.zip(key).zip(value).enumerate() {
@@ -147,9 +145,9 @@ impl Backward<'_, '_> {
     }
 
     fn parallel(&self, query: &mut [f32], key: &mut [f32], value: &mut [f32]) {
-        let sizes = &self.run.call.sizes;
+        let sizes = &self.heads.call.sizes;
         let ranges = key_ranges(sizes);
-        let unit = sizes.rows() * sizes.depth;
+        let unit = sizes.shape().rows() * sizes.depth;
         // With one range per head the sums over keys are those over all of them, and need no place of their own.
         let mut partial = vec![0.0; if ranges.len() > 1 { query.len() * ranges.len() } else { 0 }];
         let mut queries = if ranges.len() > 1 { partial.chunks_mut(unit) } else { query.chunks_mut(unit) };
@@ -178,8 +176,8 @@ impl Backward<'_, '_> {
     }
 
     fn part(&self, mut task: Task) {
-        for rows in self.run.call.sizes.row_blocks(ROWS) {
-            if self.run.cancel.is_cancelled() {
+        for rows in self.heads.call.sizes.shape().row_blocks(ROWS) {
+            if self.cancel.is_cancelled() {
                 return;
             }
             self.rows(&mut task, rows);
@@ -187,34 +185,35 @@ impl Backward<'_, '_> {
     }
 
     fn rows(&self, task: &mut Task, rows: Range<usize>) {
-        let (run, sizes) = (&self.run, &self.run.call.sizes);
-        let (batch, kv_head) = (task.head / sizes.kv_heads, task.head % sizes.kv_heads);
+        let sizes = &self.heads.call.sizes;
+        let (batch, group) = (task.head / sizes.kv_heads, self.heads.group(task.head));
         Scratch::with(|scratch| {
-            let count = rows.len().next_multiple_of(arch::tile_rows(run.level));
+            let count = rows.len().next_multiple_of(arch::tile_rows(self.level));
             let (depth, width) = (padded(sizes.depth), padded(sizes.width));
             let queries = scratch.queries.take(count * depth);
-            run.pack(&run.call.query, task.head, rows.clone(), queries);
+            group.pack(&group.queries, rows.clone(), queries);
             let contexts = scratch.contexts.take(count * width);
             // The products of rows need the contexts themselves first, then their gradients.
-            run.pack(&self.out, task.head, rows.clone(), contexts);
-            let means = self.means(task.head, rows.clone(), contexts, count);
-            run.pack(&self.gradient, task.head, rows.clone(), contexts);
+            group.pack(&self.out.index_axis(Axis(0), batch), rows.clone(), contexts);
+            let means = self.means(&group, batch, rows.clone(), contexts, count);
+            group.pack(&self.gradient.index_axis(Axis(0), batch), rows.clone(), contexts);
             let mut log_sums = vec![f32::INFINITY; count];
-            let first = task.head * sizes.rows();
+            let first = task.head * sizes.shape().rows();
             log_sums[..rows.len()].copy_from_slice(&self.log_sums[first + rows.start..first + rows.end]);
             let job = backward::Job {
                 forward: stream::Job {
                     queries,
                     rows: rows.clone(),
-                    index: RowIndex { q_len: sizes.q_len },
+                    index: group.index(),
                     depth: sizes.depth,
                     width: sizes.width,
-                    keys: f32::erase(head_of(&run.call.key, batch, kv_head)),
-                    values: f32::erase(head_of(&run.call.value, batch, kv_head)),
-                    mask: run.mask.group(batch, kv_head * sizes.group..(kv_head + 1) * sizes.group),
-                    span: run.span(),
-                    scoring: run.scoring(),
-                    cancel: run.cancel,
+                    keys: &group.keys,
+                    values: &group.values,
+                    mask: group.mask,
+                    span: group.span,
+                    scoring: group.scoring,
+                    per_head: group.per_head,
+                    cancel: self.cancel,
                 },
                 contexts,
                 log_sums: &log_sums,
@@ -223,7 +222,7 @@ impl Backward<'_, '_> {
             };
             let results = scratch.results.take(count * depth);
             let mut sums = backward::Sums { query: results, key: task.key, value: task.value };
-            arch::backward(run.level, &job, &mut scratch.arch, &mut sums);
+            arch::backward(self.level, &job, &mut scratch.arch, &mut sums);
             let to = &mut task.query[rows.start * sizes.depth..rows.end * sizes.depth];
             for (to, from) in to.chunks_exact_mut(sizes.depth).zip(results.chunks_exact(depth)) {
                 to.copy_from_slice(&from[..sizes.depth]);
@@ -232,14 +231,21 @@ impl Backward<'_, '_> {
     }
 
     /// Of each row the product of its context, packed in `contexts`, and that one's gradient.
-    fn means(&self, head: usize, rows: Range<usize>, contexts: &[f32], count: usize) -> Vec<f32> {
-        let sizes = &self.run.call.sizes;
-        let (batch, kv_head) = (head / sizes.kv_heads, head % sizes.kv_heads);
-        let index = RowIndex { q_len: sizes.q_len };
+    fn means(
+        &self,
+        group: &Group<'_, f32>,
+        batch: usize,
+        rows: Range<usize>,
+        contexts: &[f32],
+        count: usize,
+    ) -> Vec<f32> {
+        let gradients = self.gradient.index_axis(Axis(0), batch);
         let mut means = vec![0.0; count];
-        for ((row, mean), context) in rows.zip(&mut means).zip(contexts.chunks_exact(padded(sizes.width))) {
-            let (member, query) = index.of(row);
-            let gradient = head_of(&self.gradient, batch, kv_head * sizes.group + member);
+        for ((row, mean), context) in
+            rows.zip(&mut means).zip(contexts.chunks_exact(padded(group.shape.width)))
+        {
+            let (member, query) = group.index().of(row);
+            let gradient = gradients.index_axis(Axis(0), group.first_head + member);
             *mean =
                 gradient.row(query).iter().zip(context).map(|(gradient, context)| gradient * context).sum();
         }

@@ -4,12 +4,14 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use ndarray::ArrayView2;
 
+use crate::rows::{AnyRows, HeadRows};
+
 use crate::linear::AnyMatrix;
 
 /// `f32`, or one of the 16-bit types, which are widened tile by tile.
 pub trait Element: Copy + Default + Send + Sync + 'static + sealed::Sealed {
     #[doc(hidden)]
-    fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_>;
+    fn erase(rows: HeadRows<'_, Self>) -> AnyRows<'_>;
 
     #[doc(hidden)]
     fn matrix(matrix: ArrayView2<'_, Self>) -> AnyMatrix<'_>;
@@ -28,17 +30,8 @@ mod sealed {
     impl Sealed for half::bf16 {}
 }
 
-/// A matrix of any element type, its last axis contiguous.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub enum AnyRows<'a> {
-    F32(ArrayView2<'a, f32>),
-    F16(ArrayView2<'a, f16>),
-    Bf16(ArrayView2<'a, bf16>),
-}
-
 impl Element for f32 {
-    fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_> {
+    fn erase(rows: HeadRows<'_, Self>) -> AnyRows<'_> {
         AnyRows::F32(rows)
     }
 
@@ -58,7 +51,7 @@ impl Element for f32 {
 macro_rules! half_element {
     ($name:ty, $variant:ident) => {
         impl Element for $name {
-            fn erase(rows: ArrayView2<'_, Self>) -> AnyRows<'_> {
+            fn erase(rows: HeadRows<'_, Self>) -> AnyRows<'_> {
                 AnyRows::$variant(rows)
             }
 

@@ -7,6 +7,8 @@ use crate::{Alignment, Options};
 /// Query `i` sees the keys `i + low ..= i + high`, as far as they exist.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
+    /// The position of query 0.
+    shift: i64,
     low: i64,
     high: i64,
     keys: i64,
@@ -23,7 +25,13 @@ impl Span {
         };
         let reach = options.window.map_or(FAR, |window| window.min(FAR) - 1);
         let high = if options.causal { shift } else { shift + reach };
-        Self { low: shift - reach, high, keys: keys as i64 }
+        Self { shift, low: shift - reach, high, keys: keys as i64 }
+    }
+
+    /// The position of query `i` among the keys.
+    #[inline]
+    pub(crate) fn position(self, i: usize) -> i64 {
+        i as i64 + self.shift
     }
 
     /// The first and last key that query `i` sees; the last is before the first if there is none.

@@ -6,20 +6,22 @@
     reason = "helpers of tests; views are passed like slices"
 )]
 
-use ferrolm_attention::{Alignment, AttentionError, Call, Mask, Options, attend, attend_at, bf16};
+use ferrolm_attention::{Alignment, AttentionError, Call, Mask, Options, PerHead, attend, attend_at, bf16};
 use ferrolm_base::cancel::NEVER;
 use ferrolm_base::simd::{Level, detected};
 use ferrolm_base::{Cancel, pool};
 use ndarray::{Array4, ArrayView4, s};
 use proptest::prelude::*;
 
-/// The definition: softmax(cap(scale · q · k) + mask) · v, zeros where nothing is seen.
+/// The definition: softmax(cap(scale · q · k) + mask - slope · distance) · v with a sink in the sum, zeros where
+/// nothing is seen.
 fn reference(
     query: ArrayView4<f32>,
     key: ArrayView4<f32>,
     value: ArrayView4<f32>,
     mask: &Mask,
     options: &Options,
+    per_head: &PerHead,
 ) -> Array4<f64> {
     let (batch, heads, q_len, depth) = query.dim();
     let (_, kv_heads, k_len, width) = value.dim();
@@ -44,6 +46,8 @@ fn reference(
                         let cap = f64::from(cap);
                         cap * (score / cap).tanh()
                     });
+                    let slope = per_head.alibi_slopes.map_or(0.0, |slopes| f64::from(slopes[h]));
+                    let score = score - slope * distance.abs() as f64;
                     let at = |shape: &[usize]| {
                         let pick = |axis: usize, index: usize| if shape[axis] == 1 { 0 } else { index };
                         [pick(0, b), pick(1, h), pick(2, i), pick(3, j)]
@@ -61,7 +65,8 @@ fn reference(
                     continue;
                 }
                 let weights: Vec<f64> = scores.iter().map(|score| (score - maximum).exp()).collect();
-                let sum: f64 = weights.iter().sum();
+                let sink = per_head.sinks.map_or(0.0, |sinks| (f64::from(sinks[h]) - maximum).exp());
+                let sum = weights.iter().sum::<f64>() + sink;
                 for d in 0..width {
                     let dot: f64 =
                         weights.iter().enumerate().map(|(j, w)| w * f64::from(value[[b, kv, j, d]])).sum();
@@ -97,15 +102,27 @@ fn check<'a>(
     options: Options,
     tolerance: f64,
 ) {
-    let expected = reference(query, key, value, &mask, &options);
-    let call = Call::new(query, key, value, mask, options).unwrap();
+    check_per_head(query, key, value, mask, options, PerHead::default(), tolerance);
+}
+
+fn check_per_head<'a>(
+    query: ArrayView4<'a, f32>,
+    key: ArrayView4<'a, f32>,
+    value: ArrayView4<'a, f32>,
+    mask: Mask<'a>,
+    options: Options,
+    per_head: PerHead<'a>,
+    tolerance: f64,
+) {
+    let expected = reference(query, key, value, &mask, &options, &per_head);
+    let call = Call::new(query, key, value, mask, options).unwrap().with_per_head(per_head).unwrap();
     for level in levels() {
         let mut out = vec![f32::NAN; expected.len()];
         attend_at(level, &call, &mut out, &NEVER).unwrap();
         for (index, (ours, theirs)) in out.iter().zip(&expected).enumerate() {
             assert!(
                 (f64::from(*ours) - theirs).abs() <= tolerance,
-                "{level:?} {:?} {:?} {options:?} at {index}: {ours} instead of {theirs}",
+                "{level:?} {:?} {:?} {options:?} {per_head:?} at {index}: {ours} instead of {theirs}",
                 query.dim(),
                 key.dim()
             );
@@ -125,6 +142,8 @@ struct Case {
     options: Options,
     /// 0 none, 1 boolean, 2 boolean per key, 3 additive.
     mask: u8,
+    slopes: bool,
+    sinks: bool,
     transposed: bool,
     seed: u64,
 }
@@ -138,14 +157,29 @@ fn cases() -> impl Strategy<Value = Case> {
         proptest::option::of(0.5f32..60.0),
         proptest::option::of(-1f32..1.0),
     );
-    (sizes, options, 0u8..4, any::<bool>(), any::<u64>()).prop_map(
-        |((batch, kv_heads, group, q_len, k_len, depth, width), options, mask, transposed, seed)| {
+    (sizes, options, 0u8..4, any::<[bool; 3]>(), any::<u64>()).prop_map(
+        |((batch, kv_heads, group, q_len, k_len, depth, width), options, mask, flags, seed)| {
+            let [slopes, sinks, transposed] = flags;
             let (causal, lower_right, window, softcap, scale) = options;
             let alignment = if lower_right { Alignment::LowerRight } else { Alignment::UpperLeft };
             let options = Options { causal, alignment, scale, grouped: true, window, softcap };
             // Every third case is one of few queries.
             let q_len = if seed % 3 == 0 { q_len % 5 } else { q_len };
-            Case { batch, kv_heads, group, q_len, k_len, depth, width, options, mask, transposed, seed }
+            Case {
+                batch,
+                kv_heads,
+                group,
+                q_len,
+                k_len,
+                depth,
+                width,
+                options,
+                mask,
+                slopes,
+                sinks,
+                transposed,
+                seed,
+            }
         },
     )
 }
@@ -172,8 +206,39 @@ proptest! {
         };
         let columns = key.view().permuted_axes([0, 1, 3, 2]).as_standard_layout().into_owned();
         let key = if case.transposed { columns.view().permuted_axes([0, 1, 3, 2]) } else { key.view() };
-        check(query.view(), key, value, mask, options, 1e-5);
+        let slopes: Vec<f32> = (0..heads).map(|head| [0.5, 0.004, -0.01][head % 3]).collect();
+        let sinks: Vec<f32> = (0..heads).map(|head| [0.3, -4.0, 9.0, 2.0][head % 4]).collect();
+        let per_head = PerHead {
+            alibi_slopes: case.slopes.then_some(&slopes),
+            sinks: case.sinks.then_some(&sinks),
+        };
+        check_per_head(query.view(), key, value, mask, options, per_head, 1e-5);
     }
+}
+
+#[test]
+fn sinks_beyond_all_scores_take_everything_and_those_far_below_nothing() {
+    for q_len in [2, 40] {
+        let query = array((1, 3, q_len, 16), 1, 1.0);
+        let (key, value) = (array((1, 3, 70, 16), 2, 1.0), array((1, 3, 70, 16), 3, 1.0));
+        let sinks = [1e30, -1e30, 150.0];
+        let per_head = PerHead { sinks: Some(&sinks), ..PerHead::default() };
+        let (query, key, value) = (query.view(), key.view(), value.view());
+        check_per_head(query, key, value, Mask::None, Options::default(), per_head, 1e-5);
+    }
+}
+
+#[test]
+fn values_of_heads_are_as_many_as_heads_and_finite() {
+    let query = array((1, 2, 3, 16), 1, 1.0);
+    let with = |per_head| {
+        let call = Call::new(query.view(), query.view(), query.view(), Mask::None, Options::default());
+        call.unwrap().with_per_head(per_head).unwrap_err().to_string()
+    };
+    let error = with(PerHead { alibi_slopes: Some(&[0.5; 3]), ..PerHead::default() });
+    assert!(error.contains("alibi_slopes has 3 values: expected 2"), "{error}");
+    let error = with(PerHead { sinks: Some(&[0.0, f32::NAN]), ..PerHead::default() });
+    assert!(error.contains("sinks is NaN for head 1"), "{error}");
 }
 
 #[test]
@@ -245,7 +310,14 @@ fn sixteen_bit_elements_are_those_of_their_widened_values() {
         let call = Call::new(query, key.view(), value.view(), Mask::None, Options::default()).unwrap();
         let wide = |view: ArrayView4<bf16>| view.mapv(bf16::to_f32);
         let (query, key, value) = (wide(query), wide(key.view()), wide(value.view()));
-        let expected = reference(query.view(), key.view(), value.view(), &Mask::None, &Options::default());
+        let expected = reference(
+            query.view(),
+            key.view(),
+            value.view(),
+            &Mask::None,
+            &Options::default(),
+            &PerHead::default(),
+        );
         for level in levels() {
             let mut out = vec![bf16::ZERO; expected.len()];
             attend_at(level, &call, &mut out, &NEVER).unwrap();

@@ -1,13 +1,14 @@
 //! Bindings of the gradients of `ferrolm-attention`: what torch's autograd calls.
 
 use ferrolm_attention::{
-    Alignment, AttentionError, Call, Forward, Gradients, Mask, Options, attend_keeping, gradients,
+    Alignment, AttentionError, Call, Forward, Gradients, Mask, Options, PerHead, attend_keeping, gradients,
 };
 use ferrolm_base::simd;
 use numpy::ndarray::ArrayView4;
 use numpy::{PyArray1, PyArray4, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::attention::per_head;
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
 use crate::unsafe_views::{AnyView, view};
@@ -16,7 +17,7 @@ type Array4<'py> = Bound<'py, PyArray4<f32>>;
 
 /// Float32 attention and the log-sums of its queries, as many as `(batch, heads, q_len)` has.
 #[pyfunction]
-#[pyo3(signature = (query, key, value, mask, causal, scale, grouped, lower_right, window, softcap, /))]
+#[pyo3(signature = (query, key, value, mask, causal, scale, grouped, lower_right, window, softcap, alibi_slopes, sinks, /))]
 #[expect(clippy::too_many_arguments, reason = "the arguments of the Python function, one by one")]
 fn attention_forward<'py>(
     py: Python<'py>,
@@ -30,9 +31,11 @@ fn attention_forward<'py>(
     lower_right: bool,
     window: Option<i64>,
     softcap: Option<f32>,
+    alibi_slopes: Option<PyReadonlyArray1<'py, f32>>,
+    sinks: Option<PyReadonlyArray1<'py, f32>>,
 ) -> PyResult<(Array4<'py>, Bound<'py, PyArray1<f32>>)> {
     let options = Options { causal, alignment: alignment(lower_right), scale, grouped, window, softcap };
-    let call = call(query, key, value, mask, options)?;
+    let call = call(query, key, value, mask, options, per_head(alibi_slopes.as_ref(), sinks.as_ref())?)?;
     let out = PyArray4::<f32>::zeros(py, call.output_shape(), false);
     let mut guard = out.readwrite();
     let slice = guard.as_slice_mut()?;
@@ -49,7 +52,8 @@ fn attention_forward<'py>(
 /// The gradients of query, key and value from that of the context.
 #[pyfunction]
 #[pyo3(signature = (
-    gradient, query, key, value, mask, out, log_sums, causal, scale, grouped, lower_right, window, softcap, /
+    gradient, query, key, value, mask, out, log_sums, causal, scale, grouped, lower_right, window, softcap,
+    alibi_slopes, sinks, /
 ))]
 #[expect(clippy::too_many_arguments, reason = "the arguments of the Python function, one by one")]
 fn attention_backward<'py>(
@@ -67,11 +71,13 @@ fn attention_backward<'py>(
     lower_right: bool,
     window: Option<i64>,
     softcap: Option<f32>,
+    alibi_slopes: Option<PyReadonlyArray1<'py, f32>>,
+    sinks: Option<PyReadonlyArray1<'py, f32>>,
 ) -> PyResult<[Array4<'py>; 3]> {
     let options = Options { causal, alignment: alignment(lower_right), scale, grouped, window, softcap };
     let arrays = [float32(query, "query")?, float32(key, "key")?, float32(value, "value")?];
     let results = arrays.map(|array| PyArray4::<f32>::zeros(py, array.raw_dim(), false));
-    let call = call(query, key, value, mask, options)?;
+    let call = call(query, key, value, mask, options, per_head(alibi_slopes.as_ref(), sinks.as_ref())?)?;
     let forward = Forward {
         out: float32(out, "out")?,
         log_sums: log_sums.as_slice()?,
@@ -100,6 +106,7 @@ fn call<'a>(
     value: &'a Bound<'_, PyAny>,
     mask: Option<&'a Bound<'_, PyAny>>,
     options: Options,
+    per_head: PerHead<'a>,
 ) -> PyResult<Call<'a, f32>> {
     let mask = match mask.map(|mask| view(mask, "attn_mask")).transpose()? {
         None => Mask::None,
@@ -110,7 +117,8 @@ fn call<'a>(
         }
     };
     let (query, key, value) = (float32(query, "query")?, float32(key, "key")?, float32(value, "value")?);
-    Call::new(query, key, value, mask, options).map_err(AttentionError::to_py_err)
+    let call = Call::new(query, key, value, mask, options).and_then(|call| call.with_per_head(per_head));
+    call.map_err(AttentionError::to_py_err)
 }
 
 fn float32<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyResult<ArrayView4<'a, f32>> {

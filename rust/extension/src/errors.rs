@@ -98,7 +98,11 @@ impl ToPyErr for ferrolm_attention::AttentionError {
         use ferrolm_attention::AttentionError as Error;
         match self {
             Error::Cancelled(cancelled) => cancelled.to_py_err(),
-            Error::Shapes { .. } | Error::Mask { .. } => Kind::ShapeError.error(self.to_string()),
+            Error::Shapes { .. }
+            | Error::Mask { .. }
+            | Error::Packed { .. }
+            | Error::Cache { .. }
+            | Error::Scales { .. } => Kind::ShapeError.error(self.to_string()),
             _ => Kind::InvalidArgumentError.error(self.to_string()),
         }
     }

@@ -8,6 +8,7 @@
 use pyo3::prelude::*;
 
 mod attention;
+mod attention_forms;
 mod attention_gradients;
 mod base;
 mod decoder;
@@ -47,6 +48,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sampling_choices::register(module)?;
     attention::register(module)?;
     attention_gradients::register(module)?;
+    attention_forms::register(module)?;
     embedding::register(module)?;
     // The package decides what is public, not this module.
     module.delattr("__all__")

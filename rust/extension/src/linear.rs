@@ -29,7 +29,9 @@ impl LinearWeights {
             AnyView::Float32(matrix) => keep(py, matrix, format)?,
             AnyView::Float16(matrix) => keep(py, matrix, format)?,
             AnyView::Bfloat16(matrix) => keep(py, matrix, format)?,
-            AnyView::Boolean(_) => return Err(Kind::ShapeError.error("weight is bool: expected numbers")),
+            AnyView::Boolean(_) | AnyView::Int8(_) => {
+                return Err(Kind::ShapeError.error("weight is bool or int8: expected floating numbers"));
+            }
         }))
     }
 

@@ -66,7 +66,9 @@ pub unsafe fn view_mut<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyRe
             Dtype::Float32 => AnyViewMut::Float32(layout.cast_mut()),
             Dtype::Float16 => AnyViewMut::Float16(layout.cast_mut()),
             Dtype::Bfloat16 => AnyViewMut::Bfloat16(layout.cast_mut()),
-            Dtype::Boolean => return Err(unsupported(argument, "bool")),
+            Dtype::Boolean | Dtype::Int8 => {
+                return Err(Kind::ShapeError.error(format!("{argument} has no floating dtype")));
+            }
         })
     }
 }
@@ -77,6 +79,7 @@ pub enum AnyView<'a> {
     Float16(ArrayView4<'a, f16>),
     Bfloat16(ArrayView4<'a, bf16>),
     Boolean(ArrayView4<'a, bool>),
+    Int8(ArrayView4<'a, i8>),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -85,6 +88,7 @@ enum Dtype {
     Float16,
     Bfloat16,
     Boolean,
+    Int8,
 }
 
 impl Dtype {
@@ -92,7 +96,7 @@ impl Dtype {
         match self {
             Self::Float32 => 4,
             Self::Float16 | Self::Bfloat16 => 2,
-            Self::Boolean => 1,
+            Self::Boolean | Self::Int8 => 1,
         }
     }
 }
@@ -153,6 +157,7 @@ impl Layout {
                 Dtype::Float16 => AnyView::Float16(self.cast()),
                 Dtype::Bfloat16 => AnyView::Bfloat16(self.cast()),
                 Dtype::Boolean => AnyView::Boolean(self.cast()),
+                Dtype::Int8 => AnyView::Int8(self.cast()),
             }
         }
     }
@@ -206,11 +211,13 @@ fn of_array(array: &Bound<'_, PyUntypedArray>, argument: &str) -> PyResult<Layou
     const FLOAT: i32 = numpy::npyffi::NPY_TYPES::NPY_FLOAT as i32;
     const HALF: i32 = numpy::npyffi::NPY_TYPES::NPY_HALF as i32;
     const BOOL: i32 = numpy::npyffi::NPY_TYPES::NPY_BOOL as i32;
+    const BYTE: i32 = numpy::npyffi::NPY_TYPES::NPY_BYTE as i32;
     let descriptor = array.dtype();
     let dtype = match descriptor.num() {
         FLOAT => Some(Dtype::Float32),
         HALF => Some(Dtype::Float16),
         BOOL => Some(Dtype::Boolean),
+        BYTE => Some(Dtype::Int8),
         _ => None,
     };
     let native = descriptor.is_native_byteorder().unwrap_or(true);
@@ -234,7 +241,7 @@ fn of_array(array: &Bound<'_, PyUntypedArray>, argument: &str) -> PyResult<Layou
 /// The objects of torch that tensors are compared with.
 struct Torch {
     tensor: Py<PyAny>,
-    dtypes: [(Py<PyAny>, Dtype); 4],
+    dtypes: [(Py<PyAny>, Dtype); 5],
 }
 
 fn torch(py: Python<'_>) -> PyResult<&Torch> {
@@ -247,6 +254,7 @@ fn torch(py: Python<'_>) -> PyResult<&Torch> {
             (get("bfloat16")?, Dtype::Bfloat16),
             (get("float16")?, Dtype::Float16),
             (get("bool")?, Dtype::Boolean),
+            (get("int8")?, Dtype::Int8),
         ];
         Ok(Torch { tensor: get("Tensor")?, dtypes })
     })
@@ -283,6 +291,6 @@ fn of_tensor(object: &Bound<'_, PyAny>, argument: &str) -> PyResult<Layout> {
 
 fn unsupported(argument: &str, dtype: &str) -> PyErr {
     Kind::ShapeError.error(format!(
-        "{argument} has dtype {dtype}: expected float32, float16 or bfloat16 (bool for masks)"
+        "{argument} has dtype {dtype}: expected float32, float16 or bfloat16 (bool for masks, int8 for caches)"
     ))
 }

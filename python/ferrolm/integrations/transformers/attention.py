@@ -32,8 +32,9 @@ def register_attention(name: str = "ferrolm") -> None:
     attends to nothing and gets zeros. No attention weights are returned, as with ``"sdpa"``.
 
     What ours does not do, or not faster, goes to transformers' ``"sdpa"``: tensors on other devices, float64, in training
-    dropout, 16-bit tensors and sequences too short to gain, and relative positions that are being learned (T5). With attention sinks (gpt-oss), and with soft-capping in those cases,
-    which ``"sdpa"`` cannot do, the scores are written out in torch.
+    dropout, 16-bit tensors and sequences too short to gain, and relative positions that are being learned (T5). Attention
+    sinks (gpt-oss) and soft-capping in those cases, and sinks that are being learned, which ``"sdpa"`` cannot do, are written
+    out in torch.
 
     >>> from transformers import GPT2Config, GPT2LMHeadModel
     >>> register_attention()
@@ -67,7 +68,7 @@ def _attend(
     """
     causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
     bias = attention_mask if position_bias is None else position_bias
-    if s_aux is None and not dropout and _ours(query, key, bias, softcap) and kwargs.get("cache") is None:
+    if not dropout and _ours(query, key, bias, softcap, s_aux) and kwargs.get("cache") is None:
         # Without a mask one query is the last, and several are the first, as in an empty static cache.
         causal = query.shape[2] > 1 and attention_mask is None and causal
         if position_bias is not None:
@@ -81,6 +82,7 @@ def _attend(
             scale=scaling,
             enable_gqa=query.shape[1] != key.shape[1],
             softcap=softcap,
+            sinks=s_aux,
         )
         return out.transpose(1, 2).contiguous(), None
     if s_aux is None and softcap is None:
@@ -109,15 +111,17 @@ def _attend(
     return _written_out(query, key, value, attention_mask, causal, dropout, scaling, softcap, s_aux), None
 
 
-def _ours(query: Tensor, key: Tensor, bias: Tensor | None, softcap: float | None) -> bool:
+def _ours(
+    query: Tensor, key: Tensor, bias: Tensor | None, softcap: float | None, sinks: Tensor | None
+) -> bool:
     if query.device.type != "cpu" or query.dtype not in _OURS or query.shape[0] != key.shape[0]:
         return False
     if not torch.is_grad_enabled():
         return True
-    # A learned bias needs a gradient, which we do not compute.
-    if bias is not None and bias.requires_grad:
+    # Learned biases and sinks need gradients, which we do not compute.
+    if any(learned is not None and learned.requires_grad for learned in (bias, sinks)):
         return False
-    if not query.requires_grad or softcap is not None:
+    if not query.requires_grad or softcap is not None or sinks is not None:
         return True
     return query.dtype is torch.float32 and pays_with_gradients(query, key)
 

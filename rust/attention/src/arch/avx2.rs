@@ -67,6 +67,18 @@ impl Vector for F32x8 {
         unsafe { Self(_mm256_cvtph_ps(_mm_loadu_si128(from.cast()))) }
     }
 
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for AVX2 and eight readable values.
+        unsafe { Self(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast())))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8_pairs(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for AVX2 and sixteen readable values.
+        unsafe { Self(_mm256_castsi256_ps(_mm256_cvtepi8_epi16(_mm_loadu_si128(from.cast())))) }
+    }
+
     operation!(add(self, other) => _mm256_add_ps(self.0, other.0));
     operation!(sub(self, other) => _mm256_sub_ps(self.0, other.0));
     operation!(mul(self, other) => _mm256_mul_ps(self.0, other.0));
@@ -83,6 +95,11 @@ impl Vector for F32x8 {
     operation!(select_less(self, limit, yes, no) => {
         _mm256_blendv_ps(no.0, yes.0, _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, limit.0))
     });
+    operation!(add_pairs(self, a, b) => {
+        let products = _mm256_madd_epi16(_mm256_castps_si256(a.0), _mm256_castps_si256(b.0));
+        _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(self.0), products))
+    });
+    operation!(integers_to_floats(self) => _mm256_cvtepi32_ps(_mm256_castps_si256(self.0)));
     operation!(bits_to_exponent(self) => {
         _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(self.0)))
     });

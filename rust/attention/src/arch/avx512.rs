@@ -1,4 +1,4 @@
-//! Sixteen lanes with AVX-512 F and DQ.
+//! Sixteen lanes with AVX-512 F, DQ and BW.
 
 #[allow(clippy::wildcard_imports, reason = "the intrinsics below, under their own names")]
 use std::arch::x86_64::*;
@@ -61,6 +61,18 @@ impl Vector for F32x16 {
         unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))) }
     }
 
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for AVX-512 and sixteen readable values.
+        unsafe { Self(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8_pairs(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for AVX-512 and thirty-two readable values.
+        unsafe { Self(_mm512_castsi512_ps(_mm512_cvtepi8_epi16(_mm256_loadu_si256(from.cast())))) }
+    }
+
     operation!(add(self, other) => _mm512_add_ps(self.0, other.0));
     operation!(sub(self, other) => _mm512_sub_ps(self.0, other.0));
     operation!(mul(self, other) => _mm512_mul_ps(self.0, other.0));
@@ -75,6 +87,11 @@ impl Vector for F32x16 {
     operation!(select_less(self, limit, yes, no) => {
         _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, limit.0), no.0, yes.0)
     });
+    operation!(add_pairs(self, a, b) => {
+        let products = _mm512_madd_epi16(_mm512_castps_si512(a.0), _mm512_castps_si512(b.0));
+        _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), products))
+    });
+    operation!(integers_to_floats(self) => _mm512_cvtepi32_ps(_mm512_castps_si512(self.0)));
     operation!(bits_to_exponent(self) => {
         _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(self.0)))
     });

@@ -13,19 +13,19 @@ use std::ops::Range;
 
 use super::mask_tile::{BLOCK, transpose};
 use super::scratch::KernelScratch;
-use super::stream::{self, Part, Tile, bias, padded, transform, widened};
+use super::stream::{self, Part, STATE, Tile, bias, padded, start_slopes, transform, widened};
 use super::tile::{accumulate, scores};
 use super::vector::{Vector, exp2, tanh};
 
 /// Gradients of some rows of the queries that share a key/value head, and what they add to those of a range of its keys.
-pub(crate) struct Job<'a> {
-    pub forward: stream::Job<'a>,
+pub(crate) struct Job<'s, 'a> {
+    pub forward: stream::Job<'s, 'a>,
     /// Gradients of the contexts, row-major like the queries: rows of `width` [`padded`] with zeros.
-    pub contexts: &'a [f32],
+    pub contexts: &'s [f32],
     /// For each row (up to whole tiles) the log-sum of the forward pass; infinity beyond the last.
-    pub log_sums: &'a [f32],
+    pub log_sums: &'s [f32],
     /// For each row (up to whole tiles) the product of its context and that one's gradient.
-    pub means: &'a [f32],
+    pub means: &'s [f32],
     /// Whole blocks, except for the last.
     pub keys: Range<usize>,
 }
@@ -82,10 +82,10 @@ pub(super) unsafe fn backward<V: Vector, const NR: usize>(
     let results = scratch.context.take(tiles * depth * full);
     results.fill(0.0);
     let results = results.as_mut_ptr();
-    let state = scratch.state.take(tiles * 2 * full);
-    for (t, state) in state.chunks_exact_mut(2 * full).enumerate() {
+    let state = scratch.state.take(tiles * STATE * full);
+    for (t, state) in state.chunks_exact_mut(STATE * full).enumerate() {
         state[..full].copy_from_slice(&job.log_sums[t * full..(t + 1) * full]);
-        state[full..].copy_from_slice(&job.means[t * full..(t + 1) * full]);
+        state[full..2 * full].copy_from_slice(&job.means[t * full..(t + 1) * full]);
     }
     let state = state.as_mut_ptr();
     let scores = scratch.scores.take(BLOCK * full).as_mut_ptr();
@@ -105,8 +105,10 @@ pub(super) unsafe fn backward<V: Vector, const NR: usize>(
             rows: (rows.start + t * full, rows.end.min(rows.start + (t + 1) * full)),
             queries: queries.add(t * depth * full),
             context: results.add(t * depth * full),
-            maximum: state.add(t * 2 * full),
-            sum: state.add((t * 2 + 1) * full),
+            maximum: state.add(t * STATE * full),
+            sum: state.add((t * STATE + 1) * full),
+            slope: state.add((t * STATE + 2) * full),
+            position: state.add((t * STATE + 3) * full),
         };
         let side_at = |t: usize| Side {
             contexts: contexts.add(t * width * full),
@@ -118,12 +120,14 @@ pub(super) unsafe fn backward<V: Vector, const NR: usize>(
             let stride = stream::stride::<V>(tile);
             transpose::<V>(side.query_rows, depth, tile.queries, stride, stride, depth);
             transpose::<V>(side.context_rows, width, side.contexts, stride, stride, width);
+            start_slopes(forward, tile, stride);
         }
         let mut block = visible.start - visible.start % BLOCK;
         while block < visible.end && !forward.cancel.is_cancelled() {
             let keys = block..(block + BLOCK).min(visible.end);
-            let key_rows = widened(&forward.keys, keys.clone(), &mut scratch.keys);
-            let value_rows = widened(&forward.values, keys.clone(), &mut scratch.values);
+            let key_rows = widened::<V>(forward.keys, keys.clone(), &mut scratch.rows, &mut scratch.keys);
+            let value_rows =
+                widened::<V>(forward.values, keys.clone(), &mut scratch.rows, &mut scratch.values);
             key_sums[..keys.len() * depth].fill(0.0);
             value_sums[..keys.len() * width].fill(0.0);
             for t in 0..tiles {

@@ -6,101 +6,41 @@
 use std::ops::Range;
 
 use half::{bf16, f16};
-use ndarray::ArrayView2;
 
 use super::mask_tile::{BLOCK, RowIndex, fill};
-use super::scratch::KernelScratch;
-use super::stream::{Scoring, padded};
-use super::vector::{Vector, exp2, tanh};
-use crate::element::AnyRows;
+use super::scratch::{Buffer, KernelScratch, as_i16};
+use super::source::{Matrix, Source, copy_scales, quantize};
+use super::stream::padded;
+use super::vector::{LANE, Vector, abs, exp2, tanh};
 use crate::mask::{Effect, GroupMask};
+use crate::rows::{AnyRows, HeadRows};
+use crate::scoring::Scoring;
 use crate::span::Span;
 
 /// Most rows that one pass over the keys serves.
 pub(crate) const MAX_ROWS: usize = 8;
 
 /// Unnormalized attention of a few rows to a range of the keys.
-pub(crate) struct Job<'a> {
+pub(crate) struct Job<'s, 'a> {
     /// Row-major, rows of `depth` [`padded`] with zeros; zero rows up to 1, 2, 4 or 8.
-    pub queries: &'a [f32],
+    pub queries: &'s [f32],
     pub rows: usize,
     pub index: RowIndex,
     pub depth: usize,
     pub width: usize,
-    pub keys: AnyRows<'a>,
-    pub values: AnyRows<'a>,
+    pub keys: &'s AnyRows<'a>,
+    pub values: &'s AnyRows<'a>,
     pub range: Range<usize>,
     pub mask: GroupMask<'a>,
     pub span: Span,
     pub scoring: Scoring,
+    /// One for each head of the group.
+    pub alibi_slopes: Option<&'a [f32]>,
 }
 
 /// Values that a row leaves in the partial result: maximum, sum, and the context of `width` [`padded`].
 pub(crate) fn partial_len(width: usize) -> usize {
     2 + padded(width)
-}
-
-/// Values of a key or value row as vectors.
-trait Source: Copy {
-    unsafe fn vector<V: Vector>(from: *const Self) -> V;
-    unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V;
-}
-
-impl Source for f32 {
-    #[inline(always)]
-    unsafe fn vector<V: Vector>(from: *const Self) -> V {
-        // SAFETY: the caller vouches for a whole vector.
-        unsafe { V::load(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V {
-        // SAFETY: the caller vouches for `lanes` values.
-        unsafe { V::load_partial(from, lanes) }
-    }
-}
-
-macro_rules! half_source {
-    ($name:ty, $load:ident) => {
-        impl Source for $name {
-            #[inline(always)]
-            unsafe fn vector<V: Vector>(from: *const Self) -> V {
-                // SAFETY: the caller vouches for a whole vector; the type is a transparent `u16`.
-                unsafe { V::$load(from.cast()) }
-            }
-
-            #[inline(always)]
-            unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V {
-                let mut whole = [0u16; 16];
-                // SAFETY: the caller vouches for `lanes` values, fewer than a whole vector.
-                unsafe {
-                    std::ptr::copy_nonoverlapping(from.cast(), whole.as_mut_ptr(), lanes);
-                    V::$load(whole.as_ptr())
-                }
-            }
-        }
-    };
-}
-
-half_source!(bf16, load_bf16);
-half_source!(f16, load_f16);
-
-/// A matrix in the caller's memory.
-#[derive(Clone, Copy)]
-struct Matrix<S> {
-    start: *const S,
-    stride: isize,
-}
-
-impl<S> Matrix<S> {
-    fn of(view: &ArrayView2<S>) -> Self {
-        Self { start: view.as_ptr(), stride: view.strides()[0] }
-    }
-
-    #[inline(always)]
-    fn row(self, row: usize) -> *const S {
-        self.start.wrapping_offset(row as isize * self.stride)
-    }
 }
 
 /// Write `rows` partial results, [`partial_len`] values each.
@@ -111,38 +51,45 @@ impl<S> Matrix<S> {
 pub(super) unsafe fn decode<V: Vector>(job: &Job, scratch: &mut KernelScratch, partial: &mut [f32]) {
     // SAFETY: the views of the job are the sources; both have its depth and width.
     unsafe {
-        match (&job.keys, &job.values) {
+        match (job.keys, job.values) {
             (AnyRows::F32(keys), AnyRows::F32(values)) => {
-                rows::<V, f32>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
+                rows::<V, f32>(job, keys, values, None, scratch, partial);
             }
             (AnyRows::F16(keys), AnyRows::F16(values)) => {
-                rows::<V, f16>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
+                rows::<V, f16>(job, keys, values, None, scratch, partial);
             }
             (AnyRows::Bf16(keys), AnyRows::Bf16(values)) => {
-                rows::<V, bf16>(job, Matrix::of(keys), Matrix::of(values), scratch, partial);
+                rows::<V, bf16>(job, keys, values, None, scratch, partial);
+            }
+            (AnyRows::Int8 { rows: keys, scales: k }, AnyRows::Int8 { rows: values, scales: v }) => {
+                rows::<V, i8>(job, keys, values, Some([k, v]), scratch, partial);
             }
             _ => unreachable!("keys and values have one element type"),
         }
     }
 }
 
+/// The scales of keys and of values.
+type Scales<'s, 'a> = Option<[&'s HeadRows<'a, f32>; 2]>;
+
 /// The second number is of keys (or vectors of a value) taken together, so that enough sums are in flight; one of
 /// the two is a multiple of four, for [`Vector::sums`].
 #[inline(always)]
 unsafe fn rows<V: Vector, S: Source>(
     job: &Job,
-    keys: Matrix<S>,
-    values: Matrix<S>,
+    keys: &HeadRows<S>,
+    values: &HeadRows<S>,
+    scales: Scales,
     scratch: &mut KernelScratch,
     partial: &mut [f32],
 ) {
     // SAFETY: as the caller's.
     unsafe {
         match job.rows {
-            1 => blocks::<V, S, 1, 4>(job, keys, values, scratch, partial),
-            2 => blocks::<V, S, 2, 4>(job, keys, values, scratch, partial),
-            3 | 4 => blocks::<V, S, 4, 2>(job, keys, values, scratch, partial),
-            _ => blocks::<V, S, 8, 1>(job, keys, values, scratch, partial),
+            1 => blocks::<V, S, 1, 4>(job, keys, values, scales, scratch, partial),
+            2 => blocks::<V, S, 2, 4>(job, keys, values, scales, scratch, partial),
+            3 | 4 => blocks::<V, S, 4, 2>(job, keys, values, scales, scratch, partial),
+            _ => blocks::<V, S, 8, 1>(job, keys, values, scales, scratch, partial),
         }
     }
 }
@@ -150,8 +97,9 @@ unsafe fn rows<V: Vector, S: Source>(
 #[inline(always)]
 unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
-    keys: Matrix<S>,
-    values: Matrix<S>,
+    keys: &HeadRows<S>,
+    values: &HeadRows<S>,
+    scales: Scales,
     scratch: &mut KernelScratch,
     partial: &mut [f32],
 ) {
@@ -160,6 +108,7 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     let context = scratch.context.take(R * width);
     context.fill(0.0);
     let bias = scratch.bias.take(R * BLOCK);
+    let queries = prepare::<S, R>(job, &mut scratch.transposed);
     let (mut maximum, mut sum) = ([f32::NEG_INFINITY; R], [0.0; R]);
     let visible = job.span.of_any(0..job.index.q_len);
     let mut start = visible.start.max(job.range.start);
@@ -172,11 +121,35 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
             continue;
         }
         let bias = (effect == Effect::Changes).then_some(bias.as_ptr());
-        // SAFETY: scores and bias have `R` rows of `BLOCK`, the context `R` of `width`; the block lies in the keys.
+        let scales = scales.map(|[keys, values]| {
+            let (of_keys, of_values) = (scratch.keys.take(BLOCK), scratch.values.take(BLOCK));
+            copy_scales(keys, block.clone(), of_keys);
+            copy_scales(values, block.clone(), of_values);
+            [of_keys.as_ptr(), of_values.as_ptr()]
+        });
+        // SAFETY: scores, bias and scales have `R` rows of `BLOCK`, the context `R` of `width`; matrices have their rows of it.
         unsafe {
-            dots::<V, S, R, N>(job, keys, values, block.clone(), scores.as_mut_ptr());
-            let decay = weights::<V, R>(job, &block, bias, scores.as_mut_ptr(), &mut maximum, &mut sum);
-            gather::<V, S, R, N>(job, values, block, scores.as_ptr(), context.as_mut_ptr(), decay);
+            // The hardware foresees rows that lie evenly, but no next page.
+            let paged = matches!(keys, HeadRows::Paged { .. });
+            let mut at = 0;
+            let (mut walk, mut of_values) = (keys.walk(block.start..end), values.walk(block.clone()));
+            while let (Some((keys, count)), Some((values, _))) = (walk.next(), of_values.next()) {
+                let count = count.min(block.len() - at);
+                let next = if paged { walk.clone().next().map(|(keys, _)| keys) } else { None };
+                let ahead = [(paged || job.width > N * V::LANES).then_some(values), next];
+                dots::<V, S, R, N>(job, &queries, keys, ahead, count, scores.as_mut_ptr().add(at));
+                at += count;
+            }
+            let softmax = (&mut maximum, &mut sum);
+            let mut decay =
+                weights::<V, R>(job, &block, bias, scales, &queries.factors, scores.as_mut_ptr(), softmax);
+            let mut at = 0;
+            for (values, count) in values.walk(block) {
+                let weights = scores.as_ptr().add(at);
+                gather::<V, S, R, N>(job, values, count, weights, context.as_mut_ptr(), decay);
+                decay = [1.0; R];
+                at += count;
+            }
         }
     }
     for (row, partial) in partial.chunks_exact_mut(2 + width).take(job.rows).enumerate() {
@@ -186,47 +159,77 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     }
 }
 
-/// `scores[row][key] = query[row] · key`.
+/// Rows of queries as the products take them.
+struct Queries<const R: usize> {
+    start: *const f32,
+    /// In vectors' elements of `f32`.
+    stride: usize,
+    /// What the products are to be multiplied with.
+    factors: [f32; R],
+}
+
+/// The job's queries, or with integers of 8 bits theirs of 16 in `buffer`.
+#[inline(always)]
+fn prepare<S: Source, const R: usize>(job: &Job, buffer: &mut Buffer) -> Queries<R> {
+    let depth = padded(job.depth);
+    let mut factors = [1.0; R];
+    if S::STEP == 1 {
+        return Queries { start: job.queries.as_ptr(), stride: depth, factors };
+    }
+    let stride = depth.next_multiple_of(32) / 2;
+    let integers = buffer.take(R * stride);
+    let rows = integers.chunks_exact_mut(stride).zip(job.queries.chunks_exact(depth));
+    for ((integers, query), factor) in rows.zip(&mut factors) {
+        *factor = quantize(&query[..job.depth], as_i16(integers));
+    }
+    Queries { start: integers.as_ptr(), stride, factors }
+}
+
+/// `scores[row][key] = query[row] · key / factor[row]`, for `count` keys; their like in `ahead` is asked for.
 #[inline(always)]
 unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
+    queries: &Queries<R>,
     keys: Matrix<S>,
-    values: Matrix<S>,
-    block: Range<usize>,
+    ahead: [Option<Matrix<S>>; 2],
+    count: usize,
     scores: *mut f32,
 ) {
-    let (count, queries, stride) = (block.len(), job.queries.as_ptr(), padded(job.depth));
-    let (whole, tail) = (job.depth - job.depth % V::LANES, job.depth % V::LANES);
+    let step = S::STEP * V::LANES;
+    let (whole, tail) = (job.depth - job.depth % step, job.depth % step);
     for first in (0..count).step_by(N) {
-        // SAFETY: queries are padded to whole vectors, rows of keys are read up to `depth`. Past the last key
-        // of the block it is read again, and its score stored in its own place.
+        // SAFETY: queries are padded to whole parts, rows of keys are read up to `depth`. Past the last key
+        // it is read again, and its score stored in its own place.
         unsafe {
             let mut sums = [[V::splat(0.0); R]; N];
-            let key = |n: usize| keys.row(block.start + (first + n).min(count - 1));
-            if job.width > N * V::LANES {
+            let mut key = [keys.start; N];
+            for (n, key) in key.iter_mut().enumerate() {
+                *key = keys.row((first + n).min(count - 1));
+            }
+            if let Some(values) = ahead[0] {
                 // `gather` goes through these values in several passes, in pieces that the hardware does not foresee.
-                for n in 0..N {
-                    let value = values.row(block.start + first + n).cast::<u8>();
-                    for line in (0..job.width * size_of::<S>()).step_by(64) {
-                        V::prefetch(value.wrapping_add(line));
-                    }
-                }
+                ask_for::<V, S, N>(values, first, job.width);
+            }
+            if let Some(keys) = ahead[1] {
+                ask_for::<V, S, N>(keys, first, job.depth);
             }
             let mut column = 0;
             while column < whole {
-                for (n, sums) in sums.iter_mut().enumerate() {
-                    let part = S::vector::<V>(key(n).add(column));
+                for (key, sums) in key.iter().zip(&mut sums) {
+                    let part = S::part::<V>(key.add(column));
                     for (row, sum) in sums.iter_mut().enumerate() {
-                        *sum = part.mul_add(V::load(queries.add(row * stride + column)), *sum);
+                        let query = V::load(queries.start.add(row * queries.stride + column / S::STEP));
+                        *sum = S::products(*sum, part, query);
                     }
                 }
-                column += V::LANES;
+                column += step;
             }
             if tail > 0 {
-                for (n, sums) in sums.iter_mut().enumerate() {
-                    let part = S::tail::<V>(key(n).add(whole), tail);
+                for (key, sums) in key.iter().zip(&mut sums) {
+                    let part = S::part_tail::<V>(key.add(whole), tail);
                     for (row, sum) in sums.iter_mut().enumerate() {
-                        *sum = part.mul_add(V::load(queries.add(row * stride + whole)), *sum);
+                        let query = V::load(queries.start.add(row * queries.stride + whole / S::STEP));
+                        *sum = S::products(*sum, part, query);
                     }
                 }
             }
@@ -235,12 +238,29 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
                     // Four sums at once, of as many keys or rows.
                     let at = |i: usize| if N == 4 { (n + i, row) } else { (n, row + i) };
                     let [a, b, c, d] = [at(0), at(1), at(2), at(3)].map(|(n, row)| sums[n][row]);
-                    for (i, sum) in V::sums(a, b, c, d).into_iter().enumerate() {
+                    let four = V::sums(S::total(a), S::total(b), S::total(c), S::total(d));
+                    if N == 4 && first + 4 <= count {
+                        scores.add(row * BLOCK + first).cast::<[f32; 4]>().write_unaligned(four);
+                        continue;
+                    }
+                    for (i, sum) in four.into_iter().enumerate() {
                         let (n, row) = at(i);
                         *scores.add(row * BLOCK + (first + n).min(count - 1)) = sum;
                     }
                 }
             }
+        }
+    }
+}
+
+/// Have `N` rows from `first` on brought nearer.
+#[inline(always)]
+unsafe fn ask_for<V: Vector, S: Source, const N: usize>(rows: Matrix<S>, first: usize, columns: usize) {
+    for n in 0..N {
+        let row = rows.row(first + n).cast::<u8>();
+        for line in (0..columns * size_of::<S>()).step_by(64) {
+            // SAFETY: any address may be asked for.
+            unsafe { V::prefetch(row.wrapping_add(line)) };
         }
     }
 }
@@ -251,31 +271,40 @@ unsafe fn weights<V: Vector, const R: usize>(
     job: &Job,
     block: &Range<usize>,
     bias: Option<*const f32>,
+    scales: Option<[*const f32; 2]>,
+    factors: &[f32; R],
     scores: *mut f32,
-    maximum: &mut [f32; R],
-    sum: &mut [f32; R],
+    (maximum, sum): (&mut [f32; R], &mut [f32; R]),
 ) -> [f32; R] {
-    const LANE: [f32; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
     let (start, count) = (block.start as i64, block.len() as i64);
     let mut decay = [0.0; R];
     for row in 0..R.min(job.rows) {
-        let (low, high) = job.span.of(job.index.of(row).1);
+        let (member, query) = job.index.of(row);
+        let (low, high) = job.span.of(query);
+        let slope = job.alibi_slopes.map(|slopes| -slopes[member]);
+        let place = (job.span.position(query) - start) as f32;
         // Lanes beyond the block hold old scores: the bounds hide them too.
         let (low, high) = ((low - start).clamp(0, count), (high - start).clamp(-1, count - 1));
-        // SAFETY: a row of scores and of biases has `BLOCK` values, and `count` is at most that.
+        // SAFETY: a row of scores, of biases and of scales has `BLOCK` values, and `count` is at most that.
         unsafe {
             let (low, high) = (V::splat(low as f32), V::splat(high as f32));
             let at = |key: usize| scores.add(row * BLOCK + key);
             let mut largest = V::splat(f32::NEG_INFINITY);
             for key in (0..block.len()).step_by(V::LANES) {
-                let mut score = V::load(at(key)).mul(V::splat(job.scoring.scale));
+                let position = V::splat(key as f32).add(V::load(LANE.as_ptr()));
+                let mut score = V::load(at(key)).mul(V::splat(job.scoring.scale * factors[row]));
+                if let Some([scales, _]) = scales {
+                    score = score.mul(V::load(scales.add(key)));
+                }
                 if let Some(cap) = job.scoring.softcap {
                     score = tanh(score.mul(V::splat(1.0 / cap))).mul(V::splat(cap));
                 }
                 if let Some(bias) = bias {
                     score = score.add(V::load(bias.add(row * BLOCK + key)));
                 }
-                let position = V::splat(key as f32).add(V::load(LANE.as_ptr()));
+                if let Some(slope) = slope {
+                    score = V::splat(slope).mul_add(abs(position.sub(V::splat(place))), score);
+                }
                 score = score.keep_between(position, low, high).mul(V::splat(std::f32::consts::LOG2_E));
                 largest = largest.max(score);
                 score.store(at(key));
@@ -286,8 +315,11 @@ unsafe fn weights<V: Vector, const R: usize>(
             decay[row] = (maximum[row] - shift).exp2();
             let mut total = V::splat(0.0);
             for key in (0..block.len()).step_by(V::LANES) {
-                let weight = exp2(V::load(at(key)).sub(V::splat(shift)));
+                let mut weight = exp2(V::load(at(key)).sub(V::splat(shift)));
                 total = total.add(weight);
+                if let Some([_, scales]) = scales {
+                    weight = weight.mul(V::load(scales.add(key)));
+                }
                 weight.store(at(key));
             }
             maximum[row] = new;
@@ -302,7 +334,7 @@ unsafe fn weights<V: Vector, const R: usize>(
 unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
     job: &Job,
     values: Matrix<S>,
-    block: Range<usize>,
+    count: usize,
     weights: *const f32,
     context: *mut f32,
     decay: [f32; R],
@@ -315,7 +347,7 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
         while column + N * V::LANES <= whole {
             gather_columns::<V, S, R, N, false>(
                 values,
-                &block,
+                count,
                 column,
                 N * V::LANES,
                 weights,
@@ -329,11 +361,11 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
             let lanes = (job.width - column).min(V::LANES);
             if lanes == V::LANES {
                 gather_columns::<V, S, R, 1, false>(
-                    values, &block, column, lanes, weights, context, stride, decay,
+                    values, count, column, lanes, weights, context, stride, decay,
                 );
             } else {
                 gather_columns::<V, S, R, 1, true>(
-                    values, &block, column, lanes, weights, context, stride, decay,
+                    values, count, column, lanes, weights, context, stride, decay,
                 );
             }
             column += V::LANES;
@@ -345,7 +377,7 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
 #[inline(always)]
 unsafe fn gather_columns<V: Vector, S: Source, const R: usize, const N: usize, const TAIL: bool>(
     values: Matrix<S>,
-    block: &Range<usize>,
+    count: usize,
     column: usize,
     lanes: usize,
     weights: *const f32,
@@ -362,8 +394,8 @@ unsafe fn gather_columns<V: Vector, S: Source, const R: usize, const N: usize, c
                 *sum = V::load(at).mul(V::splat(decay[row]));
             }
         }
-        for key in 0..block.len() {
-            let value = values.row(block.start + key).add(column);
+        for key in 0..count {
+            let value = values.row(key).add(column);
             let mut parts = [V::splat(0.0); N];
             for (n, part) in parts.iter_mut().enumerate() {
                 let at = value.add(n * V::LANES);

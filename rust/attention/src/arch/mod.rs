@@ -22,6 +22,7 @@ mod vector;
 
 pub(crate) use mask_tile::RowIndex;
 use scratch::KernelScratch;
+pub(crate) use source::MAX_INTEGER_COLUMNS;
 
 /// Queries that a tile holds at `level`.
 pub(crate) fn tile_rows(level: Level) -> usize {

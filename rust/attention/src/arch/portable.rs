@@ -56,6 +56,21 @@ impl Vector for F32x4 {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for four readable values.
+        lanewise!(lane => f32::from(unsafe { *from.add(lane) }))
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8_pairs(from: *const i8) -> Self {
+        lanewise!(lane => {
+            // SAFETY: the caller vouches for eight readable values.
+            let [low, high] = unsafe { [*from.add(2 * lane), *from.add(2 * lane + 1)] };
+            f32::from_bits(u32::from(i16::from(low) as u16) | u32::from(i16::from(high) as u16) << 16)
+        })
+    }
+
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         lanewise!(lane => self.0[lane] + other.0[lane])
     }
@@ -97,6 +112,21 @@ impl Vector for F32x4 {
     #[inline(always)]
     unsafe fn select_less(self, limit: Self, yes: Self, no: Self) -> Self {
         lanewise!(lane => if self.0[lane] < limit.0[lane] { yes.0[lane] } else { no.0[lane] })
+    }
+
+    #[inline(always)]
+    unsafe fn add_pairs(self, a: Self, b: Self) -> Self {
+        lanewise!(lane => {
+            let (a, b) = (a.0[lane].to_bits(), b.0[lane].to_bits());
+            let low = i32::from(a as i16) * i32::from(b as i16);
+            let high = i32::from((a >> 16) as i16) * i32::from((b >> 16) as i16);
+            f32::from_bits((self.0[lane].to_bits() as i32).wrapping_add(low).wrapping_add(high) as u32)
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn integers_to_floats(self) -> Self {
+        lanewise!(lane => (self.0[lane].to_bits() as i32) as f32)
     }
 
     #[inline(always)]

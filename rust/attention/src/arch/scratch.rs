@@ -22,6 +22,12 @@ impl Buffer {
     }
 }
 
+/// The same memory as integers of 16 bits.
+pub(crate) fn as_i16(buffer: &mut [f32]) -> &mut [i16] {
+    // SAFETY: a `f32` has room for two `i16`, with a weaker alignment, and any bits are a value of either.
+    unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), 2 * buffer.len()) }
+}
+
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub queries: Buffer,

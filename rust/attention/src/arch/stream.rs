@@ -3,56 +3,39 @@
 use std::ops::Range;
 
 use ferrolm_base::Cancel;
+use half::{bf16, f16};
 
 use super::mask_tile::{BLOCK, RowIndex, fill, shared, transpose};
-use super::scratch::KernelScratch;
-use super::tile::{Rows, accumulate, scores};
-use super::vector::{Vector, exp2, tanh};
-use crate::element::{AnyRows, Element};
+use super::scratch::{Buffer, KernelScratch};
+use super::source::{Matrix, copy_scales, widen};
+use super::tile::{accumulate, scores};
+use super::vector::{Vector, abs, exp2, tanh};
+use crate::PerHead;
 use crate::mask::{Effect, GroupMask};
+use crate::rows::{AnyRows, HeadRows};
+use crate::scoring::{Scoring, normalizer};
 use crate::span::Span;
 
 /// Tiles per task: each block of keys and values is read from the outer caches once for all of them.
 pub(crate) const TILES: usize = 4;
 
-/// How scores become exponents.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scoring {
-    pub scale: f32,
-    pub softcap: Option<f32>,
-    /// Scores are scaled before biases are added, and not only inside the exponential.
-    pub scale_first: bool,
-}
-
-impl Scoring {
-    /// The factor of biases that are added to the scores.
-    #[inline(always)]
-    fn of_bias(self) -> f32 {
-        if self.scale_first { 1.0 } else { 1.0 / self.scale }
-    }
-
-    /// What takes a score, as it leaves the transformations, to an exponent of two.
-    #[inline(always)]
-    pub(crate) fn to_exponent(self) -> f32 {
-        if self.scale_first { std::f32::consts::LOG2_E } else { self.scale * std::f32::consts::LOG2_E }
-    }
-}
-
 /// Attention of some rows of the queries that share a key/value head.
-pub(crate) struct Job<'a> {
+pub(crate) struct Job<'s, 'a> {
     /// Row-major, rows of `depth` [`padded`] with zeros; zero rows up to whole tiles.
-    pub queries: &'a [f32],
+    pub queries: &'s [f32],
     /// Of the flattened (head of the group, query).
     pub rows: Range<usize>,
     pub index: RowIndex,
     pub depth: usize,
     pub width: usize,
-    pub keys: AnyRows<'a>,
-    pub values: AnyRows<'a>,
+    pub keys: &'s AnyRows<'a>,
+    pub values: &'s AnyRows<'a>,
     pub mask: GroupMask<'a>,
     pub span: Span,
     pub scoring: Scoring,
-    pub cancel: &'a Cancel,
+    /// Those of the group.
+    pub per_head: PerHead<'a>,
+    pub cancel: &'s Cancel,
 }
 
 /// `size` rounded up so that every instruction set here has whole vectors.
@@ -60,7 +43,7 @@ pub(crate) fn padded(size: usize) -> usize {
     size.next_multiple_of(16)
 }
 
-impl Job<'_> {
+impl Job<'_, '_> {
     /// The keys that any of `rows` may see by position.
     pub(super) fn visible(&self, rows: Range<usize>) -> Range<usize> {
         let (first, last) = (self.index.of(rows.start), self.index.of(rows.end - 1));
@@ -77,6 +60,9 @@ pub(super) struct Tile {
     pub context: *mut f32,
     pub maximum: *mut f32,
     pub sum: *mut f32,
+    /// With `ALiBi`: the factor of the distance, and the position from which it is measured.
+    pub slope: *mut f32,
+    pub position: *mut f32,
 }
 
 /// Write the context of the job's rows to `results`, `rows.len()` rows padded to whole tiles of `width` padded.
@@ -98,24 +84,26 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
         let context = scratch.context.take(tiles * width * full);
         context.fill(0.0);
         let context = context.as_mut_ptr();
-        let state = scratch.state.take(tiles * 2 * full).as_mut_ptr();
+        let state = scratch.state.take(tiles * STATE * full).as_mut_ptr();
         let scores = scratch.scores.take(BLOCK * full).as_mut_ptr();
         let tile_at = |t: usize| Tile {
             rows: (job.rows.start + t * full, job.rows.end.min(job.rows.start + (t + 1) * full)),
             queries: queries.add(t * depth * full),
             context: context.add(t * width * full),
-            maximum: state.add(t * 2 * full),
-            sum: state.add((t * 2 + 1) * full),
+            maximum: state.add(t * STATE * full),
+            sum: state.add((t * STATE + 1) * full),
+            slope: state.add((t * STATE + 2) * full),
+            position: state.add((t * STATE + 3) * full),
         };
         for t in 0..tiles {
             start_tile::<V>(job, tile_at(t), depth);
         }
         let visible = job.visible(job.rows.clone());
-        let mut block = visible.start - visible.start % BLOCK;
+        let mut block = visible.start;
         while block < visible.end && !job.cancel.is_cancelled() {
             let keys = block..(block + BLOCK).min(visible.end);
-            let key_rows = widened(&job.keys, keys.clone(), &mut scratch.keys);
-            let value_rows = widened(&job.values, keys.clone(), &mut scratch.values);
+            let key_rows = widened::<V>(job.keys, keys.clone(), &mut scratch.rows, &mut scratch.keys);
+            let value_rows = widened::<V>(job.values, keys.clone(), &mut scratch.rows, &mut scratch.values);
             for t in 0..tiles {
                 let tile = tile_at(t);
                 let seen = job.visible(tile.rows.0..tile.rows.1);
@@ -150,15 +138,18 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
 }
 
 /// The maximal exponent (of two) of each of the job's rows and the sum of their exponentials relative to it, as
-/// [`stream`] has left them in `scratch`; `full` is [`tile_rows`](super::tile_rows).
+/// [`stream`] has left them in `scratch`, sinks included; `full` is [`tile_rows`](super::tile_rows).
 pub(crate) fn sums(job: &Job, scratch: &mut KernelScratch, full: usize) -> impl Iterator<Item = (f32, f32)> {
     let (rows, factor) = (job.rows.len(), job.scoring.to_exponent());
-    let state: &[f32] = scratch.state.take(rows.div_ceil(full) * 2 * full);
+    let state: &[f32] = scratch.state.take(rows.div_ceil(full) * STATE * full);
     (0..rows).map(move |row| {
-        let tile = &state[row / full * 2 * full..];
+        let tile = &state[row / full * STATE * full..];
         (tile[row % full] * factor, tile[full + row % full])
     })
 }
+
+/// Values that a tile keeps of each of its queries: maximum, sum, slope and position.
+pub(super) const STATE: usize = 4;
 
 /// Queries per row of a tile's transposed matrices.
 #[inline(always)]
@@ -178,6 +169,23 @@ unsafe fn start_tile<V: Vector>(job: &Job, tile: Tile, depth: usize) {
             *tile.maximum.add(lane) = f32::NEG_INFINITY;
             *tile.sum.add(lane) = 0.0;
         }
+        start_slopes(job, tile, stride);
+    }
+}
+
+/// What the tile needs of its queries for `ALiBi`.
+#[inline(always)]
+pub(super) unsafe fn start_slopes(job: &Job, tile: Tile, stride: usize) {
+    // SAFETY: the tile's parts have room for `stride` values.
+    unsafe {
+        if let Some(slopes) = job.per_head.alibi_slopes {
+            for (lane, row) in (tile.rows.0..tile.rows.0 + stride).enumerate() {
+                // Lanes behind the last row are computed like it.
+                let (member, query) = job.index.of(row.min(tile.rows.1 - 1));
+                *tile.slope.add(lane) = -slopes[member] * job.scoring.of_bias();
+                *tile.position.add(lane) = job.span.position(query) as f32;
+            }
+        }
     }
 }
 
@@ -188,6 +196,14 @@ unsafe fn finish_tile<V: Vector>(job: &Job, tile: Tile, results: &mut [f32]) {
     unsafe {
         let (stride, width) = (stride::<V>(tile), padded(job.width));
         assert!(results.len() >= stride * width);
+        if let Some(sinks) = job.per_head.sinks {
+            for (lane, row) in (tile.rows.0..tile.rows.1).enumerate() {
+                let (maximum, sum) = (*tile.maximum.add(lane), *tile.sum.add(lane));
+                let sink = sinks[job.index.of(row).0];
+                let factor = normalizer(maximum * job.scoring.to_exponent(), sum, Some(sink));
+                *tile.sum.add(lane) = if factor == 0.0 { 0.0 } else { 1.0 / factor };
+            }
+        }
         for lane in (0..stride).step_by(V::LANES) {
             let sum = V::load(tile.sum.add(lane));
             let inverse = V::splat(1.0).div(sum);
@@ -201,27 +217,33 @@ unsafe fn finish_tile<V: Vector>(job: &Job, tile: Tile, results: &mut [f32]) {
     }
 }
 
-/// Rows of keys or values as `f32`: the caller's own, or widened into `buffer`.
-pub(super) fn widened(rows: &AnyRows, range: Range<usize>, buffer: &mut super::scratch::Buffer) -> Rows {
-    fn widen<E: Element>(
-        rows: &ndarray::ArrayView2<E>,
-        range: Range<usize>,
-        buffer: &mut super::scratch::Buffer,
-    ) -> Rows {
-        let columns = rows.ncols();
-        let buffer = buffer.take(range.len() * columns);
-        for (row, to) in range.zip(buffer.chunks_exact_mut(columns.max(1))) {
-            if let Some(row) = rows.row(row).as_slice() {
-                E::widen(row, to);
+/// Rows of keys or values as `f32`: the caller's own where they lie evenly, or widened into `buffer`.
+#[inline(always)]
+pub(super) unsafe fn widened<V: Vector>(
+    rows: &AnyRows,
+    range: Range<usize>,
+    scales: &mut Buffer,
+    buffer: &mut Buffer,
+) -> Matrix<f32> {
+    if let AnyRows::F32(rows @ HeadRows::Whole(_)) = rows {
+        return rows.start(range);
+    }
+    let stride = padded(rows.columns());
+    let to = buffer.take(range.len() * stride).as_mut_ptr();
+    // SAFETY: the buffer has a padded row for each of `range`, and there is a scale for each where it is read.
+    unsafe {
+        match rows {
+            AnyRows::F32(rows) => widen::<V, f32>(rows, range, None, to, stride),
+            AnyRows::F16(rows) => widen::<V, f16>(rows, range, None, to, stride),
+            AnyRows::Bf16(rows) => widen::<V, bf16>(rows, range, None, to, stride),
+            AnyRows::Int8 { rows, scales: from } => {
+                let scales = scales.take(BLOCK);
+                copy_scales(from, range.clone(), scales);
+                widen::<V, i8>(rows, range, Some(scales.as_ptr()), to, stride);
             }
         }
-        Rows { start: buffer.as_ptr(), stride: columns as isize }
     }
-    match rows {
-        AnyRows::F32(rows) => Rows { start: rows.as_ptr(), stride: rows.strides()[0] }.from(range.start),
-        AnyRows::F16(rows) => widen(rows, range, buffer),
-        AnyRows::Bf16(rows) => widen(rows, range, buffer),
-    }
+    Matrix { start: to, stride: stride as isize }
 }
 
 /// How a block's scores are biased.
@@ -240,8 +262,8 @@ pub(super) unsafe fn bias<V: Vector>(
     job: &Job,
     tile: Tile,
     keys: Range<usize>,
-    rows: &mut super::scratch::Buffer,
-    bias: &mut super::scratch::Buffer,
+    rows: &mut Buffer,
+    bias: &mut Buffer,
 ) -> Option<(Bias, Range<usize>)> {
     if matches!(job.mask, GroupMask::None) {
         return Some((Bias::None, keys));
@@ -272,8 +294,8 @@ pub(super) struct Part {
     pub bias: Bias,
     pub start: usize,
     pub count: usize,
-    pub keys: Rows,
-    pub values: Rows,
+    pub keys: Matrix<f32>,
+    pub values: Matrix<f32>,
     pub scores: *mut f32,
 }
 
@@ -323,10 +345,11 @@ pub(super) unsafe fn transform<V: Vector, const QV: usize>(
     maxima: &mut [V; QV],
 ) {
     let bounded = bounds(job, tile, part);
-    if !job.scoring.scale_first && matches!(part.bias, Bias::None) && bounded.is_none() {
+    let sloped = job.per_head.alibi_slopes.is_some();
+    if !job.scoring.scale_first && matches!(part.bias, Bias::None) && bounded.is_none() && !sloped {
         return;
     }
-    // SAFETY: scores and biases have `count` rows of `QV` vectors.
+    // SAFETY: scores and biases have `count` rows of `QV` vectors, the tile's state has one of each.
     unsafe {
         *maxima = [V::splat(f32::NEG_INFINITY); QV];
         let (mut low, mut high) = ([V::splat(0.0); QV], [V::splat(0.0); QV]);
@@ -334,6 +357,13 @@ pub(super) unsafe fn transform<V: Vector, const QV: usize>(
             for j in 0..QV {
                 low[j] = V::load(lows.as_ptr().add(j * V::LANES));
                 high[j] = V::load(highs.as_ptr().add(j * V::LANES));
+            }
+        }
+        let (mut slope, mut position) = ([V::splat(0.0); QV], [V::splat(0.0); QV]);
+        if sloped {
+            for j in 0..QV {
+                slope[j] = V::load(tile.slope.add(j * V::LANES));
+                position[j] = V::load(tile.position.add(j * V::LANES)).sub(V::splat(part.start as f32));
             }
         }
         for key in 0..part.count {
@@ -350,6 +380,9 @@ pub(super) unsafe fn transform<V: Vector, const QV: usize>(
                     Bias::None => {}
                     Bias::PerKey(bias) => score = score.add(V::splat(*bias.add(key))),
                     Bias::PerQuery(bias) => score = score.add(V::load(bias.add(at))),
+                }
+                if sloped {
+                    score = slope[j].mul_add(abs(position[j].sub(V::splat(key as f32))), score);
                 }
                 if bounded.is_some() {
                     score = score.keep_between(V::splat(key as f32), low[j], high[j]);

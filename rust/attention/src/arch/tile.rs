@@ -6,22 +6,8 @@
 //! AVX-512, 3 × 3 of 16 with AVX2. With 4 × 3 of these one register is left for the broadcasts, and the compiler keeps
 //! a sum in memory instead, inside the loop, at half the speed.
 
+use super::source::Matrix;
 use super::vector::Vector;
-
-/// Rows in the caller's memory: element `(row, column)` at `start + row * stride + column`.
-#[derive(Clone, Copy)]
-pub(super) struct Rows {
-    pub start: *const f32,
-    pub stride: isize,
-}
-
-impl Rows {
-    /// The rows from `row` on.
-    #[inline(always)]
-    pub fn from(self, row: usize) -> Self {
-        Self { start: self.start.wrapping_offset(row as isize * self.stride), stride: self.stride }
-    }
-}
 
 /// `scores[key][query] = key · query` for `count` keys; returns the largest score of each query.
 ///
@@ -31,7 +17,7 @@ impl Rows {
 #[inline(always)]
 pub(super) unsafe fn scores<V: Vector, const QV: usize, const NR: usize>(
     queries: *const f32,
-    keys: Rows,
+    keys: Matrix<f32>,
     depth: usize,
     count: usize,
     scores: *mut f32,
@@ -59,7 +45,7 @@ pub(super) unsafe fn scores<V: Vector, const QV: usize, const NR: usize>(
 #[inline(always)]
 unsafe fn score_group<V: Vector, const QV: usize, const NR: usize>(
     queries: *const f32,
-    keys: Rows,
+    keys: Matrix<f32>,
     depth: usize,
     scores: *mut f32,
     maxima: &mut [V; QV],
@@ -96,7 +82,7 @@ unsafe fn score_group<V: Vector, const QV: usize, const NR: usize>(
 #[inline(always)]
 pub(super) unsafe fn accumulate<V: Vector, const QV: usize, const NR: usize>(
     weights: *const f32,
-    values: Rows,
+    values: Matrix<f32>,
     width: usize,
     count: usize,
     context: *mut f32,
@@ -119,7 +105,7 @@ pub(super) unsafe fn accumulate<V: Vector, const QV: usize, const NR: usize>(
 #[inline(always)]
 unsafe fn accumulate_group<V: Vector, const QV: usize, const NR: usize>(
     weights: *const f32,
-    values: Rows,
+    values: Matrix<f32>,
     column: usize,
     count: usize,
     context: *mut f32,

@@ -20,6 +20,10 @@ pub(super) trait Vector: Copy {
     /// `LANES` bfloat16 (`f16` of IEEE 754 below) widened to `f32`.
     unsafe fn load_bf16(from: *const u16) -> Self;
     unsafe fn load_f16(from: *const u16) -> Self;
+    /// `LANES` integers as `f32`.
+    unsafe fn load_i8(from: *const i8) -> Self;
+    /// Twice `LANES` integers, two of 16 bits in the bits of each lane.
+    unsafe fn load_i8_pairs(from: *const i8) -> Self;
 
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
@@ -33,6 +37,10 @@ pub(super) trait Vector: Copy {
     unsafe fn keep_between(self, key: Self, low: Self, high: Self) -> Self;
     /// `yes` where `self < limit`, `no` elsewhere.
     unsafe fn select_less(self, limit: Self, yes: Self, no: Self) -> Self;
+    /// The bits of `self`, integers of 32 bits, plus the products of both halves of `a` and `b`, of 16 bits.
+    unsafe fn add_pairs(self, a: Self, b: Self) -> Self;
+    /// The bits of each lane, an integer, as `f32`.
+    unsafe fn integers_to_floats(self) -> Self;
     /// The bits of each lane shifted left by 23, from the low mantissa bits to the exponent.
     unsafe fn bits_to_exponent(self) -> Self;
 
@@ -79,6 +87,17 @@ unsafe fn lanes<V: Vector>(vector: V) -> [f32; MAX_LANES] {
     lanes
 }
 
+/// The number of each lane.
+pub(super) const LANE: [f32; MAX_LANES] =
+    [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
+
+/// The magnitude of each lane.
+#[inline(always)]
+pub(super) unsafe fn abs<V: Vector>(x: V) -> V {
+    // SAFETY: the caller has the instruction set.
+    unsafe { V::splat(0.0).sub(x).max(x) }
+}
+
 /// 2 to the power of `x` for `x <= 1`, within one unit in the last place; zero below 2^-126, NaN stays NaN.
 ///
 /// `x = n + r` with `n` the nearest integer and `r` in ±1/2; 2^r is a minimax polynomial of degree 6 with its
@@ -114,7 +133,7 @@ pub(super) unsafe fn tanh<V: Vector>(x: V) -> V {
     unsafe {
         let zero = V::splat(0.0);
         let one = V::splat(1.0);
-        let magnitude = zero.sub(x).max(x);
+        let magnitude = abs(x);
         let square = x.mul(x);
         let mut p = V::splat(POLYNOMIAL[0]);
         for coefficient in &POLYNOMIAL[1..] {
