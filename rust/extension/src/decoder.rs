@@ -207,8 +207,8 @@ impl Reader {
                     AnyView::Float32(array) => of_memory(array, part)?,
                     AnyView::Float16(array) => of_memory(array, part)?,
                     AnyView::Bfloat16(array) => of_memory(array, part)?,
-                    AnyView::Boolean(_) => {
-                        return Err(Kind::ShapeError.error(format!("{part} is bool: expected numbers")));
+                    AnyView::Boolean(_) | AnyView::Int8(_) => {
+                        return Err(Kind::ShapeError.error(format!("{part} has no floating dtype")));
                     }
                 }
             }
