@@ -9,6 +9,8 @@
     seq2seq.py      `Seq2SeqLM`, the same of encoder-decoders, with `EncoderDecoderCache`
     t5_config.py    `T5Config` (needs no torch)
     t5.py           T5: `T5Model`, and `T5ForConditionalGeneration`
+    transformer_config.py  `TransformerConfig` (needs no torch)
+    transformer.py  the encoder-decoder of 2017, for ids and for features: `Transformer`
     rotary.py       positions as rotations of queries and keys
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
@@ -32,6 +34,7 @@ from ferrolm.models.catalog import bundled, locate
 from ferrolm.models.config import GPT2Config
 from ferrolm.models.llama_config import LlamaConfig
 from ferrolm.models.t5_config import T5Config
+from ferrolm.models.transformer_config import TransformerConfig
 
 if TYPE_CHECKING:
     from ferrolm.models.auto import load_causal_lm, load_seq2seq_lm
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from ferrolm.models.quantized import quantize
     from ferrolm.models.seq2seq import EncoderDecoderCache, Seq2SeqLM, Seq2SeqLMOutput
     from ferrolm.models.t5 import T5ForConditionalGeneration, T5Model
+    from ferrolm.models.transformer import Transformer
 
 __all__ = [
     "CausalLM",
@@ -61,6 +65,8 @@ __all__ = [
     "T5Config",
     "T5ForConditionalGeneration",
     "T5Model",
+    "Transformer",
+    "TransformerConfig",
     "bundled",
     "load_causal_lm",
     "load_seq2seq_lm",
@@ -82,6 +88,8 @@ _NEED_TORCH = {
     "Seq2SeqLMOutput": "seq2seq",
     "T5ForConditionalGeneration": "t5",
     "T5Model": "t5",
+    "Transformer": "transformer",
+    "TransformerConfig": "transformer",
     "load_causal_lm": "auto",
     "load_seq2seq_lm": "auto",
     "quantize": "quantized",

@@ -45,8 +45,8 @@ class Visible:
             return seen
         if seen is None:
             return self.bias
-        # Not -inf: a softmax over nothing but padding would be NaN on some devices.
-        return self.bias.masked_fill(~seen, torch.finfo(self.bias.dtype).min)
+        # Not -inf: a softmax over nothing but padding can be NaN. Half of the least number leaves room for the score.
+        return self.bias.masked_fill(~seen, torch.finfo(self.bias.dtype).min / 2)
 
     def mask(self, device: torch.device, window: int | None = None) -> Tensor | None:
         """[batch or 1, 1 or heads, queries, keys], made once for all layers; None where torch's ``is_causal`` says it.

@@ -16,6 +16,7 @@ from ferrolm.models.llama_config import MODEL_TYPES as LLAMAS
 from ferrolm.models.pretrained import PretrainedModel
 from ferrolm.models.seq2seq import Seq2SeqLM
 from ferrolm.models.t5 import T5ForConditionalGeneration
+from ferrolm.models.transformer import Transformer
 
 __all__ = ["ARCHITECTURES", "SEQ2SEQ_ARCHITECTURES", "load_causal_lm", "load_seq2seq_lm"]
 
@@ -26,6 +27,7 @@ ARCHITECTURES: dict[str, type[CausalLM]] = {
 }
 SEQ2SEQ_ARCHITECTURES: dict[str, type[Seq2SeqLM]] = {
     "t5": T5ForConditionalGeneration,
+    "transformer": Transformer,
 }
 
 
