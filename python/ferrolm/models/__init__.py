@@ -6,13 +6,20 @@
     causal_lm.py    `CausalLM`, what the models have in common: head, loss, loading and saving
     gpt2.py         GPT-2: `GPT2Model`, and `GPT2LMHeadModel` with the language-model head
     llama.py        Llama and its relatives: `LlamaModel` and `LlamaForCausalLM`
+    seq2seq.py      `Seq2SeqLM`, the same of encoder-decoders, with `EncoderDecoderCache`
+    t5_config.py    `T5Config` (needs no torch)
+    t5.py           T5: `T5Model`, and `T5ForConditionalGeneration`
+    transformer_config.py  `TransformerConfig` (needs no torch)
+    transformer.py  the encoder-decoder of 2017, for ids and for features: `Transformer`
     rotary.py       positions as rotations of queries and keys
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
+    activations.py  the functions that config.json names
     cpu_decoder.py  `CpuDecoder`: a token without Python between the layers
     quantized.py    `quantize`: weights in 8 or 4 bits
+    pretrained.py   loading and saving, the same for all
     checkpoint.py   tensors of a checkpoint folder, checked on the way in, written atomically on the way out
-    auto.py         `load_causal_lm`: the architecture that a folder's config.json names
+    auto.py         `load_causal_lm`, `load_seq2seq_lm`: the architecture that a folder's config.json names
 
 The models need torch and safetensors: ``pip install 'ferrolm[torch]'``.
 """
@@ -26,20 +33,26 @@ from ferrolm._extras import require
 from ferrolm.models.catalog import bundled, locate
 from ferrolm.models.config import GPT2Config
 from ferrolm.models.llama_config import LlamaConfig
+from ferrolm.models.t5_config import T5Config
+from ferrolm.models.transformer_config import TransformerConfig
 
 if TYPE_CHECKING:
-    from ferrolm.models.auto import load_causal_lm
+    from ferrolm.models.auto import load_causal_lm, load_seq2seq_lm
     from ferrolm.models.cache import KeyValueCache
     from ferrolm.models.causal_lm import CausalLM, CausalLMOutput
     from ferrolm.models.cpu_decoder import CpuDecoder
     from ferrolm.models.gpt2 import GPT2LMHeadModel, GPT2Model
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
     from ferrolm.models.quantized import quantize
+    from ferrolm.models.seq2seq import EncoderDecoderCache, Seq2SeqLM, Seq2SeqLMOutput
+    from ferrolm.models.t5 import T5ForConditionalGeneration, T5Model
+    from ferrolm.models.transformer import Transformer
 
 __all__ = [
     "CausalLM",
     "CausalLMOutput",
     "CpuDecoder",
+    "EncoderDecoderCache",
     "GPT2Config",
     "GPT2LMHeadModel",
     "GPT2Model",
@@ -47,8 +60,16 @@ __all__ = [
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
+    "Seq2SeqLM",
+    "Seq2SeqLMOutput",
+    "T5Config",
+    "T5ForConditionalGeneration",
+    "T5Model",
+    "Transformer",
+    "TransformerConfig",
     "bundled",
     "load_causal_lm",
+    "load_seq2seq_lm",
     "locate",
     "quantize",
 ]
@@ -57,12 +78,20 @@ _NEED_TORCH = {
     "CausalLM": "causal_lm",
     "CausalLMOutput": "causal_lm",
     "CpuDecoder": "cpu_decoder",
+    "EncoderDecoderCache": "seq2seq",
     "GPT2LMHeadModel": "gpt2",
     "GPT2Model": "gpt2",
     "KeyValueCache": "cache",
     "LlamaForCausalLM": "llama",
     "LlamaModel": "llama",
+    "Seq2SeqLM": "seq2seq",
+    "Seq2SeqLMOutput": "seq2seq",
+    "T5ForConditionalGeneration": "t5",
+    "T5Model": "t5",
+    "Transformer": "transformer",
+    "TransformerConfig": "transformer",
     "load_causal_lm": "auto",
+    "load_seq2seq_lm": "auto",
     "quantize": "quantized",
 }
 

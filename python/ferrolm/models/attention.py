@@ -18,31 +18,61 @@ class Visible:
     """The keys that each query sees: those up to its own position, or the last of them, which are no padding.
 
     The queries are the last of the keys. ``attention_mask`` [batch, keys] is nonzero for tokens, zero for padding.
+    causal: False where queries see all tokens, as in an encoder and from a decoder to it. bias: added to the scores,
+    [1, heads, queries, keys], as for relative positions.
     """
 
-    def __init__(self, queries: int, keys: int, attention_mask: Tensor | None) -> None:
-        self.queries, self.keys = queries, keys
+    def __init__(
+        self,
+        queries: int,
+        keys: int,
+        attention_mask: Tensor | None,
+        *,
+        causal: bool = True,
+        bias: Tensor | None = None,
+    ) -> None:
+        self.queries, self.keys, self.causal, self.bias = queries, keys, causal, bias
         self.tokens = (
             None if attention_mask is None else attention_mask[:, None, None, :].bool()
         )  # [batch, 1, 1, keys]
         self._masks: dict[int, Tensor] = {}  # by window
+        # What is left to say for a kernel that takes a mask beside ``is_causal``; made once for all layers.
+        self.beside_causal = self._with_bias(self.tokens)
+
+    def _with_bias(self, seen: Tensor | None) -> Tensor | None:
+        """What is added to the scores where there is a bias; else the boolean mask itself."""
+        if self.bias is None:
+            return seen
+        if seen is None:
+            return self.bias
+        # Not -inf: a softmax over nothing but padding can be NaN. Half of the least number leaves room for the score.
+        return self.bias.masked_fill(~seen, torch.finfo(self.bias.dtype).min / 2)
 
     def mask(self, device: torch.device, window: int | None = None) -> Tensor | None:
-        """Boolean [batch or 1, 1, queries, keys], made once for all layers; None where torch's ``is_causal`` says it.
+        """[batch or 1, 1 or heads, queries, keys], made once for all layers; None where torch's ``is_causal`` says it.
 
+        Boolean, or floating-point where there is a bias.
         window: how many keys up to its own a query sees. Padding attends to itself here, because a softmax over nothing
         can be NaN, and would spread.
         """
+        if not self.causal:
+            return self.beside_causal
         window = self.keys if window is None else min(window, self.keys)
-        if self.tokens is None and self.queries in (1, self.keys) and window == self.keys:
+        if (
+            self.bias is None
+            and self.tokens is None
+            and self.queries in (1, self.keys)
+            and window == self.keys
+        ):
             return None
         if window not in self._masks:
             key = torch.arange(self.keys, device=device)
             position = key[self.keys - self.queries :, None]
             seen = (key <= position) & (key > position - window)
-            self._masks[window] = (
-                seen[None, None] if self.tokens is None else (seen & self.tokens) | (key == position)
-            )
+            seen = seen[None, None] if self.tokens is None else (seen & self.tokens) | (key == position)
+            mask = self._with_bias(seen)
+            assert mask is not None
+            self._masks[window] = mask
         return self._masks[window]
 
 
@@ -56,18 +86,20 @@ def attend(
     window: int | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Causal attention of a query [batch, heads, queries, head_dim] to keys and values [batch, kv_heads, keys, head_dim].
+    """Attention of a query [batch, heads, queries, head_dim] to keys and values [batch, kv_heads, keys, head_dim].
 
-    heads is a multiple of kv_heads. window: how many keys up to its own a query sees; None for all.
+    heads is a multiple of kv_heads. window: how many keys up to its own a query of causal attention sees; None for all.
     """
-    causal = visible.queries > 1
+    causal = visible.causal and visible.queries > 1
     group = query.shape[1] // key.shape[1]
-    if _ours(query, key, value, dropout):
+    # Only torch's kernel has the gradient of a bias.
+    learns_bias = visible.bias is not None and visible.bias.requires_grad
+    if not learns_bias and _ours(query, key, value, dropout):
         return scaled_dot_product_attention(
             query,
             key,
             value,
-            visible.tokens,
+            visible.beside_causal,
             is_causal=causal,
             scale=scale,
             enable_gqa=group > 1,

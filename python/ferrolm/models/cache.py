@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from ferrolm.models.causal_lm import CausalLMConfig
+__all__ = ["CacheShape", "KeyValueCache"]
 
-__all__ = ["KeyValueCache"]
+
+class CacheShape(Protocol):
+    """What the cache has to know of a model."""
+
+    @property
+    def n_positions(self) -> int: ...
+    @property
+    def num_layers(self) -> int: ...
 
 
 class KeyValueCache:
@@ -26,7 +32,7 @@ class KeyValueCache:
     (torch.Size([3, 2, 5, 2]), 5, 8)
     """
 
-    def __init__(self, config: CausalLMConfig, capacity: int = 64) -> None:
+    def __init__(self, config: CacheShape, capacity: int = 64) -> None:
         self.max_length = config.n_positions
         self.capacity = max(capacity, 1)
         self._layers: list[tuple[Tensor, Tensor] | None] = [None] * config.num_layers

@@ -29,8 +29,11 @@ _SINGLE = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-# Older checkpoints store the causal mask and the frequencies of the rotary embedding, which are no weights.
-_NOT_WEIGHTS = re.compile(r"(^|\.)(attn\.(bias|masked_bias)|rotary_emb\.inv_freq)$")
+# Older checkpoints store the causal mask and the frequencies of the rotary embedding, which are no weights, and T5's
+# a position bias of cross-attention, which nothing uses.
+_NOT_WEIGHTS = re.compile(
+    r"(^|\.)(attn\.(bias|masked_bias)|rotary_emb\.inv_freq|EncDecAttention\.relative_attention_bias\.weight)$"
+)
 
 
 @dataclass
