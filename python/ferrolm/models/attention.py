@@ -17,22 +17,24 @@ _OURS = (torch.float32, torch.float16, torch.bfloat16)
 class Visible:
     """The keys that each query sees: those up to its own position, or the last of them, which are no padding.
 
-    The queries are the last of the keys. ``attention_mask`` [batch, keys] is nonzero for tokens, zero for padding.
+    The queries are the last of the keys; with ``causal=False`` they see the keys after them too. ``attention_mask`` [batch, keys] is nonzero for tokens, zero for padding.
     """
 
-    def __init__(self, queries: int, keys: int, attention_mask: Tensor | None) -> None:
-        self.queries, self.keys = queries, keys
+    def __init__(self, queries: int, keys: int, attention_mask: Tensor | None, causal: bool = True) -> None:
+        self.queries, self.keys, self.causal = queries, keys, causal
         self.tokens = (
             None if attention_mask is None else attention_mask[:, None, None, :].bool()
         )  # [batch, 1, 1, keys]
         self._masks: dict[int, Tensor] = {}  # by window
 
     def mask(self, device: torch.device, window: int | None = None) -> Tensor | None:
-        """Boolean [batch or 1, 1, queries, keys], made once for all layers; None where torch's ``is_causal`` says it.
+        """Boolean [batch or 1, 1, queries or 1, keys], made once for all layers; None where torch needs none.
 
-        window: how many keys up to its own a query sees. Padding attends to itself here, because a softmax over nothing
+        window: how many keys up to its own a causal query sees. Padding attends to itself here, because a softmax over nothing
         can be NaN, and would spread.
         """
+        if not self.causal:
+            return self.tokens
         window = self.keys if window is None else min(window, self.keys)
         if self.tokens is None and self.queries in (1, self.keys) and window == self.keys:
             return None
@@ -56,11 +58,11 @@ def attend(
     window: int | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Causal attention of a query [batch, heads, queries, head_dim] to keys and values [batch, kv_heads, keys, head_dim].
+    """Attention of a query [batch, heads, queries, head_dim] to keys and values [batch, kv_heads, keys, head_dim].
 
-    heads is a multiple of kv_heads. window: how many keys up to its own a query sees; None for all.
+    heads is a multiple of kv_heads. window: how many keys up to its own a causal query sees; None for all.
     """
-    causal = visible.queries > 1
+    causal = visible.causal and visible.queries > 1
     group = query.shape[1] // key.shape[1]
     if _ours(query, key, value, dropout):
         return scaled_dot_product_attention(

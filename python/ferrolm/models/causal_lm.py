@@ -1,6 +1,6 @@
 """`CausalLM`: what the language models have in common, and all that generation, scoring and training know of them.
 
-A decoder turns token ids into hidden states; its head, the logits and the loss, loading and saving are here.
+A decoder turns token ids into hidden states; its head, the logits and the loss are here, loading and saving in `PretrainedModel`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ferrolm.errors import InvalidArgumentError, ShapeError
-from ferrolm.models import checkpoint
 from ferrolm.models.attention import Visible
 from ferrolm.models.cache import KeyValueCache
 from ferrolm.models.config import ModelShape
-from ferrolm.models.uninitialized import uninitialized
+from ferrolm.models.pretrained import PretrainedModel
 
 __all__ = ["CausalLM", "CausalLMConfig", "CausalLMOutput", "place"]
 
@@ -43,21 +42,17 @@ class CausalLMOutput:
     loss: Tensor | None = None
 
 
-class CausalLM(nn.Module):
+class CausalLM(PretrainedModel):
     """A decoder with a language-model head, in the layout of the Hugging Face hub.
 
     An architecture is a subclass that names its configuration's class, the attribute that holds the decoder and, in that,
     the one of the token embedding; its ``__init__`` makes ``config``, the decoder and ``lm_head``.
     """
 
-    config_class: ClassVar[Any]
-    base_model_prefix: ClassVar[str]
     embedding_name: ClassVar[str]
 
     config: CausalLMConfig
     lm_head: nn.Module
-    # "int8" or "int4" once `ferrolm.models.quantize` has been there.
-    weight_format: str | None = None
 
     @property
     def decoder(self) -> nn.Module:
@@ -124,48 +119,6 @@ class CausalLM(nn.Module):
         mask = None if attention_mask is None else attention_mask.bool()
         logits = decoder.step(input_ids, position_ids, cache, mask, min(keep, new) or new)
         return logits.to(self.dtype)
-
-    def num_parameters(self, trainable: bool = False) -> int:
-        """Number of weights, shared ones counted once; only those with gradients if ``trainable``."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad or not trainable)
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return next(self.parameters()).dtype
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        directory: Path | str,
-        *,
-        dtype: torch.dtype | None = None,
-        device: torch.device | str | None = None,
-    ) -> Self:
-        """The model of a checkpoint folder (config.json and its tensors), in evaluation mode.
-
-        dtype: of the weights, by default the file's. Raises `MissingFileError` and `InvalidFileError`, which name
-        the file and every tensor that is missing, not expected, or of another shape.
-        """
-        config = cls.config_class.from_file(Path(directory) / "config.json")
-        source = checkpoint.read_tensors(directory)
-        with uninitialized(), torch.device(device or "cpu"):
-            model = cls(config)
-        model.to(dtype or source.dtype)
-        checkpoint.fill(model, source, f"{cls.base_model_prefix}.")
-        return model.eval()
-
-    def save_pretrained(self, directory: Path | str) -> None:
-        """Write config.json and model.safetensors, which transformers loads, into ``directory``; each file atomically.
-
-        Raises `InvalidArgumentError` for quantized weights, which that format does not hold.
-        """
-        if self.weight_format is not None:
-            raise InvalidArgumentError(f"the model is quantized to {self.weight_format}: save it before that")
-        checkpoint.save(self, self.config.to_dict(), directory)
 
 
 def place(

@@ -8,35 +8,18 @@ is the content of model.safetensors, and on CPU a few rows times [in, out] is up
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ferrolm.models.activations import activation
 from ferrolm.models.attention import Visible, attend
 from ferrolm.models.cache import KeyValueCache
 from ferrolm.models.causal_lm import CausalLM, place
 from ferrolm.models.config import GPT2Config
 
 __all__ = ["GPT2LMHeadModel", "GPT2Model"]
-
-
-def _gelu_tanh(x: Tensor) -> Tensor:
-    return F.gelu(x, approximate="tanh")
-
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu_new": _gelu_tanh,
-    "gelu_pytorch_tanh": _gelu_tanh,
-    "gelu_fast": _gelu_tanh,
-    "gelu": F.gelu,
-    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
-    "relu": F.relu,
-    "silu": F.silu,
-    "swish": F.silu,
-    "tanh": torch.tanh,
-}
 
 
 class Projection(nn.Module):
@@ -93,7 +76,7 @@ class MLP(nn.Module):
         assert config.n_inner is not None  # GPT2Config fills it in
         self.c_fc = Projection(config.n_embd, config.n_inner)
         self.c_proj = Projection(config.n_inner, config.n_embd)
-        self.activation = _ACTIVATIONS[config.activation_function]
+        self.activation = activation(config.activation_function)
         self.dropout = config.resid_pdrop
 
     def forward(self, x: Tensor) -> Tensor:
