@@ -210,7 +210,9 @@ class BertPretrainedModel(PretrainedModel):
             bias = names["cls.predictions.bias"]
             tensors[bias.removesuffix("bias") + "decoder.bias"] = tensors[bias].clone()
         architecture = CLASS_NAMES[self.config.model_type] + self.architecture
-        checkpoint.save(tensors, {**self.config.to_dict(), "architectures": [architecture]}, directory)
+        checkpoint.save_tensors(
+            tensors, {**self.config.to_dict(), "architectures": [architecture]}, directory
+        )
 
 
 class BertModel(BertPretrainedModel):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ferrolm._extras import require
 from ferrolm.errors import FileAccessError, InvalidFileError, MissingFileError
 
-__all__ = ["Tensors", "assign", "fill", "read_tensors", "save", "write_atomically"]
+__all__ = ["Tensors", "assign", "fill", "read_tensors", "save", "save_tensors", "write_atomically"]
 
 _SINGLE = (
     "model.safetensors",
@@ -136,12 +136,17 @@ def assign(
             parameters[name].copy_(found[name])
 
 
-def save(parameters: Mapping[str, Tensor], config: dict[str, Any], directory: Path | str) -> None:
-    """Write the parameters (a tied head once) and ``config`` into ``directory``, made when absent."""
+def save(model: nn.Module, config: dict[str, Any], directory: Path | str) -> None:
+    """Write ``model``'s parameters (a tied head once) and ``config`` into ``directory``, made when absent."""
+    save_tensors(dict(model.named_parameters()), config, directory)
+
+
+def save_tensors(by_name: Mapping[str, Tensor], config: dict[str, Any], directory: Path | str) -> None:
+    """Write the tensors, no two of which share memory, and ``config`` into ``directory``, made when absent."""
     safetensors = require("safetensors.torch", extra="torch", purpose="writing a checkpoint")
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in parameters.items()}
+    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in by_name.items()}
     dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
     write_atomically(folder / "model.safetensors", safetensors.save(tensors, metadata={"format": "pt"}))
     text = json.dumps({**config, "dtype": dtype}, indent=2, sort_keys=True) + "\n"

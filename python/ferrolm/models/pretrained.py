@@ -83,4 +83,4 @@ class PretrainedModel(nn.Module):
         """
         if self.weight_format is not None:
             raise InvalidArgumentError(f"the model is quantized to {self.weight_format}: save it before that")
-        checkpoint.save(dict(self.named_parameters()), self.config.to_dict(), directory)
+        checkpoint.save(self, self.config.to_dict(), directory)
