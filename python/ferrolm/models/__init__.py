@@ -11,6 +11,12 @@
     t5.py           T5: `T5Model`, and `T5ForConditionalGeneration`
     transformer_config.py  `TransformerConfig` (needs no torch)
     transformer.py  the encoder-decoder of 2017, for ids and for features: `Transformer`
+    bert_config.py  what shapes a BERT, RoBERTa or DistilBERT: `BertConfig` (needs no torch)
+    bert.py         the encoder: `BertModel`
+    bert_names.py   what the tensors of these families are called
+    pretraining_heads.py, heads.py, sentence_encoder.py   encoders with a head for a task; encoder_head.py, what they share
+    crf.py          `LinearChainCRF`: the best sequence of tags
+    initialization.py  how weights start
     rotary.py       positions as rotations of queries and keys
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
@@ -19,7 +25,7 @@
     quantized.py    `quantize`: weights in 8 or 4 bits
     pretrained.py   loading and saving, the same for all
     checkpoint.py   tensors of a checkpoint folder, checked on the way in, written atomically on the way out
-    auto.py         `load_causal_lm`, `load_seq2seq_lm`: the architecture that a folder's config.json names
+    auto.py         `load`, `load_causal_lm`, `load_seq2seq_lm`, `load_encoder`: the architecture that config.json names
 
 The models need torch and safetensors: ``pip install 'ferrolm[torch]'``.
 """
@@ -30,6 +36,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ferrolm._extras import require
+from ferrolm.models.bert_config import BertConfig
 from ferrolm.models.catalog import bundled, locate
 from ferrolm.models.config import GPT2Config
 from ferrolm.models.llama_config import LlamaConfig
@@ -37,18 +44,43 @@ from ferrolm.models.t5_config import T5Config
 from ferrolm.models.transformer_config import TransformerConfig
 
 if TYPE_CHECKING:
-    from ferrolm.models.auto import load_causal_lm, load_seq2seq_lm
+    from ferrolm.models.auto import load, load_causal_lm, load_encoder, load_seq2seq_lm
+    from ferrolm.models.bert import BertModel
     from ferrolm.models.cache import KeyValueCache
     from ferrolm.models.causal_lm import CausalLM, CausalLMOutput
     from ferrolm.models.cpu_decoder import CpuDecoder
+    from ferrolm.models.crf import LinearChainCRF
     from ferrolm.models.gpt2 import GPT2LMHeadModel, GPT2Model
+    from ferrolm.models.heads import (
+        BertCrfForTokenClassification,
+        BertForQuestionAnswering,
+        BertForSequenceClassification,
+        BertForTokenClassification,
+    )
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
+    from ferrolm.models.pretrained import PretrainedModel
+    from ferrolm.models.pretraining_heads import (
+        BertForMaskedLM,
+        BertForNextSentencePrediction,
+        BertForPreTraining,
+    )
     from ferrolm.models.quantized import quantize
+    from ferrolm.models.sentence_encoder import BertForSentenceEmbedding
     from ferrolm.models.seq2seq import EncoderDecoderCache, Seq2SeqLM, Seq2SeqLMOutput
     from ferrolm.models.t5 import T5ForConditionalGeneration, T5Model
     from ferrolm.models.transformer import Transformer
 
 __all__ = [
+    "BertConfig",
+    "BertCrfForTokenClassification",
+    "BertForMaskedLM",
+    "BertForNextSentencePrediction",
+    "BertForPreTraining",
+    "BertForQuestionAnswering",
+    "BertForSentenceEmbedding",
+    "BertForSequenceClassification",
+    "BertForTokenClassification",
+    "BertModel",
     "CausalLM",
     "CausalLMOutput",
     "CpuDecoder",
@@ -57,9 +89,11 @@ __all__ = [
     "GPT2LMHeadModel",
     "GPT2Model",
     "KeyValueCache",
+    "LinearChainCRF",
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
+    "PretrainedModel",
     "Seq2SeqLM",
     "Seq2SeqLMOutput",
     "T5Config",
@@ -68,13 +102,24 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "bundled",
+    "load",
     "load_causal_lm",
+    "load_encoder",
     "load_seq2seq_lm",
     "locate",
     "quantize",
 ]
 
 _NEED_TORCH = {
+    "BertCrfForTokenClassification": "heads",
+    "BertForMaskedLM": "pretraining_heads",
+    "BertForNextSentencePrediction": "pretraining_heads",
+    "BertForPreTraining": "pretraining_heads",
+    "BertForQuestionAnswering": "heads",
+    "BertForSentenceEmbedding": "sentence_encoder",
+    "BertForSequenceClassification": "heads",
+    "BertForTokenClassification": "heads",
+    "BertModel": "bert",
     "CausalLM": "causal_lm",
     "CausalLMOutput": "causal_lm",
     "CpuDecoder": "cpu_decoder",
@@ -82,6 +127,7 @@ _NEED_TORCH = {
     "GPT2LMHeadModel": "gpt2",
     "GPT2Model": "gpt2",
     "KeyValueCache": "cache",
+    "LinearChainCRF": "crf",
     "LlamaForCausalLM": "llama",
     "LlamaModel": "llama",
     "Seq2SeqLM": "seq2seq",
@@ -92,6 +138,10 @@ _NEED_TORCH = {
     "TransformerConfig": "transformer",
     "load_causal_lm": "auto",
     "load_seq2seq_lm": "auto",
+    "PretrainedModel": "pretrained",
+    "load": "auto",
+    "load_causal_lm": "auto",
+    "load_encoder": "auto",
     "quantize": "quantized",
 }
 

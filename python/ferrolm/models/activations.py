@@ -1,4 +1,4 @@
-"""The activations that config.json names, as functions of a tensor."""
+"""The activations that a config.json may name."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["ACTIVATION_FUNCTIONS"]
+__all__ = ["activation"]
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:
     return F.gelu(x, approximate="tanh")
 
 
-ACTIVATION_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+_BY_NAME: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_new": _gelu_tanh,
     "gelu_pytorch_tanh": _gelu_tanh,
     "gelu_fast": _gelu_tanh,
@@ -26,3 +26,12 @@ ACTIVATION_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "swish": F.silu,
     "tanh": torch.tanh,
 }
+
+
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The function of this name, one of `ferrolm.models.config.ACTIVATIONS`.
+
+    >>> activation("relu")(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    return _BY_NAME[name]

@@ -27,7 +27,6 @@ class Visible:
         queries: int,
         keys: int,
         attention_mask: Tensor | None,
-        *,
         causal: bool = True,
         bias: Tensor | None = None,
     ) -> None:

@@ -1,6 +1,6 @@
 """`CausalLM`: what the language models have in common, and all that generation, scoring and training know of them.
 
-A decoder turns token ids into hidden states; its head, the logits and the loss, loading and saving are here.
+A decoder turns token ids into hidden states; its head, the logits and the loss are here, loading and saving in `PretrainedModel`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import os
 import pickle
 import re
 import secrets
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from ferrolm._extras import require
 from ferrolm.errors import FileAccessError, InvalidFileError, MissingFileError
 
-__all__ = ["Tensors", "fill", "read_tensors", "save", "write_atomically"]
+__all__ = ["Tensors", "assign", "fill", "read_tensors", "save", "save_tensors", "write_atomically"]
 
 _SINGLE = (
     "model.safetensors",
@@ -106,8 +107,24 @@ def fill(model: nn.Module, source: Tensors, prefix: str) -> None:
         for name, tensor in source.by_name.items()
         if not _NOT_WEIGHTS.search(name)
     }
-    problems = [f"{name} is missing" for name in parameters.keys() - found.keys()]
-    problems += [f"{name} is not expected" for name in found.keys() - parameters.keys() - tied]
+    assign(parameters, found, source.path, ignored=tied)
+
+
+def assign(
+    parameters: Mapping[str, nn.Parameter],
+    found: Mapping[str, Tensor],
+    path: Path,
+    *,
+    optional: Set[str] = frozenset(),
+    ignored: Set[str] = frozenset(),
+) -> None:
+    """Copy the tensors into the parameters of the same names (converting the dtype), all of which must be there.
+
+    optional: parameters that keep what they hold when there is no tensor; ignored: tensors that no parameter takes.
+    Raises `InvalidFileError`, which names the file, ``path``, and the tensors.
+    """
+    problems = [f"{name} is missing" for name in parameters.keys() - found.keys() - optional]
+    problems += [f"{name} is not expected" for name in found.keys() - parameters.keys() - ignored]
     for name in parameters.keys() & found.keys():
         have, want = list(found[name].shape), list(parameters[name].shape)
         if have != want:
@@ -116,18 +133,23 @@ def fill(model: nn.Module, source: Tensors, prefix: str) -> None:
         shown = "; ".join(sorted(problems)[:8]) + (
             f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
         )
-        raise InvalidFileError(f"{source.path} does not fit its config.json: {shown}")
+        raise InvalidFileError(f"{path} does not fit its config.json: {shown}")
     with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(found[name])
+        for name in parameters.keys() & found.keys():
+            parameters[name].copy_(found[name])
 
 
 def save(model: nn.Module, config: dict[str, Any], directory: Path | str) -> None:
     """Write ``model``'s parameters (a tied head once) and ``config`` into ``directory``, made when absent."""
+    save_tensors(dict(model.named_parameters()), config, directory)
+
+
+def save_tensors(by_name: Mapping[str, Tensor], config: dict[str, Any], directory: Path | str) -> None:
+    """Write the tensors, no two of which share memory, and ``config`` into ``directory``, made when absent."""
     safetensors = require("safetensors.torch", extra="torch", purpose="writing a checkpoint")
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
+    tensors = {name: parameter.detach().cpu().contiguous() for name, parameter in by_name.items()}
     dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
     write_atomically(folder / "model.safetensors", safetensors.save(tensors, metadata={"format": "pt"}))
     text = json.dumps({**config, "dtype": dtype}, indent=2, sort_keys=True) + "\n"

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ferrolm.models.activations import ACTIVATION_FUNCTIONS
+from ferrolm.models.activations import activation
 from ferrolm.models.attention import Visible, attend
 from ferrolm.models.cache import KeyValueCache
 from ferrolm.models.causal_lm import CausalLM, place
@@ -80,7 +80,7 @@ class MLP(nn.Module):
         assert config.n_inner is not None  # GPT2Config fills it in
         self.c_fc = Projection(config.n_embd, config.n_inner)
         self.c_proj = Projection(config.n_inner, config.n_embd)
-        self.activation = ACTIVATION_FUNCTIONS[config.activation_function]
+        self.activation = activation(config.activation_function)
         self.dropout = config.resid_pdrop
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""`PretrainedModel`: a model with a configuration that is loaded from, and saved to, a checkpoint folder."""
+"""`PretrainedModel`: what all models have in common, which is to be loaded, saved and counted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["PretrainedModel"]
 
 
 class PretrainedModel(nn.Module):
-    """A module made from ``config``, whose parameters have the names of a checkpoint's tensors.
+    """A model in the layout of the Hugging Face hub: a folder with config.json and its tensors.
 
-    base_model_prefix: the attribute that holds all but the head, empty where the model itself does; checkpoints may
-    leave it out of the names.
+    A subclass names the class of its configuration and the attribute that holds the model without its head (empty where
+    the model itself does), and is made from a configuration alone.
     """
 
     config_class: ClassVar[Any]
@@ -54,15 +54,29 @@ class PretrainedModel(nn.Module):
         dtype: of the weights, by default the file's. Raises `MissingFileError` and `InvalidFileError`, which name
         the file and every tensor that is missing, not expected, or of another shape.
         """
-        config = cls.config_class.from_file(Path(directory) / "config.json")
+        return cls._load(
+            cls.config_class.from_file(Path(directory) / "config.json"), directory, dtype, device
+        )
+
+    @classmethod
+    def _load(
+        cls,
+        config: Any,
+        directory: Path | str,
+        dtype: torch.dtype | None,
+        device: torch.device | str | None,
+    ) -> Self:
         source = checkpoint.read_tensors(directory)
         cls._reconcile(config, source)
         with uninitialized(), torch.device(device or "cpu"):
             model = cls(config)
         model.to(dtype or source.dtype)
         model.lay_out()
-        checkpoint.fill(model, source, f"{cls.base_model_prefix}." if cls.base_model_prefix else "")
+        model._fill(source)
         return model.eval()
+
+    def _fill(self, source: checkpoint.Tensors) -> None:
+        checkpoint.fill(self, source, f"{self.base_model_prefix}." if self.base_model_prefix else "")
 
     def lay_out(self) -> None:
         """Arrange weights that are to be read from a file in the order in which generation reads them."""

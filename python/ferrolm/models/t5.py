@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ferrolm.models import checkpoint
-from ferrolm.models.activations import ACTIVATION_FUNCTIONS
+from ferrolm.models.activations import activation
 from ferrolm.models.attention import Visible, attend
 from ferrolm.models.seq2seq import EncoderDecoderCache, Seq2SeqLM, Seq2SeqModel
 from ferrolm.models.t5_config import T5Config
@@ -102,7 +102,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: T5Config) -> None:
         super().__init__()
-        self.activation, self.is_gated = ACTIVATION_FUNCTIONS[config.activation], config.is_gated
+        self.activation, self.is_gated = activation(config.activation), config.is_gated
         if config.is_gated:
             self.wi_0 = nn.Linear(config.d_model, config.d_ff, bias=False)
             self.wi_1 = nn.Linear(config.d_model, config.d_ff, bias=False)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ferrolm.errors import InvalidArgumentError
-from ferrolm.models.activations import ACTIVATION_FUNCTIONS
+from ferrolm.models.activations import activation
 from ferrolm.models.attention import Visible, attend
 from ferrolm.models.seq2seq import EncoderDecoderCache, Seq2SeqLM
 from ferrolm.models.transformer_config import TransformerConfig
@@ -64,7 +64,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.up = nn.Linear(config.hidden_size, config.intermediate_size)
         self.down = nn.Linear(config.intermediate_size, config.hidden_size)
-        self.activation = ACTIVATION_FUNCTIONS[config.activation]
+        self.activation = activation(config.activation)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]
