@@ -6,6 +6,9 @@
     causal_lm.py    `CausalLM`, what the models have in common: head, loss, loading and saving
     gpt2.py         GPT-2: `GPT2Model`, and `GPT2LMHeadModel` with the language-model head
     llama.py        Llama and its relatives: `LlamaModel` and `LlamaForCausalLM`
+    recurrent_config.py  what shapes a recurrent model: `RecurrentConfig` (needs no torch)
+    recurrent.py    RNN, LSTM and GRU: `RecurrentLM`, and `RecurrentCache`, its state
+    packing.py      recurrent layers over padded rows
     rotary.py       positions as rotations of queries and keys
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
@@ -26,6 +29,7 @@ from ferrolm._extras import require
 from ferrolm.models.catalog import bundled, locate
 from ferrolm.models.config import GPT2Config
 from ferrolm.models.llama_config import LlamaConfig
+from ferrolm.models.recurrent_config import RecurrentConfig
 
 if TYPE_CHECKING:
     from ferrolm.models.auto import load_causal_lm
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from ferrolm.models.gpt2 import GPT2LMHeadModel, GPT2Model
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
     from ferrolm.models.quantized import quantize
+    from ferrolm.models.recurrent import RecurrentCache, RecurrentLM, RecurrentModel
 
 __all__ = [
     "CausalLM",
@@ -47,6 +52,10 @@ __all__ = [
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
+    "RecurrentCache",
+    "RecurrentConfig",
+    "RecurrentLM",
+    "RecurrentModel",
     "bundled",
     "load_causal_lm",
     "locate",
@@ -62,6 +71,9 @@ _NEED_TORCH = {
     "KeyValueCache": "cache",
     "LlamaForCausalLM": "llama",
     "LlamaModel": "llama",
+    "RecurrentCache": "recurrent",
+    "RecurrentLM": "recurrent",
+    "RecurrentModel": "recurrent",
     "load_causal_lm": "auto",
     "quantize": "quantized",
 }

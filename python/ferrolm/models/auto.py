@@ -12,6 +12,8 @@ from ferrolm.models.config import read_config
 from ferrolm.models.gpt2 import GPT2LMHeadModel
 from ferrolm.models.llama import LlamaForCausalLM
 from ferrolm.models.llama_config import MODEL_TYPES as LLAMAS
+from ferrolm.models.recurrent import RecurrentLM
+from ferrolm.models.recurrent_config import MODEL_TYPE as RECURRENT
 
 __all__ = ["ARCHITECTURES", "load_causal_lm"]
 
@@ -19,6 +21,7 @@ __all__ = ["ARCHITECTURES", "load_causal_lm"]
 ARCHITECTURES: dict[str, type[CausalLM]] = {
     "gpt2": GPT2LMHeadModel,
     **dict.fromkeys(LLAMAS, LlamaForCausalLM),
+    RECURRENT: RecurrentLM,
 }
 
 

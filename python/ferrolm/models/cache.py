@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from torch import Tensor
 
 if TYPE_CHECKING:
     from ferrolm.models.causal_lm import CausalLMConfig
 
-__all__ = ["KeyValueCache"]
+__all__ = ["Cache", "KeyValueCache"]
+
+
+class Cache(Protocol):
+    """What generation knows of what a model keeps; `CausalLM.new_cache` makes one of the model's own kind."""
+
+    @property
+    def length(self) -> int: ...
+    def truncate(self, length: int) -> None: ...
+    def select(self, rows: Tensor) -> None: ...
 
 
 class KeyValueCache:
