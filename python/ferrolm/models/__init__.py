@@ -15,6 +15,7 @@
     cpu_decoder.py  `CpuDecoder`: a token without Python between the layers
     quantized.py    `quantize`: weights in 8 or 4 bits
     checkpoint.py   tensors of a checkpoint folder, checked on the way in, written atomically on the way out
+    summary.py      `summarize`: parameters, bytes and floating-point operations of a model
     auto.py         `load_causal_lm`: the architecture that a folder's config.json names
 
 The models need torch and safetensors: ``pip install 'ferrolm[torch]'``.
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
     from ferrolm.models.quantized import quantize
     from ferrolm.models.recurrent import RecurrentCache, RecurrentLM, RecurrentModel
+    from ferrolm.models.summary import ModelSummary, summarize, summarize_checkpoint
 
 __all__ = [
     "CausalLM",
@@ -52,6 +54,7 @@ __all__ = [
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
+    "ModelSummary",
     "RecurrentCache",
     "RecurrentConfig",
     "RecurrentLM",
@@ -60,6 +63,8 @@ __all__ = [
     "load_causal_lm",
     "locate",
     "quantize",
+    "summarize",
+    "summarize_checkpoint",
 ]
 
 _NEED_TORCH = {
@@ -71,11 +76,14 @@ _NEED_TORCH = {
     "KeyValueCache": "cache",
     "LlamaForCausalLM": "llama",
     "LlamaModel": "llama",
+    "ModelSummary": "summary",
     "RecurrentCache": "recurrent",
     "RecurrentLM": "recurrent",
     "RecurrentModel": "recurrent",
     "load_causal_lm": "auto",
     "quantize": "quantized",
+    "summarize": "summary",
+    "summarize_checkpoint": "summary",
 }
 
 

@@ -153,12 +153,14 @@ class CausalLM(nn.Module):
     ) -> Self:
         """The model of a checkpoint folder (config.json and its tensors), in evaluation mode.
 
-        dtype: of the weights, by default the file's. Raises `MissingFileError` and `InvalidFileError`, which name
-        the file and every tensor that is missing, not expected, or of another shape.
+        dtype: of the weights, by default the file's. device: by default the CPU; "meta" checks names and shapes and reads
+        no weights. Raises `MissingFileError` and `InvalidFileError`, which name the file and every tensor that is missing,
+        not expected, or of another shape.
         """
         config = cls.config_class.from_file(Path(directory) / "config.json")
-        source = checkpoint.read_tensors(directory)
-        with uninitialized(), torch.device(device or "cpu"):
+        where = torch.device(device or "cpu")
+        source = checkpoint.read_tensors(directory, shapes_only=where.type == "meta")
+        with uninitialized(), where:
             model = cls(config)
         model.to(dtype or source.dtype)
         checkpoint.fill(model, source, f"{cls.base_model_prefix}.")
