@@ -9,6 +9,8 @@
     recurrent_config.py  what shapes a recurrent model: `RecurrentConfig` (needs no torch)
     recurrent.py    RNN, LSTM and GRU: `RecurrentLM`, and `RecurrentCache`, its state
     packing.py      recurrent layers over padded rows
+    lstm_config.py  what shapes a recurrent classifier or tagger: `LSTMConfig` (needs no torch)
+    lstm_encoder.py, lstm_classifier.py, lstm_tagger.py  `LSTMClassifier` of texts, `BiLSTMTagger` of tokens
     rotary.py       positions as rotations of queries and keys
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
@@ -30,6 +32,7 @@ from ferrolm._extras import require
 from ferrolm.models.catalog import bundled, locate
 from ferrolm.models.config import GPT2Config
 from ferrolm.models.llama_config import LlamaConfig
+from ferrolm.models.lstm_config import LSTMConfig
 from ferrolm.models.recurrent_config import RecurrentConfig
 
 if TYPE_CHECKING:
@@ -39,11 +42,14 @@ if TYPE_CHECKING:
     from ferrolm.models.cpu_decoder import CpuDecoder
     from ferrolm.models.gpt2 import GPT2LMHeadModel, GPT2Model
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
+    from ferrolm.models.lstm_classifier import LSTMClassifier
+    from ferrolm.models.lstm_tagger import BiLSTMTagger
     from ferrolm.models.quantized import quantize
     from ferrolm.models.recurrent import RecurrentCache, RecurrentLM, RecurrentModel
     from ferrolm.models.summary import ModelSummary, summarize, summarize_checkpoint
 
 __all__ = [
+    "BiLSTMTagger",
     "CausalLM",
     "CausalLMOutput",
     "CpuDecoder",
@@ -51,6 +57,8 @@ __all__ = [
     "GPT2LMHeadModel",
     "GPT2Model",
     "KeyValueCache",
+    "LSTMClassifier",
+    "LSTMConfig",
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
@@ -68,12 +76,14 @@ __all__ = [
 ]
 
 _NEED_TORCH = {
+    "BiLSTMTagger": "lstm_tagger",
     "CausalLM": "causal_lm",
     "CausalLMOutput": "causal_lm",
     "CpuDecoder": "cpu_decoder",
     "GPT2LMHeadModel": "gpt2",
     "GPT2Model": "gpt2",
     "KeyValueCache": "cache",
+    "LSTMClassifier": "lstm_classifier",
     "LlamaForCausalLM": "llama",
     "LlamaModel": "llama",
     "ModelSummary": "summary",
