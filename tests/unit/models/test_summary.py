@@ -19,6 +19,7 @@ from ferrolm.models import (
     LlamaForCausalLM,
     RecurrentConfig,
     RecurrentLM,
+    load_causal_lm,
     quantize,
     summarize,
     summarize_checkpoint,
@@ -177,3 +178,23 @@ def test_a_checkpoint_is_checked_though_its_weights_are_not_read(tmp_path: Path)
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(InvalidFileError, match="is not a safetensors file"):
         summarize_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_on_the_device_meta_has_names_and_shapes_alone(kind: str, tmp_path: Path) -> None:
+    model = MODELS[kind]()
+    model.save_pretrained(tmp_path)
+    shapes = load_causal_lm(tmp_path, device="meta")
+    assert {parameter.device.type for parameter in shapes.parameters()} == {"meta"}
+    assert shapes.token_embedding.weight is shapes.lm_head.weight or kind in ("llama", "mistral")
+    expected = {name: parameter.shape for name, parameter in model.named_parameters()}
+    assert {name: parameter.shape for name, parameter in shapes.named_parameters()} == expected
+
+
+def test_older_files_of_weights_are_described_too(tmp_path: Path) -> None:
+    model = MODELS["gpt2"]()
+    model.save_pretrained(tmp_path)
+    expected = summarize_checkpoint(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(dict(model.named_parameters()), tmp_path / "pytorch_model.bin")
+    assert summarize_checkpoint(tmp_path) == expected
