@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 
 from ferrolm.generation import GenerationConfig, LanguageModel
-from ferrolm.models import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from ferrolm.models import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    RecurrentConfig,
+    RecurrentLM,
+)
 from ferrolm.tokenizers import Tokenizer, pre_tokenizers
 
 END = "<|end|>"
@@ -42,9 +49,22 @@ def tiny_llama(defaults: GenerationConfig | None = None, **settings: object) -> 
     return LanguageModel(LlamaForCausalLM(config).eval(), tokenizer, defaults)
 
 
+def tiny_recurrent(defaults: GenerationConfig | None = None, **settings: object) -> LanguageModel:
+    """The same of an LSTM."""
+    tokenizer = byte_tokenizer()
+    end = tokenizer.token_to_id(END)
+    shape = {"vocab_size": 257, "n_positions": 48, "embedding_size": 24, "hidden_size": 32}
+    ids = {"bos_token_id": end, "eos_token_id": end, "initializer_range": 2.0}
+    torch.manual_seed(0)
+    return LanguageModel(
+        RecurrentLM(RecurrentConfig(**{**shape, **ids, **settings})).eval(), tokenizer, defaults
+    )
+
+
 # One of each architecture, for tests of what must not depend on it.
 TINY = {
     "gpt2": tiny_language_model,
     "llama": tiny_llama,
     "mistral": lambda: tiny_llama(model_type="mistral", sliding_window=6),
+    "recurrent": tiny_recurrent,
 }

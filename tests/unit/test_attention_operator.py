@@ -165,8 +165,8 @@ def test_the_operator_keeps_torchs_rules() -> None:
             tensors = [x.requires_grad_() for x in tensors]
         mask = torch.rand(2, 1, 9, 11) < 0.8
         for arguments in (
-            (*tensors, mask, True, 0.5, True, True, 6, 2.0),
-            (*tensors, None, False, None, True, False, None, None),
+            (*tensors, mask, True, 0.5, True, True, 6, 2.0, torch.full((4,), 0.1), torch.zeros(4)),
+            (*tensors, None, False, None, True, False, None, None, None, None),
         ):
             torch.library.opcheck(torch.ops.ferrolm.scaled_dot_product_attention.default, arguments)
 

@@ -19,6 +19,7 @@ __all__ = ["scaled_dot_product_attention"]
 
 Array = TypeVar("Array", "np.ndarray[Any, Any]", "torch.Tensor")
 _Array = Any  # an ndarray or a tensor, in functions that treat both alike
+_PlainOptions = tuple[bool, float | None, bool, bool, int | None, float | None]
 _Options = tuple[bool, float | None, bool, bool, int | None, float | None, _Array | None, _Array | None]
 
 
@@ -84,12 +85,19 @@ def scaled_dot_product_attention(
         raise InvalidArgumentError(
             f"causal_alignment is {causal_alignment!r}: expected 'upper_left' or 'lower_right'"
         )
-    options = (is_causal, scale, enable_gqa, causal_alignment == "lower_right", window, softcap)
+    options: _PlainOptions = (
+        is_causal,
+        scale,
+        enable_gqa,
+        causal_alignment == "lower_right",
+        window,
+        softcap,
+    )
     # A tensor cannot be at hand where torch has not been imported.
     torch = sys.modules.get("torch")
     result: Any
     if isinstance(query, np.ndarray):
-        values = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
+        values: tuple[Any, Any] = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
         result = _on_cpu(np, query, key, value, attn_mask, (*options, *values))
         result = result if query.dtype == np.float32 else result.view(np.float16)
     elif torch is None or not isinstance(query, torch.Tensor):
@@ -104,10 +112,11 @@ def scaled_dot_product_attention(
         ):
             from ferrolm.attention import operator
 
-            return cast(Array, operator.attend(query, key, value, attn_mask, alibi_slopes, sinks, options))
-        values = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
-        result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, (*options, *values)))
-        result = result if query.dtype is torch.float32 else result.view(query.dtype)
+            result = operator.attend(query, key, value, attn_mask, alibi_slopes, sinks, options)
+        else:
+            values = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
+            result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, (*options, *values)))
+            result = result if query.dtype is torch.float32 else result.view(query.dtype)
     else:
         values = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
         result = _on_device(torch, query, key, value, attn_mask, *options, *values)

@@ -15,7 +15,7 @@ NAME_HELP = (
 
 def load_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a file of any known format, of a folder, or of a name."""
-    from ferrolm.models import bundled, bundled_names
+    from ferrolm.models.catalog import bundled, bundled_names
 
     path = Path(name)
     if path.is_file():

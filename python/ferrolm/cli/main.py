@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("generate", "continue a text with a language model"),
     "clean": ("clean", "make clean text of an HTML page or a text file"),
     "tokenize": ("tokenize", "show the tokens of a text with ids and offsets"),
-    "inspect": ("inspect", "describe a tokenizer, or compare two on the same text"),
+    "inspect": ("inspect", "describe a model or a tokenizer, or compare two tokenizers on the same text"),
     "train-tokenizer": (
         "train_tokenizer",
         "learn a tokenizer.json from text: BPE, WordPiece, Unigram or words",

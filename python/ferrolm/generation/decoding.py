@@ -7,6 +7,7 @@ beside it. Rows that have ended leave the batch when they are half of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -44,9 +45,7 @@ class Decoder:
         self._mask = (
             torch.arange(longest + new_tokens)[None] >= padding[:, None]
         )  # [rows, all that can be fed]
-        self._cache = KeyValueCache(
-            model.config, capacity=min(longest + new_tokens, model.config.n_positions)
-        )
+        self._cache = model.new_cache(min(longest + new_tokens, model.config.n_positions))
         self._to(model.device)
         self._on_cpu = CpuDecoder.of(model)
 
@@ -87,7 +86,7 @@ class Decoder:
     def _feed(self, ids: Tensor, positions: Tensor) -> Tensor:
         mask = self._mask[:, : self._cache.length + ids.shape[1]] if self._padded else None
         if self._on_cpu is not None and ids.numel() <= MAX_TOKENS_IN_RUST:
-            return self._on_cpu.step(ids, positions, self._cache, mask)[:, -1]
+            return self._on_cpu.step(ids, positions, cast(KeyValueCache, self._cache), mask)[:, -1]
         output = self._model(
             ids, attention_mask=mask, position_ids=positions, cache=self._cache, logits_to_keep=1
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.acceptance import Acceptance
 from ferrolm.generation.decoding import MAX_TOKENS_IN_RUST
 from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
+from ferrolm.models.cache import Cache
 from ferrolm.ngram import NgramLM
 from ferrolm.sampling import Sampler, SamplingParams
 
@@ -147,7 +149,7 @@ def _decode_row(
 ) -> Iterator[int]:
     n_positions, vocab_size = model.config.n_positions, model.config.vocab_size
     sampler = Sampler([params], prompt=[prompt])
-    cache = KeyValueCache(model.config, capacity=min(len(prompt) + limit, n_positions))
+    cache = model.new_cache(min(len(prompt) + limit, n_positions))
     on_cpu = CpuDecoder.of(model)
     running = draft.begin(prompt)
     fed: list[int] = prompt.tolist()
@@ -178,10 +180,11 @@ def _decode_row(
 
 @torch.inference_mode()
 def _verify(
-    model: CausalLM, on_cpu: CpuDecoder | None, cache: KeyValueCache, ids: list[int], keep: int
+    model: CausalLM, on_cpu: CpuDecoder | None, cache: Cache, ids: list[int], keep: int
 ) -> torch.Tensor:
     """Logits of what follows each of the last ``keep`` of ``ids``: [keep, vocab]."""
     tokens = torch.tensor([ids], device=model.device)
     if on_cpu is not None and len(ids) <= MAX_TOKENS_IN_RUST:
-        return on_cpu.step(tokens, torch.arange(cache.length, cache.length + len(ids)), cache, keep=keep)[0]
+        positions = torch.arange(cache.length, cache.length + len(ids))
+        return on_cpu.step(tokens, positions, cast(KeyValueCache, cache), keep=keep)[0]
     return model(tokens, cache=cache, logits_to_keep=keep).logits[0]  # type: ignore[no-any-return]

@@ -17,6 +17,11 @@
     pretraining_heads.py, heads.py, sentence_encoder.py   encoders with a head for a task; encoder_head.py, what they share
     crf.py          `LinearChainCRF`: the best sequence of tags
     initialization.py  how weights start
+    recurrent_config.py  what shapes a recurrent model: `RecurrentConfig` (needs no torch)
+    recurrent.py    RNN, LSTM and GRU: `RecurrentLM`, and `RecurrentCache`, its state
+    packing.py      recurrent layers over padded rows
+    lstm_config.py  what shapes a recurrent classifier or tagger: `LSTMConfig` (needs no torch)
+    lstm_encoder.py, lstm_classifier.py, lstm_tagger.py  `LSTMClassifier` of texts, `BiLSTMTagger` of tokens
     rotary.py       positions as rotations of queries and keys
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
@@ -25,6 +30,7 @@
     quantized.py    `quantize`: weights in 8 or 4 bits
     pretrained.py   loading and saving, the same for all
     checkpoint.py   tensors of a checkpoint folder, checked on the way in, written atomically on the way out
+    summary.py      `summarize`: parameters, bytes and floating-point operations of a model
     auto.py         `load`, `load_causal_lm`, `load_seq2seq_lm`, `load_encoder`: the architecture that config.json names
 
 The models need torch and safetensors: ``pip install 'ferrolm[torch]'``.
@@ -40,6 +46,8 @@ from ferrolm.models.bert_config import BertConfig
 from ferrolm.models.catalog import bundled, locate
 from ferrolm.models.config import GPT2Config
 from ferrolm.models.llama_config import LlamaConfig
+from ferrolm.models.lstm_config import LSTMConfig
+from ferrolm.models.recurrent_config import RecurrentConfig
 from ferrolm.models.t5_config import T5Config
 from ferrolm.models.transformer_config import TransformerConfig
 
@@ -58,6 +66,8 @@ if TYPE_CHECKING:
         BertForTokenClassification,
     )
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
+    from ferrolm.models.lstm_classifier import LSTMClassifier
+    from ferrolm.models.lstm_tagger import BiLSTMTagger
     from ferrolm.models.pretrained import PretrainedModel
     from ferrolm.models.pretraining_heads import (
         BertForMaskedLM,
@@ -65,8 +75,10 @@ if TYPE_CHECKING:
         BertForPreTraining,
     )
     from ferrolm.models.quantized import quantize
+    from ferrolm.models.recurrent import RecurrentCache, RecurrentLM, RecurrentModel
     from ferrolm.models.sentence_encoder import BertForSentenceEmbedding
     from ferrolm.models.seq2seq import EncoderDecoderCache, Seq2SeqLM, Seq2SeqLMOutput
+    from ferrolm.models.summary import ModelSummary, summarize, summarize_checkpoint
     from ferrolm.models.t5 import T5ForConditionalGeneration, T5Model
     from ferrolm.models.transformer import Transformer
 
@@ -81,6 +93,7 @@ __all__ = [
     "BertForSequenceClassification",
     "BertForTokenClassification",
     "BertModel",
+    "BiLSTMTagger",
     "CausalLM",
     "CausalLMOutput",
     "CpuDecoder",
@@ -89,11 +102,18 @@ __all__ = [
     "GPT2LMHeadModel",
     "GPT2Model",
     "KeyValueCache",
+    "LSTMClassifier",
+    "LSTMConfig",
     "LinearChainCRF",
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
+    "ModelSummary",
     "PretrainedModel",
+    "RecurrentCache",
+    "RecurrentConfig",
+    "RecurrentLM",
+    "RecurrentModel",
     "Seq2SeqLM",
     "Seq2SeqLMOutput",
     "T5Config",
@@ -108,6 +128,8 @@ __all__ = [
     "load_seq2seq_lm",
     "locate",
     "quantize",
+    "summarize",
+    "summarize_checkpoint",
 ]
 
 _NEED_TORCH = {
@@ -120,6 +142,7 @@ _NEED_TORCH = {
     "BertForSequenceClassification": "heads",
     "BertForTokenClassification": "heads",
     "BertModel": "bert",
+    "BiLSTMTagger": "lstm_tagger",
     "CausalLM": "causal_lm",
     "CausalLMOutput": "causal_lm",
     "CpuDecoder": "cpu_decoder",
@@ -127,22 +150,27 @@ _NEED_TORCH = {
     "GPT2LMHeadModel": "gpt2",
     "GPT2Model": "gpt2",
     "KeyValueCache": "cache",
+    "LSTMClassifier": "lstm_classifier",
     "LinearChainCRF": "crf",
     "LlamaForCausalLM": "llama",
     "LlamaModel": "llama",
+    "ModelSummary": "summary",
+    "PretrainedModel": "pretrained",
+    "RecurrentCache": "recurrent",
+    "RecurrentLM": "recurrent",
+    "RecurrentModel": "recurrent",
     "Seq2SeqLM": "seq2seq",
     "Seq2SeqLMOutput": "seq2seq",
     "T5ForConditionalGeneration": "t5",
     "T5Model": "t5",
     "Transformer": "transformer",
-    "TransformerConfig": "transformer",
-    "load_causal_lm": "auto",
-    "load_seq2seq_lm": "auto",
-    "PretrainedModel": "pretrained",
     "load": "auto",
     "load_causal_lm": "auto",
     "load_encoder": "auto",
+    "load_seq2seq_lm": "auto",
     "quantize": "quantized",
+    "summarize": "summary",
+    "summarize_checkpoint": "summary",
 }
 
 

@@ -28,6 +28,8 @@ from ferrolm.models.pretraining_heads import (
     BertForNextSentencePrediction,
     BertForPreTraining,
 )
+from ferrolm.models.recurrent import RecurrentLM
+from ferrolm.models.recurrent_config import MODEL_TYPE as RECURRENT
 from ferrolm.models.sentence_encoder import BertForSentenceEmbedding
 from ferrolm.models.seq2seq import Seq2SeqLM
 from ferrolm.models.t5 import T5ForConditionalGeneration
@@ -47,6 +49,7 @@ __all__ = [
 ARCHITECTURES: dict[str, type[CausalLM]] = {
     "gpt2": GPT2LMHeadModel,
     **dict.fromkeys(LLAMAS, LlamaForCausalLM),
+    RECURRENT: RecurrentLM,
 }
 SEQ2SEQ_ARCHITECTURES: dict[str, type[Seq2SeqLM]] = {
     "t5": T5ForConditionalGeneration,

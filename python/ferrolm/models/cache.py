@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from torch import Tensor
 
-__all__ = ["CacheShape", "KeyValueCache"]
+__all__ = ["Cache", "CacheShape", "KeyValueCache"]
 
 
 class CacheShape(Protocol):
@@ -16,6 +16,15 @@ class CacheShape(Protocol):
     def n_positions(self) -> int: ...
     @property
     def num_layers(self) -> int: ...
+
+
+class Cache(Protocol):
+    """What generation knows of what a model keeps; `CausalLM.new_cache` makes one of the model's own kind."""
+
+    @property
+    def length(self) -> int: ...
+    def truncate(self, length: int) -> None: ...
+    def select(self, rows: Tensor) -> None: ...
 
 
 class KeyValueCache:

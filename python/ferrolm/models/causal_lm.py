@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.models.attention import Visible
-from ferrolm.models.cache import KeyValueCache
+from ferrolm.models.cache import Cache, KeyValueCache
 from ferrolm.models.config import ModelShape
 from ferrolm.models.pretrained import PretrainedModel
 
@@ -74,7 +74,7 @@ class CausalLM(PretrainedModel):
         labels: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
-        cache: KeyValueCache | None = None,
+        cache: Cache | None = None,
         *,
         shift_labels: Tensor | None = None,
         logits_to_keep: int = 0,
@@ -104,7 +104,7 @@ class CausalLM(PretrainedModel):
         input_ids: Tensor,
         attention_mask: Tensor | None,
         position_ids: Tensor | None,
-        cache: KeyValueCache | None,
+        cache: Cache | None,
         keep: int,
     ) -> Tensor:
         from ferrolm.models.cpu_decoder import CpuDecoder  # which knows the architectures
@@ -115,17 +115,23 @@ class CausalLM(PretrainedModel):
             return self.lm_head(hidden[:, -keep:])  # type: ignore[no-any-return]
         n_positions, new = self.config.n_positions, input_ids.shape[1]
         position_ids, _ = place(input_ids, attention_mask, position_ids, cache, n_positions)
-        cache = KeyValueCache(self.config, capacity=new) if cache is None else cache
+        cache = self.new_cache(new) if cache is None else cache
         mask = None if attention_mask is None else attention_mask.bool()
-        logits = decoder.step(input_ids, position_ids, cache, mask, min(keep, new) or new)
+        # A model that this decoder knows has such a cache.
+        kept = cast(KeyValueCache, cache)
+        logits = decoder.step(input_ids, position_ids, kept, mask, min(keep, new) or new)
         return logits.to(self.dtype)
+
+    def new_cache(self, capacity: int = 64) -> Cache:
+        """An empty cache for `forward`, with room for so many tokens at first; of the kind that the architecture keeps."""
+        return KeyValueCache(self.config, capacity)
 
 
 def place(
     input_ids: Tensor,
     attention_mask: Tensor | None,
     position_ids: Tensor | None,
-    cache: KeyValueCache | None,
+    cache: Cache | None,
     n_positions: int,
 ) -> tuple[Tensor, Visible]:
     """Positions of the new tokens, [batch, time] or [time], and the tokens that they see; `CausalLM.forward` has the rest.

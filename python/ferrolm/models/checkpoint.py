@@ -22,7 +22,16 @@ from torch import Tensor, nn
 from ferrolm._extras import require
 from ferrolm.errors import FileAccessError, InvalidFileError, MissingFileError
 
-__all__ = ["Tensors", "assign", "fill", "read_tensors", "save", "save_tensors", "write_atomically"]
+__all__ = [
+    "Tensors",
+    "assign",
+    "fill",
+    "read_tensors",
+    "save",
+    "save_tensors",
+    "weights_file",
+    "write_atomically",
+]
 
 _SINGLE = (
     "model.safetensors",
@@ -35,6 +44,16 @@ _SINGLE = (
 _NOT_WEIGHTS = re.compile(
     r"(^|\.)(attn\.(bias|masked_bias)|rotary_emb\.inv_freq|EncDecAttention\.relative_attention_bias\.weight)$"
 )
+# Names of the types in a safetensors file; what is not here is none that weights are computed with.
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "BOOL": torch.bool,
+}
 
 
 @dataclass
@@ -50,15 +69,23 @@ class Tensors:
         return next((t.dtype for t in self.by_name.values() if t.is_floating_point()), torch.float32)
 
 
-def read_tensors(directory: Path | str) -> Tensors:
-    """All tensors of the checkpoint in ``directory``; raises `MissingFileError` and `InvalidFileError`."""
+def weights_file(directory: Path | str) -> Path | None:
+    """The file with the weights, or the index of the files, that `read_tensors` would take."""
+    return next((Path(directory) / name for name in _SINGLE if (Path(directory) / name).is_file()), None)
+
+
+def read_tensors(directory: Path | str, *, shapes_only: bool = False) -> Tensors:
+    """All tensors of the checkpoint in ``directory``; raises `MissingFileError` and `InvalidFileError`.
+
+    shapes_only: on torch's device "meta", without reading the weights.
+    """
     folder = Path(directory)
-    path = next((folder / name for name in _SINGLE if (folder / name).is_file()), None)
+    path = weights_file(folder)
     if path is None:
         raise MissingFileError(f"{folder} has no weights; expected one of {', '.join(_SINGLE)}")
     by_name: dict[str, Tensor] = {}
     for part in _shards(path) if path.suffix == ".json" else [path]:
-        by_name.update(_read_file(part))
+        by_name.update(_read_file(part, shapes_only))
     return Tensors(path, by_name)
 
 
@@ -74,14 +101,14 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _read_file(path: Path) -> dict[str, Tensor]:
+def _read_file(path: Path, shapes_only: bool) -> dict[str, Tensor]:
     if not path.is_file():
         raise MissingFileError(f"{path} does not exist, though the index beside it names it")
     try:
         if path.suffix == ".safetensors":
             safetensors = require("safetensors.torch", extra="torch", purpose="reading a checkpoint")
-            return dict(safetensors.load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
+            return _read_shapes(path) if shapes_only else dict(safetensors.load_file(path))
+        content = torch.load(path, map_location="meta" if shapes_only else "cpu", weights_only=True)
     except OSError as error:
         raise FileAccessError(f"{path} cannot be read: {error}") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
@@ -93,6 +120,19 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise InvalidFileError(f"{path} holds a {type(content).__name__}, expected tensors by name")
     return content
+
+
+def _read_shapes(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file on the device "meta": its header is read, which safetensors checks."""
+    safetensors = require("safetensors", extra="torch", purpose="reading a checkpoint")
+    with safetensors.safe_open(path, framework="pt") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        return {
+            name: torch.empty(
+                each.get_shape(), dtype=_DTYPES.get(each.get_dtype(), torch.uint8), device="meta"
+            )
+            for name, each in slices.items()
+        }
 
 
 def fill(model: nn.Module, source: Tensors, prefix: str) -> None:

@@ -51,8 +51,9 @@ class PretrainedModel(nn.Module):
     ) -> Self:
         """The model of a checkpoint folder (config.json and its tensors), in evaluation mode.
 
-        dtype: of the weights, by default the file's. Raises `MissingFileError` and `InvalidFileError`, which name
-        the file and every tensor that is missing, not expected, or of another shape.
+        dtype: of the weights, by default the file's. device: by default the CPU; "meta" checks names and shapes and reads
+        no weights. Raises `MissingFileError` and `InvalidFileError`, which name the file and every tensor that is missing,
+        not expected, or of another shape.
         """
         return cls._load(
             cls.config_class.from_file(Path(directory) / "config.json"), directory, dtype, device
@@ -66,9 +67,10 @@ class PretrainedModel(nn.Module):
         dtype: torch.dtype | None,
         device: torch.device | str | None,
     ) -> Self:
-        source = checkpoint.read_tensors(directory)
+        where = torch.device(device or "cpu")
+        source = checkpoint.read_tensors(directory, shapes_only=where.type == "meta")
         cls._reconcile(config, source)
-        with uninitialized(), torch.device(device or "cpu"):
+        with uninitialized(), where:
             model = cls(config)
         model.to(dtype or source.dtype)
         model.lay_out()

@@ -1,6 +1,7 @@
 """The configuration of a run: one TOML file, whose keys can be overridden from the command line.
 
-[model]      ``type`` (gpt2, llama, mistral, qwen2, qwen3) and the settings of `ferrolm.models.GPT2Config` or `LlamaConfig`
+[model]      ``type`` (gpt2, llama, mistral, qwen2, qwen3, ferrolm-recurrent) and the settings of `ferrolm.models.GPT2Config`,
+             `LlamaConfig` or `RecurrentConfig`
 [data]       `DataConfig`
 [training]   `TrainingConfig`
 """

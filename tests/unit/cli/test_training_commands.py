@@ -85,3 +85,36 @@ def test_a_configuration_becomes_a_model(text: Path, capsys: pytest.CaptureFixtu
     assert "resume it, or use another folder" in capsys.readouterr().err
     assert main(["pretrain", str(config), "--set", "training.step=5"]) == 1
     assert "did you mean 'steps'" in capsys.readouterr().err
+
+
+def test_a_recurrent_model_is_trained_by_the_same_command(text: Path) -> None:
+    pytest.importorskip("torch")
+    import ferrolm
+
+    tokenizer, train, validation = prepared(text)
+    config = text.parent / "recurrent.toml"
+    config.write_text(
+        f"""
+        [model]
+        type = "ferrolm-recurrent"
+        cell = "gru"
+        vocab_size = 300
+        hidden_size = 16
+        input_dropout = 0.1
+        weight_dropout = 0.1
+        [data]
+        train = "{train}"
+        validation = "{validation}"
+        tokenizer = "{tokenizer}"
+        block_size = 16
+        [training]
+        steps = 4
+        batch_size = 2
+        checkpoint_interval = 2
+        """
+    )
+    folder = text.parent / "run"
+    assert main(["pretrain", str(config), "-o", str(folder)]) == 0
+    model = ferrolm.load_model(folder / "final")
+    assert (model.model.config.cell, model.model.config.n_positions) == ("gru", 16)
+    assert len(model.generate("The cat", max_new_tokens=5, ignore_eos=True).ids) == 5

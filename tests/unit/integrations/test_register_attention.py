@@ -125,7 +125,7 @@ def test_logits_are_those_of_eager(name: str, side: str, calls: list[dict[str, A
     expected = logits(theirs, ids, mask)
     assert not calls
     found = logits(ours, ids, mask)
-    assert bool(calls) == (name != "gpt_oss")  # whose sinks are written out
+    assert calls
     if mask is not None and not theirs.config.is_encoder_decoder:
         found, expected = found[mask.bool()], expected[mask.bool()]
     assert expected.std() > 0.02
@@ -192,7 +192,7 @@ def test_gradients_are_those_of_eager(name: str, calls: list[dict[str, Any]]) ->
             if name == "t5" and hasattr(module, "dropout") and isinstance(module.dropout, float):
                 module.dropout = 0.0
         model(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
-    assert bool(calls) == (name != "gpt_oss")
+    assert bool(calls) == (name != "gpt_oss")  # whose sinks are learned, and written out
     for (parameter, own), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         if other.grad is not None:
             torch.testing.assert_close(
