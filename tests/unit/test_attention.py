@@ -169,3 +169,23 @@ def every_kind() -> None:
         check(*qkv(1, 4, q_len, 36, k_len=170, kv_heads=2), attn_mask=mask, enable_gqa=True)
         bias = np.where(mask, np.float32(0.5), np.float32(-math.inf))
         check(*qkv(1, 2, q_len, 36, k_len=170), attn_mask=bias)
+
+
+@pytest.mark.parametrize("queries", [1, 40])
+@pytest.mark.parametrize("scale", [None, 1.0, 30.0])
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_a_row_of_the_least_number_is_not_masked(queries: int, scale: float | None, is_causal: bool) -> None:
+    """Masks of older code have it instead of infinity; torch then averages the values."""
+    torch = pytest.importorskip("torch")
+    generator = torch.Generator().manual_seed(0)
+    query = torch.randn(1, 2, queries, 16, generator=generator)
+    key, value = (torch.randn(1, 2, 50, 16, generator=generator) for _ in range(2))
+    mask = torch.zeros(1, 1, queries, 50)
+    mask[..., 0, :] = torch.finfo(torch.float32).min
+    mask[..., -1, 20:] = torch.finfo(torch.float32).min
+    found = scaled_dot_product_attention(query, key, value, mask, is_causal=is_causal, scale=scale)
+    if is_causal:
+        hidden = torch.ones(queries, 50, dtype=torch.bool).tril().logical_not()
+        mask = mask.masked_fill(hidden, -torch.inf)
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, mask, scale=scale)
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=2e-5)

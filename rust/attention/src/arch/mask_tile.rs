@@ -55,9 +55,9 @@ pub(super) fn fill(
         }
         GroupMask::Additive(view) => {
             let row = |row| mask_row(view, index.of(row), keys);
-            // A finite bias stays finite: a row of the least float is not a masked row.
+            // A finite bias stays finite, also as an exponent: a row of the least float is not a masked row.
             let scaled = |bias: f32| {
-                if bias == f32::NEG_INFINITY { bias } else { (bias * factor).clamp(f32::MIN, f32::MAX) }
+                if bias == f32::NEG_INFINITY { bias } else { (bias * factor).clamp(-ENOUGH, ENOUGH) }
             };
             fill_rows(rows.clone(), bias, row, Effect::of_biases, scaled)
         }
@@ -89,6 +89,9 @@ fn fill_rows<'a, T: Copy + 'a>(
     }
     whole.unwrap_or(Effect::Hides)
 }
+
+/// Beyond this a bias leaves nothing of a score that is added to it.
+const ENOUGH: f32 = 1e30;
 
 /// The keys from the first to the last that some row sees.
 #[inline(always)]
