@@ -140,7 +140,7 @@ fn memory_without_a_contiguous_axis_is_refused() {
     let mut row = [0.0; 3];
     let matrix = Array2::from_shape_vec((3, 2), vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
     Matrix::new(matrix.t()).unwrap().lookup(&[1], &mut row).unwrap();
-    assert_eq!(row, [2.0, 4.0, 6.0]);
+    assert_eq!(row.to_vec(), [2.0, 4.0, 6.0]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ impl DecoderError {
         Self::Shape { part: part.into(), found: found.to_vec(), expected: expected.to_vec() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what is shown is mostly made for it")]
     pub(crate) fn argument(argument: &'static str, value: impl ToString, expected: impl ToString) -> Self {
         Self::Argument { argument, value: value.to_string(), expected: expected.to_string() }
     }

@@ -221,7 +221,9 @@ unsafe fn update<V: Vector, const QV: usize, const NR: usize>(
         for key in 0..count {
             for (j, log_sum) in log_sums.iter().enumerate() {
                 let at = part.scores.add((key * QV + j) * V::LANES);
-                exp2(V::load(at).mul_add(factor, *log_sum)).store(at);
+                // No weight is above 1; where scores are huge, rounding could say so.
+                let negated = zero.max(zero.sub(V::load(at).mul_add(factor, *log_sum)));
+                exp2(zero.sub(negated)).store(at);
             }
         }
         let width = padded(forward.width);

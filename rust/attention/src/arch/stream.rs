@@ -308,22 +308,23 @@ unsafe fn update<V: Vector, const QV: usize, const NR: usize>(job: &Job, tile: T
         let mut maxima = scores::<V, QV, NR>(tile.queries, part.keys, job.depth, part.count, stored);
         transform::<V, QV>(job, tile, part, &mut maxima);
         let factor = V::splat(job.scoring.to_exponent());
-        let mut shift = [V::splat(0.0); QV];
+        // Differences are taken before they are multiplied: a row of equal scores, however far from 0, has weights of 1.
+        let mut largest = [V::splat(0.0); QV];
         let mut decay = [V::splat(0.0); QV];
         for j in 0..QV {
             let at = tile.maximum.add(j * V::LANES);
             let old = V::load(at);
             let new = old.max(maxima[j]);
             new.store(at);
-            // A query that has seen nothing yet has maximum -inf; any finite shift makes its exponentials zero.
-            shift[j] = new.select_less(V::splat(f32::MIN), V::splat(0.0), new.mul(factor));
-            decay[j] = exp2(old.mul(factor).sub(shift[j]));
+            // A query that has seen nothing yet has maximum -inf; anything finite instead makes its exponentials zero.
+            largest[j] = new.select_less(V::splat(f32::MIN), V::splat(0.0), new);
+            decay[j] = exp2(old.sub(largest[j]).mul(factor));
         }
         let mut sums = [V::splat(0.0); QV];
         for key in 0..part.count {
             for j in 0..QV {
                 let at = stored.add((key * QV + j) * V::LANES);
-                let weight = exp2(V::load(at).mul_add(factor, V::splat(0.0).sub(shift[j])));
+                let weight = exp2(V::load(at).sub(largest[j]).mul(factor));
                 sums[j] = sums[j].add(weight);
                 weight.store(at);
             }

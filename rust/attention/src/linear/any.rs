@@ -45,6 +45,9 @@ impl AnyMatrix<'_> {
     }
 
     pub(crate) fn value(&self, row: usize, column: usize) -> f32 {
-        each!(self, rows => f32::from(rows[[row, column]]))
+        fn get<E: Element + Into<f32>>(rows: &ArrayView2<E>, at: [usize; 2]) -> f32 {
+            rows[at].into()
+        }
+        each!(self, rows => get(rows, [row, column]))
     }
 }

@@ -32,6 +32,7 @@ impl<'a> From<&'a Weights> for Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// A matrix `(outputs, inputs)` in the caller's memory; an error unless one of its axes is contiguous.
+    #[expect(clippy::needless_pass_by_value, reason = "views are passed like slices")]
     pub fn new<E: Element>(matrix: ArrayView2<'a, E>) -> Result<Self, AttentionError> {
         let contiguous = |axis: usize| matrix.strides()[axis] == 1 || matrix.shape()[axis] <= 1;
         if contiguous(1) {

@@ -1,5 +1,7 @@
 //! Products with a matrix in the caller's memory, contiguous along either axis.
 
+#![allow(clippy::needless_range_loop, reason = "indices name the axes of a tile, over several arrays")]
+
 use std::ops::Range;
 
 use ndarray::ArrayView2;
