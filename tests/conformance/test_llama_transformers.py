@@ -76,7 +76,8 @@ def theirs(directory: Path, kind: str, settings: dict[str, Any], **shape: Any) -
 
 
 def assert_close(ours: torch.Tensor, expected: torch.Tensor) -> None:
-    torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-5)
+    # Of the logits in float64 both are up to 2.5e-5 off with these weights.
+    torch.testing.assert_close(ours, expected, atol=5e-5, rtol=1e-5)
 
 
 @variants
