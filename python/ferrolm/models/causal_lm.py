@@ -116,10 +116,9 @@ class CausalLM(PretrainedModel):
         n_positions, new = self.config.n_positions, input_ids.shape[1]
         position_ids, _ = place(input_ids, attention_mask, position_ids, cache, n_positions)
         cache = self.new_cache(new) if cache is None else cache
-        mask = None if attention_mask is None else attention_mask.bool()
         # A model that this decoder knows has such a cache.
         kept = cast(KeyValueCache, cache)
-        logits = decoder.step(input_ids, position_ids, kept, mask, min(keep, new) or new)
+        logits = decoder.step(input_ids, position_ids, kept, attention_mask, min(keep, new) or new)
         return logits.to(self.dtype)
 
     def new_cache(self, capacity: int = 64) -> Cache:

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ferrolm import _rust
+from ferrolm.errors import ShapeError
+from ferrolm.models import gpt2, llama
 from ferrolm.models.cache import KeyValueCache
 from ferrolm.models.config import GPT2Config
 from ferrolm.models.gpt2 import GPT2LMHeadModel, Projection
@@ -32,6 +34,14 @@ _ACTIVATIONS = {
     "relu": "relu",
     "silu": "silu",
     "swish": "silu",
+}
+
+# What a model may consist of. Anything else, also a class derived from one of these, may compute something else.
+_KNOWN = {
+    *(GPT2LMHeadModel, gpt2.GPT2Model, gpt2.Block, gpt2.Attention, gpt2.MLP, Projection),
+    *(LlamaForCausalLM, llama.LlamaModel, llama.Block, llama.Attention, llama.MLP),
+    *(nn.Linear, nn.Embedding, nn.LayerNorm, nn.RMSNorm, nn.Identity, nn.ModuleList),
+    *(QuantizedLinear, QuantizedEmbedding),
 }
 
 _Matrix = Any  # a tensor (outputs, inputs) or `_rust.LinearWeights`
@@ -86,7 +96,7 @@ class CpuDecoder:
             return None
         if model.training or model.device.type != "cpu" or model.dtype not in _DTYPES:
             return None
-        if any(_changed(module) for module in model.modules()):
+        if any(type(module) not in _KNOWN or _changed(module) for module in model.modules()):
             return None
         config = model.config
         kv_heads = config.n_head if isinstance(config, GPT2Config) else config.num_key_value_heads
@@ -120,13 +130,27 @@ class CpuDecoder:
     ) -> Tensor:
         """float32 [batch, keep, vocab]: logits after the last new tokens of each sequence; the cache takes all of them in.
 
-        ids: int64 [batch, new]. positions: int64 [batch, new] or [new]. attention_mask: bool [batch, tokens in the cache +
-        new], false for padding.
+        ids: int64 [batch, new]. positions: int64 [batch, new] or [new]. attention_mask: [batch, tokens in the cache + new],
+        nonzero for tokens, zero for padding. cache: of the same model and batch.
+
+        Raises `ShapeError` for tensors that do not fit, and `InvalidArgumentError` for ids and positions that the model
+        does not have, and ``keep`` above the new tokens; the cache then counts what it counted before.
         """
+        if ids.dim() != 2:
+            raise ShapeError(f"ids have the shape {list(ids.shape)}: expected [batch, new]")
         past, new = cache.length, ids.shape[1]
+        if positions.shape not in (ids.shape, ids.shape[1:]):
+            expected = f"{list(ids.shape)} or {[new]}"
+            raise ShapeError(f"positions have the shape {list(positions.shape)}: expected {expected}")
+        if attention_mask is not None and attention_mask.shape != (len(ids), past + new):
+            expected = f"{[len(ids), past + new]}: [batch, tokens in the cache + new]"
+            raise ShapeError(
+                f"attention_mask has the shape {list(attention_mask.shape)}, expected {expected}"
+            )
+        visible = None if attention_mask is None else attention_mask.bool()
         caches = cache.room(new, self._like.expand(len(ids), -1, -1, -1))
         logits = self._decoder.step(
-            ids.numpy(), positions.expand(ids.shape).numpy(), caches, past, keep, attention_mask
+            ids.long().numpy(), positions.long().expand(ids.shape).numpy(), caches, past, keep, visible
         )
         cache.advance(new)
         return torch.from_numpy(logits)
@@ -210,12 +234,11 @@ def _llama(model: LlamaForCausalLM) -> _rust.Decoder:
 
 
 def _linear(module: nn.Module) -> _Linear:
-    kind = type(module)
     if isinstance(module, QuantizedLinear):
         return module.weights, None if module.bias is None else module.bias.detach()
-    if isinstance(module, Projection) and kind is Projection:
+    if isinstance(module, Projection):
         return module.weight.detach().t(), module.bias.detach().float()
-    if isinstance(module, nn.Linear) and kind is nn.Linear:
+    if isinstance(module, nn.Linear):
         return module.weight.detach(), None if module.bias is None else module.bias.detach().float()
     raise _Unsupported
 
@@ -223,14 +246,14 @@ def _linear(module: nn.Module) -> _Linear:
 def _embedding(module: nn.Module) -> _Matrix:
     if isinstance(module, QuantizedEmbedding):
         return module.weights
-    if isinstance(module, nn.Embedding) and type(module) is nn.Embedding:
+    if isinstance(module, nn.Embedding):
         return module.weight.detach()
     raise _Unsupported
 
 
 def _norm(module: nn.Module) -> _Norm:
-    if isinstance(module, nn.LayerNorm) and type(module) is nn.LayerNorm:
+    if isinstance(module, nn.LayerNorm) and module.bias is not None:
         return module.weight.detach().float(), module.bias.detach().float(), module.eps
-    if isinstance(module, nn.RMSNorm) and type(module) is nn.RMSNorm and module.eps is not None:
+    if isinstance(module, nn.RMSNorm) and module.weight is not None and module.eps is not None:
         return module.weight.detach().float(), None, module.eps
     raise _Unsupported

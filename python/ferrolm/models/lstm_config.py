@@ -26,7 +26,7 @@ class LSTMConfig:
 
     pooling: what a classifier makes of a text: "last", the state after its last token and, backwards, after its first;
     "max" or "mean" over its tokens; "attention", a mean with learned weights (Yang et al. 2016). tag_decoder: what a tagger
-    makes of its logits, a name in `ferrolm.models.lstm_tagger.TAG_DECODERS`.
+    makes of its logits: "softmax" or "crf", or another name in `ferrolm.models.lstm_tagger.TAG_DECODERS`.
 
     num_labels, id2label: the labels, by number and with names, of which one tells the other. class_weights: of each label
     in the loss. label_smoothing: probability that the loss spreads over all labels.

@@ -1,7 +1,7 @@
 """`BiLSTMTagger`: a label for each token, by a bidirectional LSTM (or GRU); Huang et al. 2015.
 
-What is made of the logits is a `TagDecoder`: "softmax" takes each token by itself; `TAG_DECODERS` is where another one, such as
-a conditional random field, puts its name.
+What is made of the logits is a `TagDecoder`: "softmax" takes each token by itself, "crf" the best sequence of labels; a third
+one puts its name into `TAG_DECODERS`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ferrolm.errors import UnknownNameError, nearest
+from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
+from ferrolm.models.crf import LinearChainCRF
 from ferrolm.models.lstm_config import LSTMConfig
 from ferrolm.models.lstm_encoder import LabelLoss, LSTMModel, LSTMOutput
 
-__all__ = ["TAG_DECODERS", "BiLSTMTagger", "SoftmaxTags", "TagDecoder"]
+__all__ = ["TAG_DECODERS", "BiLSTMTagger", "CrfTags", "SoftmaxTags", "TagDecoder"]
 
 
 class TagDecoder(Protocol):
@@ -47,8 +48,28 @@ class SoftmaxTags(nn.Module):
         return emissions.argmax(-1).masked_fill(~mask, -100)
 
 
+class CrfTags(nn.Module):
+    """A `LinearChainCRF` over the tokens whose label counts: neighbours depend on each other."""
+
+    def __init__(self, config: LSTMConfig) -> None:
+        super().__init__()
+        if config.class_weights is not None or config.label_smoothing:
+            raise InvalidArgumentError(
+                "class_weights and label_smoothing are for tag_decoder='softmax': a CRF scores whole sequences"
+            )
+        self.crf = LinearChainCRF(config.num_labels or 0)
+
+    def loss(self, emissions: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+        """The mean negative log likelihood of a row's labels; tokens with -100 are left out, the others neighbours."""
+        return -self.crf.log_likelihood(emissions, labels, mask & (labels != -100)).mean()
+
+    def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """The most probable sequence of each row, and -100 at padding."""
+        return self.crf.decode(emissions, mask)[0]
+
+
 # Name in config.json -> what makes the `TagDecoder`, a module, from the configuration.
-TAG_DECODERS: dict[str, Callable[[LSTMConfig], nn.Module]] = {"softmax": SoftmaxTags}
+TAG_DECODERS: dict[str, Callable[[LSTMConfig], nn.Module]] = {"softmax": SoftmaxTags, "crf": CrfTags}
 
 
 class BiLSTMTagger(LSTMModel):

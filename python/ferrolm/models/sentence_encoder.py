@@ -17,10 +17,13 @@ from torch import Tensor
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, nearest
 from ferrolm.models.bert import BertModel, BertPretrainedModel, EncoderOutput
 from ferrolm.models.bert_config import BertConfig
+from ferrolm.models.checkpoint import write_atomically
 
 __all__ = ["POOLINGS", "BertForSentenceEmbedding", "SentenceEmbeddingOutput", "pool"]
 
 POOLINGS = ("mean", "cls", "max")
+# What they are called in the configuration of a pooling.
+_MODES = {f"pooling_mode_{name}_token{'' if name == 'cls' else 's'}": name for name in POOLINGS}
 
 
 @dataclass
@@ -118,8 +121,25 @@ class BertForSentenceEmbedding(BertPretrainedModel):
         return SentenceEmbeddingOutput(embeddings, encoded.last_hidden_state, encoded.hidden_states)
 
     def save_pretrained(self, directory: Path | str) -> None:
-        """Write the encoder (config.json, model.safetensors) into ``directory``, as `BertModel.save_pretrained`."""
+        """Write the encoder, as `BertModel.save_pretrained`, and how it pools, as sentence-transformers has it."""
         self.bert.save_pretrained(directory)
+        kinds = ("Transformer", "Pooling", *(["Normalize"] if self.normalize else []))
+        modules = [
+            {
+                "idx": number,
+                "name": str(number),
+                "path": "" if number == 0 else f"{number}_{kind}",
+                "type": f"sentence_transformers.models.{kind}",
+            }
+            for number, kind in enumerate(kinds)
+        ]
+        modes = {mode: name == self.pooling for mode, name in _MODES.items()}
+        pooling = {"word_embedding_dimension": self.config.hidden_size, **modes}
+        folder = Path(directory)
+        for module in modules[1:]:
+            (folder / str(module["path"])).mkdir(exist_ok=True)
+        for path, content in (("1_Pooling/config.json", pooling), ("modules.json", modules)):
+            write_atomically(folder / path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _published(folder: Path) -> tuple[str, bool]:
@@ -151,9 +171,8 @@ def _pooling(path: Path) -> str:
         modes = [name for name, on in settings.items() if name.startswith("pooling_mode") and on]
     except (OSError, ValueError, AttributeError) as error:
         raise InvalidFileError(f"{path} is not the configuration of a pooling: {error!r}") from None
-    by_mode = {f"pooling_mode_{name}_token{'' if name == 'cls' else 's'}": name for name in POOLINGS}
-    if len(modes) != 1 or modes[0] not in by_mode:
+    if len(modes) != 1 or modes[0] not in _MODES:
         raise InvalidFileError(
-            f"{path} says {', '.join(modes) or 'nothing'}, expected one of {', '.join(by_mode)}"
+            f"{path} says {', '.join(modes) or 'nothing'}, expected one of {', '.join(_MODES)}"
         )
-    return by_mode[modes[0]]
+    return _MODES[modes[0]]

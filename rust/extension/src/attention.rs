@@ -33,16 +33,8 @@ fn scaled_dot_product_attention<'py>(
     sinks: Option<PyReadonlyArray1<'py, f32>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let per_head = per_head(alibi_slopes.as_ref(), sinks.as_ref())?;
-    let alignment = if lower_right { Alignment::LowerRight } else { Alignment::UpperLeft };
-    let options = Options { causal, alignment, scale, grouped, window, softcap };
-    let mask = match mask.map(|mask| view(mask, "attn_mask")).transpose()? {
-        None => Mask::None,
-        Some(AnyView::Boolean(mask)) => Mask::Boolean(mask),
-        Some(AnyView::Float32(mask)) => Mask::Additive(mask),
-        Some(_) => {
-            return Err(Kind::ShapeError.error("attn_mask has elements of another type than bool or float32"));
-        }
-    };
+    let options = Options { causal, alignment: alignment(lower_right), scale, grouped, window, softcap };
+    let mask = mask_of(mask)?;
     match (view(query, "query")?, view(key, "key")?, view(value, "value")?) {
         (AnyView::Float32(q), AnyView::Float32(k), AnyView::Float32(v)) => {
             let call = Call::new(q, k, v, mask, options).and_then(|call| call.with_per_head(per_head));
@@ -64,6 +56,19 @@ fn scaled_dot_product_attention<'py>(
                 format!("query, key and value have dtypes {dtypes}: expected the same floating type");
             Err(Kind::ShapeError.error(message))
         }
+    }
+}
+
+pub fn alignment(lower_right: bool) -> Alignment {
+    if lower_right { Alignment::LowerRight } else { Alignment::UpperLeft }
+}
+
+pub fn mask_of<'a>(mask: Option<&'a Bound<'_, PyAny>>) -> PyResult<Mask<'a>> {
+    match mask.map(|mask| view(mask, "attn_mask")).transpose()? {
+        None => Ok(Mask::None),
+        Some(AnyView::Boolean(mask)) => Ok(Mask::Boolean(mask)),
+        Some(AnyView::Float32(mask)) => Ok(Mask::Additive(mask)),
+        Some(_) => Err(Kind::ShapeError.error("attn_mask has elements of another type than bool or float32")),
     }
 }
 

@@ -1,15 +1,14 @@
 //! Bindings of attention to caches and of packed sequences.
 
 use ferrolm_attention::{
-    Alignment, AttentionError, Cache, CachedCall, Element, Options, RaggedCall, attend_cached, attend_ragged,
-    bf16, f16,
+    AttentionError, Cache, CachedCall, Element, Options, RaggedCall, attend_cached, attend_ragged, bf16, f16,
 };
 use ferrolm_base::Cancel;
 use numpy::ndarray::{ArrayView3, ArrayView4, Axis};
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use crate::attention::per_head;
+use crate::attention::{alignment, per_head};
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
 use crate::unsafe_views::{AnyView, view};
@@ -118,7 +117,7 @@ fn attention_varlen<'py>(
     alibi_slopes: Option<PyReadonlyArray1<'py, f32>>,
     sinks: Option<PyReadonlyArray1<'py, f32>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let alignment = if lower_right { Alignment::LowerRight } else { Alignment::UpperLeft };
+    let alignment = alignment(lower_right);
     let options = Options { causal, alignment, scale, grouped, window, softcap };
     let offsets = (q_offsets.as_slice()?, k_offsets.as_slice()?);
     let per_head = per_head(alibi_slopes.as_ref(), sinks.as_ref())?;

@@ -1,14 +1,14 @@
 //! Bindings of the gradients of `ferrolm-attention`: what torch's autograd calls.
 
 use ferrolm_attention::{
-    Alignment, AttentionError, Call, Forward, Gradients, Mask, Options, PerHead, attend_keeping, gradients,
+    AttentionError, Call, Forward, Gradients, Options, PerHead, attend_keeping, gradients,
 };
 use ferrolm_base::simd;
 use numpy::ndarray::ArrayView4;
 use numpy::{PyArray1, PyArray4, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::attention::per_head;
+use crate::attention::{alignment, mask_of, per_head};
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
 use crate::unsafe_views::{AnyView, view};
@@ -96,10 +96,6 @@ fn attention_backward<'py>(
     Ok(results)
 }
 
-fn alignment(lower_right: bool) -> Alignment {
-    if lower_right { Alignment::LowerRight } else { Alignment::UpperLeft }
-}
-
 fn call<'a>(
     query: &'a Bound<'_, PyAny>,
     key: &'a Bound<'_, PyAny>,
@@ -108,14 +104,7 @@ fn call<'a>(
     options: Options,
     per_head: PerHead<'a>,
 ) -> PyResult<Call<'a, f32>> {
-    let mask = match mask.map(|mask| view(mask, "attn_mask")).transpose()? {
-        None => Mask::None,
-        Some(AnyView::Boolean(mask)) => Mask::Boolean(mask),
-        Some(AnyView::Float32(mask)) => Mask::Additive(mask),
-        Some(_) => {
-            return Err(Kind::ShapeError.error("attn_mask has 16-bit elements: expected bool or float32"));
-        }
-    };
+    let mask = mask_of(mask)?;
     let (query, key, value) = (float32(query, "query")?, float32(key, "key")?, float32(value, "value")?);
     let call = Call::new(query, key, value, mask, options).and_then(|call| call.with_per_head(per_head));
     call.map_err(AttentionError::to_py_err)

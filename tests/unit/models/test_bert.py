@@ -268,7 +268,9 @@ def test_tasks_and_architectures_that_do_not_fit(tmp_path: Path) -> None:
         load(tmp_path / "gpt2", task="fill-mask")
     with pytest.raises(InvalidArgumentError, match="num_labels cannot be changed in a gpt2"):
         load(tmp_path / "gpt2", num_labels=3)
-    with pytest.raises(UnknownNameError, match="model_type is 'bert', expected one of: ferrolm-recurrent, gpt2"):
+    with pytest.raises(
+        UnknownNameError, match="model_type is 'bert', expected one of: ferrolm-recurrent, gpt2"
+    ):
         load_causal_lm(tmp_path / "bert")
     with pytest.raises(UnknownNameError, match="model_type is 'gpt2', expected one of: bert"):
         load_encoder(tmp_path / "gpt2")

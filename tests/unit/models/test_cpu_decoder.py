@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.models import (
     CausalLM,
     CpuDecoder,
@@ -179,6 +180,40 @@ def test_what_torch_has_to_do() -> None:
     assert CpuDecoder.of(model) is not None
     model.transformer.h[0].mlp.c_fc = torch.nn.Sequential(model.transformer.h[0].mlp.c_fc)
     assert CpuDecoder.of(model) is None
+    # A part of the user's own may have all the attributes and still compute something else.
+    model = gpt2()
+    assert CpuDecoder.of(model) is not None
+    part = model.transformer.h[1].mlp
+    part.__class__ = type("Mine", (type(part),), {"forward": lambda self, x: self.c_proj(self.c_fc(x))})
+    assert CpuDecoder.of(model) is None
+
+
+@pytest.mark.parametrize("make", [gpt2, llama])
+def test_what_does_not_fit_is_named_and_the_cache_stays(make: Any) -> None:
+    model = make()
+    decoder, cache = CpuDecoder.of(model), KeyValueCache(model.config)
+    assert decoder is not None
+    ids, positions = torch.tensor([[1], [2]]), torch.tensor([2])
+    decoder.step(torch.tensor([[1, 2], [3, 4]]), torch.arange(2), cache)
+    with pytest.raises(ShapeError, match=r"ids have the shape \[2\]: expected \[batch, new\]"):
+        decoder.step(torch.tensor([1, 2]), positions, cache)
+    with pytest.raises(ShapeError, match=r"positions have the shape \[2\]: expected \[2, 1\] or \[1\]"):
+        decoder.step(ids, torch.tensor([2, 2]), cache)
+    with pytest.raises(ShapeError, match=r"attention_mask has the shape \[2, 2\], expected \[2, 3\]"):
+        decoder.step(ids, positions, cache, torch.ones(2, 2))
+    with pytest.raises(InvalidArgumentError, match="an id is 101: expected one below 101"):
+        decoder.step(torch.tensor([[1], [101]]), positions, cache)
+    with pytest.raises(InvalidArgumentError, match="ids has negative numbers"):
+        decoder.step(-ids, positions, cache)
+    with pytest.raises(InvalidArgumentError, match="keep is 2: expected at most 1"):
+        decoder.step(ids, positions, cache, keep=2)
+    with pytest.raises(ShapeError, match=r"the cached keys has the shape \[2, .*expected \[3"):
+        decoder.step(torch.tensor([[1], [2], [3]]), positions, cache)
+    assert cache.length == 2
+    # Integers of any type, and masks of numbers, as the models take them.
+    found = decoder.step(ids.int(), positions.int(), cache, torch.ones(2, 3, dtype=torch.int64))
+    cache.truncate(2)
+    assert torch.equal(found, decoder.step(ids, positions, cache))
 
 
 def test_weights_stay_when_the_model_lets_go_of_them() -> None:

@@ -187,6 +187,36 @@ def test_another_decoder_of_tags_is_used_and_saved(tmp_path: Path, monkeypatch: 
         tagger(tag_decoder="softmx")
 
 
+def test_a_crf_finds_the_best_sequence_of_labels(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = tagger(tag_decoder="crf")
+    transitions = {"start_transitions": 3, "end_transitions": 3, "transitions": (3, 3)}
+    with torch.no_grad():
+        for name, shape in transitions.items():
+            getattr(model.tags.crf, name).copy_(torch.randn(shape) * 2)
+    crf = model.tags.crf
+    labels = (IDS % 3).masked_fill(IDS < 20, -100)
+    logits = model(IDS, MASK).logits
+    expected, found = [], model.decode(IDS, MASK)
+    for row, length in enumerate(LENGTHS.tolist()):
+        kept = labels[row, :length] != -100
+        of_row = logits[row : row + 1, :length][:, kept]
+        if kept.any():
+            expected.append(-crf.log_likelihood(of_row, labels[row : row + 1, :length][:, kept]))
+        else:
+            expected.append(torch.zeros(1))
+        # Every sequence there is, for the rows that have not too many.
+        if length <= 5:
+            every = torch.cartesian_prod(*[torch.arange(3)] * length).reshape(-1, length)
+            scores = crf.score(logits[row, None, :length].expand(len(every), -1, -1), every)
+            assert found[row].tolist() == every[scores.argmax()].tolist() + [-100] * (9 - length)
+    torch.testing.assert_close(model(IDS, MASK, labels=labels).loss, torch.cat(expected).mean())
+    model.save_pretrained(tmp_path)
+    assert torch.equal(BiLSTMTagger.from_pretrained(tmp_path).decode(IDS, MASK), found)
+    with pytest.raises(InvalidArgumentError, match="class_weights and label_smoothing are for"):
+        tagger(tag_decoder="crf", label_smoothing=0.1)
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_a_toy_task_is_learned(pooling: str) -> None:
     # Which of the words 1 and 2 comes first; everything else is noise.

@@ -107,9 +107,18 @@ def test_poolings_that_are_not_here_are_errors(tmp_path: Path) -> None:
         BertForSentenceEmbedding(CONFIG, pooling="means")
 
 
-def test_what_is_saved_is_the_encoder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+@pytest.mark.parametrize("normalize", [False, True])
+@torch.no_grad()
+def test_what_is_saved_pools_as_before(pooling: str, normalize: bool, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = BertForSentenceEmbedding(CONFIG).eval()
+    model = BertForSentenceEmbedding(CONFIG, pooling, normalize).eval()
+    # Over a model that was saved there before, normalized or not.
+    BertForSentenceEmbedding(CONFIG, "mean", not normalize).save_pretrained(tmp_path)
     model.save_pretrained(tmp_path)
     again = load(tmp_path, task="sentence-similarity")
     assert torch.equal(again(IDS).embeddings, model(IDS).embeddings)
+    # The folder is that of the encoder for everybody else.
+    with pytest.warns(UserWarning, match="lacks pooler"):
+        encoder = BertModel.from_pretrained(tmp_path)
+    assert torch.equal(encoder(IDS).last_hidden_state, model.bert(IDS).last_hidden_state)

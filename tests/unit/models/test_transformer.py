@@ -369,7 +369,8 @@ def test_settings_that_do_not_fit_are_named(settings: dict[str, Any], message: s
 def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     tiny().save_pretrained(tmp_path)
     with pytest.raises(
-        UnknownNameError, match=r"config\.json: model_type is 'transformer', expected one of: ferrolm-recurrent, gpt2"
+        UnknownNameError,
+        match=r"config\.json: model_type is 'transformer', expected one of: ferrolm-recurrent, gpt2",
     ):
         load_causal_lm(tmp_path)
     path = tmp_path / "config.json"
