@@ -52,7 +52,7 @@ class ExampleBatches(Generic[_Example]):
     ...     return {"input_ids": rows}
     >>> batches = ExampleBatches([1, 2, 3], collate, batch_size=2)
     >>> [batches.batch(index)["input_ids"] for index in range(3)], batches.epoch(3)
-    ([[2, 1], [3, 3], [2, 1]], 2.0)
+    ([[3, 1], [2, 3], [1, 2]], 2.0)
     """
 
     def __init__(
