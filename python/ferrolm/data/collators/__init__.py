@@ -12,16 +12,16 @@ Tensors are made of numpy arrays; torch is imported when the first batch is made
 
 from ferrolm.data.collators.contrastive_pairs import ContrastivePairsCollator
 from ferrolm.data.collators.padding import Collator, Example, example_lengths, pad_rows
-from ferrolm.data.collators.question_answering import Answer, QuestionAnsweringCollator
+from ferrolm.data.collators.question_answering import PredictedAnswer, QuestionAnsweringCollator
 from ferrolm.data.collators.seq2seq import Seq2SeqCollator
 from ferrolm.data.collators.text_classification import TextClassificationCollator
 from ferrolm.data.collators.token_classification import TokenClassificationCollator
 
 __all__ = [
-    "Answer",
     "Collator",
     "ContrastivePairsCollator",
     "Example",
+    "PredictedAnswer",
     "QuestionAnsweringCollator",
     "Seq2SeqCollator",
     "TextClassificationCollator",

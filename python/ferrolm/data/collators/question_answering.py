@@ -19,13 +19,13 @@ from ferrolm.errors import InvalidArgumentError, ShapeError
 if TYPE_CHECKING:
     from ferrolm.tokenizers import Tokenizer
 
-__all__ = ["Answer", "QuestionAnsweringCollator"]
+__all__ = ["PredictedAnswer", "QuestionAnsweringCollator"]
 
 _Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictedAnswer:
     """``text`` is ``context[start:end]``, empty for no answer; scores are sums of the logits of two tokens.
 
     ``score``: of the best stretch. ``no_answer_score``: of the first token, which stands for no answer, the least of all windows.
@@ -53,7 +53,7 @@ class QuestionAnsweringCollator(Collator):
     ([[1, 2, 3, 4, 5], [1, 2, 5, 4, 3]], [4, 2], [4, 2])
     >>> logits = [[0, 0, 0, 0, 1], [0, 0, 3, 0, 0]]
     >>> collate.answers(windows, logits, logits, ["it is me is it"])
-    [Answer(text='me', start=6, end=8, score=6.0, no_answer_score=0.0)]
+    [PredictedAnswer(text='me', start=6, end=8, score=6.0, no_answer_score=0.0)]
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class QuestionAnsweringCollator(Collator):
         *,
         max_answer_length: int = 30,
         no_answer_threshold: float | None = None,
-    ) -> list[Answer]:
+    ) -> list[PredictedAnswer]:
         """The best stretch of the windows of each context.
 
         Args:
@@ -174,7 +174,7 @@ class QuestionAnsweringCollator(Collator):
             ]
         )
         owners = np.array([example["example"] for example in examples])
-        answers: list[Answer] = []
+        answers: list[PredictedAnswer] = []
         order = np.lexsort((-scores, owners))  # the best window of each context comes first
         found, best = np.unique(owners[order], return_index=True)
         if found.tolist() != list(range(len(contexts))):
@@ -189,7 +189,7 @@ class QuestionAnsweringCollator(Collator):
                 no_answer_threshold is not None and no_answer - score > no_answer_threshold
             ):
                 start = end = 0
-            answers.append(Answer(contexts[number][start:end], start, end, score, no_answer))
+            answers.append(PredictedAnswer(contexts[number][start:end], start, end, score, no_answer))
         return answers
 
 
