@@ -3,6 +3,7 @@
 from ferrolm.data.batches import Batch, BatchSource, ExampleBatches
 from ferrolm.data.collators import (
     Collator,
+    CompletionCollator,
     ContrastivePairsCollator,
     PredictedAnswer,
     QuestionAnsweringCollator,
@@ -43,6 +44,7 @@ __all__ = [
     "BatchSource",
     "BlockSampler",
     "Collator",
+    "CompletionCollator",
     "ContrastivePairsCollator",
     "DependencySentence",
     "EntitySpan",

@@ -3,6 +3,7 @@
 config.py       `RunConfig`: a TOML file with overrides;  settings.py: every setting and its meaning
 trainer.py      `Trainer`: the loop; a run is a folder that can be stopped and resumed to the bit
 step.py         one step: gradients of micro-batches, clipping, the optimizer
+finetuning/     `finetune`: from labelled files to a model for a task
 pretraining.py  `pretrain`: from a configuration to a model in the Hugging Face layout
 objectives.py   what a step minimizes;  loss.py: the cross-entropy of next-token prediction, in blocks that fit the cache
 optimizer.py    AdamW, SGD, RMSprop, Adafactor, Muon, with decay groups;  schedule.py: warm-up and what follows
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ferrolm._extras import require
 from ferrolm.training.config import RunConfig, describe
+from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.plot import plot_runs
 from ferrolm.training.schedule import learning_rate
 from ferrolm.training.settings import DataConfig, TrainingConfig
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ferrolm.training.activation_checkpointing import checkpoint_activations
     from ferrolm.training.ema import MovingAverage
     from ferrolm.training.evaluation import Evaluation, HeldOutLoss, HeldOutTokens, evaluate
+    from ferrolm.training.finetuning.run import finetune
     from ferrolm.training.guard import DivergedError
     from ferrolm.training.loss import next_token_loss
     from ferrolm.training.objectives import ModelLoss, NextToken, Objective
@@ -39,6 +42,7 @@ __all__ = [
     "DataConfig",
     "DivergedError",
     "Evaluation",
+    "FinetuningConfig",
     "HeldOutLoss",
     "HeldOutTokens",
     "ModelLoss",
@@ -54,6 +58,7 @@ __all__ = [
     "checkpoint_activations",
     "describe",
     "evaluate",
+    "finetune",
     "learning_rate",
     "next_token_loss",
     "plot_runs",
@@ -75,6 +80,7 @@ _NEED_TORCH = {
     "build_optimizer": "optimizer",
     "checkpoint_activations": "activation_checkpointing",
     "evaluate": "evaluation",
+    "finetune": "finetuning.run",
     "next_token_loss": "loss",
     "pretrain": "pretraining",
 }

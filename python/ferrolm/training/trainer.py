@@ -30,7 +30,7 @@ from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import summarize
 from ferrolm.training import checkpoint
 from ferrolm.training.activation_checkpointing import checkpoint_activations
-from ferrolm.training.config import RunConfig
+from ferrolm.training.config import Configuration, RunConfig
 from ferrolm.training.ema import MovingAverage
 from ferrolm.training.evaluation import Evaluation, HeldOutTokens
 from ferrolm.training.feed import Feed, tokens_in
@@ -99,7 +99,7 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        config: RunConfig,
+        config: Configuration,
         directory: str | Path,
         train: TokenFile | BatchSource,
         validation: TokenFile | Evaluation | None = None,
@@ -350,7 +350,7 @@ class Trainer:
         if not isinstance(train, TokenFile):
             return train, ModelLoss()
         settings = self.config.training
-        blocks = TokenBlocks(train, self.config.data.block_size, settings.batch_size, settings.seed)
+        blocks = TokenBlocks(train, self._block_size(train), settings.batch_size, settings.seed)
         return blocks, NextToken()
 
     def _evaluation(self, validation: TokenFile | Evaluation | None) -> Evaluation | None:
@@ -358,9 +358,14 @@ class Trainer:
             return validation
         settings = self.config.training
         return HeldOutTokens(
-            validation, block_size=self.config.data.block_size, batch_size=settings.batch_size,
+            validation, block_size=self._block_size(validation), batch_size=settings.batch_size,
             limit=settings.evaluation_tokens,
         )  # fmt: skip
+
+    def _block_size(self, file: TokenFile) -> int:
+        if not isinstance(self.config, RunConfig):
+            raise InvalidArgumentError(f"{file.path}: a token file needs the data.block_size of a RunConfig")
+        return self.config.data.block_size
 
     def _number_of_steps(self, source: BatchSource) -> int:
         settings = self.config.training

@@ -5,11 +5,13 @@ text_classification.py   texts and pairs of texts with a class, several classes,
 token_classification.py  words with a label each
 question_answering.py    answers that are a stretch of a context, and from logits back to the text
 seq2seq.py               a source and a target
+completion.py            prompts with what is to follow, dialogues
 contrastive_pairs.py     texts that belong together, with hard negatives
 
 Tensors are made of numpy arrays; torch is imported when the first batch is made.
 """
 
+from ferrolm.data.collators.completion import CompletionCollator
 from ferrolm.data.collators.contrastive_pairs import ContrastivePairsCollator
 from ferrolm.data.collators.padding import Collator, Example, example_lengths, pad_rows
 from ferrolm.data.collators.question_answering import PredictedAnswer, QuestionAnsweringCollator
@@ -19,6 +21,7 @@ from ferrolm.data.collators.token_classification import TokenClassificationColla
 
 __all__ = [
     "Collator",
+    "CompletionCollator",
     "ContrastivePairsCollator",
     "Example",
     "PredictedAnswer",
