@@ -5,13 +5,21 @@ from ferrolm.data.collators import (
     Answer,
     Collator,
     ContrastivePairsCollator,
+    MaskedLanguageModelingCollator,
+    PackedExamples,
+    PackingCollator,
     QuestionAnsweringCollator,
+    SentenceDocuments,
+    SentencePairCollator,
     Seq2SeqCollator,
+    SpanCorruptionCollator,
     TextClassificationCollator,
+    TokenBlocks,
     TokenClassificationCollator,
     example_lengths,
 )
 from ferrolm.data.documents import choose_held_out, iter_documents
+from ferrolm.data.packed_batches import PackedBatches
 from ferrolm.data.sampler import BlockSampler
 from ferrolm.data.token_file import TokenFile, TokenFileWriter, write_token_file
 
@@ -23,9 +31,17 @@ __all__ = [
     "Collator",
     "ContrastivePairsCollator",
     "ExampleBatches",
+    "MaskedLanguageModelingCollator",
+    "PackedBatches",
+    "PackedExamples",
+    "PackingCollator",
     "QuestionAnsweringCollator",
+    "SentenceDocuments",
+    "SentencePairCollator",
     "Seq2SeqCollator",
+    "SpanCorruptionCollator",
     "TextClassificationCollator",
+    "TokenBlocks",
     "TokenClassificationCollator",
     "TokenFile",
     "TokenFileWriter",
