@@ -2,12 +2,19 @@
 
 from ferrolm.data.batches import Batch, BatchSource, ExampleBatches
 from ferrolm.data.collators import (
+    BlockExamples,
     Collator,
     CompletionCollator,
     ContrastivePairsCollator,
+    MaskedLanguageModelingCollator,
+    PackedExamples,
+    PackingCollator,
     PredictedAnswer,
     QuestionAnsweringCollator,
+    SentenceDocuments,
+    SentencePairCollator,
     Seq2SeqCollator,
+    SpanCorruptionCollator,
     TextClassificationCollator,
     TokenClassificationCollator,
     example_lengths,
@@ -15,6 +22,7 @@ from ferrolm.data.collators import (
 from ferrolm.data.documents import choose_held_out, iter_documents
 from ferrolm.data.entity_spans import EntitySpan, bio_labels, entity_spans
 from ferrolm.data.labels import LabelNames
+from ferrolm.data.packed_batches import PackedBatches
 from ferrolm.data.readers import (
     Answer,
     DependencySentence,
@@ -36,12 +44,14 @@ from ferrolm.data.readers import (
 )
 from ferrolm.data.sampler import BlockSampler
 from ferrolm.data.split import split
+from ferrolm.data.token_blocks import TokenBlocks
 from ferrolm.data.token_file import TokenFile, TokenFileWriter, write_token_file
 
 __all__ = [
     "Answer",
     "Batch",
     "BatchSource",
+    "BlockExamples",
     "BlockSampler",
     "Collator",
     "CompletionCollator",
@@ -52,13 +62,21 @@ __all__ = [
     "Label",
     "LabelNames",
     "LabeledWords",
+    "MaskedLanguageModelingCollator",
+    "PackedBatches",
+    "PackedExamples",
+    "PackingCollator",
     "PredictedAnswer",
     "QuestionAnsweringCollator",
     "QuestionExample",
+    "SentenceDocuments",
+    "SentencePairCollator",
     "Seq2SeqCollator",
+    "SpanCorruptionCollator",
     "TextClassificationCollator",
     "TextExample",
     "TextPair",
+    "TokenBlocks",
     "TokenClassificationCollator",
     "TokenFile",
     "TokenFileWriter",
