@@ -123,10 +123,6 @@ class Collator:
         self.tokenizer, self.max_length = tokenizer, max_length
         self._multiple, self._types = pad_to_multiple_of, token_type_ids
 
-    def __call__(self, examples: Sequence[Example], random: np.random.Generator | None = None) -> Batch:
-        """What a model reads, without labels."""
-        return tensors(self._inputs(examples))
-
     @property
     def pad_token_id(self) -> int:
         """Of the tokenizer. Raises `InvalidArgumentError` where it has no padding token."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ferrolm.data import Batch, Collator, example_lengths
+from ferrolm.data import Batch, example_lengths
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.models import PretrainedModel
 from ferrolm.tokenizers import Tokenizer
@@ -69,7 +69,7 @@ class Task(ABC):
 
     @property
     @abstractmethod
-    def collate(self) -> Collator:
+    def collate(self) -> Callable[..., Batch]:
         """Makes batches of what `encode` gives."""
 
     @abstractmethod
@@ -112,7 +112,7 @@ class TaskEvaluation:
 
 
 def predict(
-    model: nn.Module, rows: Sequence[Any], collate: Collator, batch_size: int, precision: str
+    model: nn.Module, rows: Sequence[Any], collate: Callable[..., Batch], batch_size: int, precision: str
 ) -> Iterator[tuple[list[int], Batch, Any]]:
     """Numbers of rows, their batch on the CPU, and the model's output, batch after batch, shortest rows first."""
     device = next(model.parameters()).device
