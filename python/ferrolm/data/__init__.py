@@ -4,6 +4,7 @@ from ferrolm.data.batches import Batch, BatchSource, ExampleBatches
 from ferrolm.data.documents import choose_held_out, iter_documents
 from ferrolm.data.entity_spans import EntitySpan, bio_labels, entity_spans
 from ferrolm.data.labels import LabelNames
+from ferrolm.data.mixture import Mixture, temperature_weights
 from ferrolm.data.readers import (
     Answer,
     DependencySentence,
@@ -25,6 +26,8 @@ from ferrolm.data.readers import (
 )
 from ferrolm.data.sampler import BlockSampler
 from ferrolm.data.split import split
+from ferrolm.data.streaming import StreamingBlocks
+from ferrolm.data.token_blocks import TokenBlocks
 from ferrolm.data.token_file import TokenFile, TokenFileWriter, write_token_file
 
 __all__ = [
@@ -38,9 +41,12 @@ __all__ = [
     "Label",
     "LabelNames",
     "LabeledWords",
+    "Mixture",
     "QuestionExample",
+    "StreamingBlocks",
     "TextExample",
     "TextPair",
+    "TokenBlocks",
     "TokenFile",
     "TokenFileWriter",
     "bio_labels",
@@ -58,5 +64,6 @@ __all__ = [
     "read_squad",
     "read_tsv",
     "split",
+    "temperature_weights",
     "write_token_file",
 ]
