@@ -1,5 +1,6 @@
 """Training data: token files, documents, labelled examples, and the order in which a training run sees them."""
 
+from ferrolm.data.augmented import Augmented
 from ferrolm.data.batches import Batch, BatchSource, ExampleBatches
 from ferrolm.data.documents import choose_held_out, iter_documents
 from ferrolm.data.entity_spans import EntitySpan, bio_labels, entity_spans
@@ -32,6 +33,7 @@ from ferrolm.data.token_file import TokenFile, TokenFileWriter, write_token_file
 
 __all__ = [
     "Answer",
+    "Augmented",
     "Batch",
     "BatchSource",
     "BlockSampler",

@@ -256,10 +256,9 @@ def test_errors_come_over_with_file_and_line_after_what_was_before(tmp_path: Pat
     (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(path.read_bytes())[:-9])
     with (
         blocks_of(tmp_path / "d.jsonl.gz") as blocks,
-        pytest.raises(InvalidFileError, match="not a complete gzip"),  # noqa: PT012
+        pytest.raises(InvalidFileError, match="not a complete gzip"),
     ):
-        for index in range(100):
-            blocks.batch(index)
+        [blocks.batch(index) for index in range(100)]
 
 
 def test_the_process_ends_with_close_with_its_object_and_with_its_parent(tmp_path: Path) -> None:
