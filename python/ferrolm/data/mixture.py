@@ -63,7 +63,7 @@ class Mixture:
         ties = np.random.default_rng(seed).permutation(len(weights)).tolist()
         self._order = fair_order(self._counts, ties)
         self._earlier = _earlier(self._order, len(weights))
-        self._streams = [number for number, source in enumerate(self.sources) if hasattr(source, "state")]
+        self._streams = [number for number, source in enumerate(self.sources) if _is_stream(source)]
         self._mix_rows = mix_rows
         if mix_rows and self._streams:
             raise InvalidArgumentError(
@@ -171,6 +171,11 @@ def temperature_weights(sizes: Sequence[float], temperature: float = 1.0) -> lis
     # By the largest, so that nothing overflows.
     powers = [(size / max(sizes)) ** (1 / temperature) for size in sizes]
     return [power / sum(powers) for power in powers]
+
+
+def _is_stream(source: BatchSource) -> bool:
+    """Whether a source can only be read forwards, which a mixture is if one of its sources is."""
+    return bool(source._streams) if isinstance(source, Mixture) else hasattr(source, "state")
 
 
 def _turns(weights: Sequence[float]) -> list[int]:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferrolm.data import ExampleBatches, Mixture, TokenBlocks, TokenFile, TokenFileWriter, temperature_weights
+from ferrolm.data._proportions import fair_order
 from ferrolm.errors import InvalidArgumentError
 
 torch = pytest.importorskip("torch")
@@ -40,7 +41,8 @@ _WEIGHTS = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6)
 def test_shares_hold_at_any_time_and_no_source_has_gaps(weights: list[float], seed: int, start: int) -> None:
     mixture = mixed(weights, seed)
     assert sum(mixture.weights) == pytest.approx(1)
-    assert np.abs(np.array(mixture.weights) - np.array(weights) / sum(weights)).max() < 2e-4
+    asked = np.array(weights) / sum(weights)
+    assert np.abs(mixture.weights - asked).max() < 1e-4 * len(weights)
     read = [round(epoch * 10) for epoch in mixture.epochs(start)]
     for index in range(start, start + 60):
         assert np.abs(np.array(read) - index * np.array(mixture.weights)).max() < 1 + 1e-6
@@ -48,6 +50,17 @@ def test_shares_hold_at_any_time_and_no_source_has_gaps(weights: list[float], se
         assert number == read[source]
         read[source] += 1
     assert [round(epoch * 10) for epoch in mixture.epochs(start + 60)] == read
+
+
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=7), st.randoms())
+def test_turns_stay_within_the_bound_of_tijdeman(counts: list[int], random) -> None:
+    ties = list(range(len(counts)))
+    random.shuffle(ties)
+    order = fair_order(counts, ties)
+    turns = np.cumsum(order[:, None] == np.arange(len(counts)), axis=0)
+    shares = np.arange(1, len(order) + 1)[:, None] * np.array(counts) / sum(counts)
+    assert np.abs(turns - shares).max() <= 1 - 1 / (2 * len(counts) - 2) + 1e-9
+    assert turns[-1].tolist() == counts
 
 
 def test_usual_weights_are_kept_exactly() -> None:

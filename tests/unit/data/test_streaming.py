@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import ferrolm.data.sources
 from ferrolm import Tokenizer
@@ -39,10 +41,10 @@ def byte_tokenizer() -> Tokenizer:
     return Tokenizer(models.BPE(vocabulary, []))
 
 
-def documents(count: int, seed: int = 0) -> list[str]:
+def documents(number: int, seed: int = 0) -> list[str]:
     random = np.random.default_rng(seed)
     return [
-        "".join(chr(97 + c) for c in random.integers(0, 26, random.integers(0, 40))) for _ in range(count)
+        "".join(chr(97 + c) for c in random.integers(0, 26, random.integers(0, 40))) for _ in range(number)
     ]
 
 
@@ -125,14 +127,52 @@ def test_every_state_continues_to_the_bit(corpus: tuple[list[Path], list[str]], 
             assert other.seen == pytest.approx(again.seen)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    texts=st.lists(st.text("abcdefgh", max_size=30), min_size=1, max_size=40),
+    cut=st.integers(0, 40),
+    block_size=st.integers(1, 40),
+    batch_size=st.integers(1, 5),
+    shuffle_buffer=st.integers(0, 12),
+    world_size=st.integers(1, 3),
+    stop=st.integers(0, 11),
+)
+def test_any_texts_and_settings(
+    tmp_path_factory, texts, cut, block_size, batch_size, shuffle_buffer, world_size, stop
+) -> None:
+    assume(len(texts) >= world_size)
+    folder = tmp_path_factory.mktemp("texts")
+    paths = [
+        write_json_lines(folder / "a.jsonl", texts[:cut]),
+        write_json_lines(folder / "b.jsonl", texts[cut:]),
+    ]
+    rank = world_size - 1
+    options = {
+        "block_size": block_size, "batch_size": batch_size, "shuffle_buffer": shuffle_buffer,
+        "rank": rank, "world_size": world_size,
+    }  # fmt: skip
+    batches = list(islice(stream(paths, **options), 12))
+    again = list(islice(stream(paths, batches[stop].state, **options), 11 - stop))
+    assert all(
+        np.array_equal(one.blocks, other.blocks)
+        for one, other in zip(batches[stop + 1 :], again, strict=True)
+    )
+    if shuffle_buffer <= 1:
+        row = np.concatenate([batch.blocks[:, :-1].ravel() for batch in batches]).tolist()
+        own = (t for epoch in count() for i, t in enumerate(texts) if (i + epoch) % world_size == rank)
+        expected: list[int] = []
+        while len(expected) < len(row):
+            expected += tokens_of([next(own)])
+        assert row == expected[: len(row)]
+
+
 def test_processes_have_all_documents_between_them(corpus: tuple[list[Path], list[str]]) -> None:
     paths, texts = corpus
     rows = []
     for rank in range(3):
         own = [text for epoch in range(2) for i, text in enumerate(texts) if (i + epoch) % 3 == rank]
         expected = tokens_of(own)
-        count = len(expected) // 64 - 1
-        batches = list(islice(stream(paths, rank=rank, world_size=3), count))
+        batches = list(islice(stream(paths, rank=rank, world_size=3), len(expected) // 64 - 1))
         row = np.concatenate([batch.blocks[:, :-1].ravel() for batch in batches]).tolist()
         assert row == expected[: len(row)]
         rows.append(row)
@@ -299,6 +339,33 @@ def test_the_process_ends_with_close_with_its_object_and_with_its_parent(tmp_pat
             wait_for_the_end(pid)
         finally:
             os.killpg(parent.pid, signal.SIGKILL)
+
+
+def test_a_forked_child_starts_a_process_of_its_own(corpus: tuple[list[Path], list[str]]) -> None:
+    paths, _ = corpus
+    expected = [batch.blocks for batch in islice(stream(paths), 4)]
+    with blocks_of(paths) as blocks:
+        blocks.batch(0)
+        child = os.fork()
+        if child == 0:
+            good = False
+            try:
+                good = all(
+                    np.array_equal(blocks.batch(index)["blocks"].numpy(), expected[index]) for index in (1, 2)
+                )
+                blocks.close()
+            finally:
+                os._exit(0 if good else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert all(
+            np.array_equal(blocks.batch(index)["blocks"].numpy(), expected[index]) for index in (1, 2, 3)
+        )
+
+
+def test_the_room_is_imported_without_torch() -> None:
+    script = "import sys, ferrolm.data, ferrolm.text.augmentation; print({'torch', 'nltk', 'pyarrow'} & set(sys.modules))"
+    command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {script}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 def test_wrong_arguments_and_states(tmp_path: Path) -> None:
