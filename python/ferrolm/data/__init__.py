@@ -1,5 +1,6 @@
 """Training data: token files, documents, labelled examples, and the order in which a training run sees them."""
 
+from ferrolm.data.augmented import Augmented
 from ferrolm.data.batches import Batch, BatchSource, ExampleBatches
 from ferrolm.data.collators import (
     BlockExamples,
@@ -22,6 +23,7 @@ from ferrolm.data.collators import (
 from ferrolm.data.documents import choose_held_out, iter_documents
 from ferrolm.data.entity_spans import EntitySpan, bio_labels, entity_spans
 from ferrolm.data.labels import LabelNames
+from ferrolm.data.mixture import Mixture, temperature_weights
 from ferrolm.data.packed_batches import PackedBatches
 from ferrolm.data.readers import (
     Answer,
@@ -44,11 +46,13 @@ from ferrolm.data.readers import (
 )
 from ferrolm.data.sampler import BlockSampler
 from ferrolm.data.split import split
+from ferrolm.data.streaming import StreamingBlocks
 from ferrolm.data.token_blocks import TokenBlocks
 from ferrolm.data.token_file import TokenFile, TokenFileWriter, write_token_file
 
 __all__ = [
     "Answer",
+    "Augmented",
     "Batch",
     "BatchSource",
     "BlockExamples",
@@ -63,6 +67,7 @@ __all__ = [
     "LabelNames",
     "LabeledWords",
     "MaskedLanguageModelingCollator",
+    "Mixture",
     "PackedBatches",
     "PackedExamples",
     "PackingCollator",
@@ -73,6 +78,7 @@ __all__ = [
     "SentencePairCollator",
     "Seq2SeqCollator",
     "SpanCorruptionCollator",
+    "StreamingBlocks",
     "TextClassificationCollator",
     "TextExample",
     "TextPair",
@@ -96,5 +102,6 @@ __all__ = [
     "read_squad",
     "read_tsv",
     "split",
+    "temperature_weights",
     "write_token_file",
 ]
