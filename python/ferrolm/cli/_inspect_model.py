@@ -17,8 +17,12 @@ _NO_SETTINGS = ("architectures", "dtype", "torch_dtype", "transformers_version")
 
 
 def model_folder(name: str) -> Path | None:
-    """The checkpoint folder with weights that ``name`` is, or that is bundled under this name; nothing is downloaded."""
-    from ferrolm.models.catalog import bundled, bundled_names
+    """The checkpoint folder or GGUF file with weights that ``name`` is, or that is bundled; nothing is downloaded."""
+    from ferrolm.models.catalog import bundled, bundled_names, gguf_file
+    from ferrolm.models.gguf import GgufFile
+
+    if (file := gguf_file(name)) is not None:
+        return file if GgufFile(file).tensors else None
 
     folder = Path(name)
     if not folder.is_dir() and name in bundled_names():

@@ -29,7 +29,9 @@ class RotaryEmbedding:
     def __init__(self, head_dim: int, parameters: dict[str, Any], max_position_embeddings: int = 0) -> None:
         self.frequencies = _frequencies(head_dim, parameters)
         self.scale = _scale(parameters)
-        self.varies = parameters["rope_type"] in ("dynamic", "longrope")
+        self.varies = parameters["rope_type"] == "dynamic" or (
+            parameters["rope_type"] == "longrope" and parameters["short_factor"] != parameters["long_factor"]
+        )
         self._parameters, self._head_dim, self._trained = parameters, head_dim, max_position_embeddings
         # Of texts beyond the length of training; only "longrope" has two sets.
         self._long = _divided(head_dim, parameters, "long_factor") if "long_factor" in parameters else None

@@ -21,6 +21,7 @@ from torch import nn
 import ferrolm.models
 from ferrolm.errors import UnknownNameError, nearest
 from ferrolm.models.auto import ARCHITECTURES, load_causal_lm
+from ferrolm.models.catalog import gguf_file
 from ferrolm.models.causal_lm import CausalLM
 from ferrolm.models.config import read_config
 from ferrolm.models.gpt2 import Projection
@@ -121,10 +122,12 @@ def summarize(model: nn.Module) -> ModelSummary:
 
 
 def summarize_checkpoint(directory: Path | str) -> ModelSummary:
-    """The summary of a checkpoint folder, from its settings and the names and shapes of its tensors.
+    """The summary of a checkpoint folder or a GGUF file, from its settings and the names and shapes of its tensors.
 
     Raises `UnknownNameError` for an architecture that is not here, and what ``from_pretrained`` raises.
     """
+    if gguf_file(directory) is not None:
+        return summarize(load_causal_lm(directory, device="meta"))
     path = Path(directory) / "config.json"
     settings = read_config(path)
     for name in settings.get("architectures") or ():
