@@ -66,6 +66,15 @@ if TYPE_CHECKING:
         BertForTokenClassification,
     )
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
+    from ferrolm.models.lora import (
+        LoraConfig,
+        add_lora,
+        has_lora,
+        merge_lora,
+        remove_lora,
+        unmerge_lora,
+    )
+    from ferrolm.models.lora_files import load_adapter, save_adapter
     from ferrolm.models.lstm_classifier import LSTMClassifier
     from ferrolm.models.lstm_tagger import BiLSTMTagger
     from ferrolm.models.pretrained import PretrainedModel
@@ -108,6 +117,7 @@ __all__ = [
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
+    "LoraConfig",
     "ModelSummary",
     "PretrainedModel",
     "RecurrentCache",
@@ -121,15 +131,22 @@ __all__ = [
     "T5Model",
     "Transformer",
     "TransformerConfig",
+    "add_lora",
     "bundled",
+    "has_lora",
     "load",
+    "load_adapter",
     "load_causal_lm",
     "load_encoder",
     "load_seq2seq_lm",
     "locate",
+    "merge_lora",
     "quantize",
+    "remove_lora",
+    "save_adapter",
     "summarize",
     "summarize_checkpoint",
+    "unmerge_lora",
 ]
 
 _NEED_TORCH = {
@@ -154,6 +171,7 @@ _NEED_TORCH = {
     "LinearChainCRF": "crf",
     "LlamaForCausalLM": "llama",
     "LlamaModel": "llama",
+    "LoraConfig": "lora",
     "ModelSummary": "summary",
     "PretrainedModel": "pretrained",
     "RecurrentCache": "recurrent",
@@ -164,13 +182,20 @@ _NEED_TORCH = {
     "T5ForConditionalGeneration": "t5",
     "T5Model": "t5",
     "Transformer": "transformer",
+    "add_lora": "lora",
+    "has_lora": "lora",
     "load": "auto",
+    "load_adapter": "lora_files",
     "load_causal_lm": "auto",
     "load_encoder": "auto",
     "load_seq2seq_lm": "auto",
+    "merge_lora": "lora",
     "quantize": "quantized",
+    "remove_lora": "lora",
+    "save_adapter": "lora_files",
     "summarize": "summary",
     "summarize_checkpoint": "summary",
+    "unmerge_lora": "lora",
 }
 
 
