@@ -105,7 +105,7 @@ def test_only_adapters_learn_and_they_begin_with_the_model_as_it_was(kind: str) 
     for _ in range(2):
         logits(model).square().mean().backward()
         optimizer.step()
-    assert not torch.allclose(logits(model), expected, atol=1e-4)
+    assert all(each.any() for name, each in model.named_parameters() if name.endswith("lora_B.weight"))
     now = dict(model.named_parameters())
     assert all(torch.equal(now[name], before) and now[name].grad is None for name, before in frozen.items())
 
