@@ -42,9 +42,7 @@ LLAMA: dict[str, dict[str, Any]] = {
             "original_max_position_embeddings": 16,
         }
     },
-    "yarn": {
-        "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}
-    },
+    "yarn": {"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}},
 }
 
 
