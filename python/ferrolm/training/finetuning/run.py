@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,8 +12,8 @@ import torch
 
 from ferrolm.data import ExampleBatches, example_lengths, split
 from ferrolm.data._atomic import replace_file
-from ferrolm.errors import InvalidArgumentError, InvalidFileError
-from ferrolm.models import PretrainedModel, locate
+from ferrolm.errors import InvalidArgumentError, InvalidFileError, UnknownNameError, nearest
+from ferrolm.models import LoraConfig, PretrainedModel, add_lora, locate, merge_lora, save_adapter
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.question_answering import QuestionAnswering
 from ferrolm.training.finetuning.sentence_similarity import SentenceSimilarity
@@ -123,12 +124,13 @@ def _freeze(model: PretrainedModel, head: list[str]) -> None:
 
 
 def _add_lora(model: PretrainedModel, settings: Mapping[str, Any], head: list[str]) -> None:
-    from ferrolm.models import LoraConfig, add_lora
-
-    add_lora(model, LoraConfig.from_dict(settings))
-    for name, parameter in model.named_parameters():
-        if name in head:
-            parameter.requires_grad_(True)
+    known = [field.name for field in dataclasses.fields(LoraConfig)]
+    for name in settings:
+        if name not in known:
+            raise UnknownNameError(f"unknown setting lora.{name}{nearest(name, known)}")
+    # A new head knows nothing yet: it learns as a whole, beside the adapters.
+    heads = sorted({name.rpartition(".")[0] for name in head})
+    add_lora(model, LoraConfig(**{"modules_to_save": heads, **settings}))
 
 
 def _write(directory: Path, task: Task, model: PretrainedModel, test: list[Any], precision: str) -> None:
@@ -137,8 +139,6 @@ def _write(directory: Path, task: Task, model: PretrainedModel, test: list[Any],
         with replace_file(directory / "test.json") as file:
             file.write((json.dumps({**figures, "examples": len(test)}, indent=2) + "\n").encode())
     if task.config.lora:
-        from ferrolm.models import merge_lora, save_adapter
-
         save_adapter(model, directory / "adapter")
         merge_lora(model)
     final = directory / "final"

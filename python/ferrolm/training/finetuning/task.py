@@ -88,8 +88,10 @@ class Task(ABC):
         return ModelLoss()
 
     def head_parameters(self, model: nn.Module) -> list[str]:
-        """Names of the parameters outside the encoder."""
-        return [name for name, _ in model.named_parameters() if not name.startswith("bert.")]
+        """Names of the parameters outside the encoder; none of a model that has no part of that name."""
+        names = [name for name, _ in model.named_parameters()]
+        outside = [name for name in names if not name.startswith("bert.")]
+        return outside if len(outside) < len(names) else []
 
 
 class TaskEvaluation:
