@@ -96,7 +96,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         x, w, count = hidden.to(kind), weight.to(kind), len(targets)
         ctx.kinds = [None if each is None else each.dtype for each in inputs]
         sums = [
-            torch.zeros_like(each, dtype=kind if each is hidden else torch.float32) if needed else None
+            torch.zeros_like(each, dtype=kind if each is hidden else torch.float32)
+            if each is not None and needed
+            else None
             for each, needed in zip(inputs, ctx.needs_input_grad, strict=False)
         ]
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
