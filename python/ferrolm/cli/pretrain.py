@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     if result.signal is not None:
         print(f"stopped after step {result.step}; go on with --resume", file=sys.stderr)
         return 128 + result.signal
-    if result.validation is not None and not arguments.quiet:
-        print(f"{folder / 'final'}: {result.validation.bits_per_byte:.4f} bits per byte", file=sys.stderr)
+    if not arguments.quiet:
+        figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in result.metrics.items())
+        print(f"{folder / 'final'}: {figures or 'no validation file'}", file=sys.stderr)
     return 0

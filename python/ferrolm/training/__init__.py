@@ -1,12 +1,15 @@
-"""Pre-training of causal language models: configuration, loop, checkpoints.
+"""Training of language models: configuration, loop, objectives, checkpoints.
 
-config.py       `RunConfig`: a TOML file with overrides, every setting described
+config.py       `RunConfig`: a TOML file with overrides;  settings.py: every setting and its meaning
 trainer.py      `Trainer`: the loop; a run is a folder that can be stopped and resumed to the bit
+step.py         one step: gradients of micro-batches, clipping, the optimizer
 pretraining.py  `pretrain`: from a configuration to a model in the Hugging Face layout
-loss.py         the cross-entropy of next-token prediction, in blocks that fit the cache
-optimizer.py    AdamW with decay groups;  schedule.py: warm-up and cosine
+objectives.py   what a step minimizes;  loss.py: the cross-entropy of next-token prediction, in blocks that fit the cache
+optimizer.py    AdamW, SGD, RMSprop, Adafactor, Muon, with decay groups;  schedule.py: warm-up and what follows
 evaluation.py   loss and bits per byte of held-out tokens
+guard.py        losses to go back from;  ema.py: the moving average of the weights
 checkpoint.py   folders written atomically, read with weights only
+metrics.py, plot.py, samples.py, throughput.py: what a run reports
 """
 
 from __future__ import annotations
@@ -15,38 +18,62 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ferrolm._extras import require
-from ferrolm.training.config import DataConfig, RunConfig, TrainingConfig, describe
-from ferrolm.training.schedule import cosine_with_warmup
+from ferrolm.training.config import RunConfig, describe
+from ferrolm.training.plot import plot_runs
+from ferrolm.training.schedule import learning_rate
+from ferrolm.training.settings import DataConfig, TrainingConfig
 
 if TYPE_CHECKING:
-    from ferrolm.training.evaluation import HeldOutLoss, evaluate
+    from ferrolm.training.activation_checkpointing import checkpoint_activations
+    from ferrolm.training.ema import MovingAverage
+    from ferrolm.training.evaluation import Evaluation, HeldOutLoss, HeldOutTokens, evaluate
+    from ferrolm.training.guard import DivergedError
     from ferrolm.training.loss import next_token_loss
+    from ferrolm.training.objectives import ModelLoss, NextToken, Objective
     from ferrolm.training.optimizer import build_optimizer
     from ferrolm.training.pretraining import pretrain
-    from ferrolm.training.trainer import DivergedError, Trainer, TrainingResult
+    from ferrolm.training.step import OutOfMemoryError
+    from ferrolm.training.trainer import Trainer, TrainingResult
 
 __all__ = [
     "DataConfig",
     "DivergedError",
+    "Evaluation",
     "HeldOutLoss",
+    "HeldOutTokens",
+    "ModelLoss",
+    "MovingAverage",
+    "NextToken",
+    "Objective",
+    "OutOfMemoryError",
     "RunConfig",
     "Trainer",
     "TrainingConfig",
     "TrainingResult",
     "build_optimizer",
-    "cosine_with_warmup",
+    "checkpoint_activations",
     "describe",
     "evaluate",
+    "learning_rate",
     "next_token_loss",
+    "plot_runs",
     "pretrain",
 ]
 
 _NEED_TORCH = {
-    "DivergedError": "trainer",
+    "DivergedError": "guard",
+    "Evaluation": "evaluation",
     "HeldOutLoss": "evaluation",
+    "HeldOutTokens": "evaluation",
+    "ModelLoss": "objectives",
+    "MovingAverage": "ema",
+    "NextToken": "objectives",
+    "Objective": "objectives",
+    "OutOfMemoryError": "step",
     "Trainer": "trainer",
     "TrainingResult": "trainer",
     "build_optimizer": "optimizer",
+    "checkpoint_activations": "activation_checkpointing",
     "evaluate": "evaluation",
     "next_token_loss": "loss",
     "pretrain": "pretraining",

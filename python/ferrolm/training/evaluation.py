@@ -1,9 +1,11 @@
-"""How well a language model predicts held-out tokens."""
+"""How well a model does on data held out: `Evaluation` is what a loop asks, `HeldOutTokens` answers for language models."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +16,19 @@ from ferrolm.errors import InvalidArgumentError
 from ferrolm.training.loss import next_token_loss
 from ferrolm.training.precision import autocast
 
-__all__ = ["HeldOutLoss", "evaluate"]
+__all__ = ["Evaluation", "HeldOutLoss", "HeldOutTokens", "evaluate"]
+
+
+class Evaluation(Protocol):
+    """Figures of a model by name; ``metric`` is the one that says which model is better."""
+
+    @property
+    def metric(self) -> str: ...
+
+    @property
+    def higher_is_better(self) -> bool: ...
+
+    def __call__(self, model: nn.Module, precision: str = "float32") -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -28,6 +42,30 @@ class HeldOutLoss:
     @property
     def perplexity(self) -> float:
         return math.exp(min(self.loss, 700.0))
+
+
+class HeldOutTokens:
+    """An `Evaluation`: ``validation_loss``, ``bits_per_byte`` and ``perplexity`` of a token file, by `evaluate`."""
+
+    metric = "validation_loss"
+    higher_is_better = False
+
+    def __init__(self, file: TokenFile, *, block_size: int, batch_size: int = 32, limit: int = 0) -> None:
+        """``limit``: only so many tokens; 0 for all."""
+        self._file = file
+        self._block_size = block_size
+        self._batch_size = batch_size
+        self._limit = limit
+
+    def __call__(self, model: nn.Module, precision: str = "float32") -> dict[str, float]:
+        found = evaluate(
+            model, self._file, block_size=self._block_size, batch_size=self._batch_size, limit=self._limit,
+            precision=precision,
+        )  # fmt: skip
+        figures = {"validation_loss": found.loss, "perplexity": found.perplexity}
+        return (
+            figures if math.isnan(found.bits_per_byte) else {**figures, "bits_per_byte": found.bits_per_byte}
+        )
 
 
 @torch.no_grad()

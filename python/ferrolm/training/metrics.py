@@ -1,4 +1,4 @@
-"""What a run reports: a JSON line per interval, and a progress bar for who watches."""
+"""What a run reports: JSON lines, TensorBoard, Weights & Biases, and a progress bar for who watches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-__all__ = ["MetricsFile", "ProgressBar"]
+from ferrolm._extras import require
+from ferrolm.training.settings import TrainingConfig
+
+__all__ = ["MetricsFile", "MetricsLog", "ProgressBar"]
 
 
 class MetricsFile:
@@ -20,6 +23,7 @@ class MetricsFile:
     """
 
     def __init__(self, path: Path, start: int) -> None:
+        self.path = path
         kept = []
         if start and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
@@ -40,6 +44,50 @@ class MetricsFile:
         self._file.close()
 
 
+class MetricsLog:
+    """Writes each line of figures to ``metrics.jsonl`` and wherever else the settings say."""
+
+    def __init__(self, folder: Path, start: int, config: TrainingConfig, run: dict[str, Any]) -> None:
+        """``run``: the whole configuration, for services that show it. Raises `MissingExtraError`."""
+        self._path = folder / "metrics.jsonl"
+        self._file = MetricsFile(self._path, start)
+        self._tensorboard: Any = None
+        self._wandb: Any = None
+        if config.tensorboard:
+            require("tensorboard", extra="tracking", purpose="training.tensorboard")
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
+        if config.wandb:
+            wandb = require("wandb", extra="tracking", purpose="training.wandb")
+            # One run of the service for a folder, also when it is resumed.
+            name = folder.resolve().name
+            self._wandb = wandb.init(
+                project=config.wandb, name=name, id=name, dir=str(folder), config=run, resume="allow"
+            )
+
+    def write(self, *, step: int, **values: Any) -> None:
+        self._file.write(step=step, **values)
+        numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
+        if self._tensorboard is not None:
+            for name, value in numbers.items():
+                self._tensorboard.add_scalar(name, value, step)
+        if self._wandb is not None:
+            self._wandb.log(numbers, step=step)
+
+    def rewind(self, step: int) -> None:
+        """Forget the lines after ``step``, because the run goes on from there."""
+        self._file.close()
+        self._file = MetricsFile(self._path, step)
+
+    def close(self) -> None:
+        self._file.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+
+
 class ProgressBar:
     """Progress on standard error: a bar on a terminal, else a line every half a minute."""
 
@@ -54,6 +102,7 @@ class ProgressBar:
 
     def update(self, step: int, message: str) -> None:
         self._bar.set_postfix_str(message, refresh=False)
+        # After a rollback the step is smaller than before.
         self._bar.update(step - self._bar.n)
 
     def note(self, message: str) -> None:

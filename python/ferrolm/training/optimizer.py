@@ -1,30 +1,159 @@
-"""AdamW with the decay where it belongs."""
+"""Optimizers, with the decay where it belongs and a learning rate for each part."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ferrolm.training.config import TrainingConfig
+from ferrolm.errors import MissingExtraError
+from ferrolm.training.settings import TrainingConfig
 
-__all__ = ["build_optimizer"]
+__all__ = ["OptimizerPair", "add_penalties", "build_optimizer", "set_learning_rate"]
+
+# Modules whose matrices are looked up or make logits; Muon is for those between.
+_EMBEDDINGS = (nn.Embedding,)
+_HEADS = ("lm_head", "classifier", "output", "predictions")
 
 
-def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """Fused AdamW (Loshchilov & Hutter 2019) with two groups of parameters.
+def build_optimizer(
+    model: nn.Module, config: TrainingConfig, new: Collection[str] = ()
+) -> torch.optim.Optimizer | OptimizerPair:
+    """The optimizer that ``config`` names, over the parameters of ``model`` that have gradients; a tied one counts once.
 
-    Matrices and embeddings are decayed; biases and the scales of layer norms, which have one dimension, are not.
-    A tied parameter counts once.
+    Matrices and embeddings are decayed (decoupled, Loshchilov & Hutter 2019; for SGD and RMSprop it is the classic L2 term);
+    biases and the scales of norms, which have one dimension, are not. ``new``: names of parameters that a checkpoint did not
+    bring, whose rate is ``head_learning_rate``. Each group has its share of the rate as ``scale``, see `set_learning_rate`.
+
+    Adafactor (Shazeer & Stern 2018) keeps a row and a column for each matrix. Muon (Jordan et al. 2024) makes the update
+    of a matrix orthogonal; embeddings, the head and all vectors go to AdamW beside it, at the same rate.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        eps=config.epsilon,
-        fused=True,
+    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    head = config.head_learning_rate / config.learning_rate if config.head_learning_rate and new else 1.0
+    if config.optimizer == "muon":
+        hidden = _hidden_matrices(model)
+        matrices = [pair for pair in named if pair[0] in hidden]
+        rest = [pair for pair in named if pair[0] not in hidden]
+        return OptimizerPair(
+            _muon(_groups(matrices, config, new, head), config),
+            _adamw(_groups(rest, config, new, head), config),
+        )
+    return _MAKERS[config.optimizer](_groups(named, config, new, head), config)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer | OptimizerPair, rate: float) -> None:
+    """Give every group its share of ``rate``."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["scale"]
+
+
+@torch.no_grad()
+def add_penalties(model: nn.Module, l1: float, l2: float) -> None:
+    """Add the gradients of ``l1 * sum |w|`` and ``l2 / 2 * sum w**2`` over the weights that have more than one dimension."""
+    if not (l1 or l2):
+        return
+    weights: list[Tensor] = [p for p in model.parameters() if p.grad is not None and p.dim() >= 2]
+    gradients = [p.grad for p in weights if p.grad is not None]
+    if l1:
+        torch._foreach_add_(gradients, [torch.sign(p) for p in weights], alpha=l1)
+    if l2:
+        torch._foreach_add_(gradients, weights, alpha=l2)
+
+
+class OptimizerPair:
+    """Two optimizers, each for its parameters, behind the methods of one."""
+
+    def __init__(self, first: torch.optim.Optimizer, second: torch.optim.Optimizer) -> None:
+        self.parts = (first, second)
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    def step(self) -> None:
+        for part in self.parts:
+            part.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for part in self.parts:
+            part.zero_grad(set_to_none)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: part.state_dict() for name, part in zip(("first", "second"), self.parts, strict=True)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, part in zip(("first", "second"), self.parts, strict=True):
+            part.load_state_dict(state[name])
+
+
+_Groups = list[dict[str, Any]]
+
+
+def _groups(
+    named: Sequence[tuple[str, Tensor]], config: TrainingConfig, new: Collection[str], head: float
+) -> _Groups:
+    groups = []
+    for is_new, scale in ((False, 1.0), (True, head)):
+        for decayed in (True, False):
+            parameters = [
+                parameter
+                for name, parameter in named
+                if (name in new) == is_new and (parameter.dim() >= 2) == decayed
+            ]
+            if parameters:
+                decay = config.weight_decay if decayed else 0.0
+                groups.append({"params": parameters, "weight_decay": decay, "scale": scale})
+    return groups
+
+
+def _hidden_matrices(model: nn.Module) -> set[str]:
+    """Names of the matrices between the embeddings and the head."""
+    embeddings = {
+        id(parameter)
+        for name, module in model.named_modules()
+        if isinstance(module, _EMBEDDINGS) or name.split(".")[-1] in _HEADS
+        for parameter in module.parameters()
+    }
+    return {
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and parameter.dim() == 2 and id(parameter) not in embeddings
+    }
+
+
+def _adamw(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
+    betas = (config.beta1, config.beta2)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, eps=config.epsilon, fused=True)
+
+
+def _sgd(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
+    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
+
+
+def _rmsprop(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
+    return torch.optim.RMSprop(
+        groups, lr=config.learning_rate, alpha=config.beta2, eps=config.epsilon, momentum=config.momentum
     )
+
+
+def _adafactor(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
+    return torch.optim.Adafactor(groups, lr=config.learning_rate)
+
+
+def _muon(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
+    if not hasattr(torch.optim, "Muon"):
+        raise MissingExtraError(f"the optimizer muon needs torch 2.9 or later, found {torch.__version__}")
+    # Updates of the size that AdamW's have, so that one learning rate fits both.
+    return torch.optim.Muon(
+        groups, lr=config.learning_rate, momentum=config.momentum, adjust_lr_fn="match_rms_adamw"
+    )
+
+
+_MAKERS: dict[str, Callable[[_Groups, TrainingConfig], torch.optim.Optimizer]] = {
+    "adamw": _adamw,
+    "sgd": _sgd,
+    "rmsprop": _rmsprop,
+    "adafactor": _adafactor,
+}

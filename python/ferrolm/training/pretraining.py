@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -11,18 +12,25 @@ from ferrolm.data import TokenFile
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.models import CausalLM
 from ferrolm.models.auto import ARCHITECTURES
+from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.config import RunConfig
+from ferrolm.training.samples import TextSampler
 from ferrolm.training.trainer import Trainer, TrainingResult
 
 __all__ = ["build_model", "pretrain"]
 
 
 def pretrain(
-    config: RunConfig, directory: str | Path, *, resume: bool = False, show_progress: bool = True
+    config: RunConfig,
+    directory: str | Path,
+    *,
+    resume: bool = False,
+    on_evaluation: Callable[[int, Mapping[str, float]], bool] | None = None,
+    show_progress: bool = True,
 ) -> TrainingResult:
     """Build the model that ``config`` describes, train it in ``directory``, and write ``directory/final``.
 
-    The final folder is in the Hugging Face layout; with ``data.tokenizer``, its file is put beside the weights.
+    ``on_evaluation(step, metrics)`` ends the run when it returns True. The final folder is in the Hugging Face layout; with ``data.tokenizer``, its file is put beside the weights.
     When a signal stops the run, there is a checkpoint and no final model; call again with ``resume=True``.
     """
     if not config.data.train:
@@ -33,7 +41,10 @@ def pretrain(
         raise InvalidArgumentError(f"{validation.path} and {train.path} were made with different tokenizers")
     torch.manual_seed(config.training.seed)
     model = build_model(config, train)
-    trainer = Trainer(model, config, directory, train, validation, show_progress=show_progress)
+    trainer = Trainer(
+        model, config, directory, train, validation,
+        sample=_text_sampler(config), on_evaluation=on_evaluation, show_progress=show_progress,
+    )  # fmt: skip
     result = trainer.train(resume=resume)
     if result.finished:
         final = Path(directory) / "final"
@@ -41,6 +52,16 @@ def pretrain(
         if config.data.tokenizer:
             shutil.copyfile(config.data.tokenizer, final / "tokenizer.json")
     return result
+
+
+def _text_sampler(config: RunConfig) -> TextSampler | None:
+    settings = config.training
+    if not settings.sample_interval:
+        return None
+    if not config.data.tokenizer:
+        raise InvalidArgumentError("training.sample_interval needs data.tokenizer, to write texts with")
+    tokenizer = Tokenizer.from_file(config.data.tokenizer)
+    return TextSampler(tokenizer, settings.sample_prompt, settings.sample_tokens, settings.seed)
 
 
 def build_model(config: RunConfig, train: TokenFile) -> CausalLM:

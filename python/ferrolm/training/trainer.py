@@ -1,20 +1,21 @@
-"""The training loop of causal language models, and a run as a folder that can be stopped and resumed.
+"""The training loop, and a run as a folder that can be stopped and resumed.
 
 RUN/config.toml             the configuration, every setting spelled out
-RUN/metrics.jsonl           loss, learning rate, gradient norm, tokens per second; validation loss
+RUN/metrics.jsonl           loss, learning rate, gradient norm, tokens per second; figures of the evaluations
+RUN/samples.jsonl           texts that the model wrote on the way, where samples are asked for
 RUN/checkpoints/step-N/     see `ferrolm.training.checkpoint`
-RUN/final/                  the model in the Hugging Face layout
+RUN/metrics.svg             the metrics drawn, where matplotlib is installed
+RUN/final/                  the model in the Hugging Face layout, written by `pretrain` and `finetune`
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,44 +23,77 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ferrolm.data import BlockSampler, TokenFile
+from ferrolm.data import BatchSource, TokenFile
 from ferrolm.data._atomic import replace_file
-from ferrolm.errors import FerrolmError, InvalidArgumentError
+from ferrolm.data.token_blocks import TokenBlocks
+from ferrolm.errors import InvalidArgumentError
+from ferrolm.models import summarize
 from ferrolm.training import checkpoint
+from ferrolm.training.activation_checkpointing import checkpoint_activations
 from ferrolm.training.config import RunConfig
-from ferrolm.training.evaluation import HeldOutLoss, evaluate
-from ferrolm.training.loss import next_token_loss
-from ferrolm.training.metrics import MetricsFile, ProgressBar
+from ferrolm.training.ema import MovingAverage
+from ferrolm.training.evaluation import Evaluation, HeldOutTokens
+from ferrolm.training.feed import Feed, tokens_in
+from ferrolm.training.guard import DivergedError
+from ferrolm.training.metrics import MetricsFile, MetricsLog, ProgressBar
+from ferrolm.training.objectives import ModelLoss, NextToken, Objective
 from ferrolm.training.optimizer import build_optimizer
-from ferrolm.training.precision import autocast, resolve_device, resolve_precision
-from ferrolm.training.schedule import cosine_with_warmup
+from ferrolm.training.plot import can_plot, plot_runs
+from ferrolm.training.precision import resolve_device, resolve_precision
+from ferrolm.training.schedule import learning_rate
+from ferrolm.training.signals import StopSignal
+from ferrolm.training.step import OptimizerStep, OutOfMemoryError, StepResult
+from ferrolm.training.throughput import Throughput, peak_tflops
 
-__all__ = ["DivergedError", "Trainer", "TrainingResult"]
-
-
-class DivergedError(FerrolmError, ArithmeticError):
-    """The loss is no longer a finite number."""
+__all__ = ["Trainer", "TrainingResult"]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a call of `Trainer.train` ended: after ``step`` steps, by ``signal`` if one stopped it."""
+    """How a call of `Trainer.train` ended.
+
+    ``step``: steps that are done. ``metrics``: figures of the weights that the model has now, or, where no evaluation was due,
+    none. ``signal``: the number of the one that stopped it. ``stopped``: "early" (no better for long) or "callback".
+    """
 
     step: int
-    validation: HeldOutLoss | None
+    metrics: Mapping[str, float]
+    best_step: int = 0
     signal: int | None = None
+    stopped: str | None = None
 
     @property
     def finished(self) -> bool:
+        """Whether there is nothing left to do, so that the model is the final one."""
         return self.signal is None
 
 
-class Trainer:
-    """Trains ``model`` on the tokens of ``train`` as ``config`` says, in the folder ``directory``.
+class _Unhealthy(Exception):
+    """The loss of a step is none to go on from."""
 
-    ``model(input_ids)`` must return an object whose ``logits`` are [batch, time, vocab]. A second call of `train`
-    on the same folder with ``resume=True`` goes on from the newest checkpoint; on CPU, with the same number of
-    threads, the result is the same to the bit as that of a run that was never stopped.
+
+class Trainer:
+    """Trains ``model`` as ``config`` says, in the folder ``directory``.
+
+    ``train``: a token file, whose next tokens are learnt, or any `BatchSource`, whose batches ``objective`` turns into a loss
+    (by default the one that the model computes from ``labels``). ``validation``: a token file or an `Evaluation`.
+
+    A second call of `train` on the same folder with ``resume=True`` goes on from the newest checkpoint; on CPU, with the
+    same number of threads, the result is the same to the bit as that of a run that was never stopped.
+
+    >>> import tempfile
+    >>> from ferrolm.data import ExampleBatches
+    >>> from ferrolm.models import BertConfig, BertForSequenceClassification
+    >>> model = BertForSequenceClassification(BertConfig(
+    ...     vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, num_labels=2))
+    >>> def collate(rows, random):
+    ...     ids = torch.tensor(rows)
+    ...     return {"input_ids": ids, "labels": ids[:, 0] % 2}
+    >>> batches = ExampleBatches([[1, 2], [2, 2], [3, 2], [4, 2]], collate, batch_size=2)
+    >>> config = RunConfig.from_dict({"training": {"steps": 3, "device": "cpu", "plot": "off"}})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Trainer(model, config, folder, batches, show_progress=False).train().step
+    3
     """
 
     def __init__(
@@ -67,14 +101,20 @@ class Trainer:
         model: nn.Module,
         config: RunConfig,
         directory: str | Path,
-        train: TokenFile,
-        validation: TokenFile | None = None,
+        train: TokenFile | BatchSource,
+        validation: TokenFile | Evaluation | None = None,
         *,
+        objective: Objective | None = None,
+        new_parameters: Collection[str] = (),
+        sample: Callable[[Any], str] | None = None,
+        on_evaluation: Callable[[int, Mapping[str, float]], bool] | None = None,
         show_progress: bool = True,
     ) -> None:
+        """``new_parameters``: names of those that learn at ``training.head_learning_rate``. ``sample`` writes a text with the model,
+        every ``training.sample_interval`` steps. ``on_evaluation(step, metrics)`` ends the run when it returns True.
+        """
         self.config = config
         self.directory = Path(directory)
-        self.validation = validation
         self.show_progress = show_progress
         settings = config.training
         if settings.threads:
@@ -82,114 +122,179 @@ class Trainer:
         self.device = resolve_device(settings.device)
         self.precision = resolve_precision(settings.precision, self.device)
         self.model = model.to(self.device)
-        self._forward: Any = torch.compile(self.model) if settings.compile else self.model
-        self.optimizer = build_optimizer(self.model, settings)
-        self.sampler = BlockSampler(
-            train.tokens, config.data.block_size, settings.batch_size, seed=settings.seed
+        if settings.activation_checkpointing:
+            checkpoint_activations(self.model)
+        source, default = self._source(train)
+        self.evaluation = self._evaluation(validation)
+        self._feed = Feed(source, settings.accumulation, self.device)
+        self.steps = self._number_of_steps(source)
+        forward = torch.compile(self.model) if settings.compile else self.model
+        self._take_step = OptimizerStep(
+            self.model, forward, objective or default, build_optimizer(self.model, settings, new_parameters),
+            settings, self.precision,
+        )  # fmt: skip
+        average = MovingAverage(self.model, settings.ema) if settings.ema else None
+        self._state = checkpoint.RunState(
+            self.model, self._take_step.optimizer, self._take_step.scaler, average
         )
-        self.progress = checkpoint.Progress(data_fingerprint=self._data_fingerprint(train))
+        self.progress = checkpoint.Progress(data_fingerprint=self._fingerprint(source))
         self._checkpoints = self.directory / "checkpoints"
-        self._stop_signal: int | None = None
+        self._sample = sample
+        self._on_evaluation = on_evaluation
+        self._stop = StopSignal()
+        self._stopped: str | None = None
+        self._unchecked: list[Tensor] = []
         self._last_save = time.monotonic()
 
     def train(self, *, resume: bool = False) -> TrainingResult:
         """Take the remaining steps. Ctrl-C and SIGTERM end it after a step, with a checkpoint.
 
-        Raises `DivergedError` when the loss is not finite, and `InvalidArgumentError` when ``directory`` has
-        checkpoints already and ``resume`` is not set, or when they belong to other data or another order of it.
+        At the end the model has its final weights: the last ones, their moving average, or the best ones. Raises
+        `DivergedError` when the loss is not finite and going back did not help, `OutOfMemoryError`, and `InvalidArgumentError`
+        when ``directory`` has checkpoints already and ``resume`` is not set, or when they belong to other data.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self._restore(resume)
         with replace_file(self.directory / "config.toml") as file:
             file.write(self.config.to_toml().encode())
-        metrics = MetricsFile(self.directory / "metrics.jsonl", self.progress.step)
-        bar = ProgressBar(self.config.training.steps, start=self.progress.step, show=self.show_progress)
-        try:
-            with self._watch_signals():
-                held_out = self._steps(metrics, bar)
-        finally:
-            metrics.close()
-            bar.close()
-        return TrainingResult(self.progress.step, held_out, self._stop_signal)
-
-    def _steps(self, metrics: MetricsFile, bar: ProgressBar) -> HeldOutLoss | None:
-        settings = self.config.training
-        tokens_per_step = settings.batch_size * settings.accumulation * self.config.data.block_size
-        held_out = None
-        since, since_step = time.perf_counter(), self.progress.step
-        self._last_save = time.monotonic()
-        while self.progress.step < settings.steps and self._stop_signal is None:
-            loss, norm, rate = self._step(self.progress.step)
-            step = self.progress.step = self.progress.step + 1
-            last = step == settings.steps
-            if step % settings.log_interval == 0 or last:
-                value = self._finite(loss)
-                speed = (step - since_step) * tokens_per_step / (time.perf_counter() - since)
-                since, since_step = time.perf_counter(), step
-                metrics.write(
-                    step=step, loss=value, learning_rate=rate, gradient_norm=float(norm),
-                    epoch=self.sampler.epoch(step * settings.accumulation), tokens_per_second=round(speed),
-                )  # fmt: skip
-                bar.update(step, f"loss {value:.4f}, {speed:,.0f} tokens/s")
-            if self.validation is not None and (last or _due(step, settings.evaluation_interval)):
-                held_out = self._evaluate(metrics, bar)
-                since, since_step = time.perf_counter(), step
-            if last or self._checkpoint_due(step):
-                self._finite(loss)
-                self._save()
-        if self._stop_signal is not None and self.progress.step < settings.steps:
-            self._save()
-        return held_out
-
-    def _step(self, step: int) -> tuple[Tensor, Tensor, float]:
-        """One optimizer step: mean loss, norm of the gradient before clipping, learning rate."""
-        settings = self.config.training
-        rate = cosine_with_warmup(
-            step, steps=settings.steps, warmup_steps=settings.warmup_steps,
-            peak=settings.learning_rate, final=settings.final_learning_rate,
-        )  # fmt: skip
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.model.train()
-        total = torch.zeros((), device=self.device)
-        for micro_batch in range(settings.accumulation):
-            rows = torch.from_numpy(self.sampler.batch(step * settings.accumulation + micro_batch))
-            rows = rows.to(self.device, non_blocking=True)
-            with autocast(self.device, self.precision):
-                logits = self._forward(rows[:, :-1]).logits
-            loss = next_token_loss(logits, rows[:, 1:]) / settings.accumulation
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
-        limit = settings.gradient_clip or math.inf
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return total, norm, rate
-
-    def _evaluate(self, metrics: MetricsFile, bar: ProgressBar) -> HeldOutLoss:
-        assert self.validation is not None
-        settings = self.config.training
-        held_out = evaluate(
-            self.model, self.validation, block_size=self.config.data.block_size,
-            batch_size=settings.batch_size, limit=settings.evaluation_tokens, precision=self.precision,
-        )  # fmt: skip
-        step = self.progress.step
-        metrics.write(step=step, validation_loss=held_out.loss, bits_per_byte=held_out.bits_per_byte)
-        bar.note(
-            f"step {step}: validation loss {held_out.loss:.4f}, {held_out.bits_per_byte:.4f} bits per byte"
+        log = MetricsLog(
+            self.directory, self.progress.step, self.config.training, dataclasses.asdict(self.config)
         )
-        if self.progress.best_loss is None or held_out.loss < self.progress.best_loss:
-            self.progress.best_loss, self.progress.best_step = held_out.loss, step
-        return held_out
+        bar = ProgressBar(self.steps, start=self.progress.step, show=self.show_progress)
+        try:
+            with self._stop.watched():
+                metrics = self._run(log, bar)
+        finally:
+            log.close()
+            bar.close()
+            self._feed.close()
+        if self._stop.number is None:
+            metrics = self._finish() or metrics
+        return TrainingResult(
+            self.progress.step, metrics, self.progress.best_step, self._stop.number, self._stopped
+        )
 
-    def _finite(self, loss: Tensor) -> float:
-        value = float(loss)
-        if not math.isfinite(value):
-            message = f"the loss is {value} at step {self.progress.step}"
+    def _run(self, log: MetricsLog, bar: ProgressBar) -> Mapping[str, float]:
+        peak = self.config.training.peak_tflops or peak_tflops(self.device)
+        throughput = Throughput(summarize(self.model).training_flops if peak else 0, peak)
+        metrics: Mapping[str, float] = {}
+        self._last_save = time.monotonic()
+        while self.progress.step < self.steps and self._stop.number is None and self._stopped is None:
+            try:
+                metrics = self._advance(log, bar, throughput) or metrics
+            except _Unhealthy as trouble:
+                self._roll_back(str(trouble), log, bar)
+        if self._stop.number is not None and self.progress.step < self.steps:
+            with suppress(_Unhealthy):  # then the checkpoint before is the one to go on from
+                self._save()
+        return metrics
+
+    def _advance(
+        self, log: MetricsLog, bar: ProgressBar, throughput: Throughput
+    ) -> Mapping[str, float] | None:
+        """A step and whatever is due after it; the figures of an evaluation, if that was."""
+        settings = self.config.training
+        outcome, tokens = self._step(self.progress.step)
+        step = self.progress.step = self.progress.step + 1
+        self._unchecked.append(outcome.loss)
+        throughput.add(tokens)
+        last = step == self.steps
+        if last or _due(step, settings.log_interval):
+            self._check()
+            figures: dict[str, Any] = {
+                "loss": float(outcome.loss), "learning_rate": self._take_step.optimizer.param_groups[0]["lr"],
+                "gradient_norm": float(outcome.gradient_norm), "epoch": self._epoch(step), **throughput.read(),
+            }  # fmt: skip
+            log.write(step=step, **figures)
+            bar.update(step, _line(figures))
+        metrics, better = None, False
+        if self.evaluation is not None and (last or _due(step, settings.evaluation_interval)):
+            metrics, better = self._evaluate(self.evaluation, log, bar)
+        if self._sample is not None and _due(step, settings.sample_interval):
+            self._write_sample(self._sample, bar)
+        if last or self._checkpoint_due(step) or (better and settings.keeps_best) or self._stopped:
+            self._save()
+        if metrics is not None or last:
+            throughput.restart()
+        return metrics
+
+    def _step(self, step: int) -> tuple[StepResult, int]:
+        """One optimizer step (from 0), and how many tokens it read."""
+        settings = self.config.training
+        batches = self._feed.step(step * settings.accumulation + self.progress.skipped)
+        try:
+            outcome = self._take_step(batches, learning_rate(step, settings, self.steps))
+        except OutOfMemoryError:
+            if step:
+                self._save()
+            raise
+        if self._state.average is not None:
+            self._state.average.update(step)
+        return outcome, sum(map(tokens_in, batches))
+
+    def _evaluate(
+        self, evaluation: Evaluation, log: MetricsLog, bar: ProgressBar
+    ) -> tuple[Mapping[str, float], bool]:
+        """Figures of the weights (or of their average), and whether they are the best so far."""
+        self._check()
+        metrics = self._measure(evaluation)
+        step, progress = self.progress.step, self.progress
+        log.write(step=step, **metrics)
+        shown = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
+        bar.note(f"step {step}: {shown}")
+        value, best = float(metrics[evaluation.metric]), progress.best_value
+        better = best is None or (value > best if evaluation.higher_is_better else value < best)
+        if better:
+            progress.best_value, progress.best_step, progress.stale = value, step, 0
+        else:
+            progress.stale += 1
+        patience = self.config.training.early_stopping
+        if patience and progress.stale >= patience and step < self.steps:
+            self._stopped = "early"
+        if self._on_evaluation is not None and self._on_evaluation(step, metrics):
+            self._stopped = "callback"
+        return metrics, better
+
+    def _measure(self, evaluation: Evaluation) -> Mapping[str, float]:
+        if self._state.average is None:
+            return evaluation(self.model, self.precision)
+        with self._state.average.applied():
+            return evaluation(self.model, self.precision)
+
+    def _write_sample(self, sample: Callable[[Any], str], bar: ProgressBar) -> None:
+        text = sample(self.model)
+        samples = MetricsFile(self.directory / "samples.jsonl", self.progress.step - 1)
+        samples.write(step=self.progress.step, text=text)
+        samples.close()
+        bar.note(f"step {self.progress.step}: {text}")
+
+    def _check(self) -> None:
+        """Look at the losses since the last look: one wait for the device instead of one for each step."""
+        losses = torch.stack(self._unchecked).tolist() if self._unchecked else []
+        self._unchecked.clear()
+        for loss in losses:
+            trouble = self.progress.guard.see(loss, self.config.training.spike_deviations)
+            if trouble:
+                raise _Unhealthy(f"{trouble} at step {self.progress.step}")
+
+    def _roll_back(self, trouble: str, log: MetricsLog, bar: ProgressBar) -> None:
+        """Go on from the newest checkpoint with other data than the steps since have seen."""
+        settings, progress = self.config.training, self.progress
+        newest = checkpoint.latest_checkpoint(self._checkpoints)
+        if newest is None or progress.rollbacks >= settings.rollbacks:
+            went_back = f" after going back {progress.rollbacks} times" if progress.rollbacks else ""
             raise DivergedError(
-                f"{message}: lower training.learning_rate or training.gradient_clip, or use precision float32"
+                f"{trouble}{went_back}: lower training.learning_rate or training.gradient_clip, or use precision float32"
             )
-        return value
+        self._unchecked.clear()
+        self.progress = checkpoint.load_checkpoint(newest, self._state)
+        lost = progress.step - self.progress.step
+        self.progress.rollbacks = progress.rollbacks + 1
+        self.progress.skipped += lost * settings.accumulation
+        self._feed.restore(self.progress.data_state)
+        log.rewind(self.progress.step)
+        log.write(step=self.progress.step, rollback=trouble, steps_lost=lost)
+        bar.note(f"{trouble}: back to step {self.progress.step}, past the data since")
 
     def _checkpoint_due(self, step: int) -> bool:
         minutes = self.config.training.checkpoint_minutes
@@ -197,8 +302,13 @@ class Trainer:
         return too_long or _due(step, self.config.training.checkpoint_interval)
 
     def _save(self) -> None:
-        checkpoint.save_checkpoint(self._checkpoints, self.model, self.optimizer, self.progress)
-        checkpoint.prune(self._checkpoints, self.config.training.keep_checkpoints, self.progress.best_step)
+        self._check()
+        settings = self.config.training
+        self.progress.data_state = self._feed.state()
+        checkpoint.save_checkpoint(self._checkpoints, self._state, self.progress)
+        checkpoint.prune(
+            self._checkpoints, settings.keep_checkpoints, self.progress.best_step, settings.keep_every
+        )
         self._last_save = time.monotonic()
 
     def _restore(self, resume: bool) -> None:
@@ -210,44 +320,69 @@ class Trainer:
             raise InvalidArgumentError(
                 f"{self.directory} has checkpoints (up to {newest.name}): resume it, or use another folder"
             )
-        progress = checkpoint.load_checkpoint(newest, self.model, self.optimizer)
+        progress = checkpoint.load_checkpoint(newest, self._state)
         if progress.data_fingerprint != self.progress.data_fingerprint:
             raise InvalidArgumentError(
                 f"{newest} was made with other data, or another seed, block_size, batch_size or accumulation: "
                 "it cannot be resumed with these"
             )
         self.progress = progress
+        self._feed.restore(progress.data_state)
+        if 0 < self.config.training.early_stopping <= progress.stale:
+            self._stopped = "early"
 
-    def _data_fingerprint(self, train: TokenFile) -> str:
-        """Names what the order of the data depends on."""
+    def _finish(self) -> Mapping[str, float] | None:
+        """Give the model its final weights, and draw the run; figures of those weights, if they are not the last ones."""
+        settings, best = self.config.training, self.progress.best_step
+        averaged = self._state.average is not None
+        path = checkpoint.checkpoint_path(self._checkpoints, best)
+        chosen = settings.keeps_best and best not in (0, self.progress.step) and path.exists()
+        if chosen:
+            checkpoint.load_weights(path, self.model, averaged=averaged)
+        elif self._state.average is not None:
+            checkpoint.copy_weights(self._state.average.tensors, self.model)
+        kind = settings.plot
+        if kind in ("svg", "png") or (kind == "auto" and can_plot()):
+            plot_runs([self.directory], self.directory / f"metrics.{'svg' if kind == 'auto' else kind}")
+        return self.evaluation(self.model, self.precision) if chosen and self.evaluation is not None else None
+
+    def _source(self, train: TokenFile | BatchSource) -> tuple[BatchSource, Objective]:
+        if not isinstance(train, TokenFile):
+            return train, ModelLoss()
         settings = self.config.training
-        parts = (
-            len(train), train.tokenizer_hash, train.text_bytes, settings.seed,
-            self.config.data.block_size, settings.batch_size, settings.accumulation,
+        blocks = TokenBlocks(train, self.config.data.block_size, settings.batch_size, settings.seed)
+        return blocks, NextToken()
+
+    def _evaluation(self, validation: TokenFile | Evaluation | None) -> Evaluation | None:
+        if not isinstance(validation, TokenFile):
+            return validation
+        settings = self.config.training
+        return HeldOutTokens(
+            validation, block_size=self.config.data.block_size, batch_size=settings.batch_size,
+            limit=settings.evaluation_tokens,
         )  # fmt: skip
+
+    def _number_of_steps(self, source: BatchSource) -> int:
+        settings = self.config.training
+        if not settings.epochs:
+            return settings.steps
+        each = source.epoch(1)
+        if not each > 0:
+            raise InvalidArgumentError("training.epochs needs data of known size: set training.steps instead")
+        return max(1, math.ceil(settings.epochs / each / settings.accumulation - 1e-9))
+
+    def _epoch(self, step: int) -> float:
+        return self._feed.source.epoch(step * self.config.training.accumulation + self.progress.skipped)
+
+    def _fingerprint(self, source: BatchSource) -> str:
+        """Names what the order of the data depends on."""
+        parts = (source.fingerprint, self.config.training.accumulation)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
-    @contextmanager
-    def _watch_signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM set a flag that the loop reads; a second one acts at once."""
-        self._stop_signal = None
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-        def stop(number: int, frame: object) -> None:
-            self._stop_signal = number
-            for other, handler in previous.items():
-                signal.signal(other, handler)
-
-        for number in previous:
-            signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+def _line(figures: Mapping[str, Any]) -> str:
+    share = f", {figures['mfu']:.1%} of the peak" if "mfu" in figures else ""
+    return f"loss {figures['loss']:.4f}, {figures['tokens_per_second']:,.0f} tokens/s{share}"
 
 
 def _due(step: int, interval: int) -> bool:

@@ -43,7 +43,7 @@ def run_config(tokens: str, **training: Any) -> RunConfig:
     model = {"vocab_size": 16, "n_embd": 16, "n_layer": 1, "n_head": 2, **dropout}
     settings = {
         "steps": 12, "batch_size": 4, "warmup_steps": 2, "learning_rate": 0.01, "precision": "float32",
-        "evaluation_interval": 0, "checkpoint_interval": 4, "log_interval": 1, "threads": 1, "device": "cpu",
+        "evaluation_interval": 0, "checkpoint_interval": 4, "log_interval": 1, "threads": 1, "device": "cpu", "plot": "off",
     }  # fmt: skip
     data = {"train": tokens, "validation": tokens, "block_size": 16}
     return RunConfig.from_dict({"model": model, "data": data, "training": {**settings, **training}})
@@ -61,11 +61,10 @@ def losses(folder: Path) -> list[float]:
 def test_a_pattern_is_learnt(tokens: str, tmp_path: Path) -> None:
     result = run(run_config(tokens, steps=150), tmp_path / "run")
     assert result.finished
-    assert result.validation is not None
     # Only the first tokens of a window, whose context is short, stay uncertain.
-    assert result.validation.loss < 0.3
-    assert result.validation.bits_per_byte == pytest.approx(
-        result.validation.loss * 719 / 720 / np.log(2) / 2
+    assert result.metrics["validation_loss"] < 0.3
+    assert result.metrics["bits_per_byte"] == pytest.approx(
+        result.metrics["validation_loss"] * 719 / 720 / np.log(2) / 2
     ), "the first token has bytes and no prediction"
     model = GPT2LMHeadModel.from_pretrained(tmp_path / "run/final")
     predicted = model(torch.tensor([PATTERN])).logits.argmax(-1)[0, 1:-1].tolist()
@@ -82,8 +81,8 @@ def test_a_pattern_is_learnt_by_a_llama(tokens: str, tmp_path: Path, settings: d
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
     config = dataclasses.replace(run_config(tokens, steps=150), model={**settings, **shape, **heads})
     result = run(config, tmp_path / "run")
-    assert result.validation is not None
-    assert result.validation.loss < 0.3
+    assert result.metrics
+    assert result.metrics["validation_loss"] < 0.3
     model = load_causal_lm(tmp_path / "run/final")
     assert model.config.model_type == settings["type"]
     predicted = model(torch.tensor([PATTERN])).logits.argmax(-1)[0, 1:-1].tolist()
@@ -158,7 +157,7 @@ def test_old_checkpoints_go_and_the_best_one_stays(tokens: str, tmp_path: Path) 
     )
     result = run(config, tmp_path / "run")
     kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
-    assert result.validation is not None
+    assert result.metrics
     progress = json.loads((tmp_path / "run/checkpoints" / kept[-1] / "progress.json").read_text())
     assert set(kept) == {"step-000060", f"step-{progress['best_step']:06d}"}
 
