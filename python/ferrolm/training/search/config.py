@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -22,29 +23,24 @@ from ferrolm.errors import (
 from ferrolm.training.search.optuna_sampler import PRUNERS
 from ferrolm.training.search.space import Dimension, Value, read_space
 from ferrolm.training.search.study import DIRECTIONS, SAMPLERS
+from ferrolm.training.settings import setting
 
 __all__ = ["SearchConfig", "describe_search", "read_search", "with_parameters"]
-
-
-def _setting(default: Any, help_text: str) -> Any:
-    return field(default=default, metadata={"help": help_text})
 
 
 @dataclass(kw_only=True, frozen=True)
 class SearchConfig:
     """How to search. ``space`` has its own table, see `ferrolm.training.search.space`."""
 
-    sampler: str = _setting(
-        "random", "grid (every combination), random, or tpe (learns from results; Optuna)"
-    )
-    trials: int = _setting(0, "how many; 0: the whole grid, or 20")
-    seed: int = _setting(0, "of the sampler; that of the runs is training.seed")
-    metric: str = _setting("validation_loss", "what a run is judged by: a name in its metrics.jsonl")
-    direction: str = _setting("minimize", "minimize or maximize the metric")
-    pruner: str = _setting("none", "none, median, or hyperband: end hopeless runs early (Optuna)")
-    pruning_start: int = _setting(0, "steps of a run before it may be ended; 0: the first evaluation")
-    timeout_minutes: float = _setting(0.0, "begin no trial after so many minutes; 0: no limit")
-    keep: str = _setting("best", "weights and checkpoints of which finished runs to keep: best, or all")
+    sampler: str = setting("random", "grid (every combination), random, or tpe (learns from results; Optuna)")
+    trials: int = setting(0, "how many; 0: the whole grid, or 20")
+    seed: int = setting(0, "of the sampler; that of the runs is training.seed")
+    metric: str = setting("validation_loss", "what a run is judged by: a name in its metrics.jsonl")
+    direction: str = setting("minimize", "minimize or maximize the metric")
+    pruner: str = setting("none", "none, median, or hyperband: end hopeless runs early (Optuna)")
+    pruning_start: int = setting(0, "steps of a run before it may be ended; 0: the first evaluation")
+    timeout_minutes: float = setting(0.0, "begin no trial after so many minutes; 0: no limit")
+    keep: str = setting("best", "weights and checkpoints of which finished runs to keep: best, or all")
     space: Mapping[str, Dimension] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -79,9 +75,9 @@ class SearchConfig:
 def describe_search() -> str:
     """All settings of [search], one a line, with default and meaning."""
     lines = [
-        f"search.{setting.name} = {setting.default!r}    {setting.metadata['help']}"
-        for setting in dataclasses.fields(SearchConfig)
-        if setting.name != "space"
+        f"search.{part.name} = {json.dumps(part.default)}    {part.metadata['help']}"
+        for part in dataclasses.fields(SearchConfig)
+        if part.name != "space"
     ]
     return "\n".join(lines)
 

@@ -20,13 +20,13 @@ from ferrolm.training.config import RunConfig
 from ferrolm.training.search.config import SearchConfig, read_search, with_parameters
 from ferrolm.training.search.plots import plot_trials
 from ferrolm.training.search.results import write_csv
-from ferrolm.training.search.space import Value
+from ferrolm.training.search.space import Choices, Value
 from ferrolm.training.search.study import SearchResult, run_search
 from ferrolm.training.search.trial import Trial, TrialInterruptedError, TrialRecord, trial_folder
 
 __all__ = ["OnEvaluation", "RunTraining", "tune"]
 
-# Gets the step and the figures of an evaluation; False ends the run.
+# Gets the step and the figures of an evaluation; True ends the run.
 OnEvaluation: TypeAlias = Callable[[int, Mapping[str, float]], bool]
 # Trains in a folder as the sections say, resuming what is there; returns the signal that stopped it, or None.
 RunTraining: TypeAlias = Callable[[Mapping[str, Any], Path, OnEvaluation], int | None]
@@ -68,34 +68,12 @@ def tune(
 def run_training(content: Mapping[str, Any], folder: Path, on_evaluation: OnEvaluation) -> int | None:
     """Pre-train as ``content`` says, or go on with what is in ``folder``."""
     from ferrolm.training import pretrain
-    from ferrolm.training.trainer import Trainer
 
-    evaluate = Trainer._evaluate
-
-    def reporting(self: Any, *arguments: Any) -> Any:  # until the loop has on_evaluation
-        held_out = evaluate(self, *arguments)
-        figures = {"validation_loss": held_out.loss, "bits_per_byte": held_out.bits_per_byte}
-        if not on_evaluation(self.progress.step, figures):
-            raise _Enough
-        return held_out
-
-    Trainer._evaluate = reporting  # type: ignore[method-assign]
-    try:
-        result = pretrain(
-            RunConfig.from_dict(content),
-            folder,
-            resume=(folder / "checkpoints").exists(),
-            show_progress=False,
-        )
-    except _Enough:
-        return None
-    finally:
-        Trainer._evaluate = evaluate  # type: ignore[method-assign]
+    result = pretrain(
+        RunConfig.from_dict(content), folder, resume=(folder / "checkpoints").exists(), show_progress=False,
+        on_evaluation=on_evaluation,
+    )  # fmt: skip
     return result.signal
-
-
-class _Enough(Exception):
-    pass
 
 
 def _objective(trial: Trial, content: Mapping[str, Any], metric: str, train: RunTraining) -> float:
@@ -107,7 +85,7 @@ def _objective(trial: Trial, content: Mapping[str, Any], metric: str, train: Run
             raise UnknownNameError(
                 f"an evaluation has no search.metric {metric!r}{nearest(metric, figures) or known}"
             )
-        return trial.report(step, figures[metric])
+        return not trial.report(step, figures[metric])
 
     signal = train(with_parameters(content, trial.parameters), trial.folder, on_evaluation)
     if signal is not None:
@@ -194,13 +172,18 @@ def _check_names(content: Mapping[str, Any], search: SearchConfig) -> None:
             raise InvalidArgumentError(
                 f"search.space.{name}: a setting has a section, such as training.{name}"
             )
-        value = dimension.values[0] if hasattr(dimension, "values") else dimension.low
+        value = dimension.values[0] if isinstance(dimension, Choices) else dimension.low
         RunConfig.from_dict(with_parameters(content, {name: value}))
 
 
 def _steps(content: Mapping[str, Any], search: SearchConfig) -> int:
     """Steps of a whole run, for hyperband; 0 if they are searched, or given in epochs."""
-    return 0 if "training.steps" in search.space else RunConfig.from_dict(content).training.steps
+    training = RunConfig.from_dict(content).training
+    return (
+        0
+        if training.epochs or {"training.steps", "training.epochs"} & search.space.keys()
+        else training.steps
+    )
 
 
 def _identity(content: Mapping[str, Any], search: SearchConfig) -> dict[str, Any]:
