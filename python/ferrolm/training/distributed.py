@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import HashStore
 
 from ferrolm.errors import FerrolmError, InvalidArgumentError
 from ferrolm.training.precision import resolve_device
@@ -27,7 +28,7 @@ _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
 @dataclass(frozen=True)
 class World:
-    """This process among the ``size`` of the run. One process alone has a `World` too, in which nothing is sent.
+    """One process among the ``size`` of the run. One process alone has a `World` too, in which nothing is sent.
 
     ``device``: where this process computes; processes on one machine have a GPU each.
     """
@@ -84,7 +85,7 @@ class World:
 
 
 def join_world(parallel: str = "none", device: str = "auto") -> World:
-    """This process's `World`, after meeting the others that ``torchrun`` started.
+    """The `World` of this process, after meeting the others that ``torchrun`` started.
 
     ``parallel``: ``none``, ``ddp`` or ``fsdp``; ``device``: as for a run on one process. gloo connects CPUs, NCCL GPUs. A second
     call finds the same processes. Raises `InvalidArgumentError` for an environment that is not whole, or several processes where
@@ -131,7 +132,9 @@ def read_launch(environment: Mapping[str, str]) -> tuple[int, int, int] | None:
     try:
         rank, size, local_rank = (int(environment[name]) for name in _VARIABLES)
     except ValueError as error:
-        raise InvalidArgumentError(f"{', '.join(_VARIABLES)} of the environment must be numbers: {error}") from None
+        raise InvalidArgumentError(
+            f"{', '.join(_VARIABLES)} of the environment must be numbers: {error}"
+        ) from None
     if not 0 <= rank < size or not 0 <= local_rank <= rank:
         raise InvalidArgumentError(
             f"RANK {rank} and LOCAL_RANK {local_rank} of the environment do not fit WORLD_SIZE {size}"
@@ -143,8 +146,10 @@ def _own_device(name: str, local_rank: int, launched: bool) -> torch.device:
     device = resolve_device(name)
     if device.type != "cuda" or not launched:
         return device
-    if device.index is not None:
-        raise InvalidArgumentError(f"training.device must be auto, cpu or cuda with several processes, not {name}")
+    if ":" in name:
+        raise InvalidArgumentError(
+            f"training.device must be auto, cpu or cuda with several processes, not {name}"
+        )
     if local_rank >= torch.cuda.device_count():
         raise InvalidArgumentError(
             f"process {local_rank} of this machine has no GPU: it has {torch.cuda.device_count()}, and each process needs one"
@@ -156,16 +161,19 @@ def _own_device(name: str, local_rank: int, launched: bool) -> torch.device:
 def _meet(rank: int, size: int, device: torch.device) -> None:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if size == 1:
-        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+        dist.init_process_group(backend, store=HashStore(), rank=0, world_size=1)
         return
-    if os.environ.get("LOCAL_WORLD_SIZE") == str(size) and ("lo" in dict(map(reversed, socket.if_nameindex()))):
+    has_loopback = "lo" in {name for _, name in socket.if_nameindex()}
+    if has_loopback and os.environ.get("LOCAL_WORLD_SIZE") == str(size):
         # All are on this machine, whose name need not be one that gloo can resolve.
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     try:
         dist.init_process_group(backend, device_id=device if device.type == "cuda" else None)
     except (RuntimeError, ValueError) as error:
         address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        raise FerrolmError(f"process {rank} of {size} cannot meet the others at {address}: {error}") from error
+        raise FerrolmError(
+            f"process {rank} of {size} cannot meet the others at {address}: {error}"
+        ) from error
 
 
 def _leave() -> None:

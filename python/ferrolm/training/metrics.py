@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ferrolm._extras import require
 from ferrolm.training.settings import TrainingConfig
 
-__all__ = ["MetricsFile", "MetricsLog", "ProgressBar"]
+__all__ = ["MetricsFile", "MetricsLog", "ProgressBar", "SilentLog"]
 
 
 class MetricsFile:
@@ -42,6 +42,16 @@ class MetricsFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+class SilentLog:
+    """The log of a process that does not write it."""
+
+    def write(self, *, step: int, **values: Any) -> None: ...
+
+    def rewind(self, step: int) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class MetricsLog:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -82,7 +83,7 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def sharded_like(tensor: Tensor, pattern: Tensor) -> Tensor:
-    """This process's part of ``tensor``, which all have whole, if ``pattern`` is a shard."""
+    """The own part of ``tensor``, which all have whole, if ``pattern`` is a shard."""
     if not isinstance(pattern, DTensor) or isinstance(tensor, DTensor):
         return tensor
     placed = tensor.to(pattern.device)
@@ -102,10 +103,11 @@ def _shard(model: nn.Module, precision: str) -> None:
     dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision)
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     device = next(model.parameters()).device
-    mesh = dist.init_device_mesh(device.type, (dist.get_world_size(),))
+    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     for layer in layers_of(model):
         fully_shard(layer, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
+    # By default the outermost part stays whole after a forward pass, and whoever reads the weights then finds no shards.
+    fully_shard(model, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
 
 
 def _without_weights(model: nn.Module) -> nn.Module:
@@ -114,7 +116,9 @@ def _without_weights(model: nn.Module) -> nn.Module:
     memo: dict[int, Any] = {}
     for tensor in tensors:
         empty = torch.empty_like(tensor, device="meta")
-        memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
+        memo[id(tensor)] = (
+            nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
+        )
     return copy.deepcopy(model, memo)
 
 

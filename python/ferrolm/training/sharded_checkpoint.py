@@ -8,20 +8,24 @@ nothing but tensors is stored.
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from ferrolm.errors import InvalidFileError
 from ferrolm.training.ema import MovingAverage
 from ferrolm.training.optimizer import OptimizerPair
 
-__all__ = ["load_shards", "load_sharded_weights", "save_shards"]
+__all__ = ["load_sharded_weights", "load_shards", "save_shards"]
 
 _Optimizer = torch.optim.Optimizer | OptimizerPair
 
@@ -50,7 +54,7 @@ def save_shards(
             for key, value in part.state.get(parameter, {}).items():
                 if isinstance(value, Tensor):
                     tensors[f"optimizer/{name}/{key}"] = value
-    dcp.save(tensors, storage_writer=dcp.FileSystemWriter(folder), no_dist=not dist.is_initialized())
+    save(tensors, storage_writer=FileSystemWriter(folder), no_dist=not dist.is_initialized())
 
 
 def load_shards(
@@ -87,8 +91,13 @@ def _read(folder: Path, stored: dict[str, TensorStorageMetadata], tensors: dict[
             shapes = f"{list(stored[name].size)}, expected {list(tensor.shape)}"
             raise InvalidFileError(f"{folder}: {name} has shape {shapes}")
     try:
-        dcp.load(tensors, storage_reader=_Reader(folder), no_dist=not dist.is_initialized())
-    except (dcp.CheckpointException, RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.distributed is disabled")  # one process needs none
+            load(tensors, storage_reader=_Reader(folder), no_dist=not dist.is_initialized())
+    except CheckpointException as error:
+        reason = next(iter(error.failures.values()))[0]  # of the first process that failed
+        raise InvalidFileError(f"{folder} cannot be read: {reason}") from error
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
         raise InvalidFileError(f"{folder} cannot be read: {error}") from error
 
 
@@ -113,7 +122,15 @@ def _stored(folder: Path) -> dict[str, TensorStorageMetadata]:
     """What is in the folder, by name."""
     try:
         entries = _Reader(folder).read_metadata().state_dict_metadata
-    except (pickle.UnpicklingError, OSError, EOFError, AttributeError, ValueError, TypeError, IndexError) as error:
+    except (
+        pickle.UnpicklingError,
+        OSError,
+        EOFError,
+        AttributeError,
+        ValueError,
+        TypeError,
+        IndexError,
+    ) as error:
         raise InvalidFileError(f"{folder / '.metadata'} cannot be read: {error}") from error
     for name, entry in entries.items():
         if not isinstance(entry, TensorStorageMetadata):
@@ -121,7 +138,7 @@ def _stored(folder: Path) -> dict[str, TensorStorageMetadata]:
     return entries  # type: ignore[return-value]
 
 
-class _Reader(dcp.FileSystemReader):
+class _Reader(FileSystemReader):
     """Reads ``.metadata`` without running what a stranger may have put into it."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
