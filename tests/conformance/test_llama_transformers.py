@@ -36,6 +36,12 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }
+YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 500.0,
+    "factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
 WINDOWS = {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -49,6 +55,13 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("Llama", {"rope_parameters": {"rope_type": "default", "rope_theta": 50.0}}),
     ("Llama", {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}}),
     ("Llama", {"head_dim": 32, "rope_parameters": LLAMA3}),
+    ("Llama", {"head_dim": 32, "rope_parameters": YARN}),
+    (
+        "Llama",
+        {"head_dim": 32, "rope_parameters": {**YARN, "beta_fast": 8, "beta_slow": 0.1, "truncate": False}},
+    ),
+    ("Qwen3", {"head_dim": 32, "rope_parameters": {**YARN, "mscale": 2.0, "mscale_all_dim": 0.5}}),
+    ("Mistral", {"head_dim": 32, "rope_parameters": {**YARN, "attention_factor": 1.5}}),
     ("Mistral", {"sliding_window": 5}),
     ("Mistral", {"sliding_window": None, "head_dim": 8}),
     ("Qwen2", {}),
@@ -56,6 +69,18 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("Qwen3", {"head_dim": 8}),
     ("Qwen3", {"head_dim": 8, "attention_bias": True, "tie_word_embeddings": True, **WINDOWS}),
 ]
+# Frequencies that depend on the length of the text.
+VARYING = {
+    "dynamic": {"rope_type": "dynamic", "rope_theta": 500.0, "factor": 3.0},
+    "longrope": {
+        "rope_type": "longrope",
+        "rope_theta": 500.0,
+        "short_factor": [1.0, 1.5, 2.0, 2.5],
+        "long_factor": [1.0, 4.0, 9.0, 16.0],
+        "original_max_position_embeddings": 16,
+    },
+}
+
 variants = pytest.mark.parametrize(
     ("kind", "settings"), VARIANTS, ids=[f"{kind}-{','.join(settings)}" for kind, settings in VARIANTS]
 )
@@ -98,6 +123,25 @@ def test_logits_and_loss(kind: str, settings: dict[str, Any], tmp_path: Path) ->
     assert_close(ours.logits[real], expected.logits[real])
     assert_close(ours.loss, expected.loss)
     assert_close(model(IDS).logits, peer(input_ids=IDS).logits)
+
+
+@pytest.mark.parametrize("rope", VARYING)
+@torch.no_grad()
+def test_frequencies_that_depend_on_the_length(rope: str, tmp_path: Path) -> None:
+    trained = {"dynamic": 16, "longrope": 64}[rope]
+    settings = {"head_dim": 8, "rope_parameters": VARYING[rope], "max_position_embeddings": trained}
+    peer = theirs(tmp_path, "Llama", settings)
+    model = load_causal_lm(tmp_path)
+    logits = [model(IDS[:, :length]).logits for length in (10, 40)]
+    for ours, length in zip(logits, (10, 40), strict=True):
+        assert_close(ours, peer(input_ids=IDS[:, :length]).logits)
+    # A short text is read as if there were no long one, beside it and before it.
+    mask = torch.ones_like(IDS)
+    mask[0, :30] = 0
+    beside = model(IDS, attention_mask=mask).logits
+    assert_close(beside[0, 30:], model(IDS[:1, 30:]).logits[0])
+    assert_close(beside[1:], logits[1][1:])
+    assert not torch.allclose(logits[0], logits[1][:, :10], atol=1e-2)
 
 
 @variants

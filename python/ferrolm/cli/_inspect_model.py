@@ -17,8 +17,12 @@ _NO_SETTINGS = ("architectures", "dtype", "torch_dtype", "transformers_version")
 
 
 def model_folder(name: str) -> Path | None:
-    """The checkpoint folder with weights that ``name`` is, or that is bundled under this name; nothing is downloaded."""
-    from ferrolm.models.catalog import bundled, bundled_names
+    """The checkpoint folder or GGUF file with weights that ``name`` is, or that is bundled; nothing is downloaded."""
+    from ferrolm.models.catalog import bundled, bundled_names, gguf_file
+    from ferrolm.models.gguf import GgufFile
+
+    if (file := gguf_file(name)) is not None:
+        return file if GgufFile(file).tensors else None
 
     folder = Path(name)
     if not folder.is_dir() and name in bundled_names():
@@ -45,16 +49,15 @@ def describe_model(terminal: Terminal, name: str, summary: ModelSummary) -> None
         terminal.item("bytes of weights", f"{size:,}", dtype)
     if summary.context is not None:
         terminal.item("context, tokens", f"{summary.context:,}")
-    parts = f"{scaled(summary.forward_flops)}, {_share(summary)} of it attention at full context"
+    length = f"at {summary.counted_context:,} tokens"
+    parts = f"{scaled(summary.forward_flops)}, {_share(summary)} of it attention {length}"
     terminal.item("forward FLOPs a token", f"{summary.forward_flops:,}", parts)
-    mean = f"{scaled(summary.training_flops)}, the mean token of a full context"
+    mean = f"{scaled(summary.training_flops)}, the mean token {length}"
     terminal.item("training FLOPs a token", f"{summary.training_flops:,}", mean)
     terminal.item("  by the 6 N rule", f"{summary.training_flops_6n:,}", scaled(summary.training_flops_6n))
     if summary.cache_bytes_per_token:
-        full = (summary.context or 0) * summary.cache_bytes_per_token
-        terminal.item(
-            "cache bytes a token", f"{summary.cache_bytes_per_token:,}", f"{full:,} at full context"
-        )
+        full = summary.counted_context * summary.cache_bytes_per_token
+        terminal.item("cache bytes a token", f"{summary.cache_bytes_per_token:,}", f"{full:,} {length}")
     if summary.state_bytes:
         terminal.item("state bytes a sequence", f"{summary.state_bytes:,}", "however long it is")
     for note in summary.notes:

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["configure", "run"]
 
 EXPLANATION = """
-A folder, or a bundled name, that holds a model and a tokenizer is described with both. Of a model, nothing but its settings
+A folder, a GGUF file, or a bundled name, that holds a model and a tokenizer is described with both. Of a model, nothing but its settings
 and the names and shapes of its tensors is read, so that its size does not matter:
 
   parameters              weights; one that is used twice (a head tied to the embeddings) counts once
   forward FLOPs a token   2 for each weight of a matrix that the token is multiplied by, and 4 for each number of a head
-                          and each token looked at; here those of the last token of a full context
-  training FLOPs a token  3 times those of a forward pass, for the mean token of a full context: times the number of tokens
+                          and each token looked at; here those of the last token of a full context, or of --context
+                          tokens; of an encoder-decoder, for a token of the source and one of the target together
+  training FLOPs a token  3 times those of a forward pass, for the mean token of such a text: times the number of tokens
                           and divided by the FLOPs that a device sustains, they are the time that training takes
   by the 6 N rule         6 for each parameter outside of embeddings, the usual rough figure
   cache bytes a token     keys and values that generation keeps for a token of each sequence
@@ -44,12 +45,17 @@ MOST_LINES = 10_000
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXPLANATION
-    parser.add_argument("name", help=f"folder of a checkpoint, or a tokenizer: {NAME_HELP}")
+    parser.add_argument("name", help=f"folder of a checkpoint, GGUF file, or a tokenizer: {NAME_HELP}")
     parser.add_argument("other", nargs="?", help="another tokenizer to compare with")
     parser.add_argument(
         "--text", type=Path, help="compare on this text, line by line (default: some built-in lines)"
     )
     parser.add_argument("--show", type=int, default=5, help="disagreements to show (default: 5)")
+    parser.add_argument(
+        "--context",
+        type=int,
+        help="tokens of the text that costs are those of (default: all that fit the model)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object with all figures")
 
 
@@ -69,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             _describe(terminal, name, tokenizer, lines)
         _compare(terminal, list(names), pair, lines, arguments.show)
         return 0
-    summary, tokenizer_or_none = _parts(arguments.name)
+    summary, tokenizer_or_none = _parts(arguments.name, arguments.context)
     if arguments.json:
         parts = {
             "name": arguments.name,
@@ -85,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parts(name: str) -> tuple[ModelSummary | None, Tokenizer | None]:
+def _parts(name: str, context: int | None) -> tuple[ModelSummary | None, Tokenizer | None]:
     """The model and the tokenizer of that name; one of them at least, or the error that says why not."""
     from ferrolm.cli._inspect_model import model_folder
     from ferrolm.cli._tokenizer import load_tokenizer
@@ -98,7 +104,7 @@ def _parts(name: str) -> tuple[ModelSummary | None, Tokenizer | None]:
     try:
         from ferrolm.models import summarize_checkpoint
 
-        summary = summarize_checkpoint(folder)
+        summary = summarize_checkpoint(folder, context=context)
     except (UnknownNameError, ImportError) as error:
         # Another architecture, or no torch, is no reason to keep quiet about the tokenizer.
         if not isinstance(error, FerrolmError):

@@ -29,8 +29,8 @@ def load_model(
 ) -> LanguageModel:
     """A language model with its tokenizer and its generation defaults.
 
-    name_or_directory: the folder of a Hugging Face checkpoint, a bundled model ("ferrolm-tiny"), or a name on the
-    hub, from which only settings, vocabulary and safe weights are downloaded (at ``revision``, with ``token``).
+    name_or_directory: the folder of a Hugging Face checkpoint, a GGUF file (or a folder with one), which has its tokenizer
+    inside, a bundled model ("ferrolm-tiny"), or a name on the hub, from which only settings, vocabulary and safe weights are downloaded (at ``revision``, with ``token``).
     device: by default the CUDA device where there is one, else the CPU. dtype: of the weights, a torch dtype or its
     name; by default that of the file. "int8" and "int4" keep the matrices in so many bits, for a CPU (see
     `ferrolm.models.quantize`).

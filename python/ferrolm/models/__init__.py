@@ -1,6 +1,6 @@
 """Neural language models in torch, with checkpoints in the layout of the Hugging Face hub.
 
-    catalog.py      checkpoint folders by name: bundled with the package, on disk, or on the hub (needs no torch)
+    catalog.py      checkpoint folders and GGUF files by name: bundled with the package, on disk, or on the hub (needs no torch)
     config.py       what shapes a GPT-2: `GPT2Config`, read from and written to config.json (needs no torch)
     llama_config.py the same of Llama, Mistral, Qwen2 and Qwen3: `LlamaConfig` (needs no torch)
     causal_lm.py    `CausalLM`, what the models have in common: head, loss, loading and saving
@@ -22,6 +22,11 @@
     packing.py      recurrent layers over padded rows
     lstm_config.py  what shapes a recurrent classifier or tagger: `LSTMConfig` (needs no torch)
     lstm_encoder.py, lstm_classifier.py, lstm_tagger.py  `LSTMClassifier` of texts, `BiLSTMTagger` of tokens
+    gguf.py, gguf_types.py  `GgufFile`: what a GGUF file holds (needs no torch)
+    gguf_names.py, gguf_loading.py  the language model of a GGUF file
+    lora.py, lora_files.py  low-rank adapters: `add_lora`, `merge_lora`, `save_adapter`, `load_adapter`
+    ensemble.py     `Ensemble` of models, and `average_weights`
+    rope_config.py  what config.json says of rotary positions (needs no torch)
     rotary.py       positions as rotations of queries and keys
     attention.py    the one place that chooses the attention kernel
     cache.py        `KeyValueCache`, what generation keeps of the tokens already seen
@@ -30,6 +35,7 @@
     quantized.py    `quantize`: weights in 8 or 4 bits
     pretrained.py   loading and saving, the same for all
     checkpoint.py   tensors of a checkpoint folder, checked on the way in, written atomically on the way out
+    attention_costs.py  what attention costs
     summary.py      `summarize`: parameters, bytes and floating-point operations of a model
     auto.py         `load`, `load_causal_lm`, `load_seq2seq_lm`, `load_encoder`: the architecture that config.json names
 
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
     from ferrolm.models.causal_lm import CausalLM, CausalLMOutput
     from ferrolm.models.cpu_decoder import CpuDecoder
     from ferrolm.models.crf import LinearChainCRF
+    from ferrolm.models.ensemble import Ensemble, average_weights
     from ferrolm.models.gpt2 import GPT2LMHeadModel, GPT2Model
     from ferrolm.models.heads import (
         BertCrfForTokenClassification,
@@ -66,6 +73,8 @@ if TYPE_CHECKING:
         BertForTokenClassification,
     )
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
+    from ferrolm.models.lora import LoraConfig, add_lora, has_lora, merge_lora, remove_lora, unmerge_lora
+    from ferrolm.models.lora_files import load_adapter, save_adapter
     from ferrolm.models.lstm_classifier import LSTMClassifier
     from ferrolm.models.lstm_tagger import BiLSTMTagger
     from ferrolm.models.pretrained import PretrainedModel
@@ -98,6 +107,7 @@ __all__ = [
     "CausalLMOutput",
     "CpuDecoder",
     "EncoderDecoderCache",
+    "Ensemble",
     "GPT2Config",
     "GPT2LMHeadModel",
     "GPT2Model",
@@ -108,6 +118,7 @@ __all__ = [
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
+    "LoraConfig",
     "ModelSummary",
     "PretrainedModel",
     "RecurrentCache",
@@ -121,15 +132,23 @@ __all__ = [
     "T5Model",
     "Transformer",
     "TransformerConfig",
+    "add_lora",
+    "average_weights",
     "bundled",
+    "has_lora",
     "load",
+    "load_adapter",
     "load_causal_lm",
     "load_encoder",
     "load_seq2seq_lm",
     "locate",
+    "merge_lora",
     "quantize",
+    "remove_lora",
+    "save_adapter",
     "summarize",
     "summarize_checkpoint",
+    "unmerge_lora",
 ]
 
 _NEED_TORCH = {
@@ -147,6 +166,7 @@ _NEED_TORCH = {
     "CausalLMOutput": "causal_lm",
     "CpuDecoder": "cpu_decoder",
     "EncoderDecoderCache": "seq2seq",
+    "Ensemble": "ensemble",
     "GPT2LMHeadModel": "gpt2",
     "GPT2Model": "gpt2",
     "KeyValueCache": "cache",
@@ -154,6 +174,7 @@ _NEED_TORCH = {
     "LinearChainCRF": "crf",
     "LlamaForCausalLM": "llama",
     "LlamaModel": "llama",
+    "LoraConfig": "lora",
     "ModelSummary": "summary",
     "PretrainedModel": "pretrained",
     "RecurrentCache": "recurrent",
@@ -164,13 +185,21 @@ _NEED_TORCH = {
     "T5ForConditionalGeneration": "t5",
     "T5Model": "t5",
     "Transformer": "transformer",
+    "add_lora": "lora",
+    "average_weights": "ensemble",
+    "has_lora": "lora",
     "load": "auto",
+    "load_adapter": "lora_files",
     "load_causal_lm": "auto",
     "load_encoder": "auto",
     "load_seq2seq_lm": "auto",
+    "merge_lora": "lora",
     "quantize": "quantized",
+    "remove_lora": "lora",
+    "save_adapter": "lora_files",
     "summarize": "summary",
     "summarize_checkpoint": "summary",
+    "unmerge_lora": "lora",
 }
 
 

@@ -11,8 +11,10 @@ import torch
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.models.bert import CLASS_NAMES, BertModel, BertPretrainedModel
 from ferrolm.models.bert_config import MODEL_TYPES as ENCODERS
+from ferrolm.models.catalog import gguf_file
 from ferrolm.models.causal_lm import CausalLM
 from ferrolm.models.config import read_config
+from ferrolm.models.gguf_loading import load_gguf
 from ferrolm.models.gpt2 import GPT2LMHeadModel
 from ferrolm.models.heads import (
     BertCrfForTokenClassification,
@@ -72,10 +74,13 @@ ENCODER_TASKS: dict[str, type[BertPretrainedModel]] = {
 def load_causal_lm(
     directory: Path | str, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
 ) -> CausalLM:
-    """The language model of a checkpoint folder, in evaluation mode.
+    """The language model of a checkpoint folder or of a GGUF file, in evaluation mode.
 
-    Raises `UnknownNameError` for an architecture that is not here, and what `CausalLM.from_pretrained` raises.
+    Raises `UnknownNameError` for an architecture that is not here, and what `CausalLM.from_pretrained` raises, or
+    `ferrolm.models.gguf_loading.load_gguf`.
     """
+    if (file := gguf_file(directory)) is not None:
+        return load_gguf(file, dtype=dtype, device=device)
     model_type = _model_type(directory, ARCHITECTURES)
     return ARCHITECTURES[model_type].from_pretrained(directory, dtype=dtype, device=device)
 
@@ -115,7 +120,7 @@ def load(
     device: torch.device | str | None = None,
     **changes: Any,
 ) -> PretrainedModel:
-    """The model of a checkpoint folder for a task, in evaluation mode.
+    """The model of a checkpoint folder (or a GGUF file) for a task, in evaluation mode.
 
     task: "text-generation", "text2text-generation" for an encoder-decoder, or one of ``ENCODER_TASKS``; by default what the checkpoint was saved as (``architectures`` of
     its config.json). changes: settings that differ from the file's, for encoders; see `BertPretrainedModel.from_pretrained`.
@@ -126,6 +131,8 @@ def load(
     tasks = ("text-generation", "text2text-generation", *ENCODER_TASKS)
     if task is not None and task not in tasks:
         raise UnknownNameError(f"task is {task!r}, expected one of {', '.join(tasks)}{nearest(task, tasks)}")
+    if task in (None, "text-generation") and gguf_file(directory) is not None and not changes:
+        return load_causal_lm(directory, dtype=dtype, device=device)
     generators: dict[str, type[CausalLM] | type[Seq2SeqLM]] = {**ARCHITECTURES, **SEQ2SEQ_ARCHITECTURES}
     model_type = _model_type(directory, (*generators, *ENCODERS))
     own = "text-generation" if model_type in ARCHITECTURES else "text2text-generation"

@@ -1,13 +1,13 @@
-"""Checkpoint folders by name: bundled with the package, on disk, or on the Hugging Face hub."""
+"""Checkpoint folders, and GGUF files, by name: bundled with the package, on disk, or on the Hugging Face hub."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from ferrolm.errors import FileAccessError, MissingFileError, UnknownNameError, nearest
+from ferrolm.errors import FileAccessError, InvalidFileError, MissingFileError, UnknownNameError, nearest
 
-__all__ = ["bundled", "bundled_names", "locate"]
+__all__ = ["bundled", "bundled_names", "gguf_file", "locate"]
 
 _BUNDLED = Path(__file__).parent / "bundled"
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
@@ -45,7 +45,9 @@ def bundled(name: str) -> Path:
 def locate(
     name_or_directory: Path | str, *, revision: str | None = None, token: str | bool | None = None
 ) -> Path:
-    """The folder of a checkpoint: a folder with a config.json, a bundled model, or a download from the hub, in that order.
+    """The folder of a checkpoint: a folder with a config.json, a GGUF file, a bundled model, or a download from the hub.
+
+    A GGUF file may also be named by the folder that has no other and no config.json.
 
     Nothing is downloaded unless the argument is a hub name (``owner/name``) and neither a folder nor a bundled model.
     Raises `MissingFileError` for what is none of these and `FileAccessError` when the hub does not deliver.
@@ -54,16 +56,37 @@ def locate(
     folder = Path(name_or_directory)
     if (folder / "config.json").is_file():
         return folder
+    if (file := gguf_file(folder)) is not None:
+        return file
     if name in bundled_names():
         return bundled(name)
     if folder.is_dir():
-        raise MissingFileError(f"{folder} has no config.json; expected the folder of a checkpoint")
+        raise MissingFileError(
+            f"{folder} has no config.json and no GGUF file; expected the folder of a checkpoint"
+        )
     if isinstance(name_or_directory, Path) or not _HUB_NAME.fullmatch(name):
         known = ", ".join(bundled_names()) or "none"
         raise MissingFileError(
-            f"{name} does not exist; expected a folder, a bundled model ({known}) or a name on the hub"
+            f"{name} does not exist; expected a folder, a GGUF file, a bundled model ({known}) or a name on the hub"
         )
     return _download(name, revision, token)
+
+
+def gguf_file(path: Path | str) -> Path | None:
+    """The GGUF file that ``path`` is, or that lies in the folder ``path`` without a config.json; None where there is none.
+
+    Raises `InvalidFileError` for a folder with several, which may be parts of one model.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path if path.suffix == ".gguf" else None
+    if not path.is_dir() or (path / "config.json").is_file():
+        return None
+    found = sorted(path.glob("*.gguf"))
+    if len(found) > 1:
+        names = ", ".join(each.name for each in found[:8])
+        raise InvalidFileError(f"{path} has {len(found)} GGUF files, expected the name of one: {names}")
+    return found[0] if found else None
 
 
 def _download(name: str, revision: str | None, token: str | bool | None) -> Path:

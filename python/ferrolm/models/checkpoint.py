@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from ferrolm._extras import require
-from ferrolm.errors import FileAccessError, InvalidFileError, MissingFileError
+from ferrolm.errors import FileAccessError, InvalidArgumentError, InvalidFileError, MissingFileError
 
 __all__ = [
     "Tensors",
     "assign",
     "fill",
+    "read_file",
     "read_tensors",
     "save",
     "save_tensors",
@@ -85,7 +86,7 @@ def read_tensors(directory: Path | str, *, shapes_only: bool = False) -> Tensors
         raise MissingFileError(f"{folder} has no weights; expected one of {', '.join(_SINGLE)}")
     by_name: dict[str, Tensor] = {}
     for part in _shards(path) if path.suffix == ".json" else [path]:
-        by_name.update(_read_file(part, shapes_only))
+        by_name.update(read_file(part, shapes_only))
     return Tensors(path, by_name)
 
 
@@ -101,7 +102,8 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _read_file(path: Path, shapes_only: bool) -> dict[str, Tensor]:
+def read_file(path: Path, shapes_only: bool = False) -> dict[str, Tensor]:
+    """The tensors of one file by name; see `read_tensors`."""
     if not path.is_file():
         raise MissingFileError(f"{path} does not exist, though the index beside it names it")
     try:
@@ -157,10 +159,12 @@ def assign(
     *,
     optional: Set[str] = frozenset(),
     ignored: Set[str] = frozenset(),
+    what: str = "its config.json",
 ) -> None:
     """Copy the tensors into the parameters of the same names (converting the dtype), all of which must be there.
 
-    optional: parameters that keep what they hold when there is no tensor; ignored: tensors that no parameter takes.
+    optional: parameters that keep what they hold when there is no tensor; ignored: tensors that no parameter takes; what:
+    says which parameters there are.
     Raises `InvalidFileError`, which names the file, ``path``, and the tensors.
     """
     problems = [f"{name} is missing" for name in parameters.keys() - found.keys() - optional]
@@ -173,7 +177,7 @@ def assign(
         shown = "; ".join(sorted(problems)[:8]) + (
             f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
         )
-        raise InvalidFileError(f"{path} does not fit its config.json: {shown}")
+        raise InvalidFileError(f"{path} does not fit {what}: {shown}")
     with torch.no_grad():
         for name in parameters.keys() & found.keys():
             parameters[name].copy_(found[name])
@@ -185,7 +189,12 @@ def save(model: nn.Module, config: dict[str, Any], directory: Path | str) -> Non
 
 
 def save_tensors(by_name: Mapping[str, Tensor], config: dict[str, Any], directory: Path | str) -> None:
-    """Write the tensors, no two of which share memory, and ``config`` into ``directory``, made when absent."""
+    """Write the tensors, no two of which share memory, and ``config`` into ``directory``, made when absent.
+
+    Raises `InvalidArgumentError` for adapters, which have a file of their own.
+    """
+    if any(name.endswith((".lora_A.weight", ".lora_B.weight")) for name in by_name):
+        raise InvalidArgumentError("the model has adapters: use save_adapter, or merge_lora before saving it")
     safetensors = require("safetensors.torch", extra="torch", purpose="writing a checkpoint")
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)

@@ -201,6 +201,8 @@ def _gpt2(model: GPT2LMHeadModel) -> _rust.Decoder:
 
 def _llama(model: LlamaForCausalLM) -> _rust.Decoder:
     config, decoder = model.config, model.model
+    if decoder.rotary.varies:
+        raise _Unsupported
     blocks: Any = decoder.layers
     layers = [
         _Layer(
@@ -225,7 +227,7 @@ def _llama(model: LlamaForCausalLM) -> _rust.Decoder:
     ]
     return _rust.Decoder(
         _embedding(decoder.embed_tokens),
-        (decoder.rotary.frequencies.tolist(), 1.0),
+        (decoder.rotary.frequencies.tolist(), decoder.rotary.scale),
         layers,
         _norm(decoder.norm),
         _linear(model.lm_head),

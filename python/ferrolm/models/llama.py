@@ -106,7 +106,7 @@ class LlamaModel(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
         self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.rotary = RotaryEmbedding(config.head_dim, config.rope_parameters)
+        self.rotary = RotaryEmbedding(config.head_dim, config.rope_parameters, config.max_position_embeddings)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -123,9 +123,13 @@ class LlamaModel(nn.Module):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        document_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states after the last norm; see `CausalLM.forward` for the arguments."""
-        position_ids, visible = place(input_ids, attention_mask, position_ids, cache, self.config.n_positions)
+        n_positions = self.config.n_positions
+        position_ids, visible = place(
+            input_ids, attention_mask, position_ids, cache, n_positions, document_ids
+        )
         x = self.embed_tokens(input_ids)
         angles = self.rotary(position_ids, x.dtype)  # the same for all layers
         for block in self.layers:
@@ -152,6 +156,7 @@ class LlamaForCausalLM(CausalLM):
     config_class = LlamaConfig
     base_model_prefix = "model"
     embedding_name = "embed_tokens"
+    takes_document_ids = True
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()

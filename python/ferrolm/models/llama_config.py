@@ -8,6 +8,7 @@ from typing import Any
 
 from ferrolm.errors import InvalidArgumentError, nearest
 from ferrolm.models.config import check_positive, load_config
+from ferrolm.models.rope_config import complete_rope
 
 __all__ = ["MODEL_TYPES", "LlamaConfig"]
 
@@ -58,12 +59,6 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "qwen3": {**_QWEN, "head_dim": 128},
 }
 _LAYER_TYPES = ("full_attention", "sliding_attention")
-# The numbers that each kind of rotary embedding needs besides rope_theta.
-_ROPE_TYPES = {
-    "default": (),
-    "linear": ("factor",),
-    "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
-}
 
 
 @dataclass(kw_only=True)
@@ -73,8 +68,8 @@ class LlamaConfig:
     Touvron et al. 2023, "Llama 2"; Jiang et al. 2023, "Mistral 7B"; Yang et al. 2024, "Qwen2 Technical Report", and 2025,
     "Qwen3 Technical Report". ``model_type`` says which; the defaults are a Llama's, and `from_dict` fills in those of
     the type. A Qwen2 has biases for query, key and value, a Qwen3 normalizes query and key, and a Mistral looks back
-    ``sliding_window`` tokens. ``rope_parameters`` has ``rope_theta`` and ``rope_type``: "default", "linear" or "llama3",
-    each with the numbers that transformers wants. ``extra`` holds the keys of a config.json that this class does not
+    ``sliding_window`` tokens. ``rope_parameters`` has ``rope_theta`` and ``rope_type``: "default", "linear", "dynamic",
+    "llama3", "yarn" or "longrope", each with the numbers that transformers wants. ``extra`` holds the keys of a config.json that this class does not
     use, so that they survive a round trip.
 
     >>> config = LlamaConfig(hidden_size=64, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=2)
@@ -144,7 +139,9 @@ class LlamaConfig:
                 f"attention_dropout is {dropout!r}, expected a probability from 0 to 1"
             )
         self._check_windows()
-        self.rope_parameters = _rope(self.rope_parameters, self.max_position_embeddings)
+        self.rope_parameters = complete_rope(
+            self.rope_parameters, self.max_position_embeddings, self.head_dim
+        )
 
     def _check_windows(self) -> None:
         if self.sliding_window is not None:
@@ -185,7 +182,10 @@ class LlamaConfig:
 
     @property
     def n_positions(self) -> int:
-        return self.max_position_embeddings
+        """Tokens that fit; "dynamic" stretches ``max_position_embeddings``, the length of training, by its factor."""
+        rope = self.rope_parameters
+        stretched = rope["factor"] if rope["rope_type"] == "dynamic" else 1
+        return int(self.max_position_embeddings * stretched)
 
     @property
     def eos_token_ids(self) -> tuple[int, ...]:
@@ -218,6 +218,9 @@ class LlamaConfig:
         rope = settings.get("rope_scaling") or settings.get("rope_parameters") or {}
         if isinstance(rope, dict) and settings.get("rope_theta") is not None:
             rope = {"rope_theta": settings["rope_theta"], **rope}
+        original = settings.get("original_max_position_embeddings")  # where Phi-3 and others have it
+        if isinstance(rope, dict) and original is not None:
+            rope = {**rope, "original_max_position_embeddings": original}
         return cls(**{**_DEFAULTS.get(kind, {}), **used, "rope_parameters": rope}, extra=extra)
 
     @classmethod
@@ -239,29 +242,3 @@ def _default(name: str) -> Any:
 def _check_multiple(name: str, value: int, of: str, divisor: int) -> None:
     if value % divisor:
         raise InvalidArgumentError(f"{name} is {value}, expected a multiple of {of}, {divisor}")
-
-
-def _rope(given: Any, max_position_embeddings: int) -> dict[str, Any]:
-    """What ``rope_parameters`` says, complete: ``rope_theta``, ``rope_type`` and the numbers that the type needs."""
-    if not isinstance(given, dict):
-        raise InvalidArgumentError(f"rope_parameters is {given!r}, expected settings by name")
-    kind = given.get("rope_type", given.get("type", "default"))  # before transformers 4.43: type
-    if kind not in _ROPE_TYPES:
-        raise InvalidArgumentError(
-            f"rope_type is {kind!r}, expected one of {', '.join(_ROPE_TYPES)}{nearest(str(kind), _ROPE_TYPES)}"
-        )
-    rope = {"rope_theta": 10000.0, **given, "rope_type": kind}
-    rope.pop("type", None)
-    if kind == "llama3":
-        rope.setdefault("original_max_position_embeddings", max_position_embeddings)
-    for name in ("rope_theta", *_ROPE_TYPES[kind]):
-        value = rope.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-            raise InvalidArgumentError(
-                f"rope_parameters: {name} is {value!r}, expected a positive number for rope_type {kind!r}"
-            )
-    if rope.get("partial_rotary_factor", 1) != 1:
-        raise InvalidArgumentError(
-            f"rope_parameters: partial_rotary_factor is {rope['partial_rotary_factor']!r}, expected 1"
-        )
-    return rope

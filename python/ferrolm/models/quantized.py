@@ -15,6 +15,7 @@ from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models.causal_lm import CausalLM
 from ferrolm.models.gpt2 import Projection
+from ferrolm.models.lora import has_lora
 
 __all__ = ["QuantizedEmbedding", "QuantizedLinear", "quantize"]
 
@@ -60,7 +61,7 @@ def quantize(model: Model, format: Literal["int8", "int4"]) -> Model:
     """Keep the matrices of ``model`` in 8 (8.5 with scales) or 4 (4.5) bits; returns it, changed, for inference on the CPU.
 
     A head that is the token embedding stays the same matrix. Raises `InvalidArgumentError` for another format, a model on
-    another device, or one that is quantized already, or weights that are not finite.
+    another device, with adapters, or one that is quantized already, or weights that are not finite.
 
     >>> from ferrolm.models import GPT2Config, GPT2LMHeadModel
     >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=100, n_positions=16, n_embd=32, n_layer=1, n_head=2))
@@ -73,6 +74,8 @@ def quantize(model: Model, format: Literal["int8", "int4"]) -> Model:
         raise InvalidArgumentError(f"the model is on {model.device}: quantized weights are for the CPU")
     if model.weight_format is not None:
         raise InvalidArgumentError(f"the model is quantized already, to {model.weight_format}")
+    if has_lora(model):
+        raise InvalidArgumentError("the model has adapters: merge_lora before it is quantized")
     embedding = model.token_embedding
     with torch.no_grad():
         shared = _rust.LinearWeights(embedding.weight.detach(), format)

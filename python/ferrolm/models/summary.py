@@ -9,6 +9,7 @@ gradients of inputs and of weights are a product each. The 6 N rule is that of K
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,16 +20,26 @@ import torch
 from torch import nn
 
 import ferrolm.models
-from ferrolm.errors import UnknownNameError, nearest
-from ferrolm.models.auto import ARCHITECTURES, load_causal_lm
+from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
+from ferrolm.models.attention_costs import AttentionCosts
+from ferrolm.models.auto import ARCHITECTURES, SEQ2SEQ_ARCHITECTURES, load, load_causal_lm
+from ferrolm.models.bert_config import MODEL_TYPES as ENCODERS
+from ferrolm.models.catalog import gguf_file
 from ferrolm.models.causal_lm import CausalLM
 from ferrolm.models.config import read_config
 from ferrolm.models.gpt2 import Projection
+from ferrolm.models.lstm_encoder import LSTMModel
 from ferrolm.models.quantized import QuantizedEmbedding, QuantizedLinear
 from ferrolm.models.recurrent_config import RecurrentConfig
+from ferrolm.models.seq2seq import Seq2SeqModel
 
 __all__ = ["ModelSummary", "summarize", "summarize_checkpoint"]
 
+# Tokens at which attention is counted in a model that has no limit, which is what T5 was trained with.
+_UNLIMITED = 512
+# Modules that run once for a text, not for each token; the last one in models that classify texts.
+_ONCE = ("pooler.dense", "pre_classifier", "seq_relationship")
+_ONCE_IN = ("BertForSequenceClassification", "LSTMClassifier")
 _LAYER_OF_RNN = re.compile(r"_l(\d+)(_reverse)?$")
 
 
@@ -36,13 +47,14 @@ _LAYER_OF_RNN = re.compile(r"_l(\d+)(_reverse)?$")
 class ModelSummary:
     """What a model consists of and what it costs.
 
-    context: tokens that it can take, None if it does not say. parameters: a weight used twice counts once; they are
+    context: tokens that it can take, None if it does not say. counted_context: tokens at which attention is counted. parameters: a weight used twice counts once; they are
     ``embedding_parameters`` (of tokens and of positions), those of each layer (``layer_parameters``, by the name of its
     module) and ``other_parameters`` (norms, a head of its own). bytes_by_dtype: of the weights; "int8" and "int4" with scales.
 
     forward_flops: floating-point operations for the last token of a full context, ``attention_flops`` of them to look at
     the tokens before it. training_flops: of forward and backward pass, for the mean token of a full context.
-    training_flops_6n: 6 times the parameters without embeddings, which leaves out attention and a tied head.
+    training_flops_6n: 6 times the parameters without embeddings, which leaves out attention and a tied head. Of an
+    encoder-decoder, a token is one of the source and one of the target, both of the same length.
 
     cache_bytes_per_token: that generation keeps for each token, None for a model that does not generate; state_bytes: that it
     keeps for a sequence of any length. notes: what the figures leave out.
@@ -51,6 +63,7 @@ class ModelSummary:
     architecture: str
     settings: dict[str, Any]
     context: int | None
+    counted_context: int
     parameters: int
     trainable_parameters: int
     embedding_parameters: int
@@ -75,11 +88,12 @@ class ModelSummary:
         return asdict(self)
 
 
-def summarize(model: nn.Module) -> ModelSummary:
+def summarize(model: nn.Module, *, context: int | None = None) -> ModelSummary:
     """Count the weights and the work of a model; nothing is computed, so it may be on torch's device "meta".
 
-    A `CausalLM` is known exactly. Of any other module the matrices are counted as if each worked once on every token,
-    attention is not, and ``notes`` says so.
+    context: tokens of the text that costs are those of, by default all that fit the model, and 512 where any number does.
+    The models of this package are known exactly. Of any other module the matrices are counted as if each worked once on
+    every token, attention is not, and ``notes`` says so. Raises `InvalidArgumentError` for a context that is not positive.
 
     >>> from ferrolm.models import GPT2Config, GPT2LMHeadModel
     >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=100, n_positions=16, n_embd=8, n_layer=1, n_head=2))
@@ -93,17 +107,22 @@ def summarize(model: nn.Module) -> ModelSummary:
     total, embeddings = (sum(w.size for w in part) for part in (weights, [w for w in weights if w.embedding]))
     layers = _by_layer(model, weights)
     config: Any = getattr(model, "config", None)
-    context = getattr(config, "n_positions", None)
-    matrices = 2 * sum(map(_multiplied, model.modules()))
-    attention = _Attention.of(model)
-    last, mean = (0, 0) if attention is None or context is None else attention.flops(context)
+    limit = getattr(config, "n_positions", None)
+    limit = None if limit == sys.maxsize else limit
+    length = limit or _UNLIMITED if context is None else context
+    if length < 1:
+        raise InvalidArgumentError(f"context is {context}, expected 1 or more tokens")
+    attention = AttentionCosts.of(model)
+    matrices = _matrix_flops(model, length)
+    last, mean = (0, 0) if attention is None else attention.flops(length)
     sizes: Counter[str] = Counter()
     for weight in weights:
         sizes[weight.dtype] += weight.nbytes
     return ModelSummary(
         architecture=type(model).__name__,
         settings=config.to_dict() if hasattr(config, "to_dict") else {},
-        context=context,
+        context=limit,
+        counted_context=length,
         parameters=total,
         trainable_parameters=sum(weight.size for weight in weights if weight.trainable),
         embedding_parameters=embeddings,
@@ -116,30 +135,40 @@ def summarize(model: nn.Module) -> ModelSummary:
         training_flops_6n=6 * (total - embeddings),
         cache_bytes_per_token=_cache_bytes(model, attention),
         state_bytes=_state_bytes(model),
-        notes=() if isinstance(model, CausalLM) else ("each matrix counted once a token, attention not",),
+        notes=_notes(model, attention),
     )
 
 
-def summarize_checkpoint(directory: Path | str) -> ModelSummary:
-    """The summary of a checkpoint folder, from its settings and the names and shapes of its tensors.
+def _notes(model: nn.Module, attention: AttentionCosts | None) -> tuple[str, ...]:
+    if isinstance(model, Seq2SeqModel):
+        return ("a token is one of the source and one of the target, both of the same length",)
+    known = attention is not None or isinstance(model, LSTMModel)
+    return () if known else ("each matrix counted once a token, attention not",)
+
+
+def summarize_checkpoint(directory: Path | str, *, context: int | None = None) -> ModelSummary:
+    """The summary of a checkpoint folder or a GGUF file, from its settings and the names and shapes of its tensors.
+
+    context: see `summarize`.
 
     Raises `UnknownNameError` for an architecture that is not here, and what ``from_pretrained`` raises.
     """
+    if gguf_file(directory) is not None:
+        return summarize(load_causal_lm(directory, device="meta"), context=context)
     path = Path(directory) / "config.json"
     settings = read_config(path)
     for name in settings.get("architectures") or ():
         # No name from a file reaches more than the models of this package.
         kind = getattr(ferrolm.models, name) if name in ferrolm.models.__all__ else None
         if isinstance(kind, type) and issubclass(kind, nn.Module) and hasattr(kind, "from_pretrained"):
-            return summarize(kind.from_pretrained(directory, device="meta"))
+            return summarize(kind.from_pretrained(directory, device="meta"), context=context)
     model_type = settings["model_type"]
-    if model_type not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
+    known = sorted({*ARCHITECTURES, *SEQ2SEQ_ARCHITECTURES, *ENCODERS})
+    if model_type not in known:
         raise UnknownNameError(
-            f"{path}: no model here reads model_type {model_type!r}, only {known}"
-            f"{nearest(model_type, ARCHITECTURES)}"
+            f"{path}: no model here reads model_type {model_type!r}, only {', '.join(known)}{nearest(model_type, known)}"
         )
-    return summarize(load_causal_lm(directory, device="meta"))
+    return summarize(load(directory, device="meta"), context=context)
 
 
 @dataclass(frozen=True)
@@ -190,6 +219,14 @@ def _by_layer(model: nn.Module, weights: list[_Weight]) -> dict[str, int]:
     return dict(found)
 
 
+def _matrix_flops(model: nn.Module, length: int) -> int:
+    """Operations of all matrices for a token, of which those that run once for a text are shared by its tokens."""
+    once = (*_ONCE, "classifier") if type(model).__name__ in _ONCE_IN else _ONCE
+    work = {path: 2 * _multiplied(module) for path, module in model.named_modules()}
+    shared = sum(flops for path, flops in work.items() if path.endswith(once))
+    return sum(work.values()) - shared + round(shared / length)
+
+
 def _multiplied(module: nn.Module) -> int:
     """Weights of the module itself that a token is multiplied by."""
     if isinstance(module, QuantizedLinear):
@@ -202,35 +239,10 @@ def _multiplied(module: nn.Module) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class _Attention:
-    """Causal attention, as the configuration of a decoder describes it; windows: keys a token sees, of each layer."""
-
-    numbers: int  # of all heads of a layer
-    kept: int  # of all keys and values of a token
-    windows: list[int | None]
-
-    @classmethod
-    def of(cls, model: nn.Module) -> _Attention | None:
-        config: Any = getattr(model, "config", None)
-        if not isinstance(model, CausalLM) or not hasattr(config, "num_heads"):
-            return None
-        heads: int = getattr(config, "num_key_value_heads", None) or config.num_heads
-        windows = [getattr(config, "window", lambda _: None)(layer) for layer in range(config.num_layers)]
-        return cls(config.num_heads * config.head_dim, 2 * heads * config.head_dim * len(windows), windows)
-
-    def flops(self, context: int) -> tuple[int, int]:
-        """Of the last token of a full context, and of the mean token."""
-        widths = [min(window or context, context) for window in self.windows]
-        # A token sees the tokens up to itself until the window is full.
-        seen = sum(width * (width + 1) // 2 + (context - width) * width for width in widths)
-        return 4 * self.numbers * sum(widths), round(4 * self.numbers * seen / context)
-
-
-def _cache_bytes(model: nn.Module, attention: _Attention | None) -> int | None:
-    if not isinstance(model, CausalLM):
+def _cache_bytes(model: nn.Module, attention: AttentionCosts | None) -> int | None:
+    if attention is None or not isinstance(model, CausalLM | Seq2SeqModel):
         return None
-    return 0 if attention is None else attention.kept * _item_size(model)
+    return attention.kept * _item_size(model)
 
 
 def _state_bytes(model: nn.Module) -> int:

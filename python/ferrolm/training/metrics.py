@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import IO, Any
@@ -37,11 +38,17 @@ class MetricsFile:
         self._file: IO[str] = path.open("a", encoding="utf-8")
 
     def write(self, **values: Any) -> None:
-        self._file.write(json.dumps(values) + "\n")
+        # JSON has no infinity, which the norm of a gradient in float16 may be.
+        written = {name: None if _is_no_number(value) else value for name, value in values.items()}
+        self._file.write(json.dumps(written) + "\n")
         self._file.flush()
 
     def close(self) -> None:
         self._file.close()
+
+
+def _is_no_number(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 class SilentLog:

@@ -73,7 +73,7 @@ class Parallel:
         plain = copy.deepcopy(self._plain)
         tensors = {name: whole(tensor.detach()).cpu() for name, tensor in self.model.named_parameters()}
         buffers = {name: buffer.cpu() for name, buffer in self.model.named_buffers()}
-        _put(plain, {name: nn.Parameter(tensor) for name, tensor in tensors.items()}, buffers)
+        _put(plain, tensors, buffers)
         return plain
 
 
@@ -122,10 +122,10 @@ def _without_weights(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo)
 
 
-def _put(model: nn.Module, parameters: dict[str, nn.Parameter], buffers: dict[str, Tensor]) -> None:
+def _put(model: nn.Module, weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> None:
     """Replace parameters and buffers by name; where one is tied, everywhere."""
     replacements: dict[int, Tensor] = {
-        **{id(old): parameters[name] for name, old in model.named_parameters()},
+        **{id(old): nn.Parameter(weights[name], old.requires_grad) for name, old in model.named_parameters()},
         **{id(old): buffers[name] for name, old in model.named_buffers()},
     }
     for module in model.modules():

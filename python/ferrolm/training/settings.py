@@ -50,9 +50,7 @@ class TrainingConfig:
     )
     learning_rate: float = setting(1e-3, "peak learning rate")
     final_learning_rate: float = setting(1e-4, "learning rate at the end of the decay")
-    head_learning_rate: float = setting(
-        0.0, "peak for weights that a checkpoint did not bring; 0: learning_rate"
-    )
+    head_learning_rate: float = setting(0.0, "peak for the head of a fine-tuned model; 0: learning_rate")
     schedule: str = setting(
         "cosine",
         "after the warm-up: cosine, linear, constant, inverse_sqrt, wsd (constant, then a linear decay)",

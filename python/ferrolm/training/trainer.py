@@ -29,7 +29,7 @@ from ferrolm.data.token_blocks import TokenBlocks
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import summarize
 from ferrolm.training import checkpoint
-from ferrolm.training.config import RunConfig
+from ferrolm.training.config import Configuration, RunConfig
 from ferrolm.training.distributed import join_world
 from ferrolm.training.ema import MovingAverage
 from ferrolm.training.evaluation import Evaluation, HeldOutTokens
@@ -100,7 +100,7 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        config: RunConfig,
+        config: Configuration,
         directory: str | Path,
         train: TokenFile | BatchSource,
         validation: TokenFile | Evaluation | None = None,
@@ -387,7 +387,7 @@ class Trainer:
             return train, ModelLoss()
         settings = self.config.training
         blocks = TokenBlocks(
-            train, self.config.data.block_size, settings.batch_size, settings.seed,
+            train, self._block_size(train), settings.batch_size, settings.seed,
             rank=self.world.rank, world_size=self.world.size,
         )  # fmt: skip
         return blocks, NextToken()
@@ -397,9 +397,14 @@ class Trainer:
             return validation
         settings = self.config.training
         return HeldOutTokens(
-            validation, block_size=self.config.data.block_size, batch_size=settings.batch_size,
+            validation, block_size=self._block_size(validation), batch_size=settings.batch_size,
             limit=settings.evaluation_tokens,
         )  # fmt: skip
+
+    def _block_size(self, file: TokenFile) -> int:
+        if not isinstance(self.config, RunConfig):
+            raise InvalidArgumentError(f"{file.path}: a token file needs the data.block_size of a RunConfig")
+        return self.config.data.block_size
 
     def _number_of_steps(self, source: BatchSource) -> int:
         settings = self.config.training

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("torch")
+from shared_data import shared
 from tiny_language_model import byte_tokenizer, tiny_language_model, tiny_llama, tiny_recurrent
 
 from ferrolm.cli import main
@@ -45,6 +46,29 @@ def test_a_checkpoint_is_described_with_its_tokenizer(
     assert any(type(model.model).__name__ in line for line in lines)
     assert any("vocab_size=257" in line for line in lines)
     assert any("each of 2: " in line for line in lines) == (make is not tiny_recurrent)
+
+
+def test_costs_of_a_shorter_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_language_model()
+    model.save(tmp_path)
+    found = json.loads(printed([str(tmp_path), "--json", "--context", "10"], capsys))["model"]
+    assert (found["context"], found["counted_context"]) == (48, 10)
+    assert found["forward_flops"] == summarize(model.model, context=10).forward_flops
+    assert "attention at 10 tokens" in printed([str(tmp_path), "--context", "10"], capsys)
+
+
+def test_a_gguf_file_is_described_with_its_tokenizer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("gguf")
+    from gguf_files import write_gguf
+
+    path = tmp_path / "model.gguf"
+    write_gguf(shared("models/tiny-gpt2-shakespeare"), path, "Q8_0")
+    found = json.loads(printed([str(path), "--json"], capsys))
+    assert found["model"]["architecture"] == "GPT2LMHeadModel"
+    assert found["model"]["context"] == 128
+    assert found["tokenizer"]["vocabulary"] == 1024
 
 
 def test_json_has_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

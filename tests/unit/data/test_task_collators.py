@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.shared_data import shared
+from shared_data import shared
 
 from ferrolm import Tokenizer
 from ferrolm.data import (

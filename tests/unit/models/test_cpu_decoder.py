@@ -42,6 +42,7 @@ LLAMA: dict[str, dict[str, Any]] = {
             "original_max_position_embeddings": 16,
         }
     },
+    "yarn": {"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}},
 }
 
 
@@ -103,6 +104,10 @@ def test_logits_are_the_models(make: Any, settings: dict[str, Any], step: int) -
     ids = torch.randint(101, (3, 14))
     expected, found = both(make(**settings), ids, prompt=5, step=step)
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=2e-5)
+
+
+def test_frequencies_that_depend_on_the_length_go_through_torch() -> None:
+    assert CpuDecoder.of(llama(rope_parameters={"rope_type": "dynamic", "factor": 2.0})) is None
 
 
 @pytest.mark.parametrize("make", [gpt2, llama])

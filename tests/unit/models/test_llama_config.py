@@ -49,9 +49,17 @@ def test_unused_keys_survive_a_round_trip(tmp_path: Path) -> None:
         ({"attention_dropout": 2}, "attention_dropout is 2, expected a probability"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu', expected 'silu'"),
         (
-            {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}},
-            "rope_type is 'yarn', expected one of default, linear, llama3",
+            {"rope_scaling": {"rope_type": "mrope", "factor": 4.0}},
+            "rope_type is 'mrope', expected one of default, linear, dynamic, llama3, yarn, longrope",
         ),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0, "beta_fast": "32"}}, "beta_fast is '32', expected"),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0, "attention_factor": 0}}, "attention_factor is 0"),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0, "truncate": 1}}, "truncate is 1, expected true"),
+        (
+            {"rope_scaling": {"type": "longrope", "short_factor": [1.0], "long_factor": [1.0] * 4}},
+            r"short_factor is \[1.0\], expected 4 positive numbers",
+        ),
+        ({"rope_scaling": {"type": "dynamic"}}, "factor is None, expected a positive number"),
         ({"rope_scaling": {"type": "linaer", "factor": 4.0}}, "did you mean 'linear'"),
         (
             {"rope_parameters": {"rope_type": "linear"}},
@@ -125,3 +133,18 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
     path.write_text('{"model_type": "gpt2"}')
     with pytest.raises(InvalidFileError, match="model_type is 'gpt2', expected 'llama' or 'mistral'"):
         LlamaConfig.from_file(path)
+
+
+def test_the_factor_of_yarn_is_the_ratio_of_the_lengths_unless_given() -> None:
+    lengths = {"max_position_embeddings": 4096, "original_max_position_embeddings": 1024}
+    scaling: dict[str, Any] = {"rope_type": "yarn", "factor": None}
+    config = LlamaConfig.from_dict({**SMALL, **lengths, "rope_scaling": scaling})
+    assert config.rope_parameters["factor"] == 4.0
+    assert config.rope_parameters["original_max_position_embeddings"] == 1024
+    given = LlamaConfig.from_dict({**SMALL, **lengths, "rope_scaling": {**scaling, "factor": 2.0}})
+    assert given.rope_parameters["factor"] == 2.0
+
+
+def test_dynamic_scaling_stretches_the_context() -> None:
+    rope = {"rope_type": "dynamic", "factor": 2.0}
+    assert LlamaConfig(**SMALL, max_position_embeddings=100, rope_parameters=rope).n_positions == 200

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ferrolm.errors import InvalidFileError, UnknownNameError
+from ferrolm.errors import InvalidArgumentError, InvalidFileError, UnknownNameError
 from ferrolm.models import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+    BiLSTMTagger,
     CausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    LSTMClassifier,
+    LSTMConfig,
     RecurrentConfig,
     RecurrentLM,
+    Seq2SeqLM,
+    T5Config,
+    T5ForConditionalGeneration,
+    Transformer,
+    TransformerConfig,
     load_causal_lm,
     quantize,
     summarize,
@@ -113,6 +128,105 @@ def test_the_operations_are_those_that_torch_counts(kind: str) -> None:
     summary = summarize(model)
     # Torch does not count our attention.
     assert counter.get_total_flops() == 16 * (summary.forward_flops - summary.attention_flops)
+
+
+ENCODER = {
+    "vocab_size": 100,
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 16,
+}
+T5 = {
+    "vocab_size": 100,
+    "d_model": 32,
+    "d_kv": 12,
+    "d_ff": 48,
+    "num_layers": 2,
+    "num_decoder_layers": 3,
+    "num_heads": 4,
+}
+TRANSFORMER = {
+    "vocab_size": 100,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_layers": 2,
+    "num_decoder_layers": 3,
+}
+LSTM = {"vocab_size": 100, "embedding_size": 32, "hidden_size": 24, "num_labels": 3, "num_layers": 2}
+OTHERS: dict[str, Callable[[], nn.Module]] = {
+    "gpt2": MODELS["gpt2"],
+    "llama": MODELS["llama"],
+    "recurrent lstm": MODELS["recurrent"],
+    "recurrent gru": lambda: MODELS["recurrent"](cell="gru"),
+    "bert": lambda: BertModel(BertConfig(**ENCODER)),
+    "bert for texts": lambda: BertForSequenceClassification(BertConfig(**ENCODER, num_labels=3)),
+    "bert for tokens": lambda: BertForTokenClassification(BertConfig(**ENCODER, num_labels=3)),
+    "bert for masks": lambda: BertForMaskedLM(BertConfig(**ENCODER)),
+    "t5": lambda: T5ForConditionalGeneration(T5Config(**T5)),
+    "t5 v1.1": lambda: T5ForConditionalGeneration(
+        T5Config(**T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+    ),
+    "transformer": lambda: Transformer(TransformerConfig(**TRANSFORMER)),
+    "transformer of features": lambda: Transformer(TransformerConfig(**TRANSFORMER, feature_size=7)),
+    "lstm classifier": lambda: LSTMClassifier(LSTMConfig(**LSTM, pooling="attention")),
+    "lstm tagger": lambda: BiLSTMTagger(LSTMConfig(**LSTM)),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@torch.no_grad()
+def test_all_operations_with_attention_are_those_that_torch_counts(kind: str) -> None:
+    # In float64 attention goes through torch, whose plain kernel computes all scores, as of a last token.
+    model = OTHERS[kind]().eval().double()
+    ids = torch.ones(1, 16, dtype=torch.long)
+    inputs: dict[str, torch.Tensor] = {"input_ids": ids}
+    if isinstance(model, Seq2SeqLM):
+        inputs["decoder_input_ids"] = ids
+    if model.config.to_dict().get("feature_size"):
+        inputs["input_features"] = torch.ones(1, 16, 7, dtype=torch.float64)
+        del inputs["input_ids"]
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        model(**inputs)
+    summary = summarize(model, context=16)
+    # What runs once for a text is shared by its tokens, rounded to whole operations.
+    assert abs(counter.get_total_flops() - 16 * summary.forward_flops) <= 8
+    assert (summary.attention_flops > 0) == (kind.split()[0] not in ("recurrent", "lstm"))
+    assert summary.counted_context == 16
+    assert not any("not" in note for note in summary.notes)
+
+
+def test_training_sees_as_much_as_the_mean_token() -> None:
+    encoder = summarize(OTHERS["bert"]())
+    assert encoder.attention_flops == 3 * 4 * 32 * 16
+    assert encoder.training_flops == 3 * encoder.forward_flops
+    pair = summarize(OTHERS["t5"](), context=10)
+    assert (pair.context, pair.counted_context) == (None, 10)
+    assert pair.attention_flops == 4 * 48 * 10 * (2 + 3 + 3)
+    # The decoder to itself: 5.5 of 10 keys on average.
+    assert pair.training_flops == 3 * (pair.forward_flops - 4 * 48 * 3 * 4.5)
+    # Keys and values of the decoder to itself and to the source, in 4 bytes.
+    assert pair.cache_bytes_per_token == 3 * 2 * 2 * 48 * 4
+    assert "source" in pair.notes[0]
+    with pytest.raises(InvalidArgumentError, match="context is 0, expected 1 or more tokens"):
+        summarize(OTHERS["t5"](), context=0)
+
+
+@pytest.mark.parametrize("kind", ["bert", "bert for texts", "t5", "transformer", "lstm classifier"])
+def test_checkpoints_of_other_models_are_summarized(kind: str, tmp_path: Path) -> None:
+    model = OTHERS[kind]()
+    model.save_pretrained(tmp_path)
+    expected, found = summarize(model).to_dict(), summarize_checkpoint(tmp_path).to_dict()
+    for each in (expected, found):
+        each.pop("settings")
+    assert found == expected
+
+
+def test_relatives_of_bert_are_summarized_by_their_type(tmp_path: Path) -> None:
+    config = BertConfig(**ENCODER, model_type="roberta", pad_token_id=1, num_labels=3)
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    assert summarize_checkpoint(tmp_path).architecture == "BertForSequenceClassification"
 
 
 def test_frozen_weights_are_not_trainable() -> None:

@@ -8,6 +8,7 @@ SEARCH/best.toml      the configuration of the best run, ready for training
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 from ferrolm.data._atomic import replace_file
 from ferrolm.errors import FerrolmError, InvalidArgumentError, MissingExtraError, UnknownNameError, nearest
 from ferrolm.training.config import RunConfig
+from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.search.config import SearchConfig, read_search, with_parameters
 from ferrolm.training.search.plots import plot_trials
 from ferrolm.training.search.results import write_csv
@@ -49,6 +51,8 @@ def tune(
     A run that diverges, runs out of memory, or has settings that do not go together is a failed trial. ``train``: what a trial
     does, if it is not `ferrolm.training.pretrain` or, for a configuration with [task], fine-tuning.
     """
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise InvalidArgumentError("a search is one process: start it without torchrun")
     search, content = read_search(config, overrides)
     _check_names(content, search)
     train = train or run_training
@@ -66,14 +70,21 @@ def tune(
 
 
 def run_training(content: Mapping[str, Any], folder: Path, on_evaluation: OnEvaluation) -> int | None:
-    """Pre-train as ``content`` says, or go on with what is in ``folder``."""
+    """Pre-train or fine-tune as ``content`` says, or go on with what is in ``folder``."""
     from ferrolm.training import pretrain
+    from ferrolm.training.finetuning.run import finetune
 
-    result = pretrain(
-        RunConfig.from_dict(content), folder, resume=(folder / "checkpoints").exists(), show_progress=False,
-        on_evaluation=on_evaluation,
-    )  # fmt: skip
+    config, resume = _configuration(content), (folder / "checkpoints").exists()
+    if isinstance(config, FinetuningConfig):
+        result = finetune(config, folder, resume=resume, show_progress=False, on_evaluation=on_evaluation)
+    else:
+        result = pretrain(config, folder, resume=resume, show_progress=False, on_evaluation=on_evaluation)
     return result.signal
+
+
+def _configuration(content: Mapping[str, Any]) -> RunConfig | FinetuningConfig:
+    """The configuration of a run: of fine-tuning, if there is a section [task]."""
+    return (FinetuningConfig if "task" in content else RunConfig).from_dict(content)
 
 
 def _objective(trial: Trial, content: Mapping[str, Any], metric: str, train: RunTraining) -> float:
@@ -127,7 +138,7 @@ class _Report:
         write_csv(result.trials, self._folder / "trials.csv")
         if result.best is not None and result.best.number != self._best:
             self._best = result.best.number
-            config = RunConfig.from_dict(with_parameters(self._content, result.best.parameters))
+            config = _configuration(with_parameters(self._content, result.best.parameters))
             with replace_file(self._folder / "best.toml") as file:
                 file.write(config.to_toml().encode())
 
@@ -173,12 +184,12 @@ def _check_names(content: Mapping[str, Any], search: SearchConfig) -> None:
                 f"search.space.{name}: a setting has a section, such as training.{name}"
             )
         value = dimension.values[0] if isinstance(dimension, Choices) else dimension.low
-        RunConfig.from_dict(with_parameters(content, {name: value}))
+        _configuration(with_parameters(content, {name: value}))
 
 
 def _steps(content: Mapping[str, Any], search: SearchConfig) -> int:
     """Steps of a whole run, for hyperband; 0 if they are searched, or given in epochs."""
-    training = RunConfig.from_dict(content).training
+    training = _configuration(content).training
     return (
         0
         if training.epochs or {"training.steps", "training.epochs"} & search.space.keys()
