@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ferrolm._extras import require
 from ferrolm.training.settings import TrainingConfig
 
-__all__ = ["MetricsFile", "MetricsLog", "ProgressBar"]
+__all__ = ["MetricsFile", "MetricsLog", "ProgressBar", "SilentLog"]
 
 
 class MetricsFile:
@@ -49,6 +49,16 @@ class MetricsFile:
 
 def _is_no_number(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
+
+
+class SilentLog:
+    """The log of a process that does not write it."""
+
+    def write(self, *, step: int, **values: Any) -> None: ...
+
+    def rewind(self, step: int) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class MetricsLog:

@@ -22,7 +22,9 @@ class ObjectiveConfig:
         "masked-sentence-order (and the order of two: ALBERT), span-corruption (T5)",
     )
     packing: bool = setting(False, "causal: whole documents in a row, none of which sees another")
-    chunked_loss: bool = setting(False, "causal: logits a part at a time: less memory with a large vocabulary")
+    chunked_loss: bool = setting(
+        False, "causal: logits a part at a time: less memory with a large vocabulary"
+    )
     mask_probability: float = setting(0.15, "masked: share of the tokens that are to be predicted")
     whole_words: bool = setting(False, "masked: choose all tokens of a word, or none")
     noise_density: float = setting(0.15, "span-corruption: share of the tokens that are hidden")

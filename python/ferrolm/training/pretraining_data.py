@@ -97,7 +97,10 @@ def _causal(config: RunConfig, tokenizer: Tokenizer | None, rank: int, world_siz
     evaluation = None
     if validation is not None:
         evaluation = HeldOutTokens(
-            validation, block_size=data.block_size, batch_size=settings.batch_size, limit=settings.evaluation_tokens
+            validation,
+            block_size=data.block_size,
+            batch_size=settings.batch_size,
+            limit=settings.evaluation_tokens,
         )
     if not _is_token_file(data.train):
         if tokenizer is None or config.objective.packing:
@@ -116,7 +119,9 @@ def _causal(config: RunConfig, tokenizer: Tokenizer | None, rank: int, world_siz
     place = {"rank": rank, "world_size": world_size}
     source: BatchSource
     if config.objective.packing:
-        source = PackedBatches(train.tokens, train.offsets, data.block_size, settings.batch_size, settings.seed, **place)
+        source = PackedBatches(
+            train.tokens, train.offsets, data.block_size, settings.batch_size, settings.seed, **place
+        )
         objective = ChunkedNextToken() if config.objective.chunked_loss else ModelLoss("shift_labels")
     else:
         source = TokenBlocks(train, data.block_size, settings.batch_size, settings.seed, **place)

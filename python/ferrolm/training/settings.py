@@ -77,6 +77,10 @@ class TrainingConfig:
         "auto",
         "float32, bfloat16 or float16 (autocast; weights stay float32), or auto: where the device has matrix units for it",
     )
+    parallel: str = setting(
+        "none",
+        "several processes, started by torchrun: ddp (each has the model) or fsdp (each has a part of every tensor)",
+    )
     compile: bool = setting(False, "torch.compile the model: pays on CUDA and for long runs")
     activation_checkpointing: bool = setting(
         False,
@@ -137,6 +141,7 @@ class TrainingConfig:
             ("schedule", SCHEDULES),
             ("precision", PRECISIONS),
             ("final_model", ("auto", "last", "best")),
+            ("parallel", ("none", "ddp", "fsdp")),
             ("plot", ("auto", "svg", "png", "off")),
         ):
             _check_choice(name, getattr(self, name), choices)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -15,6 +15,7 @@ from ferrolm.data._atomic import replace_file
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, UnknownNameError, nearest
 from ferrolm.models import LoraConfig, PretrainedModel, add_lora, locate, merge_lora, save_adapter
 from ferrolm.tokenizers import Tokenizer
+from ferrolm.training.distributed import World, join_world
 from ferrolm.training.finetuning.question_answering import QuestionAnswering
 from ferrolm.training.finetuning.sentence_similarity import SentenceSimilarity
 from ferrolm.training.finetuning.settings import FinetuningConfig
@@ -53,6 +54,8 @@ def finetune(
 
     Raises errors that name the setting or the file and line, before anything is trained.
     """
+    _check_parallel(config)
+    world = join_world(config.training.parallel, config.training.device)
     torch.manual_seed(config.training.seed)
     task = _TASKS[config.task.kind](config, _tokenizer(config))
     train, validation, test = _examples(task)
@@ -68,13 +71,25 @@ def finetune(
         raise InvalidFileError(f"{config.data.train}: there is nothing to learn in it")
     evaluation = TaskEvaluation(task, validation) if validation else None
     trainer = Trainer(
-        model, config, directory, _batches(task, rows), evaluation, objective=task.objective(),
+        model, config, directory, _batches(task, rows, world), evaluation, objective=task.objective(),
         new_parameters=head, on_evaluation=on_evaluation, show_progress=show_progress,
     )  # fmt: skip
     result = trainer.train(resume=resume)
-    if result.finished:
-        _write(Path(directory), task, model, test, trainer.precision)
+    if result.finished and world.is_main:
+        trained = cast(
+            PretrainedModel, trainer.model.to(world.device)
+        )  # no longer `model`, where that was sharded
+        _write(Path(directory), task, trained, test, trainer.precision)
     return result
+
+
+def _check_parallel(config: FinetuningConfig) -> None:
+    writes = config.task.kind == "text2text-generation" and config.task.generate
+    if config.training.parallel == "fsdp" and (writes or config.task.crf):
+        needs = "task.crf" if config.task.crf else "task.generate"
+        raise InvalidArgumentError(
+            f"{needs} needs the whole model in evaluations: set training.parallel to ddp"
+        )
 
 
 def _tokenizer(config: FinetuningConfig) -> Tokenizer:
@@ -110,10 +125,13 @@ def _examples(task: Task) -> tuple[list[Any], list[Any], list[Any]]:
     return kept, validation, test
 
 
-def _batches(task: Task, rows: list[Any]) -> ExampleBatches[Any]:
+def _batches(task: Task, rows: list[Any], world: World) -> ExampleBatches[Any]:
     settings = task.config.training
     lengths = example_lengths(rows) if task.config.data.group_by_length else None
-    return ExampleBatches(rows, task.collate, settings.batch_size, settings.seed, lengths=lengths)
+    return ExampleBatches(
+        rows, task.collate, settings.batch_size, settings.seed, lengths=lengths,
+        rank=world.rank, world_size=world.size,
+    )  # fmt: skip
 
 
 def _freeze(model: PretrainedModel, head: list[str]) -> None:
