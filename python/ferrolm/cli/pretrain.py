@@ -13,7 +13,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     from ferrolm.training.config import describe
 
-    configure_run(parser, "[model], [data], [training]", describe())
+    configure_run(parser, "[model], [objective], [data], [training]", describe())
 
 
 def run(arguments: argparse.Namespace) -> int:

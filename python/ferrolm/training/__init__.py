@@ -4,7 +4,8 @@ config.py       `RunConfig`: a TOML file with overrides;  settings.py: every set
 trainer.py      `Trainer`: the loop; a run is a folder that can be stopped and resumed to the bit
 step.py         one step: gradients of micro-batches, clipping, the optimizer
 finetuning/     `finetune`: from labelled files to a model for a task
-pretraining.py  `pretrain`: from a configuration to a model in the Hugging Face layout
+pretraining.py  `pretrain`: from a configuration to a model in the Hugging Face layout; pretraining_data.py, pretraining_models.py:
+                what it reads and trains, for each objective
 loss.py         the cross-entropy of next-token prediction, in blocks that fit the cache
 optimizer.py    AdamW, SGD, RMSprop, Adafactor, Muon, with decay groups;  schedule.py: warm-up and what follows
 objectives.py   `Objective`: what a step minimizes;  chunked.py: next tokens without all logits;  masked.py: masked tokens;
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ferrolm._extras import require
 from ferrolm.training.config import RunConfig, describe
 from ferrolm.training.finetuning.settings import FinetuningConfig
+from ferrolm.training.objective_settings import ObjectiveConfig
 from ferrolm.training.plot import plot_runs
 from ferrolm.training.schedule import learning_rate
 from ferrolm.training.settings import DataConfig, TrainingConfig
@@ -59,6 +61,7 @@ __all__ = [
     "MovingAverage",
     "NextToken",
     "Objective",
+    "ObjectiveConfig",
     "OutOfMemoryError",
     "RunConfig",
     "Trainer",

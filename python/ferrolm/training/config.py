@@ -1,7 +1,8 @@
 """The configuration of a run: one TOML file, whose keys can be overridden from the command line.
 
-[model]      ``type`` (gpt2, llama, mistral, qwen2, qwen3, ferrolm-recurrent) and the settings of `ferrolm.models.GPT2Config`,
-             `LlamaConfig` or `RecurrentConfig`
+[model]      ``type`` (gpt2, llama, mistral, qwen2, qwen3, ferrolm-recurrent; bert, roberta, distilbert; t5) and the settings of
+             its configuration (`ferrolm.models.GPT2Config`, `LlamaConfig`, ...); or ``checkpoint``, to train further
+[objective]  `ferrolm.training.ObjectiveConfig`
 [data]       `ferrolm.training.DataConfig`
 [training]   `ferrolm.training.TrainingConfig`
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, MissingFileError, UnknownNameError, nearest
+from ferrolm.training.objective_settings import ObjectiveConfig
 from ferrolm.training.settings import DataConfig, TrainingConfig
 
 __all__ = ["Configuration", "RunConfig", "describe"]
@@ -80,6 +82,7 @@ class RunConfig(Configuration):
     """
 
     model: dict[str, Any] = field(default_factory=dict)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     data: DataConfig = field(default_factory=DataConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

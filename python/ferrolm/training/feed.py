@@ -47,6 +47,8 @@ class Feed:
     def close(self) -> None:
         if self._reader is not None:
             self._reader.shutdown(cancel_futures=True)
+        if self._is_stream and hasattr(self.source, "close"):
+            self.source.close()
 
     def _read(self, first: int) -> list[Batch]:
         batches = [self.source.batch(first + index) for index in range(self._accumulation)]

@@ -116,15 +116,17 @@ def _causal(config: RunConfig, tokenizer: Tokenizer | None, rank: int, world_siz
     train = TokenFile(data.train, verify=True)
     if validation is not None and validation.tokenizer_hash != train.tokenizer_hash:
         raise InvalidArgumentError(f"{validation.path} and {train.path} were made with different tokenizers")
-    place = {"rank": rank, "world_size": world_size}
     source: BatchSource
     if config.objective.packing:
         source = PackedBatches(
-            train.tokens, train.offsets, data.block_size, settings.batch_size, settings.seed, **place
-        )
+            train.tokens, train.offsets, data.block_size, settings.batch_size, settings.seed, rank=rank,
+            world_size=world_size,
+        )  # fmt: skip
         objective = ChunkedNextToken() if config.objective.chunked_loss else ModelLoss("shift_labels")
     else:
-        source = TokenBlocks(train, data.block_size, settings.batch_size, settings.seed, **place)
+        source = TokenBlocks(
+            train, data.block_size, settings.batch_size, settings.seed, rank=rank, world_size=world_size
+        )
     return PretrainingData(source, objective, evaluation, tokenizer, int(train.tokens.max(initial=0)))
 
 

@@ -24,9 +24,14 @@ def setting(default: Any, help_text: str) -> Any:
 class DataConfig:
     """What the model reads. Relative paths are relative to the working directory."""
 
-    train: str = setting("", "token file to learn from (made by `ferrolm prepare`)")
+    train: str = setting(
+        "",
+        "token file to learn from (made by `ferrolm prepare`), or text or .jsonl that is tokenized on the way",
+    )
     validation: str = setting("", "token file to evaluate on; empty: no evaluation")
-    tokenizer: str = setting("", "tokenizer.json to put beside the final model; empty: none")
+    tokenizer: str = setting(
+        "", "tokenizer.json to put beside the final model, and for objectives and samples that need one"
+    )
     block_size: int = setting(256, "tokens of context; at most the model's n_positions")
 
 

@@ -13,10 +13,12 @@ from ferrolm.errors import InvalidFileError, nearest
 from ferrolm.models import PretrainedModel, load_causal_lm, locate
 from ferrolm.models.auto import ARCHITECTURES
 from ferrolm.tokenizers import Tokenizer
+from ferrolm.training.chunked import ChunkedNextToken
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
 from ferrolm.training.finetuning.text_classification import column
 from ferrolm.training.loss import next_token_loss
+from ferrolm.training.objectives import Objective
 
 __all__ = ["TextGeneration"]
 
@@ -72,6 +74,9 @@ class TextGeneration(Task):
         return self._collate.encode(
             [prefix + each.source for each in examples], [each.target for each in examples]
         )
+
+    def objective(self) -> Objective:
+        return ChunkedNextToken()
 
     def head_parameters(self, model: Any) -> list[str]:
         return []
