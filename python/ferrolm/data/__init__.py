@@ -1,12 +1,21 @@
 """Training data: token files, documents, labelled examples, and the order in which a training run sees them."""
 
+from ferrolm.data.augmented import Augmented
 from ferrolm.data.batches import Batch, BatchSource, ExampleBatches
 from ferrolm.data.collators import (
+    BlockExamples,
     Collator,
+    CompletionCollator,
     ContrastivePairsCollator,
+    MaskedLanguageModelingCollator,
+    PackedExamples,
+    PackingCollator,
     PredictedAnswer,
     QuestionAnsweringCollator,
+    SentenceDocuments,
+    SentencePairCollator,
     Seq2SeqCollator,
+    SpanCorruptionCollator,
     TextClassificationCollator,
     TokenClassificationCollator,
     example_lengths,
@@ -14,6 +23,8 @@ from ferrolm.data.collators import (
 from ferrolm.data.documents import choose_held_out, iter_documents
 from ferrolm.data.entity_spans import EntitySpan, bio_labels, entity_spans
 from ferrolm.data.labels import LabelNames
+from ferrolm.data.mixture import Mixture, temperature_weights
+from ferrolm.data.packed_batches import PackedBatches
 from ferrolm.data.readers import (
     Answer,
     DependencySentence,
@@ -35,14 +46,19 @@ from ferrolm.data.readers import (
 )
 from ferrolm.data.sampler import BlockSampler
 from ferrolm.data.split import split
+from ferrolm.data.streaming import StreamingBlocks
+from ferrolm.data.token_blocks import TokenBlocks
 from ferrolm.data.token_file import TokenFile, TokenFileWriter, write_token_file
 
 __all__ = [
     "Answer",
+    "Augmented",
     "Batch",
     "BatchSource",
+    "BlockExamples",
     "BlockSampler",
     "Collator",
+    "CompletionCollator",
     "ContrastivePairsCollator",
     "DependencySentence",
     "EntitySpan",
@@ -50,13 +66,23 @@ __all__ = [
     "Label",
     "LabelNames",
     "LabeledWords",
+    "MaskedLanguageModelingCollator",
+    "Mixture",
+    "PackedBatches",
+    "PackedExamples",
+    "PackingCollator",
     "PredictedAnswer",
     "QuestionAnsweringCollator",
     "QuestionExample",
+    "SentenceDocuments",
+    "SentencePairCollator",
     "Seq2SeqCollator",
+    "SpanCorruptionCollator",
+    "StreamingBlocks",
     "TextClassificationCollator",
     "TextExample",
     "TextPair",
+    "TokenBlocks",
     "TokenClassificationCollator",
     "TokenFile",
     "TokenFileWriter",
@@ -76,5 +102,6 @@ __all__ = [
     "read_squad",
     "read_tsv",
     "split",
+    "temperature_weights",
     "write_token_file",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def chrf(
 
 def rouge(
     predictions: Sequence[str],
-    references: Sequence[str],
+    references: References,
     *,
     types: Sequence[str] = ("rouge1", "rouge2", "rougeL"),
     stem: bool = False,
@@ -88,7 +89,7 @@ def rouge(
 
     Args:
         predictions: one text for each example.
-        references: the same number of texts.
+        references: one text for each example, or several, of which the nearest counts.
         types: ``rouge1`` to ``rouge9``, ``rougeL``, ``rougeLsum`` (sentences are lines).
         stem: compare stems of English words (Porter).
         resamples: of the interval; 0 gives none.
@@ -103,12 +104,10 @@ def rouge(
         MissingExtraError: rouge-score (extra ``eval``) is not installed.
     """
     scorer = require("rouge_score.rouge_scorer", "eval", "ROUGE")
-    _streams(predictions, references)
+    rows = _rows(predictions, references)
     try:
         each = scorer.RougeScorer(list(types), use_stemmer=stem)
-        scores = [
-            each.score(reference, text) for reference, text in zip(references, predictions, strict=True)
-        ]
+        scores = [each.score_multi(row, text) for row, text in zip(rows, predictions, strict=True)]
     except ValueError as error:
         raise InvalidArgumentError(f"types is {list(types)}: {error}") from None
     results = {}
@@ -121,19 +120,20 @@ def rouge(
     return results
 
 
-def _streams(predictions: Sequence[str], references: References) -> list[list[str]]:
-    """References as sacrebleu takes them: all first ones, all second ones, and so on."""
+def _rows(predictions: Sequence[str], references: References) -> list[list[str]]:
     if len(predictions) != len(references) or not len(predictions):
         raise ShapeError(
             f"there are {len(predictions)} predictions and {len(references)} references; expected as many"
         )
     rows = [[row] if isinstance(row, str) else list(row) for row in references]
-    counts = sorted({len(row) for row in rows})
-    if len(counts) > 1 or counts[0] == 0:
-        raise ShapeError(
-            f"examples have from {counts[0]} to {counts[-1]} references; expected the same number, not 0"
-        )
-    return [list(stream) for stream in zip(*rows, strict=True)]
+    if not all(rows):
+        raise ShapeError(f"example {rows.index([])} has no references; expected one or more")
+    return rows
+
+
+def _streams(predictions: Sequence[str], references: References) -> list[list[str | None]]:
+    """References as sacrebleu takes them: all first ones, all second ones, and so on; None where an example has fewer."""
+    return [list(stream) for stream in zip_longest(*_rows(predictions, references))]
 
 
 def _result(name: str, metric: Any, score: Any, count: int, details: dict[str, Any]) -> Result:

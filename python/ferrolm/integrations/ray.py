@@ -1,12 +1,13 @@
-"""N-grams of many files on a Ray cluster: each file is counted by a task, the counts are merged in pairs.
+"""Work on many files by a Ray cluster, a task for each file: counting n-grams, training models of them, tokenizing.
 
 Needs the extra ``ray``. Files must be readable where the tasks run. The results are those of one machine that reads the
-files in order: merging is exact, and words are numbered as they first appear in that order.
+files in order: merging counts is exact, and words are numbered as they first appear in that order.
 
-    from ferrolm.integrations.ray import count_ngrams, train_ngram
+    from ferrolm.integrations.ray import count_ngrams, encode_files, train_ngram
 
     counts = count_ngrams(["part-0.txt.gz", "part-1.txt.gz"], orders=(1, 2, 3))
     model = train_ngram(["part-0.txt.gz", "part-1.txt.gz"], order=5)
+    paths = encode_files(["part-0.jsonl.gz", "part-1.jsonl.gz"], "tokens", tokenizer, end_of_text="<|endoftext|>")
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import Any
 from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.ngram import NgramCounts, NgramLM, count
+from ferrolm.tokenizers import Tokenizer
 
-__all__ = ["count_ngrams", "train_ngram"]
+__all__ = ["count_ngrams", "encode_files", "train_ngram"]
 
 PathLike = str | os.PathLike[str]
 
@@ -60,7 +62,7 @@ def count_ngrams(
         pairs = [merge.remote(*parts[i : i + 2]) for i in range(0, len(parts) - 1, 2)]
         tasks += pairs
         parts = pairs + (parts[-1:] if len(parts) % 2 else [])
-    _wait(ray, tasks, show_progress)
+    _wait(ray, tasks, show_progress, "counting")
     result: NgramCounts = ray.get(parts[0])
     return result
 
@@ -90,6 +92,56 @@ def train_ngram(
     return NgramLM.from_counts(counts, order, memory=memory, show_progress=show_progress, **options)
 
 
+def encode_files(
+    files: Iterable[PathLike],
+    folder: PathLike,
+    tokenizer: Tokenizer,
+    *,
+    field: str = "text",
+    separator: str | None = None,
+    end_of_text: str | None = None,
+    task_options: dict[str, Any] | None = None,
+    show_progress: bool | None = None,
+) -> list[Path]:
+    """What `Tokenizer.encode_file` makes of each file: ``NAME.tokens`` in ``folder``, in the order of ``files``.
+
+    - ``folder``: that all machines can write to; it is made if it is not there.
+    - ``field``, ``separator``, ``end_of_text``: as for `Tokenizer.encode_file`.
+    - ``task_options``, ``show_progress``: as for `count_ngrams`. A task that is started again, because its machine was lost,
+      takes up where the first left off.
+
+    To train on them, mix `ferrolm.data.TokenBlocks` of each in proportion to their tokens, with `ferrolm.data.Mixture`.
+    """
+    ray = require("ray", "ray", "tokenizing on a Ray cluster")
+    paths = [Path(file) for file in files]
+    if not paths:
+        raise InvalidArgumentError("files is empty")
+    target = Path(folder).absolute()
+    targets = [target / f"{path.name}.tokens" for path in paths]
+    if len(set(targets)) < len(targets):
+        twice = next(path.name for path in paths if targets.count(target / f"{path.name}.tokens") > 1)
+        raise InvalidArgumentError(f"files has several named {twice}, expected names that are all different")
+    options = {"num_cpus": 1, **(task_options or {})}
+    encode = ray.remote(_encode_file).options(**options)
+    settings = {"field": field, "separator": separator, "end_of_text": end_of_text}
+    shared = ray.put(tokenizer)
+    threads = max(1, int(options["num_cpus"]))
+    pairs = zip(paths, targets, strict=True)
+    tasks = [encode.remote(shared, path.absolute(), to, settings, threads) for path, to in pairs]
+    _wait(ray, tasks, show_progress, "tokenizing")
+    return targets
+
+
+def _encode_file(
+    tokenizer: Tokenizer, path: Path, target: Path, settings: dict[str, Any], threads: int
+) -> None:
+    import ferrolm
+
+    ferrolm.set_num_threads(threads)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    tokenizer.encode_file(path, target, show_progress=False, **settings)
+
+
 def _count_file(
     path: Path, orders: list[int], markers: bool, memory: int | str | None, threads: int
 ) -> NgramCounts:
@@ -103,12 +155,12 @@ def _merge(first: NgramCounts, second: NgramCounts) -> NgramCounts:
     return first.merge(second)
 
 
-def _wait(ray: Any, tasks: list[Any], show_progress: bool | None) -> None:
+def _wait(ray: Any, tasks: list[Any], show_progress: bool | None, title: str) -> None:
     """Wait for all tasks; the exception of one that fails is raised at once."""
     from tqdm import tqdm
 
     disable = None if show_progress is None else not show_progress
-    with tqdm(total=len(tasks), desc="counting", unit="task", disable=disable) as bar:
+    with tqdm(total=len(tasks), desc=title, unit="task", disable=disable) as bar:
         while tasks:
             done, tasks = ray.wait(tasks)
             ray.get(done)

@@ -73,14 +73,7 @@ if TYPE_CHECKING:
         BertForTokenClassification,
     )
     from ferrolm.models.llama import LlamaForCausalLM, LlamaModel
-    from ferrolm.models.lora import (
-        LoraConfig,
-        add_lora,
-        has_lora,
-        merge_lora,
-        remove_lora,
-        unmerge_lora,
-    )
+    from ferrolm.models.lora import LoraConfig, add_lora, has_lora, merge_lora, remove_lora, unmerge_lora
     from ferrolm.models.lora_files import load_adapter, save_adapter
     from ferrolm.models.lstm_classifier import LSTMClassifier
     from ferrolm.models.lstm_tagger import BiLSTMTagger

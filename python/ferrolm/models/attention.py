@@ -19,7 +19,8 @@ class Visible:
 
     The queries are the last of the keys. ``attention_mask`` [batch, keys] is nonzero for tokens, zero for padding.
     causal: False where queries see all tokens, as in an encoder and from a decoder to it. bias: added to the scores,
-    [1, heads, queries, keys], as for relative positions.
+    [1, heads, queries, keys], as for relative positions. documents: [batch, keys], numbers of texts that share a row:
+    tokens see those of their own alone.
     """
 
     def __init__(
@@ -29,11 +30,15 @@ class Visible:
         attention_mask: Tensor | None,
         causal: bool = True,
         bias: Tensor | None = None,
+        documents: Tensor | None = None,
     ) -> None:
         self.queries, self.keys, self.causal, self.bias = queries, keys, causal, bias
         self.tokens = (
             None if attention_mask is None else attention_mask[:, None, None, :].bool()
-        )  # [batch, 1, 1, keys]
+        )  # [batch, 1, 1 or queries, keys]
+        if documents is not None:
+            same = documents[:, None, keys - queries :, None] == documents[:, None, None, :]
+            self.tokens = same if self.tokens is None else same & self.tokens
         self._masks: dict[int, Tensor] = {}  # by window
         # What is left to say for a kernel that takes a mask beside ``is_causal``; made once for all layers.
         self.beside_causal = self._with_bias(self.tokens)

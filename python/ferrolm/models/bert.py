@@ -21,6 +21,7 @@ from ferrolm.models import bert_names, checkpoint
 from ferrolm.models.activations import activation
 from ferrolm.models.attention import Visible, attend
 from ferrolm.models.bert_config import BertConfig
+from ferrolm.models.documents import separate
 from ferrolm.models.initialization import initialize
 from ferrolm.models.pretrained import PretrainedModel
 
@@ -254,6 +255,7 @@ class BertModel(BertPretrainedModel):
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         *,
+        document_ids: Tensor | None = None,
         output_hidden_states: bool = False,
     ) -> EncoderOutput:
         """Hidden states after the last layer, and the pooled first one.
@@ -261,6 +263,8 @@ class BertModel(BertPretrainedModel):
         input_ids: int64 [batch, time]. attention_mask: [batch, time], nonzero for tokens, zero for padding, which nobody
         sees; all are seen without. token_type_ids: int64 [batch, time], 0 by default. position_ids: int64 [batch, time] or
         [1, time], by default counted from the first column, in RoBERTa over the tokens that are not ``pad_token_id``.
+        document_ids: int64 [batch, time], where several texts share a row, see `CausalLM.forward`; the pooled state is then
+        that of the first of them.
 
         Raises `InvalidArgumentError` beyond ``n_positions`` tokens and for token types in a DistilBERT, `ShapeError` for
         a mask that does not fit.
@@ -269,8 +273,12 @@ class BertModel(BertPretrainedModel):
             raise ShapeError(
                 f"attention_mask has shape {list(attention_mask.shape)}, expected {list(input_ids.shape)}, that of input_ids"
             )
-        time = input_ids.shape[1]
-        visible = Visible(time, time, attention_mask, causal=False)
+        time, documents = input_ids.shape[1], None
+        if document_ids is not None:
+            documents, places = separate(document_ids, input_ids, self.config.n_positions)
+            first = self.config.max_position_embeddings - self.config.n_positions  # not 0 in a RoBERTa
+            position_ids = places + first if position_ids is None else position_ids
+        visible = Visible(time, time, attention_mask, causal=False, documents=documents)
         x = self.embeddings(input_ids, token_type_ids, position_ids)
         states: tuple[Tensor, ...] = (x,)
         for block in self.encoder["layer"]:  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.models.attention import Visible
 from ferrolm.models.cache import Cache, KeyValueCache
 from ferrolm.models.config import ModelShape
+from ferrolm.models.documents import separate
 from ferrolm.models.pretrained import PretrainedModel
 
 __all__ = ["CausalLM", "CausalLMConfig", "CausalLMOutput", "place"]
@@ -50,6 +51,8 @@ class CausalLM(PretrainedModel):
     """
 
     embedding_name: ClassVar[str]
+    # Whether the decoder takes ``document_ids``, and passes them on to `place`.
+    takes_document_ids: ClassVar[bool] = False
 
     config: CausalLMConfig
     lm_head: nn.Module
@@ -77,7 +80,9 @@ class CausalLM(PretrainedModel):
         cache: Cache | None = None,
         *,
         shift_labels: Tensor | None = None,
+        document_ids: Tensor | None = None,
         logits_to_keep: int = 0,
+        with_head: bool = True,
     ) -> CausalLMOutput:
         """Logits of the next token at every position, and the loss when labels are given.
 
@@ -85,11 +90,26 @@ class CausalLM(PretrainedModel):
         for padding (on the left, for generation). position_ids: [batch, time], below ``n_positions``; by default counted
         from the mask. cache: tokens seen before; the new ones are appended. labels: int64 [batch, time], usually
         ``input_ids`` itself: position t is scored on label t + 1, and -100 is not scored; shift_labels: the same, already
-        shifted, so that position t is scored on label t. logits_to_keep: the last n positions alone (0: all).
+        shifted, so that position t is scored on label t. document_ids: int64 [batch, time], where several texts share a row:
+        neighbours with the same number are one text, whose tokens see each other alone and whose positions count from 0;
+        -1 is padding. logits_to_keep: the last n positions alone (0: all). with_head: False gives the hidden states
+        [batch, time, hidden_size] as ``logits``, and no loss, to an objective that makes the logits piece by piece.
 
-        Raises `InvalidArgumentError` beyond ``n_positions`` tokens and `ShapeError` for a mask that does not fit.
+        Raises `InvalidArgumentError` beyond ``n_positions`` tokens and for ``document_ids`` in a model that cannot tell texts
+        apart (a recurrent one) or beside a cache, and `ShapeError` for a mask that does not fit.
         """
-        logits = self._logits(input_ids, attention_mask, position_ids, cache, logits_to_keep)
+        if document_ids is not None:
+            self._check_documents(cache)
+        if document_ids is not None or not with_head:
+            extra = {} if document_ids is None else {"document_ids": document_ids}
+            hidden = self.decoder(input_ids, attention_mask, position_ids, cache, **extra)[
+                :, -logits_to_keep:
+            ]
+            if not with_head:
+                return CausalLMOutput(hidden)
+            logits = self.lm_head(hidden)
+        else:
+            logits = self._logits(input_ids, attention_mask, position_ids, cache, logits_to_keep)
         if labels is not None and shift_labels is None:
             shift_labels = F.pad(labels[:, 1:], (0, 1), value=-100)
         if shift_labels is None:
@@ -98,6 +118,14 @@ class CausalLM(PretrainedModel):
             logits.view(-1, logits.shape[-1]).float(), shift_labels.reshape(-1), ignore_index=-100
         )
         return CausalLMOutput(logits, loss)
+
+    def _check_documents(self, cache: Cache | None) -> None:
+        if not self.takes_document_ids:
+            raise InvalidArgumentError(
+                f"document_ids are given, but {type(self).__name__} reads a row as one text: give each text a row"
+            )
+        if cache is not None:
+            raise InvalidArgumentError("document_ids and cache are both given, expected one of them")
 
     def _logits(
         self,
@@ -132,16 +160,21 @@ def place(
     position_ids: Tensor | None,
     cache: Cache | None,
     n_positions: int,
+    document_ids: Tensor | None = None,
 ) -> tuple[Tensor, Visible]:
     """Positions of the new tokens, [batch, time] or [time], and the tokens that they see; `CausalLM.forward` has the rest.
 
-    Padding on the left does not count, so that a row does not depend on it.
+    Padding on the left does not count, so that a row does not depend on it. Neither does another text in the row.
     """
     past = 0 if cache is None else cache.length
     batch, time = input_ids.shape
     if attention_mask is not None and attention_mask.shape != (batch, past + time):
         shapes = f"{list(attention_mask.shape)}, expected {[batch, past + time]}"
         raise ShapeError(f"attention_mask has shape {shapes}: [batch, tokens in the cache + new tokens]")
+    if document_ids is not None:
+        documents, places = separate(document_ids, input_ids, n_positions)
+        visible = Visible(time, time, attention_mask, documents=documents)
+        return places if position_ids is None else position_ids, visible
     if position_ids is None:
         if past + time > n_positions:
             raise InvalidArgumentError(

@@ -44,7 +44,13 @@ class EncoderWithHead(BertPretrainedModel):
         token_type_ids: Tensor | None,
         position_ids: Tensor | None,
         output_hidden_states: bool,
+        document_ids: Tensor | None = None,
     ) -> EncoderOutput:
         return self.bert(  # type: ignore[no-any-return]
-            input_ids, attention_mask, token_type_ids, position_ids, output_hidden_states=output_hidden_states
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            document_ids=document_ids,
+            output_hidden_states=output_hidden_states,
         )

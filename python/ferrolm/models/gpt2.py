@@ -135,9 +135,13 @@ class GPT2Model(nn.Module):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        document_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states after the last layer norm; see `CausalLM.forward` for the arguments."""
-        position_ids, visible = place(input_ids, attention_mask, position_ids, cache, self.config.n_positions)
+        n_positions = self.config.n_positions
+        position_ids, visible = place(
+            input_ids, attention_mask, position_ids, cache, n_positions, document_ids
+        )
         x = F.dropout(self.wte(input_ids) + self.wpe(position_ids), self.config.embd_pdrop, self.training)
         for block in self.h:
             x = block(x, visible, cache)
@@ -159,6 +163,7 @@ class GPT2LMHeadModel(CausalLM):
     config_class = GPT2Config
     base_model_prefix = "transformer"
     embedding_name = "wte"
+    takes_document_ids = True
 
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()

@@ -123,9 +123,13 @@ class LlamaModel(nn.Module):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        document_ids: Tensor | None = None,
     ) -> Tensor:
         """Hidden states after the last norm; see `CausalLM.forward` for the arguments."""
-        position_ids, visible = place(input_ids, attention_mask, position_ids, cache, self.config.n_positions)
+        n_positions = self.config.n_positions
+        position_ids, visible = place(
+            input_ids, attention_mask, position_ids, cache, n_positions, document_ids
+        )
         x = self.embed_tokens(input_ids)
         angles = self.rotary(position_ids, x.dtype)  # the same for all layers
         for block in self.layers:
@@ -152,6 +156,7 @@ class LlamaForCausalLM(CausalLM):
     config_class = LlamaConfig
     base_model_prefix = "model"
     embedding_name = "embed_tokens"
+    takes_document_ids = True
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()

@@ -67,6 +67,16 @@ class _WithCls(EncoderWithHead):
         self.start_head()
 
 
+def _scored(states: Tensor, labels: Tensor | None, labelled_only: bool) -> tuple[Tensor, Tensor | None]:
+    """The states and labels of the tokens that are scored, [tokens, hidden_size] and [tokens], or of all as they are."""
+    if not labelled_only:
+        return states, labels
+    if labels is None:
+        raise InvalidArgumentError("labels is None, expected those that labelled_only speaks of")
+    scored = labels != -100
+    return states[scored], labels[scored]
+
+
 class BertForMaskedLM(_WithCls):
     """Which words are masked.
 
@@ -94,11 +104,19 @@ class BertForMaskedLM(_WithCls):
         position_ids: Tensor | None = None,
         *,
         labels: Tensor | None = None,
+        document_ids: Tensor | None = None,
+        labelled_only: bool = False,
         output_hidden_states: bool = False,
     ) -> HeadOutput:
-        """Logits [batch, time, vocab]. labels: int64 [batch, time], -100 where a token is not scored."""
-        encoded = self._encode(input_ids, attention_mask, token_type_ids, position_ids, output_hidden_states)
-        logits = self.cls["predictions"](encoded.last_hidden_state)
+        """Logits [batch, time, vocab]. labels: int64 [batch, time], -100 where a token is not scored.
+
+        labelled_only: logits [labels that are scored, vocab] alone, with the same loss. document_ids: see `BertModel.forward`.
+        """
+        encoded = self._encode(
+            input_ids, attention_mask, token_type_ids, position_ids, output_hidden_states, document_ids
+        )
+        states, labels = _scored(encoded.last_hidden_state, labels, labelled_only)
+        logits = self.cls["predictions"](states)
         loss = None if labels is None else cross_entropy(logits, labels)
         return HeadOutput(logits, loss, encoded.hidden_states)
 
@@ -147,14 +165,16 @@ class BertForPreTraining(_WithCls):
         *,
         labels: Tensor | None = None,
         next_sentence_label: Tensor | None = None,
+        labelled_only: bool = False,
         output_hidden_states: bool = False,
     ) -> PreTrainingOutput:
         """labels: int64 [batch, time], -100 where a token is not scored; next_sentence_label: int64 [batch].
 
-        The loss is the sum of those whose labels are given.
+        The loss is the sum of those whose labels are given. labelled_only: see `BertForMaskedLM.forward`.
         """
         encoded = self._encode(input_ids, attention_mask, token_type_ids, position_ids, output_hidden_states)
-        words = self.cls["predictions"](encoded.last_hidden_state)
+        states, labels = _scored(encoded.last_hidden_state, labels, labelled_only)
+        words = self.cls["predictions"](states)
         follows = self.cls["seq_relationship"](encoded.pooler_output)
         loss = None
         for logits, given in ((words, labels), (follows, next_sentence_label)):

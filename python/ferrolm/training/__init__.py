@@ -3,9 +3,12 @@
 config.py       `RunConfig`: a TOML file with overrides;  settings.py: every setting and its meaning
 trainer.py      `Trainer`: the loop; a run is a folder that can be stopped and resumed to the bit
 step.py         one step: gradients of micro-batches, clipping, the optimizer
+finetuning/     `finetune`: from labelled files to a model for a task
 pretraining.py  `pretrain`: from a configuration to a model in the Hugging Face layout
-objectives.py   what a step minimizes;  loss.py: the cross-entropy of next-token prediction, in blocks that fit the cache
+loss.py         the cross-entropy of next-token prediction, in blocks that fit the cache
 optimizer.py    AdamW, SGD, RMSprop, Adafactor, Muon, with decay groups;  schedule.py: warm-up and what follows
+objectives.py   `Objective`: what a step minimizes;  chunked.py: next tokens without all logits;  masked.py: masked tokens;
+                contrastive.py: texts that belong together;  smoothing.py: labels believed a little less
 evaluation.py   loss and bits per byte of held-out tokens
 guard.py        losses to go back from;  ema.py: the moving average of the weights
 checkpoint.py   folders written atomically, read with weights only
@@ -19,28 +22,39 @@ from typing import TYPE_CHECKING, Any
 
 from ferrolm._extras import require
 from ferrolm.training.config import RunConfig, describe
+from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.plot import plot_runs
 from ferrolm.training.schedule import learning_rate
 from ferrolm.training.settings import DataConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from ferrolm.training.activation_checkpointing import checkpoint_activations
+    from ferrolm.training.chunked import ChunkedNextToken, chunked_cross_entropy
+    from ferrolm.training.contrastive import InBatchNegatives
     from ferrolm.training.ema import MovingAverage
     from ferrolm.training.evaluation import Evaluation, HeldOutLoss, HeldOutTokens, evaluate
+    from ferrolm.training.finetuning.run import finetune
     from ferrolm.training.guard import DivergedError
     from ferrolm.training.loss import next_token_loss
+    from ferrolm.training.masked import MaskedTokens
     from ferrolm.training.objectives import ModelLoss, NextToken, Objective
     from ferrolm.training.optimizer import build_optimizer
     from ferrolm.training.pretraining import pretrain
+    from ferrolm.training.smoothing import LabelSmoothing
     from ferrolm.training.step import OutOfMemoryError
     from ferrolm.training.trainer import Trainer, TrainingResult
 
 __all__ = [
+    "ChunkedNextToken",
     "DataConfig",
     "DivergedError",
     "Evaluation",
+    "FinetuningConfig",
     "HeldOutLoss",
     "HeldOutTokens",
+    "InBatchNegatives",
+    "LabelSmoothing",
+    "MaskedTokens",
     "ModelLoss",
     "MovingAverage",
     "NextToken",
@@ -52,8 +66,10 @@ __all__ = [
     "TrainingResult",
     "build_optimizer",
     "checkpoint_activations",
+    "chunked_cross_entropy",
     "describe",
     "evaluate",
+    "finetune",
     "learning_rate",
     "next_token_loss",
     "plot_runs",
@@ -61,10 +77,14 @@ __all__ = [
 ]
 
 _NEED_TORCH = {
+    "ChunkedNextToken": "chunked",
     "DivergedError": "guard",
     "Evaluation": "evaluation",
     "HeldOutLoss": "evaluation",
     "HeldOutTokens": "evaluation",
+    "InBatchNegatives": "contrastive",
+    "LabelSmoothing": "smoothing",
+    "MaskedTokens": "masked",
     "ModelLoss": "objectives",
     "MovingAverage": "ema",
     "NextToken": "objectives",
@@ -74,7 +94,9 @@ _NEED_TORCH = {
     "TrainingResult": "trainer",
     "build_optimizer": "optimizer",
     "checkpoint_activations": "activation_checkpointing",
+    "chunked_cross_entropy": "chunked",
     "evaluate": "evaluation",
+    "finetune": "finetuning.run",
     "next_token_loss": "loss",
     "pretrain": "pretraining",
 }

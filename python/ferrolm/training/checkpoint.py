@@ -2,6 +2,7 @@
 
     model.safetensors    the weights, a tied one once
     average.safetensors  their moving average, if the run keeps one
+    shards/              instead of these, and of the optimizer's tensors, where the model is sharded: `save_shards`
     state.pt             optimizer, random generators and scaler of gradients, read with ``weights_only=True``
     progress.json        where the run is: see `Progress`
 
@@ -15,7 +16,8 @@ import json
 import pickle
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,9 +29,12 @@ from torch import Tensor, nn
 
 from ferrolm.data._atomic import replace_folder
 from ferrolm.errors import InvalidFileError, MissingFileError
+from ferrolm.training.distributed import World
 from ferrolm.training.ema import MovingAverage
 from ferrolm.training.guard import LossGuard
 from ferrolm.training.optimizer import OptimizerPair
+from ferrolm.training.parallel import Parallel, sharded_like
+from ferrolm.training.sharded_checkpoint import load_sharded_weights, load_shards, save_shards
 
 __all__ = [
     "Progress",
@@ -81,35 +86,59 @@ class RunState:
     optimizer: Optimizer
     scaler: torch.amp.GradScaler | None = None
     average: MovingAverage | None = None
+    parallel: Parallel | None = None
+
+    @property
+    def sharded(self) -> bool:
+        return self.parallel is not None and self.parallel.sharded
+
+    @property
+    def world(self) -> World:
+        """The processes that save and load together."""
+        return World(0, 1, _device(self.model)) if self.parallel is None else self.parallel.world
 
 
 def save_checkpoint(folder: Path, state: RunState, progress: Progress) -> Path:
-    """Write ``folder/step-NNNNNN`` and return its path. A crash leaves it whole or absent."""
+    """Write ``folder/step-NNNNNN`` and return its path. A crash leaves it whole or absent; all processes call it."""
     target = checkpoint_path(folder, progress.step)
     scaler = None if state.scaler is None else state.scaler.state_dict()
-    rest = {"optimizer": state.optimizer.state_dict(), "random": _random_state(), "scaler": scaler}
-    with replace_folder(target) as temporary:
-        _save_weights(dict(state.model.named_parameters()), temporary / "model.safetensors")
-        if state.average is not None:
-            _save_weights(state.average.tensors, temporary / "average.safetensors")
-        torch.save(rest, temporary / "state.pt")
-        (temporary / "progress.json").write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
+    rest: dict[str, Any] = {"random": state.world.gather(_random_state(state.world.device)), "scaler": scaler}
+    with _shared_folder(target, state.world) as temporary:
+        if state.sharded:
+            save_shards(temporary / "shards", state.model, state.optimizer, state.average)
+        elif state.world.is_main:
+            rest["optimizer"] = state.optimizer.state_dict()
+            _save_weights(dict(state.model.named_parameters()), temporary / "model.safetensors")
+            if state.average is not None:
+                _save_weights(state.average.tensors, temporary / "average.safetensors")
+        if state.world.is_main:
+            torch.save(rest, temporary / "state.pt")
+            (temporary / "progress.json").write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
     return target
 
 
 def load_checkpoint(path: Path, state: RunState) -> Progress:
-    """Put weights, optimizer and random generators back as they were. Raises `InvalidFileError`."""
-    load_weights(path, state.model)
-    device = next(state.model.parameters()).device
+    """Put weights, optimizer and random generators back as they were. Raises `InvalidFileError`.
+
+    The run may be on another number of processes, and shard its model where the one before did not. Random numbers go on as
+    they would have, if the number is the same.
+    """
+    shards = path / "shards"
+    if shards.exists():
+        load_shards(shards, state.model, state.optimizer, state.average)
+    else:
+        load_weights(path, state.model)
     try:
-        if state.average is not None:
+        if state.average is not None and not shards.exists():
             state.average.load(_read_weights(path / "average.safetensors"))
-        rest = torch.load(path / "state.pt", map_location=device, weights_only=True)
+        rest = torch.load(path / "state.pt", map_location=_device(state.model), weights_only=True)
         progress = Progress.from_json((path / "progress.json").read_text(encoding="utf-8"))
-        state.optimizer.load_state_dict(rest["optimizer"])
+        if not shards.exists():
+            state.optimizer.load_state_dict(rest["optimizer"])
+            _shard_optimizer(state.optimizer)
         if state.scaler is not None and rest["scaler"]:
             state.scaler.load_state_dict(rest["scaler"])
-        _set_random_state(rest["random"])
+        _set_random_state(rest["random"], state.world, progress.step)
     except FileNotFoundError as error:
         raise MissingFileError(f"checkpoint {path} is not complete: {error}") from error
     except (
@@ -127,6 +156,9 @@ def load_checkpoint(path: Path, state: RunState) -> Progress:
 
 def load_weights(path: Path, model: nn.Module, *, averaged: bool = False) -> None:
     """Fill ``model`` with the weights of the checkpoint at ``path``, or with their moving average."""
+    if (path / "shards").exists():
+        load_sharded_weights(path / "shards", model, averaged)
+        return
     file = path / ("average.safetensors" if averaged else "model.safetensors")
     tensors = _read_weights(file)
     parameters = dict(model.named_parameters())
@@ -144,7 +176,7 @@ def load_weights(path: Path, model: nn.Module, *, averaged: bool = False) -> Non
 def copy_weights(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
     """Give every parameter of ``model`` the numbers of the tensor of its name."""
     for name, parameter in model.named_parameters():
-        parameter.copy_(tensors[name])
+        parameter.copy_(sharded_like(tensors[name], parameter))
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -192,12 +224,43 @@ def _read_weights(file: Path) -> dict[str, Tensor]:
         raise InvalidFileError(f"{file}: {error}") from error
 
 
-def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+@contextmanager
+def _shared_folder(target: Path, world: World) -> Iterator[Path]:
+    """`replace_folder` for several processes: all fill the temporary folder, and leave when it has its name."""
+    if world.is_main:
+        with replace_folder(target) as temporary:
+            world.gather(str(temporary))
+            yield temporary
+            world.barrier()
+    else:
+        yield Path(world.gather("")[0])
+        world.barrier()
+    world.barrier()
+
+
+def _shard_optimizer(optimizer: Optimizer) -> None:
+    """Make shards of tensors that a file had whole, where their parameters are shards."""
+    for part in optimizer.parts if isinstance(optimizer, OptimizerPair) else (optimizer,):
+        for parameter, values in part.state.items():
+            for key, value in values.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    values[key] = sharded_like(value, parameter)
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _random_state(device: torch.device) -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
-def _set_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"].cpu())
-    if torch.cuda.is_available() and state["cuda"]:
-        torch.cuda.set_rng_state_all([part.cpu() for part in state["cuda"]])
+def _set_random_state(states: list[dict[str, Any]], world: World, step: int) -> None:
+    if len(states) != world.size:
+        torch.manual_seed(step * world.size + world.rank)
+        return
+    own = states[world.rank]
+    torch.set_rng_state(own["cpu"].cpu())
+    if world.device.type == "cuda" and own["cuda"] is not None:
+        torch.cuda.set_rng_state(own["cuda"].cpu(), world.device)

@@ -20,24 +20,13 @@ from typing import Any, Self
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, MissingFileError, UnknownNameError, nearest
 from ferrolm.training.settings import DataConfig, TrainingConfig
 
-__all__ = ["RunConfig", "describe"]
+__all__ = ["Configuration", "RunConfig", "describe"]
 
 
 @dataclass(kw_only=True, frozen=True)
-class RunConfig:
-    """A whole run; `model` goes to the architecture as it is.
+class Configuration:
+    """Sections of settings; every run has [training]. What they are is up to the kind of run."""
 
-    >>> config = RunConfig.from_dict({"training": {"steps": 5}}, overrides=["training.learning_rate=3e-4"])
-    >>> config.training.steps, config.training.learning_rate
-    (5, 0.0003)
-    >>> RunConfig.from_dict({"training": {"step": 5}})
-    Traceback (most recent call last):
-    ...
-    ferrolm.errors.UnknownNameError: unknown setting training.step; did you mean 'steps'?
-    """
-
-    model: dict[str, Any] = field(default_factory=dict)
-    data: DataConfig = field(default_factory=DataConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     @classmethod
@@ -77,7 +66,25 @@ class RunConfig:
         return "\n".join(lines)
 
 
-def describe(config: type[RunConfig] = RunConfig) -> str:
+@dataclass(kw_only=True, frozen=True)
+class RunConfig(Configuration):
+    """A whole run; `model` goes to the architecture as it is.
+
+    >>> config = RunConfig.from_dict({"training": {"steps": 5}}, overrides=["training.learning_rate=3e-4"])
+    >>> config.training.steps, config.training.learning_rate
+    (5, 0.0003)
+    >>> RunConfig.from_dict({"training": {"step": 5}})
+    Traceback (most recent call last):
+    ...
+    ferrolm.errors.UnknownNameError: unknown setting training.step; did you mean 'steps'?
+    """
+
+    model: dict[str, Any] = field(default_factory=dict)
+    data: DataConfig = field(default_factory=DataConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def describe(config: type[Configuration] = RunConfig) -> str:
     """All settings but those of [model], one a line, with default and meaning."""
     lines = [
         f"{name}.{setting.name} = {_toml(setting.default)}    {setting.metadata['help']}"
@@ -88,7 +95,7 @@ def describe(config: type[RunConfig] = RunConfig) -> str:
     return "\n".join(lines)
 
 
-def _kinds(config: type[RunConfig]) -> dict[str, type]:
+def _kinds(config: type[Configuration]) -> dict[str, type]:
     """The sections of a configuration: a dataclass of settings, or a dictionary that goes on as it is."""
     hints = typing.get_type_hints(config)
     return {

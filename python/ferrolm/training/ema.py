@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from ferrolm.training.parallel import sharded_like
+
 __all__ = ["MovingAverage"]
 
 
@@ -54,7 +56,7 @@ class MovingAverage:
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Put the average back to what a checkpoint holds."""
         for name, tensor in self.tensors.items():
-            tensor.copy_(tensors[name])
+            tensor.copy_(sharded_like(tensors[name], tensor))
 
     @torch.no_grad()
     def _exchange(self) -> None:

@@ -16,11 +16,11 @@ __all__ = ["next_token_loss"]
 _ROWS = 128
 
 
-def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
+def next_token_loss(logits: Tensor, targets: Tensor, ignore_index: int = -100) -> Tensor:
     """Mean negative log-likelihood in nats, float32, of ``targets`` int64 [batch, time] under ``logits``.
 
-    ``logits``: [batch, time, vocab], float32, float16 or bfloat16; the softmax is taken in float32.
-    The same as ``F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())``. On CPU that call writes four
+    ``logits``: [batch, time, vocab], float32, float16 or bfloat16; the softmax is taken in float32. Targets of ``ignore_index``
+    are not scored. The same as ``F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())``. On CPU that call writes four
     float32 arrays of the size of the logits, which costs more than all matrix products of a small model; here
     blocks of rows pass through the cache once, and the gradient is made in the same pass.
 
@@ -31,32 +31,39 @@ def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
         raise ShapeError(f"logits {list(logits.shape)} do not fit targets {list(targets.shape)}")
     flat, flat_targets = logits.flatten(0, -2), targets.flatten()
     if flat.device.type == "cpu" and flat.requires_grad and flat.dtype != torch.float64:
-        loss: Tensor = _BlockwiseCrossEntropy.apply(flat, flat_targets)
+        loss: Tensor = _BlockwiseCrossEntropy.apply(flat, flat_targets, ignore_index)
         return loss
-    return F.cross_entropy(flat.float(), flat_targets)
+    return F.cross_entropy(flat.float(), flat_targets, ignore_index=ignore_index)
 
 
 class _BlockwiseCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
-        count = len(targets)
+    def forward(ctx: Any, logits: Tensor, targets: Tensor, ignore_index: int) -> Tensor:
+        scored = targets != ignore_index
+        count = int(scored.sum())
+        everything = count == len(targets)
         gradient = torch.empty_like(logits)
         total = torch.zeros((), dtype=torch.float64)
-        for start in range(0, count, _ROWS):
+        for start in range(0, len(targets), _ROWS):
             rows = slice(start, start + _ROWS)
             index = targets[rows, None]
+            if not everything:
+                index = index.masked_fill(~scored[rows, None], 0)
             block = logits[rows].to(torch.float32, copy=True)
             block.sub_(block.amax(1, keepdim=True))
             picked = block.gather(1, index)
             sums = block.exp_().sum(1, keepdim=True)
-            total += (sums.log() - picked).sum(dtype=torch.float64)
+            losses = sums.log() - picked
+            total += (losses if everything else losses[scored[rows]]).sum(dtype=torch.float64)
             # d loss / d logits = (softmax - one_hot) / count
             block.div_(sums).scatter_add_(1, index, torch.full_like(sums, -1.0))
-            gradient[rows] = block.div_(count)
+            if not everything:
+                block.masked_fill_(~scored[rows, None], 0.0)
+            gradient[rows] = block.div_(max(count, 1))
         ctx.save_for_backward(gradient)
         return (total / count).float()
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * outer[0].to(gradient.dtype), None
+        return gradient * outer[0].to(gradient.dtype), None, None

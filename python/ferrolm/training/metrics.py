@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import IO, Any
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from ferrolm._extras import require
 from ferrolm.training.settings import TrainingConfig
 
-__all__ = ["MetricsFile", "MetricsLog", "ProgressBar"]
+__all__ = ["MetricsFile", "MetricsLog", "ProgressBar", "SilentLog"]
 
 
 class MetricsFile:
@@ -37,11 +38,27 @@ class MetricsFile:
         self._file: IO[str] = path.open("a", encoding="utf-8")
 
     def write(self, **values: Any) -> None:
-        self._file.write(json.dumps(values) + "\n")
+        # JSON has no infinity, which the norm of a gradient in float16 may be.
+        written = {name: None if _is_no_number(value) else value for name, value in values.items()}
+        self._file.write(json.dumps(written) + "\n")
         self._file.flush()
 
     def close(self) -> None:
         self._file.close()
+
+
+def _is_no_number(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+class SilentLog:
+    """The log of a process that does not write it."""
+
+    def write(self, *, step: int, **values: Any) -> None: ...
+
+    def rewind(self, step: int) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class MetricsLog:
@@ -59,7 +76,7 @@ class MetricsLog:
 
             self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
         if config.wandb:
-            wandb = require("wandb", extra="tracking", purpose="training.wandb")
+            wandb = require("wandb", extra="wandb", purpose="training.wandb")
             # One run of the service for a folder, also when it is resumed.
             name = folder.resolve().name
             self._wandb = wandb.init(

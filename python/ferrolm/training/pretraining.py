@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -46,9 +47,10 @@ def pretrain(
         sample=_text_sampler(config), on_evaluation=on_evaluation, show_progress=show_progress,
     )  # fmt: skip
     result = trainer.train(resume=resume)
-    if result.finished:
+    if result.finished and trainer.world.is_main:
         final = Path(directory) / "final"
-        model.cpu().eval().save_pretrained(final)
+        trained = cast(CausalLM, trainer.model)  # no longer `model`, where that was sharded
+        trained.cpu().eval().save_pretrained(final)
         if config.data.tokenizer:
             shutil.copyfile(config.data.tokenizer, final / "tokenizer.json")
     return result

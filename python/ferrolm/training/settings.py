@@ -50,9 +50,7 @@ class TrainingConfig:
     )
     learning_rate: float = setting(1e-3, "peak learning rate")
     final_learning_rate: float = setting(1e-4, "learning rate at the end of the decay")
-    head_learning_rate: float = setting(
-        0.0, "peak for weights that a checkpoint did not bring; 0: learning_rate"
-    )
+    head_learning_rate: float = setting(0.0, "peak for the head of a fine-tuned model; 0: learning_rate")
     schedule: str = setting(
         "cosine",
         "after the warm-up: cosine, linear, constant, inverse_sqrt, wsd (constant, then a linear decay)",
@@ -78,6 +76,10 @@ class TrainingConfig:
     precision: str = setting(
         "auto",
         "float32, bfloat16 or float16 (autocast; weights stay float32), or auto: where the device has matrix units for it",
+    )
+    parallel: str = setting(
+        "none",
+        "several processes, started by torchrun: ddp (each has the model) or fsdp (each has a part of every tensor)",
     )
     compile: bool = setting(False, "torch.compile the model: pays on CUDA and for long runs")
     activation_checkpointing: bool = setting(
@@ -139,6 +141,7 @@ class TrainingConfig:
             ("schedule", SCHEDULES),
             ("precision", PRECISIONS),
             ("final_model", ("auto", "last", "best")),
+            ("parallel", ("none", "ddp", "fsdp")),
             ("plot", ("auto", "svg", "png", "off")),
         ):
             _check_choice(name, getattr(self, name), choices)

@@ -29,17 +29,18 @@ from ferrolm.data.token_blocks import TokenBlocks
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import summarize
 from ferrolm.training import checkpoint
-from ferrolm.training.activation_checkpointing import checkpoint_activations
-from ferrolm.training.config import RunConfig
+from ferrolm.training.config import Configuration, RunConfig
+from ferrolm.training.distributed import join_world
 from ferrolm.training.ema import MovingAverage
 from ferrolm.training.evaluation import Evaluation, HeldOutTokens
 from ferrolm.training.feed import Feed, tokens_in
 from ferrolm.training.guard import DivergedError
-from ferrolm.training.metrics import MetricsFile, MetricsLog, ProgressBar
+from ferrolm.training.metrics import MetricsFile, MetricsLog, ProgressBar, SilentLog
 from ferrolm.training.objectives import ModelLoss, NextToken, Objective
 from ferrolm.training.optimizer import build_optimizer
+from ferrolm.training.parallel import Parallel
 from ferrolm.training.plot import can_plot, plot_runs
-from ferrolm.training.precision import resolve_device, resolve_precision
+from ferrolm.training.precision import resolve_precision
 from ferrolm.training.schedule import learning_rate
 from ferrolm.training.signals import StopSignal
 from ferrolm.training.step import OptimizerStep, OutOfMemoryError, StepResult
@@ -99,7 +100,7 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        config: RunConfig,
+        config: Configuration,
         directory: str | Path,
         train: TokenFile | BatchSource,
         validation: TokenFile | Evaluation | None = None,
@@ -119,29 +120,33 @@ class Trainer:
         settings = config.training
         if settings.threads:
             torch.set_num_threads(settings.threads)
-        self.device = resolve_device(settings.device)
+        self.world = join_world(settings.parallel, settings.device)
+        self.device = self.world.device
         self.precision = resolve_precision(settings.precision, self.device)
         self.model = model.to(self.device)
-        if settings.activation_checkpointing:
-            checkpoint_activations(self.model)
+        self._parallel = Parallel(
+            self.model, self.world, settings.parallel, precision=self.precision,
+            activation_checkpointing=settings.activation_checkpointing,
+        )  # fmt: skip
         source, default = self._source(train)
         self.evaluation = self._evaluation(validation)
         self._feed = Feed(source, settings.accumulation, self.device)
         self.steps = self._number_of_steps(source)
-        forward = torch.compile(self.model) if settings.compile else self.model
+        forward = torch.compile(self._parallel.forward) if settings.compile else self._parallel.forward
         self._take_step = OptimizerStep(
             self.model, forward, objective or default, build_optimizer(self.model, settings, new_parameters),
-            settings, self.precision,
+            settings, self.precision, self._parallel,
         )  # fmt: skip
         average = MovingAverage(self.model, settings.ema) if settings.ema else None
         self._state = checkpoint.RunState(
-            self.model, self._take_step.optimizer, self._take_step.scaler, average
+            self.model, self._take_step.optimizer, self._take_step.scaler, average, self._parallel
         )
         self.progress = checkpoint.Progress(data_fingerprint=self._fingerprint(source))
         self._checkpoints = self.directory / "checkpoints"
         self._sample = sample
         self._on_evaluation = on_evaluation
         self._stop = StopSignal()
+        self._signal: int | None = None
         self._stopped: str | None = None
         self._unchecked: list[Tensor] = []
         self._last_save = time.monotonic()
@@ -155,12 +160,10 @@ class Trainer:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self._restore(resume)
-        with replace_file(self.directory / "config.toml") as file:
-            file.write(self.config.to_toml().encode())
-        log = MetricsLog(
-            self.directory, self.progress.step, self.config.training, dataclasses.asdict(self.config)
+        log = self._open_log()
+        bar = ProgressBar(
+            self.steps, start=self.progress.step, show=self.show_progress and self.world.is_main
         )
-        bar = ProgressBar(self.steps, start=self.progress.step, show=self.show_progress)
         try:
             with self._stop.watched():
                 metrics = self._run(log, bar)
@@ -168,29 +171,45 @@ class Trainer:
             log.close()
             bar.close()
             self._feed.close()
-        if self._stop.number is None:
+        if self._signal is None:
             metrics = self._finish() or metrics
         return TrainingResult(
-            self.progress.step, metrics, self.progress.best_step, self._stop.number, self._stopped
+            self.progress.step, metrics, self.progress.best_step, self._signal, self._stopped
         )
 
-    def _run(self, log: MetricsLog, bar: ProgressBar) -> Mapping[str, float]:
+    def _open_log(self) -> MetricsLog | SilentLog:
+        if not self.world.is_main:
+            return SilentLog()
+        with replace_file(self.directory / "config.toml") as file:
+            file.write(self.config.to_toml().encode())
+        return MetricsLog(
+            self.directory, self.progress.step, self.config.training, dataclasses.asdict(self.config)
+        )
+
+    def _run(self, log: MetricsLog | SilentLog, bar: ProgressBar) -> Mapping[str, float]:
         peak = self.config.training.peak_tflops or peak_tflops(self.device)
-        throughput = Throughput(summarize(self.model).training_flops if peak else 0, peak)
+        throughput = Throughput(
+            summarize(self.model).training_flops if peak else 0, peak * self.world.size if peak else peak
+        )
         metrics: Mapping[str, float] = {}
         self._last_save = time.monotonic()
-        while self.progress.step < self.steps and self._stop.number is None and self._stopped is None:
+        while not self._is_stopping() and self.progress.step < self.steps and self._stopped is None:
             try:
                 metrics = self._advance(log, bar, throughput) or metrics
             except _Unhealthy as trouble:
                 self._roll_back(str(trouble), log, bar)
-        if self._stop.number is not None and self.progress.step < self.steps:
+        if self._signal is not None and self.progress.step < self.steps:
             with suppress(_Unhealthy):  # then the checkpoint before is the one to go on from
                 self._save()
         return metrics
 
+    def _is_stopping(self) -> bool:
+        """Whether any process got a signal; all end after the same step."""
+        self._signal = int(self.world.largest(self._stop.number or 0)) or None
+        return self._signal is not None
+
     def _advance(
-        self, log: MetricsLog, bar: ProgressBar, throughput: Throughput
+        self, log: MetricsLog | SilentLog, bar: ProgressBar, throughput: Throughput
     ) -> Mapping[str, float] | None:
         """A step and whatever is due after it; the figures of an evaluation, if that was."""
         settings = self.config.training
@@ -225,15 +244,15 @@ class Trainer:
         try:
             outcome = self._take_step(batches, learning_rate(step, settings, self.steps))
         except OutOfMemoryError:
-            if step:
+            if step and self.world.size == 1:  # else the others are in the middle of the step
                 self._save()
             raise
         if self._state.average is not None:
             self._state.average.update(step)
-        return outcome, sum(map(tokens_in, batches))
+        return outcome, self.world.size * sum(map(tokens_in, batches))
 
     def _evaluate(
-        self, evaluation: Evaluation, log: MetricsLog, bar: ProgressBar
+        self, evaluation: Evaluation, log: MetricsLog | SilentLog, bar: ProgressBar
     ) -> tuple[Mapping[str, float], bool]:
         """Figures of the weights (or of their average), and whether they are the best so far."""
         self._check()
@@ -257,12 +276,16 @@ class Trainer:
 
     def _measure(self, evaluation: Evaluation) -> Mapping[str, float]:
         if self._state.average is None:
-            return evaluation(self.model, self.precision)
+            return self.world.from_main(evaluation(self.model, self.precision))
         with self._state.average.applied():
-            return evaluation(self.model, self.precision)
+            return self.world.from_main(evaluation(self.model, self.precision))
 
     def _write_sample(self, sample: Callable[[Any], str], bar: ProgressBar) -> None:
-        text = sample(self.model)
+        if not (self.world.is_main or self._parallel.sharded):
+            return
+        text = sample(self.model)  # of a sharded model, all processes hold a part
+        if not self.world.is_main:
+            return
         samples = MetricsFile(self.directory / "samples.jsonl", self.progress.step - 1)
         samples.write(step=self.progress.step, text=text)
         samples.close()
@@ -277,7 +300,7 @@ class Trainer:
             if trouble:
                 raise _Unhealthy(f"{trouble} at step {self.progress.step}")
 
-    def _roll_back(self, trouble: str, log: MetricsLog, bar: ProgressBar) -> None:
+    def _roll_back(self, trouble: str, log: MetricsLog | SilentLog, bar: ProgressBar) -> None:
         """Go on from the newest checkpoint with other data than the steps since have seen."""
         settings, progress = self.config.training, self.progress
         newest = checkpoint.latest_checkpoint(self._checkpoints)
@@ -291,7 +314,7 @@ class Trainer:
         lost = progress.step - self.progress.step
         self.progress.rollbacks = progress.rollbacks + 1
         self.progress.skipped += lost * settings.accumulation
-        self._feed.restore(self.progress.data_state)
+        self._restore_data()
         log.rewind(self.progress.step)
         log.write(step=self.progress.step, rollback=trouble, steps_lost=lost)
         bar.note(f"{trouble}: back to step {self.progress.step}, past the data since")
@@ -299,22 +322,23 @@ class Trainer:
     def _checkpoint_due(self, step: int) -> bool:
         minutes = self.config.training.checkpoint_minutes
         too_long = minutes > 0 and time.monotonic() - self._last_save > 60 * minutes
-        return too_long or _due(step, self.config.training.checkpoint_interval)
+        return bool(self.world.largest(too_long)) or _due(step, self.config.training.checkpoint_interval)
 
     def _save(self) -> None:
         self._check()
         settings = self.config.training
-        self.progress.data_state = self._feed.state()
+        self.progress.data_state = self.world.gather(self._feed.state())
         checkpoint.save_checkpoint(self._checkpoints, self._state, self.progress)
-        checkpoint.prune(
-            self._checkpoints, settings.keep_checkpoints, self.progress.best_step, settings.keep_every
-        )
+        if self.world.is_main:
+            checkpoint.prune(
+                self._checkpoints, settings.keep_checkpoints, self.progress.best_step, settings.keep_every
+            )
         self._last_save = time.monotonic()
 
     def _restore(self, resume: bool) -> None:
         newest = checkpoint.latest_checkpoint(self._checkpoints)
         if newest is None:
-            torch.manual_seed(self.config.training.seed)
+            torch.manual_seed(self.config.training.seed + self.world.rank)
             return
         if not resume:
             raise InvalidArgumentError(
@@ -327,9 +351,17 @@ class Trainer:
                 "it cannot be resumed with these"
             )
         self.progress = progress
-        self._feed.restore(progress.data_state)
+        self._restore_data()
         if 0 < self.config.training.early_stopping <= progress.stale:
             self._stopped = "early"
+
+    def _restore_data(self) -> None:
+        states = self.progress.data_state
+        if any(state is not None for state in states) and len(states) != self.world.size:
+            raise InvalidArgumentError(
+                f"the run read a stream in {len(states)} processes, and cannot go on with {self.world.size}"
+            )
+        self._feed.restore(states[self.world.rank] if len(states) == self.world.size else None)
 
     def _finish(self) -> Mapping[str, float] | None:
         """Give the model its final weights, and draw the run; figures of those weights, if they are not the last ones."""
@@ -341,16 +373,23 @@ class Trainer:
             checkpoint.load_weights(path, self.model, averaged=averaged)
         elif self._state.average is not None:
             checkpoint.copy_weights(self._state.average.tensors, self.model)
-        kind = settings.plot
+        kind = settings.plot if self.world.is_main else "off"
         if kind in ("svg", "png") or (kind == "auto" and can_plot()):
             plot_runs([self.directory], self.directory / f"metrics.{'svg' if kind == 'auto' else kind}")
-        return self.evaluation(self.model, self.precision) if chosen and self.evaluation is not None else None
+        figures = None
+        if chosen and self.evaluation is not None:
+            figures = self.world.from_main(self.evaluation(self.model, self.precision))
+        self.model = self._parallel.gathered()
+        return figures
 
     def _source(self, train: TokenFile | BatchSource) -> tuple[BatchSource, Objective]:
         if not isinstance(train, TokenFile):
             return train, ModelLoss()
         settings = self.config.training
-        blocks = TokenBlocks(train, self.config.data.block_size, settings.batch_size, settings.seed)
+        blocks = TokenBlocks(
+            train, self._block_size(train), settings.batch_size, settings.seed,
+            rank=self.world.rank, world_size=self.world.size,
+        )  # fmt: skip
         return blocks, NextToken()
 
     def _evaluation(self, validation: TokenFile | Evaluation | None) -> Evaluation | None:
@@ -358,9 +397,14 @@ class Trainer:
             return validation
         settings = self.config.training
         return HeldOutTokens(
-            validation, block_size=self.config.data.block_size, batch_size=settings.batch_size,
+            validation, block_size=self._block_size(validation), batch_size=settings.batch_size,
             limit=settings.evaluation_tokens,
         )  # fmt: skip
+
+    def _block_size(self, file: TokenFile) -> int:
+        if not isinstance(self.config, RunConfig):
+            raise InvalidArgumentError(f"{file.path}: a token file needs the data.block_size of a RunConfig")
+        return self.config.data.block_size
 
     def _number_of_steps(self, source: BatchSource) -> int:
         settings = self.config.training

@@ -286,6 +286,8 @@ def test_pairs_of_a_table_share_their_source(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tsv", "fr\ten\nx\ta\ny\ta\nz\tb\n\tc\nw\ta\n")
     pairs = list(read_parallel_tsv(path, "en", "fr"))
     assert pairs == [TextPair("a", ("x", "y")), TextPair("b", ("z",)), TextPair("a", ("w",))]
+    pairs = list(read_parallel_tsv(path, "en", "fr", alternatives=False))
+    assert [(pair.source, pair.target) for pair in pairs] == [("a", "x"), ("a", "y"), ("b", "z"), ("a", "w")]
 
 
 def test_labels_by_file_and_by_folder(tmp_path: Path) -> None:

@@ -43,11 +43,13 @@ def read_parallel_tsv(
     target: Column = 1,
     *,
     header: bool | None = None,
+    alternatives: bool = True,
     encoding: str = "utf-8",
 ) -> Iterator[TextPair]:
-    r"""Two columns of a table with tabs; neighbouring rows of the same source are one example with several targets.
+    r"""Two columns of a table with tabs; rows of which one side is empty are left out.
 
-    ``source``, ``target``, ``header``: as for `read_tsv`. Quotes are text.
+    ``alternatives``: neighbouring rows of the same source are one example with several targets, as evaluation wants them;
+    False: each row is an example, to train on all. ``source``, ``target``, ``header``: as for `read_tsv`. Quotes are text.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "pairs.tsv"
@@ -66,7 +68,7 @@ def read_parallel_tsv(
         first, second = (first or "").strip(), (second or "").strip()
         if not first or not second:
             continue
-        if first != text and text is not None:
+        if text is not None and (first != text or not alternatives):
             yield TextPair(text, tuple(targets))
             targets = []
         text = first

@@ -1,0 +1,95 @@
+"""Embeddings of sentences that belong together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ferrolm.data import (
+    ContrastivePairsCollator,
+    TextClassificationCollator,
+    TextPair,
+    read_jsonl_pairs,
+    read_parallel_tsv,
+)
+from ferrolm.models import BertForSentenceEmbedding, PretrainedModel, locate
+from ferrolm.tokenizers import Tokenizer
+from ferrolm.training.contrastive import InBatchNegatives
+from ferrolm.training.finetuning.settings import FinetuningConfig
+from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.text_classification import column
+from ferrolm.training.objectives import Objective
+
+__all__ = ["SentenceSimilarity"]
+
+
+class SentenceSimilarity(Task):
+    """An encoder whose pooled states are near for a source and its target, and far for the targets of others (InfoNCE).
+
+    Figures: ``accuracy``, how often the own target is the nearest of all, and ``mrr``, the mean of one over its rank.
+    """
+
+    metrics = ("accuracy", "mrr")
+    metric = "mrr"
+
+    def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
+        super().__init__(config, tokenizer)
+        has_types = config.model.get("type", "bert") == "bert"
+        self._collate = ContrastivePairsCollator(
+            tokenizer, max_length=config.data.max_length, token_type_ids=has_types
+        )
+        self._alone = TextClassificationCollator(
+            tokenizer, max_length=config.data.max_length, token_type_ids=has_types
+        )
+
+    def read(self, path: str) -> list[TextPair]:
+        data = self.config.data
+        if find_format(path, data.format, ("tsv", "jsonl")) == "jsonl":
+            return list(read_jsonl_pairs(path, data.source, data.target))
+        by_default = data.source == "source" and data.target == "target"
+        source, target = (0, 1) if by_default else (column(data.source), column(data.target))
+        return list(read_parallel_tsv(path, source, target, encoding=data.encoding))
+
+    def build(self) -> PretrainedModel:
+        settings = self.config.model
+        if "checkpoint" in settings:
+            folder = locate(settings["checkpoint"])
+            model: Any = load_pretrained(
+                {**settings, "checkpoint": folder}, BertForSentenceEmbedding.from_pretrained
+            )
+        else:
+            kinds = dict.fromkeys(("bert", "roberta", "distilbert"), BertForSentenceEmbedding)
+            model = build_from_settings(settings, kinds, vocab_size=self.tokenizer.get_vocab_size())
+        model.pooling = self.config.task.pooling
+        return model  # type: ignore[no-any-return]
+
+    @property
+    def collate(self) -> ContrastivePairsCollator:
+        return self._collate
+
+    def encode(self, examples: list[TextPair]) -> list[Any]:
+        return self._collate.encode([each.source for each in examples], [each.target for each in examples])
+
+    def objective(self) -> Objective:
+        return InBatchNegatives(temperature=self.config.task.temperature)
+
+    def head_parameters(self, model: Any) -> list[str]:
+        return []
+
+    def measure(self, model: Any, examples: list[TextPair], precision: str) -> dict[str, float]:
+        sources = self._alone.encode([each.source for each in examples])
+        targets = self._alone.encode([each.target for each in examples])
+        similarities = self._embed(model, sources, precision) @ self._embed(model, targets, precision).T
+        own = similarities.diagonal()[:, None]
+        ranks = (similarities > own).sum(-1) + 1
+        return {"accuracy": (ranks == 1).float().mean().item(), "mrr": (1.0 / ranks).mean().item()}
+
+    def _embed(self, model: Any, rows: list[Any], precision: str) -> torch.Tensor:
+        found: list[Any] = [None] * len(rows)
+        for numbers, _, output in predict(
+            model, rows, self._alone, self.config.training.batch_size, precision
+        ):
+            for number, row in zip(numbers, output.embeddings.float().cpu(), strict=True):
+                found[number] = row
+        return torch.nn.functional.normalize(torch.stack(found), dim=-1)

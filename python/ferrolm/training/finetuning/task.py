@@ -1,0 +1,185 @@
+"""`Task`: what fine-tuning has to know of each kind of task, and what the kinds share."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ferrolm.data import Batch, example_lengths
+from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
+from ferrolm.models import PretrainedModel
+from ferrolm.tokenizers import Tokenizer
+from ferrolm.training.finetuning.settings import FinetuningConfig
+from ferrolm.training.objectives import ModelLoss, Objective
+from ferrolm.training.precision import autocast
+
+__all__ = ["Task", "TaskEvaluation", "build_from_settings", "find_format", "predict"]
+
+# Endings of files -> their format, where a task reads several.
+_ENDINGS = {
+    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".conllu": "conllu", ".conll": "conll", ".bio": "conll",
+    ".json": "squad",
+}  # fmt: skip
+
+
+class Task(ABC):
+    """One kind of task: it reads examples, makes the model, turns examples into batches, and measures.
+
+    `learn` is called once, with the training examples, before the model is made.
+    """
+
+    # The figure that decides, and all those an evaluation gives.
+    metric: str
+    metrics: tuple[str, ...]
+    # Figures that are better when they are lower.
+    lower_is_better: tuple[str, ...] = ("validation_loss",)
+
+    def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
+        self.config = config
+        self.tokenizer = tokenizer
+        if config.task.metric:
+            if config.task.metric not in self.metrics:
+                known = ", ".join(self.metrics)
+                raise UnknownNameError(
+                    f"task.metric is {config.task.metric!r}, expected one of {known}{nearest(config.task.metric, self.metrics)}"
+                )
+            self.metric = config.task.metric
+
+    @abstractmethod
+    def read(self, path: str) -> list[Any]:
+        """The examples of a file or folder."""
+
+    def learn(self, examples: list[Any]) -> None:  # noqa: B027 - most tasks have nothing to learn before
+        """Take from the training examples what the model must know: the names of the labels."""
+
+    def stratify(self, example: Any) -> Any:
+        """The class of an example, of which training and validation get their shares."""
+        return None
+
+    @abstractmethod
+    def build(self) -> PretrainedModel:
+        """The model that is to be trained."""
+
+    @property
+    @abstractmethod
+    def collate(self) -> Callable[..., Batch]:
+        """Makes batches of what `encode` gives."""
+
+    @abstractmethod
+    def encode(self, examples: list[Any]) -> list[Any]:
+        """Examples as rows of tokens; a row for each, or several."""
+
+    def training_rows(self, examples: list[Any]) -> list[Any]:
+        """What is learnt of the examples, where that is not what `encode` gives."""
+        return self.encode(examples)
+
+    @abstractmethod
+    def measure(self, model: Any, examples: list[Any], precision: str) -> dict[str, float]:
+        """Figures of a model in evaluation mode on examples."""
+
+    def objective(self) -> Objective:
+        return ModelLoss()
+
+    def head_parameters(self, model: nn.Module) -> list[str]:
+        """Names of the parameters outside the encoder; none of a model that has no part of that name."""
+        names = [name for name, _ in model.named_parameters()]
+        outside = [name for name in names if not name.startswith("bert.")]
+        return outside if len(outside) < len(names) else []
+
+
+class TaskEvaluation:
+    """An `Evaluation` of a task on examples that it has read."""
+
+    def __init__(self, task: Task, examples: list[Any]) -> None:
+        self._task = task
+        self._examples = examples
+        self.metric = task.metric
+        self.higher_is_better = task.metric not in task.lower_is_better
+
+    @torch.no_grad()
+    def __call__(self, model: nn.Module, precision: str = "float32") -> Mapping[str, float]:
+        was_training = model.training
+        model.eval()
+        try:
+            return self._task.measure(model, self._examples, precision)
+        finally:
+            model.train(was_training)
+
+
+def predict(
+    model: nn.Module, rows: Sequence[Any], collate: Callable[..., Batch], batch_size: int, precision: str
+) -> Iterator[tuple[list[int], Batch, Any]]:
+    """Numbers of rows, their batch on the CPU, and the model's output, batch after batch, shortest rows first."""
+    device = next(model.parameters()).device
+    order = np.argsort(example_lengths(rows), kind="stable").tolist()
+    for start in range(0, len(order), batch_size):
+        numbers = order[start : start + batch_size]
+        batch = collate([rows[number] for number in numbers])
+        with autocast(device, precision):
+            output = model(**{name: tensor.to(device) for name, tensor in batch.items()})
+        yield numbers, batch, output
+
+
+def find_format(path: str, given: str, known: Sequence[str]) -> str:
+    """The format of a file or folder of examples: the one that the settings name, or by its ending."""
+    if given and given not in known:
+        raise UnknownNameError(
+            f"data.format is {given!r}, expected one of {', '.join(known)}{nearest(given, known)}"
+        )
+    if given:
+        return given
+    file = Path(path.partition(",")[0])
+    if "," in path:
+        found = "parallel"
+    elif file.is_dir():
+        found = "folder"
+    else:
+        endings = [ending for ending in file.suffixes if ending in _ENDINGS]
+        found = _ENDINGS[endings[-1]] if endings else ""
+    if found not in known:
+        raise InvalidArgumentError(
+            f"{path}: the format is not known by its name; set data.format to one of {', '.join(known)}"
+        )
+    return found
+
+
+def build_from_settings(
+    settings: Mapping[str, Any], kinds: Mapping[str, Any], **fixed: Any
+) -> PretrainedModel:
+    """A model with random weights of ``model.type`` among ``kinds`` (a class for each), with ``fixed`` settings besides."""
+    given = dict(settings)
+    kind = given.pop("type", "")
+    if kind not in kinds:
+        raise UnknownNameError(
+            f"model.type is {kind!r}, expected one of {', '.join(kinds)} for this task, or a model.checkpoint"
+            f"{nearest(str(kind), kinds)}"
+        )
+    architecture = kinds[kind]
+    known = set(architecture.config_class.__dataclass_fields__) - {"extra", "model_type"}
+    for name in given:
+        if name not in known:
+            raise UnknownNameError(f"unknown setting model.{name}{nearest(name, known)}")
+    model_type = (
+        {"model_type": kind} if "model_type" in architecture.config_class.__dataclass_fields__ else {}
+    )
+    model: PretrainedModel = architecture(
+        architecture.config_class.from_dict({**model_type, **fixed, **given})
+    )
+    return model
+
+
+def load_pretrained(settings: Mapping[str, Any], load: Any, **changes: Any) -> PretrainedModel:
+    """The model of ``model.checkpoint``; other settings of [model] change its configuration (dropout, for example)."""
+    given = {name: value for name, value in settings.items() if name != "checkpoint"}
+    with warnings.catch_warnings():
+        # A head that the checkpoint does not have is what fine-tuning is for.
+        warnings.filterwarnings("ignore", message=".*newly initialized")
+        model: PretrainedModel = load(settings["checkpoint"], **{**changes, **given})
+    return model

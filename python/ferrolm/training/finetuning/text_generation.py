@@ -1,0 +1,112 @@
+"""Completions of prompts and answers in dialogues, by a language model."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ferrolm.data import CompletionCollator, TextPair, read_jsonl_pairs, read_parallel_tsv
+from ferrolm.data.readers._lines import numbered_lines
+from ferrolm.errors import InvalidFileError, nearest
+from ferrolm.models import PretrainedModel, load_causal_lm, locate
+from ferrolm.models.auto import ARCHITECTURES
+from ferrolm.tokenizers import Tokenizer
+from ferrolm.training.finetuning.settings import FinetuningConfig
+from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.text_classification import column
+from ferrolm.training.loss import next_token_loss
+
+__all__ = ["TextGeneration"]
+
+Dialogue: TypeAlias = list[dict[str, str]]
+_ENDS = ("<|endoftext|>", "</s>", "<|end|>", "<|im_end|>", "<|eot_id|>", "<eos>")
+
+
+class TextGeneration(Task):
+    """A language model that learns what follows prompts (``source`` and ``target``), or what the assistant of a dialogue says.
+
+    Figures: ``validation_loss`` in nats for each token of the completions, and ``perplexity``.
+    """
+
+    metrics = ("validation_loss", "perplexity")
+    metric = "validation_loss"
+    lower_is_better = ("validation_loss", "perplexity")
+
+    def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
+        super().__init__(config, tokenizer)
+        end = next((token for token in _ENDS if tokenizer.token_to_id(token) is not None), None)
+        if tokenizer.pad_token_id is None and end is not None:
+            tokenizer.pad_token = end
+        self._end = end
+        self._collate = CompletionCollator(tokenizer, end_token=end, max_length=config.data.max_length)
+
+    def read(self, path: str) -> list[TextPair | Dialogue]:
+        data = self.config.data
+        if self.config.task.type == "dialogue":
+            find_format(path, data.format, ("jsonl",))
+            return list(_dialogues(Path(path), data.messages))
+        if find_format(path, data.format, ("tsv", "jsonl")) == "jsonl":
+            return list(read_jsonl_pairs(path, data.source, data.target))
+        by_default = data.source == "source" and data.target == "target"
+        source, target = (0, 1) if by_default else (column(data.source), column(data.target))
+        return list(read_parallel_tsv(path, source, target, encoding=data.encoding))
+
+    def build(self) -> PretrainedModel:
+        settings = self.config.model
+        if "checkpoint" in settings:
+            return load_pretrained({**settings, "checkpoint": locate(settings["checkpoint"])}, load_causal_lm)
+        end = self.tokenizer.token_to_id(self._end or "")
+        fixed = {"vocab_size": self.tokenizer.get_vocab_size(), "bos_token_id": end, "eos_token_id": end}
+        return build_from_settings(settings, ARCHITECTURES, **fixed)
+
+    @property
+    def collate(self) -> CompletionCollator:
+        return self._collate
+
+    def encode(self, examples: list[Any]) -> list[Any]:
+        if self.config.task.type == "dialogue":
+            return self._collate.encode_dialogues(examples)
+        prefix = self.config.data.prefix
+        return self._collate.encode(
+            [prefix + each.source for each in examples], [each.target for each in examples]
+        )
+
+    def head_parameters(self, model: Any) -> list[str]:
+        return []
+
+    def measure(self, model: Any, examples: list[Any], precision: str) -> dict[str, float]:
+        total, count = 0.0, 0
+        rows = self.encode(examples)
+        for _, batch, output in predict(
+            model, rows, self.collate, self.config.training.batch_size, precision
+        ):
+            labels = batch["labels"][:, 1:]
+            scored = labels != -100
+            if scored.any():
+                loss = next_token_loss(
+                    output.logits[:, :-1][scored.to(output.logits.device)].cpu()[None], labels[scored][None]
+                )
+                total, count = total + loss.item() * int(scored.sum()), count + int(scored.sum())
+        mean = total / max(1, count)
+        return {"validation_loss": mean, "perplexity": math.exp(min(mean, 700.0))}
+
+
+def _dialogues(path: Path, field: str) -> Any:
+    for number, line in numbered_lines(path):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InvalidFileError(f"{path}, line {number}: not JSON: {error}") from error
+        messages = record.get(field) if isinstance(record, dict) else None
+        if not isinstance(messages, list) or not all(
+            isinstance(each, dict) and {"role", "content"} <= each.keys() for each in messages
+        ):
+            hint = nearest(field, record) if isinstance(record, dict) and field not in record else ""
+            raise InvalidFileError(
+                f"{path}, line {number}: expected {field!r}, a list of objects with role and content{hint}"
+            )
+        yield messages

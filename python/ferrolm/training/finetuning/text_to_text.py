@@ -1,0 +1,129 @@
+"""Texts from texts: translations, summaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ferrolm.data import Seq2SeqCollator, TextPair, read_jsonl_pairs, read_parallel, read_parallel_tsv
+from ferrolm.evaluation import bleu, rouge
+from ferrolm.models import PretrainedModel, T5ForConditionalGeneration, Transformer, load_seq2seq_lm, locate
+from ferrolm.tokenizers import Tokenizer
+from ferrolm.training.finetuning.settings import FinetuningConfig
+from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.text_classification import column
+
+__all__ = ["TextToText"]
+
+_KINDS = {"transformer": Transformer, "t5": T5ForConditionalGeneration}
+
+
+class TextToText(Task):
+    """An encoder-decoder: a T5 checkpoint, or a `Transformer` or T5 that begins with random weights.
+
+    Figures: ``validation_loss`` in nats for each token, and of written texts ``rouge1``, ``rouge2``, ``rougeL`` for a
+    summarization, else ``bleu`` (sacrebleu, 13a).
+    """
+
+    def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
+        written = ("rougeL", "rouge1", "rouge2") if config.task.type == "summarization" else ("bleu",)
+        self.metrics = (*written, "validation_loss") if config.task.generate else ("validation_loss",)
+        self.metric = self.metrics[0]
+        super().__init__(config, tokenizer)
+        data = config.data
+        self._collate = Seq2SeqCollator(
+            tokenizer, prefix=data.prefix, end_token=self._end_token(), max_length=data.max_length,
+            max_target_length=data.max_target_length,
+        )  # fmt: skip
+
+    def _end_token(self) -> str | None:
+        """The token that ends a text, where the tokenizer does not write it itself."""
+        ids = self.tokenizer.encode_ids("a").tolist()
+        for token in ("</s>", "<eos>", "<|endoftext|>", "[SEP]"):
+            number = self.tokenizer.token_to_id(token)
+            if number is not None:
+                return None if ids and ids[-1] == number else token
+        return None
+
+    def read(self, path: str) -> list[TextPair]:
+        data = self.config.data
+        kind = find_format(path, data.format, ("tsv", "jsonl", "parallel"))
+        if kind == "parallel":
+            first, _, second = path.partition(",")
+            return list(read_parallel(first.strip(), second.strip(), encoding=data.encoding))
+        if kind == "jsonl":
+            return list(read_jsonl_pairs(path, data.source, data.target))
+        by_default = data.source == "source" and data.target == "target"
+        source, target = (0, 1) if by_default else (column(data.source), column(data.target))
+        return list(read_parallel_tsv(path, source, target, encoding=data.encoding))
+
+    def build(self) -> PretrainedModel:
+        settings = self.config.model
+        if "checkpoint" in settings:
+            return load_pretrained(
+                {**settings, "checkpoint": locate(settings["checkpoint"])}, load_seq2seq_lm
+            )
+        end = self.tokenizer.token_to_id(self._collate.end_token or "")
+        if end is None:
+            end = int(self.tokenizer.encode_ids("a")[-1])
+        pad = self._collate.pad_token_id
+        known = (self.tokenizer.token_to_id(token) for token in ("<s>", "<bos>", "[CLS]"))
+        start = next((number for number in known if number is not None), pad)
+        fixed = {
+            "vocab_size": self.tokenizer.get_vocab_size(), "pad_token_id": pad, "eos_token_id": end,
+            "decoder_start_token_id": start,
+        }  # fmt: skip
+        return build_from_settings(settings, _KINDS, **fixed)
+
+    @property
+    def collate(self) -> Seq2SeqCollator:
+        return self._collate
+
+    def encode(self, examples: list[TextPair]) -> list[Any]:
+        return self._collate.encode([each.source for each in examples], [each.target for each in examples])
+
+    def training_rows(self, examples: list[TextPair]) -> list[Any]:
+        """A row for each target of each source."""
+        pairs = [(each.source, target) for each in examples for target in each.targets]
+        return self._collate.encode([source for source, _ in pairs], [target for _, target in pairs])
+
+    def head_parameters(self, model: Any) -> list[str]:
+        return []
+
+    def measure(self, model: Any, examples: list[TextPair], precision: str) -> dict[str, float]:
+        rows = self.encode(examples)
+        batch_size, total, count = self.config.training.batch_size, 0.0, 0
+        written = [""] * len(rows)
+        for numbers, batch, output in predict(model, rows, self.collate, batch_size, precision):
+            scored = int((batch["labels"] != -100).sum())
+            # A model that smooths its labels in training is measured by its logits alone.
+            losses = torch.nn.functional.cross_entropy(
+                output.logits.flatten(0, 1).float().cpu(), batch["labels"].flatten()
+            )
+            total, count = total + losses.item() * scored, count + scored
+            if self.config.task.generate:
+                for number, text in zip(numbers, self._write(model, batch), strict=True):
+                    written[number] = text
+        figures = {"validation_loss": total / max(1, count)}
+        return (
+            {**self._written_figures(written, examples), **figures} if self.config.task.generate else figures
+        )
+
+    def _write(self, model: Any, batch: Any) -> list[str]:
+        ids, mask = batch["input_ids"].to(model.device), batch["attention_mask"].to(model.device)
+        limit = min(self.config.data.max_target_length, model.config.n_positions)
+        made = model.generate(ids, mask, max_new_tokens=limit)
+        ends = set(model.config.eos_token_ids) | {model.config.pad_token_id}
+        rows = [_until(row, ends) for row in made.cpu().tolist()]
+        return self.tokenizer.decode_batch(rows, skip_special_tokens=True)
+
+    def _written_figures(self, written: list[str], examples: list[TextPair]) -> dict[str, float]:
+        targets = [list(each.targets) for each in examples]
+        if self.config.task.type == "summarization":
+            return {name: result.value for name, result in rouge(written, targets, resamples=0).items()}
+        return {"bleu": bleu(written, targets).value}
+
+
+def _until(row: list[int], ends: set[int]) -> list[int]:
+    return row[: next((place for place, token in enumerate(row) if token in ends), len(row))]
