@@ -23,9 +23,10 @@ from ferrolm.models import Transformer, TransformerConfig
 from ferrolm.training import RunConfig, Trainer
 
 COLORS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
-SHAPES = ("square", "disc", "cross")
-RELATIONS = ("left of", "right of", "above", "below")
-SIDE, PATCH, RADIUS = 24, 4, 4
+SHAPES = ("square", "diamond", "cross")
+# Where the first shape is, seen from the second, which has one right caption; and where the second is, for questions.
+RELATIONS = {"left of": "right of", "above": "below"}
+SIDE, PATCH, RADIUS = 20, 4, 3
 # The ids of a Transformer's padding, start and end come first.
 SPECIAL = ("<pad>", "<s>", "</s>")
 WORDS = [
@@ -57,30 +58,30 @@ class Scene(NamedTuple):
         return f"{first} {self.relation} {second}"
 
     def question(self, random: np.random.Generator) -> tuple[str, str]:
-        """A question about the first shape, which the other one identifies, and its answer."""
-        what = "color" if random.random() < 0.5 else "shape"
-        answer = self.colors[0] if what == "color" else self.shapes[0]
-        return f"what {what} is {self.relation} the {self.colors[1]} {self.shapes[1]}", answer
+        """A question about one of the shapes, which the other one identifies, and its answer."""
+        asked = int(random.integers(2))
+        what, answers = [("color", self.colors), ("shape", self.shapes)][random.integers(2)]
+        where = RELATIONS[self.relation] if asked else self.relation
+        return f"what {what} is {where} the {self.colors[1 - asked]} {self.shapes[1 - asked]}", answers[asked]
 
 
 def draw(random: np.random.Generator) -> tuple[NDArray[np.float32], Scene]:
     """An image, float32 [SIDE, SIDE, 3], and what is on it; the two shapes differ in kind or color."""
-    relation = RELATIONS[random.integers(4)]
+    relation = list(RELATIONS)[random.integers(2)]
     shapes, colors = random.integers(len(SHAPES), size=2), random.integers(len(COLORS), size=2)
     if shapes[0] == shapes[1] and colors[0] == colors[1]:
         colors[1] = (colors[1] + 1) % len(COLORS)
     scene = Scene(
         (SHAPES[shapes[0]], SHAPES[shapes[1]]), (list(COLORS)[colors[0]], list(COLORS)[colors[1]]), relation
     )
-    near, far = random.integers(RADIUS, 7), random.integers(17, SIDE - RADIUS)
-    across = random.integers(RADIUS, SIDE - RADIUS, size=2)
-    first, second = (near, across[0]), (far, across[1])
-    if relation in ("right of", "below"):
-        first, second = (far, across[0]), (near, across[1])
-    if relation in ("left of", "right of"):
-        first, second = first[::-1], second[::-1]
+    across = random.integers(RADIUS + 1, SIDE - RADIUS - 1)
+    places = [
+        (along, across + random.integers(-1, 2)) for along in (random.integers(3, 7), random.integers(13, 17))
+    ]
+    if relation == "left of":
+        places = [(row, column) for column, row in places]
     image = random.normal(0.1, 0.05, (SIDE, SIDE, 3))
-    for (row, column), shape, color in zip((first, second), scene.shapes, scene.colors, strict=True):
+    for (row, column), shape, color in zip(places, scene.shapes, scene.colors, strict=True):
         image[_mask(shape, row, column)] = COLORS[color]
     return image.astype(np.float32), scene
 
@@ -89,15 +90,15 @@ def _mask(shape: str, row: int, column: int) -> NDArray[np.bool_]:
     down, right = np.abs(np.arange(SIDE) - row)[:, None], np.abs(np.arange(SIDE) - column)[None]
     if shape == "square":
         return (down < RADIUS) & (right < RADIUS)
-    if shape == "disc":
-        return down**2 + right**2 < RADIUS**2
+    if shape == "diamond":
+        return down + right < RADIUS
     return (np.minimum(down, right) < 1) & (np.maximum(down, right) < RADIUS)
 
 
 def patches(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[patches, PATCH_SIZE]: rows of squares, each as one vector."""
+    """[patches, PATCH_SIZE]: rows of squares, each as one vector, with numbers around 0 as layers like them."""
     count = SIDE // PATCH
-    grid = image.reshape(count, PATCH, count, PATCH, 3).swapaxes(1, 2)
+    grid = ((image - 0.2) / 0.3).reshape(count, PATCH, count, PATCH, 3).swapaxes(1, 2)
     return grid.reshape(count * count, PATCH_SIZE)
 
 
@@ -147,8 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument(
         "--questions", action="store_true", help="answer questions instead of writing captions"
     )
-    parser.add_argument("--steps", type=int, default=700)
-    parser.add_argument("--images", type=int, default=6000, help="to learn from; 500 more are the test")
+    parser.add_argument("--steps", type=int, default=1400)
+    parser.add_argument("--images", type=int, default=10000, help="to learn from; 500 more are the test")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it runs")
     options = parser.parse_args(arguments)
@@ -165,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
             hidden_size=64,
             intermediate_size=128,
             num_layers=2,
+            num_decoder_layers=1,
             num_heads=4,
             positions="learned",
             max_position_embeddings=64,
@@ -174,10 +176,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         )
     )
     settings = {
-        "steps": options.steps, "warmup_steps": min(50, options.steps), "learning_rate": 3e-3, "weight_decay": 0.01,
+        "steps": options.steps, "warmup_steps": min(50, options.steps), "learning_rate": 2e-3, "weight_decay": 0.01,
         "log_interval": 20, "seed": options.seed, "threads": 1, "device": "cpu", "precision": "float32", "plot": "off",
     }  # fmt: skip
-    batches = ExampleBatches(train, collate, batch_size=32, seed=options.seed)
+    batches = ExampleBatches(train, collate, batch_size=64, seed=options.seed)
     with tempfile.TemporaryDirectory() as folder:
         config = RunConfig.from_dict({"training": settings})
         Trainer(model, config, Path(folder), batches, show_progress=not options.quick).train()

@@ -53,7 +53,7 @@ def test_images_are_what_their_captions_say() -> None:
         middles = []
         for shape, color in zip(scene.shapes, scene.colors, strict=True):
             of_color = (np.abs(image - captioning.COLORS[color]).sum(-1) == 0).nonzero()
-            assert len(of_color[0]) > 10, shape
+            assert len(of_color[0]) >= 9, shape
             middles.append([float(axis.mean()) for axis in of_color])
         if scene.colors[0] == scene.colors[1]:
             continue
@@ -65,8 +65,8 @@ def test_images_are_what_their_captions_say() -> None:
             "below": row > other_row,
         }[scene.relation], scene
     pieces = captioning.patches(image)
-    assert pieces.shape == (36, 48)
-    np.testing.assert_array_equal(pieces[7], image[4:8, 4:8].reshape(-1))
+    assert pieces.shape == (25, 48)
+    np.testing.assert_allclose(pieces[6] * 0.3 + 0.2, image[4:8, 4:8].reshape(-1), atol=1e-6)
 
 
 def test_speech(capsys: pytest.CaptureFixture[str]) -> None:

@@ -305,3 +305,39 @@ def test_a_merged_model_saves_its_adapters_too(tmp_path: Path) -> None:
     again = load_adapter(make("gpt2"), tmp_path, trainable=True)
     assert torch.equal(logits(again), expected)
     assert again.num_parameters(trainable=True) == 2 * 8 * (24 + 72)
+
+
+def test_the_training_loop_changes_adapters_alone(tmp_path: Path) -> None:
+    from ferrolm.data import ExampleBatches
+    from ferrolm.training import RunConfig, Trainer
+
+    model = make("gpt2")
+    frozen = {name: each.clone() for name, each in model.named_parameters()}
+    add_lora(model, LoraConfig(r=2))
+    rows = IDS.tolist() * 4
+
+    def collate(rows: list[list[int]], random: Any) -> dict[str, Any]:
+        return {"input_ids": torch.tensor(rows), "labels": torch.tensor(rows)}
+
+    def loss() -> float:
+        with torch.no_grad():
+            return float(model.eval()(IDS, labels=IDS).loss)
+
+    before = loss()
+    settings = {
+        "steps": 30,
+        "learning_rate": 0.03,
+        "warmup_steps": 0,
+        "device": "cpu",
+        "plot": "off",
+        "precision": "float32",
+    }
+    config = RunConfig.from_dict({"training": settings})
+    batches = ExampleBatches(rows, collate, batch_size=6)
+    Trainer(model, config, tmp_path / "run", batches, show_progress=False).train()
+    assert loss() < before - 0.05
+    now = dict(model.named_parameters())
+    assert all(torch.equal(now[name], each) for name, each in frozen.items())
+    save_adapter(model, tmp_path / "adapter")
+    again = load_adapter(make("gpt2"), tmp_path / "adapter")
+    torch.testing.assert_close(logits(again), logits(model), atol=1e-5, rtol=1e-5)
