@@ -16,12 +16,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import torch.distributed as dist
-from distributed_runs import config, run, uneven
+from distributed_runs import config, finetuning, run, uneven
 from safetensors.torch import load_file
 
 from ferrolm.data import TokenFileWriter
 from ferrolm.errors import InvalidArgumentError, InvalidFileError
-from ferrolm.models import GPT2LMHeadModel
+from ferrolm.models import BertForSequenceClassification, GPT2LMHeadModel
+from ferrolm.tokenizers import Tokenizer
+from ferrolm.tokenizers.models import WordLevel
+from ferrolm.tokenizers.pre_tokenizers import Whitespace
+from ferrolm.training import finetune
 from ferrolm.training.distributed import join_world, read_launch
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -35,6 +39,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     with TokenFileWriter(folder / "train.tokens", vocab_size=16) as writer:
         writer.add(np.tile(PATTERN, 30), text_bytes=720)
+    words = ["good", "fine", "bad", "poor", "film", "book"]
+    rows = [
+        f"{words[label * 2 + index % 2]} {words[4 + index % 3 % 2]},{label}"
+        for label in (0, 1)
+        for index in range(12)
+    ]
+    (folder / "texts.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    vocabulary = {
+        word: index for index, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words])
+    }
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
     for kind in ("none", "fsdp"):
         stopped = run(
             config(folder, parallel=kind, batch_size=4), folder / f"one-{kind}",
@@ -116,6 +133,36 @@ def test_processes_drop_out_different_units(runs: Path) -> None:
     states = torch.load(runs / "ddp-whole/checkpoints/step-000008/state.pt", weights_only=True)["random"]
     assert len(states) == 2
     assert not torch.equal(states[0]["cpu"], states[1]["cpu"])
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_fine_tuning_is_that_of_one_process(one: Path, kind: str) -> None:
+    if not (one / "none-finetuned").exists():
+        finetune(finetuning(one, "none", 4), one / "none-finetuned", show_progress=False)
+    two, alone = one / f"{kind}-finetuned", one / "none-finetuned"
+    np.testing.assert_allclose(lines(two, "loss"), lines(alone, "loss"), rtol=1e-5)
+    assert json.loads((two / "test.json").read_text()) == pytest.approx(
+        json.loads((alone / "test.json").read_text()), rel=1e-4
+    )
+    assert BertForSequenceClassification.from_pretrained(two / "final").num_parameters() > 1000
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+def test_shards_are_updated_as_whole_matrices_are(one: Path, optimizer: str) -> None:
+    run(config(one, batch_size=4, steps=3, optimizer=optimizer), one / f"none-{optimizer}")
+    np.testing.assert_allclose(
+        lines(one / f"fsdp-{optimizer}", "validation_loss"),
+        lines(one / f"none-{optimizer}", "validation_loss"),
+        rtol=1e-5,
+    )
+
+
+def test_what_needs_whole_matrices_says_so(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        InvalidArgumentError, match=r"adafactor needs whole matrices: set training.parallel to ddp"
+    ):
+        run(config(runs, parallel="fsdp", optimizer="adafactor"), tmp_path / "run")
+    dist.destroy_process_group()
 
 
 def test_sixteen_bits_of_shards_are_near_float32(one: Path) -> None:
