@@ -76,7 +76,7 @@ class MetricsLog:
 
             self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
         if config.wandb:
-            wandb = require("wandb", extra="tracking", purpose="training.wandb")
+            wandb = require("wandb", extra="wandb", purpose="training.wandb")
             # One run of the service for a folder, also when it is resumed.
             name = folder.resolve().name
             self._wandb = wandb.init(

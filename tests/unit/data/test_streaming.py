@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from itertools import count, islice
 from pathlib import Path
 
@@ -16,42 +13,18 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from streamed_texts import END, blocks_of, byte_tokenizer, documents, write_json_lines
 
 import ferrolm.data.sources
-from ferrolm import Tokenizer
-from ferrolm.data import Mixture, StreamingBlocks
+from ferrolm.data import Mixture
 from ferrolm.data._block_stream import BlockStream, StreamSettings
 from ferrolm.errors import (
-    FerrolmError,
     InvalidArgumentError,
-    InvalidEncodingError,
     InvalidFileError,
     MissingFileError,
 )
-from ferrolm.tokenizers import models
 
 torch = pytest.importorskip("torch")
-
-END = 256
-
-
-def byte_tokenizer() -> Tokenizer:
-    """One token for each ASCII letter, which is its code, and the end of a text."""
-    vocabulary = {chr(code): code for code in range(256)} | {"<|endoftext|>": END}
-    return Tokenizer(models.BPE(vocabulary, []))
-
-
-def documents(number: int, seed: int = 0) -> list[str]:
-    random = np.random.default_rng(seed)
-    return [
-        "".join(chr(97 + c) for c in random.integers(0, 26, random.integers(0, 40))) for _ in range(number)
-    ]
-
-
-def write_json_lines(path: Path, texts: list[str]) -> Path:
-    content = "".join(json.dumps({"text": text}) + "\n" for text in texts).encode()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-    return path
 
 
 @pytest.fixture
@@ -203,27 +176,6 @@ def test_files_without_a_token_are_an_error_and_no_endless_loop(tmp_path: Path) 
         next(iter(few))
 
 
-def blocks_of(paths: list[Path] | Path, **options) -> StreamingBlocks:
-    return StreamingBlocks(
-        paths, byte_tokenizer(), **{"block_size": 16, "batch_size": 4, "num_threads": 1, **options}
-    )
-
-
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def wait_for_the_end(pid: int) -> None:
-    for _ in range(100):
-        if not running(pid):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"process {pid} is still there after 5 seconds")
-
-
 def test_the_process_gives_what_the_stream_gives_and_goes_on_from_a_state(
     corpus: tuple[list[Path], list[str]],
 ) -> None:
@@ -262,104 +214,6 @@ def test_streams_in_a_mixture_continue(corpus: tuple[list[Path], list[str]]) -> 
         Mixture([(blocks_of(paths[0]), 2), (blocks_of(paths[2]), 1)], mix_rows=True)
     for source in (*first.sources, *second.sources, *third.sources):
         source.close()
-
-
-def test_a_killed_process_is_an_error_and_the_next_call_goes_on(corpus: tuple[list[Path], list[str]]) -> None:
-    paths, _ = corpus
-    expected = [batch.blocks for batch in islice(stream(paths), 200)]
-    with blocks_of(paths, prefetch=1) as blocks:
-        blocks.batch(0)
-        os.kill(blocks._process.pid, signal.SIGKILL)
-        index = 1
-        with pytest.raises(FerrolmError, match=r"a\.jsonl.* ended \(killed by signal 9\)"):  # noqa: PT012
-            while index < 200:  # what was in the pipe still comes
-                assert np.array_equal(blocks.batch(index)["blocks"].numpy(), expected[index])
-                index += 1
-        assert np.array_equal(blocks.batch(index)["blocks"].numpy(), expected[index])
-
-
-def test_errors_come_over_with_file_and_line_after_what_was_before(tmp_path: Path) -> None:
-    path = write_json_lines(tmp_path / "a.jsonl", documents(20))
-    broken = tmp_path / "b.jsonl"
-    broken.write_text('{"text": "fine"}\n{"body": "no"}\n')
-    with blocks_of([path, broken]) as blocks:
-        blocks.batch(0)
-        index = 1
-        for _ in range(2):  # asking again gives the same again
-            with pytest.raises(InvalidFileError, match=r"b\.jsonl, line 2: expected an object with a string"):  # noqa: PT012
-                while True:
-                    blocks.batch(index)
-                    index += 1
-    (tmp_path / "c.txt").write_bytes(b"abc\xff")
-    with blocks_of(tmp_path / "c.txt") as blocks, pytest.raises(InvalidEncodingError, match=r"c\.txt"):
-        blocks.batch(0)
-    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(path.read_bytes())[:-9])
-    with (
-        blocks_of(tmp_path / "d.jsonl.gz") as blocks,
-        pytest.raises(InvalidFileError, match="not a complete gzip"),
-    ):
-        [blocks.batch(index) for index in range(100)]
-
-
-def test_the_process_ends_with_close_with_its_object_and_with_its_parent(tmp_path: Path) -> None:
-    path = write_json_lines(tmp_path / "a.jsonl", documents(2000))
-    blocks = blocks_of(path)
-    blocks.batch(0)
-    pid = blocks._process.pid
-    assert running(pid)
-    blocks.close()
-    assert not running(pid)
-    blocks.close()
-    again = blocks_of(path)
-    again.batch(0)
-    pid = again._process.pid
-    del again
-    assert not running(pid)
-    # The parent is killed while a fork of it still has the pipe open.
-    script = (
-        "import os, sys, time\n"
-        f"sys.path[:] = {[*sys.path, str(Path(__file__).parent)]!r}\n"
-        "from pathlib import Path\n"
-        "from test_streaming import blocks_of\n"
-        f"blocks = blocks_of(Path({str(path)!r}))\n"
-        "blocks.batch(0)\n"
-        "if os.fork() == 0:\n    time.sleep(20); os._exit(0)\n"
-        "print(blocks._process.pid, flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True
-    ) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        assert running(pid)
-        parent.kill()
-        parent.wait()
-        try:
-            wait_for_the_end(pid)
-        finally:
-            os.killpg(parent.pid, signal.SIGKILL)
-
-
-def test_a_forked_child_starts_a_process_of_its_own(corpus: tuple[list[Path], list[str]]) -> None:
-    paths, _ = corpus
-    expected = [batch.blocks for batch in islice(stream(paths), 4)]
-    with blocks_of(paths) as blocks:
-        blocks.batch(0)
-        child = os.fork()
-        if child == 0:
-            good = False
-            try:
-                good = all(
-                    np.array_equal(blocks.batch(index)["blocks"].numpy(), expected[index]) for index in (1, 2)
-                )
-                blocks.close()
-            finally:
-                os._exit(0 if good else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert all(
-            np.array_equal(blocks.batch(index)["blocks"].numpy(), expected[index]) for index in (1, 2, 3)
-        )
 
 
 def test_the_room_is_imported_without_torch() -> None:

@@ -243,6 +243,9 @@ def test_answers_and_settings_that_do_not_fit_are_refused(bert: Tokenizer) -> No
     windows = collate.encode(["q"], ["a cat"])
     with pytest.raises(ShapeError, match="logits of window 0"):
         collate.answers(windows, [[1.0]], [[1.0]], ["a cat"])
+    logits = [[0.0] * 9]
+    with pytest.raises(InvalidArgumentError, match="windows of 1 contexts, expected those of 2"):
+        collate.answers(windows, logits, logits, ["a cat", "a dog"])
 
 
 def test_sources_and_targets_end_and_labels_are_padded_with_what_is_not_scored() -> None:

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared_data import shared
 
-from ferrolm.data import Augmented, LabeledWords, QuestionExample, TextExample, TextPair, entity_spans
+from ferrolm.data import (
+    Augmented,
+    LabeledWords,
+    QuestionExample,
+    TextExample,
+    TextPair,
+    entity_spans,
+    read_conll,
+)
 from ferrolm.embeddings import KeyedVectors
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, MissingFileError
 from ferrolm.text import stop_words
@@ -124,6 +133,22 @@ def test_entities_stay_whole(pairs, number, seed) -> None:
         return [(span.label, words[span.start : span.end]) for span in entity_spans(labels)]
 
     assert entities(changed, new_labels) == entities(words, labels)
+
+
+def test_entities_of_published_sentences_stay_whole() -> None:
+    random = rng()
+    augment = Compose(
+        [SynonymReplacement(THESAURUS), RandomInsertion(THESAURUS), RandomSwap(0.3), RandomDeletion(0.2)]
+    )
+    changed = 0
+    for sentence in read_conll(shared("tasks/ner/wnut17/dev.conll")):
+        words, labels = augment.labeled(sentence.words, sentence.labels, random)
+        before, after = entity_spans(sentence.labels), entity_spans(labels)
+        assert [(s.label, words[s.start : s.end]) for s in after] == [
+            (s.label, list(sentence.words[s.start : s.end])) for s in before
+        ]
+        changed += list(sentence.words) != words
+    assert changed > 800  # of 1009 sentences
 
 
 def test_back_translation_asks_in_batches_and_once() -> None:

@@ -90,6 +90,18 @@ def test_autocast_multiplies_in_its_type_and_leaves_gradients_in_theirs() -> Non
     assert {each.grad.dtype for each in leaves} == {torch.float32}
 
 
+def test_gradients_in_half_precision_do_not_vanish_before_they_are_scaled() -> None:
+    hidden, weight, _, targets = inputs(4000, torch.float16)
+    leaves = [each.clone().requires_grad_() for each in (hidden, weight)]
+    exact = [each.float().requires_grad_() for each in (hidden, weight)]
+    (chunked_cross_entropy(*leaves, targets, chunk=500) * 65536).backward()
+    (plain(*exact, targets, None) * 65536).backward()
+    for ours, wanted in zip(leaves, exact, strict=True):
+        torch.testing.assert_close(
+            ours.grad.float(), wanted.grad, rtol=2e-2, atol=2e-2 * float(wanted.grad.abs().max())
+        )
+
+
 def test_nothing_to_score_is_no_number() -> None:
     hidden, weight, _, targets = inputs(3)
     targets[:] = -100

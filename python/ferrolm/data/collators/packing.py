@@ -141,7 +141,10 @@ class PackingCollator:
                 )
             ids[row, :used] = _joined([example["input_ids"][:-1] for example in examples])
             labels[row, :used] = _joined(
-                [np.asarray(example.get("labels", example["input_ids"]))[1:] for example in examples]
+                [
+                    (example["labels"] if "labels" in example else example["input_ids"])[1:]
+                    for example in examples
+                ]
             )
             documents[row, :used] = np.repeat(np.arange(len(examples)), counts)
         return tensors({"input_ids": ids, "shift_labels": labels, "document_ids": documents})

@@ -167,24 +167,24 @@ class QuestionAnsweringCollator(Collator):
             )
         starts, ends = (_of_context(examples, logits) for logits in (start_logits, end_logits))
         scores, first, last = _best_stretches(starts, ends, max_answer_length)
-        none = np.array(
-            [
-                float(np.asarray(s)[0]) + float(np.asarray(e)[0])
-                for s, e in zip(start_logits, end_logits, strict=True)
-            ]
-        )
         owners = np.array([example["example"] for example in examples])
-        answers: list[PredictedAnswer] = []
         order = np.lexsort((-scores, owners))  # the best window of each context comes first
         found, best = np.unique(owners[order], return_index=True)
         if found.tolist() != list(range(len(contexts))):
             raise InvalidArgumentError(
                 f"examples: windows of {len(found)} contexts, expected those of {len(contexts)}"
             )
+        first_tokens = [
+            float(np.asarray(start)[0] + np.asarray(end)[0])
+            for start, end in zip(start_logits, end_logits, strict=True)
+        ]
+        no_answers = np.full(len(contexts), np.inf)
+        np.minimum.at(no_answers, owners, first_tokens)
+        answers: list[PredictedAnswer] = []
         for number, window in enumerate(order[best]):
             offsets = examples[window]["offsets"]
             start, end = int(offsets[first[window], 0]), int(offsets[last[window], 1])
-            score, no_answer = float(scores[window]), float(none[owners == number].min())
+            score, no_answer = float(scores[window]), float(no_answers[number])
             if not np.isfinite(score) or (
                 no_answer_threshold is not None and no_answer - score > no_answer_threshold
             ):

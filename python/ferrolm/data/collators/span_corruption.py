@@ -158,10 +158,10 @@ class SpanCorruptionCollator(Collator):
         lengths = np.fromiter((len(example["input_ids"]) for example in examples), np.int64, len(examples))
         inputs: list[Any] = [None] * len(examples)
         targets: list[Any] = [None] * len(examples)
-        for length in np.unique(lengths):  # rows of one length are made together: blocks all have it
-            rows = np.flatnonzero(lengths == length)
-            ids = np.stack([examples[int(row)]["input_ids"] for row in rows]).astype(np.int64)
-            mask = noise_mask(len(rows), int(length), random, self.noise_density, self.mean_span_length)
+        for length in np.unique(lengths).tolist():  # rows of one length are made together: blocks all have it
+            rows = np.flatnonzero(lengths == length).tolist()
+            ids = np.stack([examples[row]["input_ids"] for row in rows]).astype(np.int64)
+            mask = noise_mask(len(rows), length, random, self.noise_density, self.mean_span_length)
             both = self._with_sentinels(ids, mask), self._with_sentinels(ids, ~mask)
             for row, source, target in zip(rows, *both, strict=True):
                 inputs[row], targets[row] = source, target
