@@ -19,13 +19,13 @@ import torch.distributed as dist
 from distributed_runs import config, finetuning, run, uneven
 from safetensors.torch import load_file
 
-from ferrolm.data import TokenFileWriter
+from ferrolm.data import TokenFile, TokenFileWriter
 from ferrolm.errors import InvalidArgumentError, InvalidFileError
-from ferrolm.models import BertForSequenceClassification, GPT2LMHeadModel
+from ferrolm.models import BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.tokenizers.models import WordLevel
 from ferrolm.tokenizers.pre_tokenizers import Whitespace
-from ferrolm.training import finetune
+from ferrolm.training import ChunkedNextToken, Trainer, finetune
 from ferrolm.training.distributed import join_world, read_launch
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -252,3 +252,16 @@ def test_a_part_that_is_missing_in_the_environment_is_named(monkeypatch: pytest.
         InvalidArgumentError, match=r"2 processes were started, and training.parallel is none"
     ):
         join_world("none", "cpu")
+
+
+def test_a_chunked_loss_needs_the_whole_head(runs: Path, tmp_path: Path) -> None:
+    settings = config(runs, parallel="fsdp")
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(**settings.model, n_positions=16))
+    source = TokenFile(runs / "train.tokens")
+    trainer = Trainer(
+        model, settings, tmp_path / "run", source, objective=ChunkedNextToken(), show_progress=False
+    )
+    with pytest.raises(InvalidArgumentError, match=r"needs the whole head: set training.parallel to ddp"):
+        trainer.train()
+    dist.destroy_process_group()
