@@ -17,8 +17,9 @@ import torch
 
 from ferrolm.data import ExampleBatches
 from ferrolm.models import GPT2Config, GPT2LMHeadModel
-from ferrolm.training import RunConfig, Trainer, TrainingResult, pretrain
+from ferrolm.training import RunConfig, Trainer, TrainingResult, finetune, pretrain
 from ferrolm.training.distributed import join_world
+from ferrolm.training.finetuning.settings import FinetuningConfig
 
 STOP = 5
 
@@ -104,6 +105,25 @@ def uneven(folder: Path, parallel: str, batch_size: int) -> None:
     ).train()
 
 
+def finetuning(folder: Path, parallel: str, batch_size: int) -> FinetuningConfig:
+    """Three epochs of a tiny classifier."""
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    rates = dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), 0.0)
+    return FinetuningConfig.from_dict(
+        {
+            "model": {"type": "bert", **shape, **rates},
+            "data": {
+                "train": str(folder / "texts.csv"), "test": str(folder / "texts.csv"), "validation_fraction": 0.25,
+                "tokenizer": str(folder / "tokenizer.json"),
+            },
+            "training": {
+                "parallel": parallel, "batch_size": batch_size, "learning_rate": 0.01, "log_interval": 1, "device": "cpu",
+                "precision": "float32", "plot": "off", "threads": 1,
+            },
+        }
+    )  # fmt: skip
+
+
 def main(folder: Path) -> None:
     rank = int(os.environ["RANK"])
     for kind in ("ddp", "fsdp"):
@@ -114,7 +134,13 @@ def main(folder: Path) -> None:
         run(settings, folder / f"{kind}-whole")
         stop_and_resume(settings, folder / f"{kind}-broken", rank)
         uneven(folder, kind, 1)
+        finetune(finetuning(folder, kind, 2), folder / f"{kind}-finetuned", show_progress=False)
     run(config(folder, parallel="fsdp", batch_size=2, precision="bfloat16"), folder / "fsdp-bfloat16")
+    for optimizer in ("sgd", "muon"):
+        run(
+            config(folder, parallel="fsdp", batch_size=2, steps=3, optimizer=optimizer),
+            folder / f"fsdp-{optimizer}",
+        )
     # Begun on one process, sharded and not.
     for name in ("one-fsdp", "one-none"):
         run(config(folder, parallel="fsdp", batch_size=2), folder / name, resume=True)

@@ -12,7 +12,9 @@ objectives.py   `Objective`: what a step minimizes;  chunked.py: next tokens wit
                 contrastive.py: texts that belong together;  smoothing.py: labels believed a little less
 evaluation.py   loss and bits per byte of held-out tokens
 guard.py        losses to go back from;  ema.py: the moving average of the weights
-checkpoint.py   folders written atomically, read with weights only
+checkpoint.py   folders written atomically, read with weights only;  sharded_checkpoint.py: of models in parts
+distributed.py  the processes of a run;  parallel.py: how they share a model
+search/         `ferrolm.training.search.run_search`: which settings are best
 metrics.py, plot.py, samples.py, throughput.py: what a run reports
 """
 

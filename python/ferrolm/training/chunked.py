@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from ferrolm.data.batches import Batch
 from ferrolm.errors import InvalidArgumentError, ShapeError
@@ -207,6 +208,8 @@ class ChunkedNextToken:
             raise InvalidArgumentError(
                 f"{type(inner).__name__} has {type(head).__name__} as lm_head, expected a CausalLM with an nn.Linear"
             )
+        if isinstance(head.weight, DTensor):
+            raise InvalidArgumentError("a chunked loss needs the whole head: set training.parallel to ddp")
         inputs, targets = _split(batch)
         # Through forward, so that a wrapper sees it.
         hidden = model(**inputs, with_head=False).logits

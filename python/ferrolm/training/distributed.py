@@ -118,7 +118,7 @@ def read_launch(environment: Mapping[str, str]) -> tuple[int, int, int] | None:
     >>> read_launch({"RANK": "1"})
     Traceback (most recent call last):
     ...
-    ferrolm.errors.InvalidArgumentError: the environment has RANK, and not WORLD_SIZE, LOCAL_RANK, ... start the processes with torchrun
+    ferrolm.errors.InvalidArgumentError: the environment has RANK, and not WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT: start the processes with torchrun
     """
     given = [name for name in _VARIABLES if environment.get(name)]
     if not given:

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
-from ferrolm.errors import MissingExtraError
+from ferrolm.errors import InvalidArgumentError, MissingExtraError
 from ferrolm.training.settings import TrainingConfig
 
 __all__ = ["OptimizerPair", "add_penalties", "build_optimizer", "set_learning_rate"]
@@ -129,7 +130,8 @@ def _adamw(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
 
 
 def _sgd(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
-    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
+    fused = not _sharded(groups)  # torch has no fused SGD for shards
+    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=fused)
 
 
 def _rmsprop(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -139,7 +141,15 @@ def _rmsprop(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
 
 
 def _adafactor(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
+    if _sharded(groups):
+        raise InvalidArgumentError(
+            "training.optimizer adafactor needs whole matrices: set training.parallel to ddp, or use another optimizer"
+        )
     return torch.optim.Adafactor(groups, lr=config.learning_rate)
+
+
+def _sharded(groups: _Groups) -> bool:
+    return any(isinstance(parameter, DTensor) for group in groups for parameter in group["params"])
 
 
 def _muon(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
