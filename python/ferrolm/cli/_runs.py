@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["configure_run", "figures", "folder_of"]
+__all__ = ["configure_run", "figures", "folder_of", "is_first_process"]
 
 
 def configure_run(parser: argparse.ArgumentParser, sections: str, settings: str) -> None:
@@ -32,6 +33,11 @@ def folder_of(arguments: argparse.Namespace) -> Path:
     """The folder of the run."""
     folder: Path = arguments.output or Path("runs") / arguments.config.stem
     return folder
+
+
+def is_first_process() -> bool:
+    """Whether this is the process of a run that speaks: the only one, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def figures(values: Mapping[str, float]) -> str:

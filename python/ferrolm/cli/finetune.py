@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from ferrolm.cli._runs import configure_run, figures, folder_of
+from ferrolm.cli._runs import configure_run, figures, folder_of, is_first_process
 
 __all__ = ["configure", "run"]
 
@@ -25,9 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
     folder = folder_of(arguments)
     result = finetune(config, folder, resume=arguments.resume, show_progress=not arguments.quiet)
     if result.signal is not None:
-        print(f"stopped after step {result.step}; go on with --resume", file=sys.stderr)
+        if is_first_process():
+            print(f"stopped after step {result.step}; go on with --resume", file=sys.stderr)
         return 128 + result.signal
-    if not arguments.quiet:
+    if not arguments.quiet and is_first_process():
         print(f"{folder / 'final'}: {figures(result.metrics) or 'no validation data'}", file=sys.stderr)
         if config.data.test:
             print(f"test: {figures(json.loads((folder / 'test.json').read_bytes()))}", file=sys.stderr)

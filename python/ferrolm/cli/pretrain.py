@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ferrolm.cli._runs import configure_run, figures, folder_of
+from ferrolm.cli._runs import configure_run, figures, folder_of, is_first_process
 
 __all__ = ["configure", "run"]
 
@@ -23,8 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     folder = folder_of(arguments)
     result = pretrain(config, folder, resume=arguments.resume, show_progress=not arguments.quiet)
     if result.signal is not None:
-        print(f"stopped after step {result.step}; go on with --resume", file=sys.stderr)
+        if is_first_process():
+            print(f"stopped after step {result.step}; go on with --resume", file=sys.stderr)
         return 128 + result.signal
-    if not arguments.quiet:
+    if not arguments.quiet and is_first_process():
         print(f"{folder / 'final'}: {figures(result.metrics) or 'no validation file'}", file=sys.stderr)
     return 0

@@ -90,12 +90,17 @@ class RunConfig(Configuration):
 def describe(config: type[Configuration] = RunConfig) -> str:
     """All settings but those of [model], one a line, with default and meaning."""
     lines = [
-        f"{name}.{setting.name} = {_toml(setting.default)}    {setting.metadata['help']}"
+        f"{name}.{setting.name} = {_toml(_default(setting))}    {setting.metadata['help']}"
         for name, section in _kinds(config).items()
         if dataclasses.is_dataclass(section)
         for setting in dataclasses.fields(section)
     ]
     return "\n".join(lines)
+
+
+def _default(setting: dataclasses.Field[Any]) -> Any:
+    made = setting.default_factory
+    return setting.default if made is dataclasses.MISSING else made()
 
 
 def _kinds(config: type[Configuration]) -> dict[str, type]:

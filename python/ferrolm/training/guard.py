@@ -28,7 +28,7 @@ class LossGuard:
     >>> [guard.see(loss + 0.1 * (step % 2), deviations=5.0) for step, loss in enumerate([2.0] * 60)][-1]
     ''
     >>> guard.see(9.0, deviations=5.0)
-    'the loss jumped from 2.055 to 9'
+    'the loss jumped from 2.05 to 9'
     >>> guard.see(math.nan, deviations=0.0)
     'the loss is nan'
     """

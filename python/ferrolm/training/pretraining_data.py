@@ -17,6 +17,7 @@ from ferrolm.data import (
     BlockExamples,
     ExampleBatches,
     MaskedLanguageModelingCollator,
+    Mixture,
     PackedBatches,
     SentenceDocuments,
     SentencePairCollator,
@@ -55,8 +56,10 @@ def read_data(config: RunConfig, rank: int = 0, world_size: int = 1) -> Pretrain
 
     Raises `InvalidArgumentError` for files that do not fit the objective or each other.
     """
-    if not config.data.train:
-        raise InvalidArgumentError("data.train must name a token file; make one with: ferrolm prepare")
+    if bool(config.data.train) == bool(config.data.mixture):
+        raise InvalidArgumentError(
+            "data.train must name a token file (make one with: ferrolm prepare), or data.mixture several, and not both"
+        )
     tokenizer = Tokenizer.from_file(config.data.tokenizer) if config.data.tokenizer else None
     if config.objective.type == "causal":
         return _causal(config, tokenizer, rank, world_size)
@@ -65,6 +68,8 @@ def read_data(config: RunConfig, rank: int = 0, world_size: int = 1) -> Pretrain
     # Published files pad and cut every text to one length; rows are made here.
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    if config.data.mixture:
+        raise InvalidArgumentError("data.mixture is for objective.type causal; set data.train")
     make = _pairs if config.objective.has_pairs else _blocks
     collate, objective, train = make(config, tokenizer, config.data.train)
     settings = config.training
@@ -102,7 +107,7 @@ def _causal(config: RunConfig, tokenizer: Tokenizer | None, rank: int, world_siz
             batch_size=settings.batch_size,
             limit=settings.evaluation_tokens,
         )
-    if not _is_token_file(data.train):
+    if data.train and not _is_token_file(data.train):
         if tokenizer is None or config.objective.packing:
             raise InvalidArgumentError(
                 f"{data.train} is no token file: it is tokenized on the way, for which data.tokenizer must be set and "
@@ -113,21 +118,32 @@ def _causal(config: RunConfig, tokenizer: Tokenizer | None, rank: int, world_siz
             world_size=world_size,
         )  # fmt: skip
         return PretrainingData(stream, objective, evaluation, tokenizer, tokenizer.get_vocab_size() - 1)
-    train = TokenFile(data.train, verify=True)
-    if validation is not None and validation.tokenizer_hash != train.tokenizer_hash:
-        raise InvalidArgumentError(f"{validation.path} and {train.path} were made with different tokenizers")
-    source: BatchSource
+    files = [TokenFile(path, verify=True) for path in data.mixture or [data.train]]
+    for file in files if validation is None else [*files, validation]:
+        if file.tokenizer_hash != files[0].tokenizer_hash:
+            raise InvalidArgumentError(f"{file.path} and {files[0].path} were made with different tokenizers")
+    if config.objective.packing and not config.objective.chunked_loss:
+        objective = ModelLoss("shift_labels")
+    sources = [_token_source(config, file, rank, world_size) for file in files]
+    source = (
+        Mixture(list(zip(sources, data.mixture.values(), strict=True)), settings.seed)
+        if data.mixture
+        else sources[0]
+    )
+    largest = max(int(file.tokens.max(initial=0)) for file in files)
+    return PretrainingData(source, objective, evaluation, tokenizer, largest)
+
+
+def _token_source(config: RunConfig, file: TokenFile, rank: int, world_size: int) -> BatchSource:
+    data, settings = config.data, config.training
     if config.objective.packing:
-        source = PackedBatches(
-            train.tokens, train.offsets, data.block_size, settings.batch_size, settings.seed, rank=rank,
+        return PackedBatches(
+            file.tokens, file.offsets, data.block_size, settings.batch_size, settings.seed, rank=rank,
             world_size=world_size,
         )  # fmt: skip
-        objective = ChunkedNextToken() if config.objective.chunked_loss else ModelLoss("shift_labels")
-    else:
-        source = TokenBlocks(
-            train, data.block_size, settings.batch_size, settings.seed, rank=rank, world_size=world_size
-        )
-    return PretrainingData(source, objective, evaluation, tokenizer, int(train.tokens.max(initial=0)))
+    return TokenBlocks(
+        file, data.block_size, settings.batch_size, settings.seed, rank=rank, world_size=world_size
+    )
 
 
 def _blocks(config: RunConfig, tokenizer: Tokenizer, path: str) -> _Made:

@@ -17,6 +17,8 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 def setting(default: Any, help_text: str) -> Any:
     """A field of a configuration with its explanation."""
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata={"help": help_text})
     return field(default=default, metadata={"help": help_text})
 
 
@@ -27,6 +29,9 @@ class DataConfig:
     train: str = setting(
         "",
         "token file to learn from (made by `ferrolm prepare`), or text or .jsonl that is tokenized on the way",
+    )
+    mixture: dict[str, float] = setting(  # noqa: RUF009 - makes a new dictionary each time
+        {}, 'instead of train: token files with weights, {"a.tokens" = 0.7, "b.tokens" = 0.3}'
     )
     validation: str = setting("", "token file to evaluate on; empty: no evaluation")
     tokenizer: str = setting(

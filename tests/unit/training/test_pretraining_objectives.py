@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ferrolm.data import TokenFileWriter
+from ferrolm.data import TokenFile, TokenFileWriter
 from ferrolm.data.token_file import tokenizer_hash
 from ferrolm.errors import InvalidArgumentError, UnknownNameError
 from ferrolm.models import BertForPreTraining, load, load_causal_lm
@@ -133,6 +134,25 @@ def test_a_stream_is_read_and_taken_up_where_it_stopped(folder: Path) -> None:
     assert pretrain(run, folder / "broken", resume=True, show_progress=False).step == 12
     one, other = (load_causal_lm(folder / name / "final") for name in ("whole", "broken"))
     assert torch.equal(one.lm_head.weight, other.lm_head.weight)
+
+
+def test_files_are_mixed_by_their_weights(folder: Path) -> None:
+    with TokenFileWriter(
+        folder / "other.tokens", len(NAMES), TokenFile(folder / "texts.tokens").tokenizer_hash
+    ) as writer:
+        writer.add([NAMES.index("j")] * 400, 400)
+    run = config(folder, "texts.tokens", GPT2, {}, steps=40)
+    mixture = {str(folder / "texts.tokens"): 0.75, str(folder / "other.tokens"): 0.25}
+    data = dataclasses.replace(run.data, train="", mixture=mixture)
+    pretrain(dataclasses.replace(run, data=data), folder / "run", show_progress=False)
+    model = load_causal_lm(folder / "run/final")
+    follows = model(torch.tensor([[NAMES.index("j")] * 8])).logits[0, -1].argmax()
+    assert int(follows) == NAMES.index("j"), "it has seen the other file too"
+    assert RunConfig.from_file(folder / "run/config.toml").data.mixture == mixture
+    with pytest.raises(InvalidArgumentError, match=r"or data\.mixture several, and not both"):
+        pretrain(
+            dataclasses.replace(run, data=dataclasses.replace(run.data, mixture=mixture)), folder / "both"
+        )
 
 
 def test_a_checkpoint_is_trained_further(folder: Path) -> None:
