@@ -33,6 +33,7 @@ class TextGeneration(Task):
     metrics = ("validation_loss", "perplexity")
     metric = "validation_loss"
     lower_is_better = ("validation_loss", "perplexity")
+    augments = False  # what is scored stands in the same row
 
     def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
         super().__init__(config, tokenizer)
@@ -56,9 +57,10 @@ class TextGeneration(Task):
     def build(self) -> PretrainedModel:
         settings = self.config.model
         if "checkpoint" in settings:
-            return load_pretrained({**settings, "checkpoint": locate(settings["checkpoint"])}, load_causal_lm)
+            folder = locate(settings["checkpoint"])
+            return load_pretrained({**settings, "checkpoint": folder}, load_causal_lm, changeable=False)
         end = self.tokenizer.token_to_id(self._end or "")
-        fixed = {"vocab_size": self.tokenizer.get_vocab_size(), "bos_token_id": end, "eos_token_id": end}
+        fixed = {"vocab_size": self.vocab_size, "bos_token_id": end, "eos_token_id": end}
         return build_from_settings(settings, ARCHITECTURES, **fixed)
 
     @property
