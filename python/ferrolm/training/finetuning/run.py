@@ -113,7 +113,12 @@ def _examples(task: Task) -> tuple[list[Any], list[Any], list[Any]]:
     if not data.validation_fraction:
         return train, [], test
     fractions = (1.0 - data.validation_fraction, data.validation_fraction)
-    kept, validation = split(train, fractions, task.config.training.seed, stratify=task.stratify)
+    try:
+        kept, validation = split(train, fractions, task.config.training.seed, stratify=task.stratify)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(
+            f"data.validation_fraction is {data.validation_fraction}: {error}"
+        ) from None
     return kept, validation, test
 
 
@@ -128,7 +133,8 @@ def _measurable(task: Task, path: str) -> list[Any]:
 
 
 def _check_sizes(model: PretrainedModel, task: Task) -> None:
-    """The model must have room for all tokens of the tokenizer and for texts of the allowed length."""
+    """The model must have room for all tokens of the tokenizer and for texts of the allowed length, which can be padded."""
+    task.collate.pad_token_id  # noqa: B018 - raises where there is none
     known = model.config.vocab_size
     if known < task.vocab_size:
         raise InvalidArgumentError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,14 @@ from ferrolm.models import BertForSentenceEmbedding, PretrainedModel, locate
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.contrastive import InBatchNegatives
 from ferrolm.training.finetuning.settings import FinetuningConfig
-from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.task import (
+    Task,
+    build_from_settings,
+    find_format,
+    load_pretrained,
+    one_target_each,
+    predict,
+)
 from ferrolm.training.finetuning.text_classification import column
 from ferrolm.training.objectives import Objective
 
@@ -89,8 +96,7 @@ class SentenceSimilarity(Task):
         return self._collate
 
     def training_examples(self, examples: list[TextPair]) -> list[TextPair]:
-        """One for each target of each source."""
-        return [replace(each, targets=(target,)) for each in examples for target in each.targets]
+        return one_target_each(examples)
 
     def encode(self, examples: list[TextPair]) -> list[Any]:
         negatives = [each.negatives for each in examples if isinstance(each, TextTriple)] or None

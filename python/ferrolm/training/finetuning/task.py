@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ferrolm.data import Batch, example_lengths
+from ferrolm.data import Batch, TextPair, example_lengths
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.models import PretrainedModel, locate
 from ferrolm.models.config import read_config
@@ -23,7 +24,15 @@ from ferrolm.training.objectives import ModelLoss, Objective
 from ferrolm.training.precision import autocast
 from ferrolm.training.smoothing import LabelSmoothing
 
-__all__ = ["Task", "TaskEvaluation", "build_from_settings", "find_format", "predict"]
+__all__ = [
+    "Task",
+    "TaskEvaluation",
+    "build_from_settings",
+    "find_format",
+    "load_pretrained",
+    "one_target_each",
+    "predict",
+]
 
 # Endings of files -> their format, where a task reads several.
 _ENDINGS = {
@@ -74,8 +83,8 @@ class Task(ABC):
 
     @property
     @abstractmethod
-    def collate(self) -> Callable[..., Batch]:
-        """Makes batches of what `encode` gives."""
+    def collate(self) -> Any:
+        """A `ferrolm.data.Collator`, which makes batches of what `encode` gives."""
 
     @abstractmethod
     def encode(self, examples: list[Any]) -> list[Any]:
@@ -166,6 +175,11 @@ def predict(
         with autocast(device, precision):
             output = model(**{name: tensor.to(device) for name, tensor in batch.items()})
         yield numbers, batch, output
+
+
+def one_target_each(examples: Sequence[TextPair]) -> list[TextPair]:
+    """Sources that have several targets once for each of them: evaluations take the best, a model learns all."""
+    return [replace(each, targets=(target,)) for each in examples for target in each.targets]
 
 
 def find_format(path: str, given: str, known: Sequence[str]) -> str:

@@ -14,7 +14,14 @@ from ferrolm.models import PretrainedModel, load_causal_lm, locate
 from ferrolm.models.auto import ARCHITECTURES
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
-from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.task import (
+    Task,
+    build_from_settings,
+    find_format,
+    load_pretrained,
+    one_target_each,
+    predict,
+)
 from ferrolm.training.finetuning.text_classification import column
 from ferrolm.training.loss import next_token_loss
 
@@ -66,6 +73,9 @@ class TextGeneration(Task):
     @property
     def collate(self) -> CompletionCollator:
         return self._collate
+
+    def training_examples(self, examples: list[Any]) -> list[Any]:
+        return examples if self.config.task.type == "dialogue" else one_target_each(examples)
 
     def encode(self, examples: list[Any]) -> list[Any]:
         if self.config.task.type == "dialogue":

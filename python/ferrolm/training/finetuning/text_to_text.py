@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +11,14 @@ from ferrolm.evaluation import bleu, rouge
 from ferrolm.models import PretrainedModel, T5ForConditionalGeneration, Transformer, load_seq2seq_lm, locate
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
-from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.task import (
+    Task,
+    build_from_settings,
+    find_format,
+    load_pretrained,
+    one_target_each,
+    predict,
+)
 from ferrolm.training.finetuning.text_classification import column
 
 __all__ = ["TextToText"]
@@ -84,8 +90,7 @@ class TextToText(Task):
         return self._collate.encode([each.source for each in examples], [each.target for each in examples])
 
     def training_examples(self, examples: list[TextPair]) -> list[TextPair]:
-        """One for each target of each source."""
-        return [replace(each, targets=(target,)) for each in examples for target in each.targets]
+        return one_target_each(examples)
 
     @property
     def smooths(self) -> bool:

@@ -28,7 +28,9 @@ def sentence(random: np.random.Generator, *words: str) -> str:
     return " ".join(random.permutation(given))
 
 
-def table(path: Path, rows: int, label: Callable[[np.random.Generator], tuple[list[str], str]], seed: int = 0) -> str:
+def table(
+    path: Path, rows: int, label: Callable[[np.random.Generator], tuple[list[str], str]], seed: int = 0
+) -> str:
     random = np.random.default_rng(seed)
     lines = ["text,label"]
     for _ in range(rows):
