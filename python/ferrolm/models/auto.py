@@ -132,8 +132,8 @@ def load(
 ) -> PretrainedModel:
     """The model of a checkpoint folder (or a GGUF file) for a task, in evaluation mode.
 
-    task: "text-generation", "text2text-generation" for an encoder-decoder, or one of ``ENCODER_TASKS``; by default what the checkpoint was saved as (``architectures`` of
-    its config.json). changes: settings that differ from the file's, for encoders; see `BertPretrainedModel.from_pretrained`.
+    task: "text-generation", "text2text-generation" for an encoder-decoder, or one of ``ENCODER_TASKS``, of which recurrent
+    models have those of ``LSTM_TASKS``; by default what the checkpoint was saved as (``architectures`` of its config.json). changes: settings that differ from the file's, for encoders; see `BertPretrainedModel.from_pretrained`.
 
     Raises `UnknownNameError` for an architecture or a task that is not here, `InvalidArgumentError` for a task that the
     architecture is not made for, and what the model's ``from_pretrained`` raises.

@@ -13,9 +13,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from finetuning_runs import word_tokenizer
+
 from ferrolm.cli import main
 from ferrolm.models import load
-from finetuning_runs import word_tokenizer
 
 TOML = """
 [task]

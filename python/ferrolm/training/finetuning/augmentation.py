@@ -71,7 +71,8 @@ def augmented(task: Task, rates: Mapping[str, float]) -> _Collate:
     """
 
     def collate(examples: list[Any], random: np.random.Generator) -> Batch:
-        return task.collate(task.encode(examples), random)
+        batch: Batch = task.collate(task.encode(examples), random)
+        return batch
 
     words = [make(rates[name]) for name, make in _OF_WORDS.items() if name in rates]
     changed: _Collate = Augmented(collate, OneOf([None, *words])) if words else collate
@@ -85,8 +86,10 @@ def _masked(collate: _Collate, tokenizer: Tokenizer, rate: float) -> _Collate:
             f"data.augmentation has masking, but the tokenizer has none of {', '.join(_MASKS)}"
         )
     added = tokenizer.get_added_tokens_decoder().items()
-    special = {number for number, token in added if token.special} | {tokenizer.pad_token_id}
-    masking = TokenMasking(tokenizer.token_to_id(mask) or 0, rate, keep=sorted(special - {None}))
+    special = {number for number, token in added if token.special}
+    if tokenizer.pad_token_id is not None:
+        special.add(tokenizer.pad_token_id)
+    masking = TokenMasking(tokenizer.token_to_id(mask) or 0, rate, keep=sorted(special))
 
     def masked(examples: list[Any], random: np.random.Generator) -> Batch:
         batch = collate(examples, random)

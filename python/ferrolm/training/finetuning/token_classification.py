@@ -66,7 +66,7 @@ class TokenClassification(Task):
 
     def build(self) -> PretrainedModel:
         settings = self.config.model
-        names = {"id2label": self.labels.id2label, "num_labels": len(self.labels)}
+        names: dict[str, Any] = {"id2label": self.labels.id2label, "num_labels": len(self.labels)}
         crf = self.config.task.crf
         encoder = BertCrfForTokenClassification if crf else BertForTokenClassification
         if "checkpoint" in settings:

@@ -10,12 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from finetuning_runs import ENCODER, RECURRENT, settings, tune, word_tokenizer
+
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, MissingFileError, UnknownNameError
 from ferrolm.models import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training import FinetuningConfig
 from ferrolm.training.finetuning.augmentation import parse_augmentation
-from finetuning_runs import ENCODER, RECURRENT, settings, tune, word_tokenizer
 
 ROWS = "text,label\n" + "good film,yes\nbad film,no\n" * 10
 
@@ -191,6 +192,6 @@ def test_vectors_of_other_words_are_of_no_use(data: dict[str, Any], tmp_path: Pa
     (tmp_path / "vectors.txt").write_text("1 2\nelsewhere 0 1\n")
     model = {**RECURRENT, "embeddings": str(tmp_path / "vectors.txt")}
     with pytest.raises(
-        InvalidArgumentError, match="none of the tokenizer's tokens has a vector in .*vectors.txt"
+        InvalidArgumentError, match=r"none of the tokenizer's tokens has a vector in .*vectors\.txt"
     ):
         tune(settings({}, model, data), tmp_path / "run")

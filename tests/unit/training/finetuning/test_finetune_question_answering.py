@@ -11,12 +11,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from finetuning_runs import ENCODER, figures_of, settings, tune, word_tokenizer
+
 from ferrolm.data import QuestionAnsweringCollator
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import load
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.question_answering import answer_f1, normalized_answer
-from finetuning_runs import ENCODER, figures_of, settings, tune, word_tokenizer
 
 FILLERS, NAMES = [f"w{number}" for number in range(8)], ["red", "blue", "green"]
 WORDS = ["which", "is", *FILLERS, *NAMES]

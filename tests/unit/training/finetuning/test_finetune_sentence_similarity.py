@@ -10,10 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from finetuning_runs import ENCODER, figures_of, settings, tune, word_tokenizer, write_json_lines
+
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import BertForSentenceEmbedding
 from ferrolm.tokenizers import Tokenizer
-from finetuning_runs import ENCODER, figures_of, settings, tune, word_tokenizer, write_json_lines
 
 # A word of the first language means that of the second.
 ONE, OTHER = [f"a{number}" for number in range(12)], [f"b{number}" for number in range(12)]

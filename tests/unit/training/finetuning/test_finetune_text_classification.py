@@ -12,10 +12,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from finetuning_runs import ENCODER, RECURRENT, figures_of, settings, tune, word_tokenizer
+
 from ferrolm.models import BertConfig, BertModel, LSTMClassifier, load
 from ferrolm.models.lora_files import load_adapter
 from ferrolm.tokenizers import Tokenizer
-from finetuning_runs import ENCODER, RECURRENT, figures_of, settings, tune, word_tokenizer
 
 FILLERS = [f"w{number}" for number in range(12)]
 GOOD, BAD = ["good", "fine"], ["bad", "dull"]

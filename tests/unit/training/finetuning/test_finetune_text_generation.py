@@ -10,11 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from finetuning_runs import figures_of, settings, tune, write_json_lines
+
 from ferrolm.data import CompletionCollator
 from ferrolm.errors import InvalidArgumentError, InvalidFileError
 from ferrolm.models import GPT2Config, GPT2LMHeadModel, load_causal_lm
 from ferrolm.tokenizers import Tokenizer, models, pre_tokenizers
-from finetuning_runs import figures_of, settings, tune, write_json_lines
 
 WORDS = [f"w{number}" for number in range(6)]
 GPT2: dict[str, Any] = {
@@ -85,8 +86,7 @@ def test_a_checkpoint_learns_what_the_assistant_says(tmp_path: Path, tokenizer: 
     data = {"train": write_json_lines(tmp_path / "train.jsonl", records), "messages": "turns"}
     config = settings({"type": "dialogue"}, {"checkpoint": str(folder)}, data, learning_rate=0.003, epochs=8)
     assert tune(config, tmp_path / "run").metrics["validation_loss"] < 0.1
-    said = "user: w3 <|endoftext|> \n assistant:"
-    assert next_word(tmp_path / "run/final", said.replace("<|endoftext|> ", "")) == "w4"
+    assert next_word(tmp_path / "run/final", "user: w3 <|endoftext|> \n assistant:") == "w4"
 
 
 def test_adapters_of_a_language_model_are_merged(tmp_path: Path, tokenizer: str) -> None:
@@ -163,5 +163,7 @@ def test_what_a_completion_collator_refuses() -> None:
         collator(end_token="</s>")
     with pytest.raises(InvalidArgumentError, match="completions: found 1 texts for 2 prompts"):
         collator().encode(["w0", "w1"], ["w2"])
-    with pytest.raises(InvalidArgumentError, match="a message is .*expected an object with role and content"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"a message is .*expected an object with role and content"
+    ):
         collator().encode_dialogues([[{"role": "user"}]])

@@ -10,9 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from finetuning_runs import figures_of, settings, tune, word_tokenizer, write_json_lines
+
 from ferrolm.models import T5Config, T5ForConditionalGeneration, load_seq2seq_lm
 from ferrolm.tokenizers import Tokenizer
-from finetuning_runs import figures_of, settings, tune, word_tokenizer, write_json_lines
 
 SOURCES, TARGETS = [f"a{number}" for number in range(8)], [f"b{number}" for number in range(8)]
 TRANSLATION = dict(zip(SOURCES, TARGETS, strict=True))

@@ -10,12 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from finetuning_runs import ENCODER, RECURRENT, figures_of, settings, tune, word_tokenizer
+
 from ferrolm.data import TokenClassificationCollator
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import BertConfig, BertModel, load
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.token_classification import entity_figures
-from finetuning_runs import ENCODER, RECURRENT, figures_of, settings, tune, word_tokenizer
 
 FIRST, LAST, PLACES, OTHERS = (
     ["Ann", "Bob", "Cy"],
