@@ -24,6 +24,10 @@ from ferrolm.models.heads import (
 )
 from ferrolm.models.llama import LlamaForCausalLM
 from ferrolm.models.llama_config import MODEL_TYPES as LLAMAS
+from ferrolm.models.lstm_classifier import LSTMClassifier
+from ferrolm.models.lstm_config import MODEL_TYPE as LSTM
+from ferrolm.models.lstm_encoder import LSTMModel
+from ferrolm.models.lstm_tagger import BiLSTMTagger
 from ferrolm.models.pretrained import PretrainedModel
 from ferrolm.models.pretraining_heads import (
     BertForMaskedLM,
@@ -40,6 +44,7 @@ from ferrolm.models.transformer import Transformer
 __all__ = [
     "ARCHITECTURES",
     "ENCODER_TASKS",
+    "LSTM_TASKS",
     "SEQ2SEQ_ARCHITECTURES",
     "load",
     "load_causal_lm",
@@ -68,6 +73,11 @@ ENCODER_TASKS: dict[str, type[BertPretrainedModel]] = {
     "sentence-similarity": BertForSentenceEmbedding,
     "text-classification": BertForSequenceClassification,
     "token-classification": BertForTokenClassification,
+}
+# The same of recurrent models.
+LSTM_TASKS: dict[str, type[LSTMModel]] = {
+    "text-classification": LSTMClassifier,
+    "token-classification": BiLSTMTagger,
 }
 
 
@@ -122,8 +132,8 @@ def load(
 ) -> PretrainedModel:
     """The model of a checkpoint folder (or a GGUF file) for a task, in evaluation mode.
 
-    task: "text-generation", "text2text-generation" for an encoder-decoder, or one of ``ENCODER_TASKS``; by default what the checkpoint was saved as (``architectures`` of
-    its config.json). changes: settings that differ from the file's, for encoders; see `BertPretrainedModel.from_pretrained`.
+    task: "text-generation", "text2text-generation" for an encoder-decoder, or one of ``ENCODER_TASKS``, of which recurrent
+    models have those of ``LSTM_TASKS``; by default what the checkpoint was saved as (``architectures`` of its config.json). changes: settings that differ from the file's, for encoders; see `BertPretrainedModel.from_pretrained`.
 
     Raises `UnknownNameError` for an architecture or a task that is not here, `InvalidArgumentError` for a task that the
     architecture is not made for, and what the model's ``from_pretrained`` raises.
@@ -134,9 +144,9 @@ def load(
     if task in (None, "text-generation") and gguf_file(directory) is not None and not changes:
         return load_causal_lm(directory, dtype=dtype, device=device)
     generators: dict[str, type[CausalLM] | type[Seq2SeqLM]] = {**ARCHITECTURES, **SEQ2SEQ_ARCHITECTURES}
-    model_type = _model_type(directory, (*generators, *ENCODERS))
+    model_type = _model_type(directory, (*generators, *ENCODERS, LSTM))
     own = "text-generation" if model_type in ARCHITECTURES else "text2text-generation"
-    fits = ENCODER_TASKS if model_type in ENCODERS else (own,)
+    fits = ENCODER_TASKS if model_type in ENCODERS else LSTM_TASKS if model_type == LSTM else (own,)
     if task is not None and task not in fits:
         fitting = ", ".join(fits)
         raise InvalidArgumentError(
@@ -147,7 +157,10 @@ def load(
             raise InvalidArgumentError(
                 f"{', '.join(changes)} cannot be changed in a {model_type}, which is no encoder"
             )
-        return generators[model_type].from_pretrained(directory, dtype=dtype, device=device)
+        made_for = (
+            LSTM_TASKS[task or _lstm_task(Path(directory))] if model_type == LSTM else generators[model_type]
+        )
+        return made_for.from_pretrained(directory, dtype=dtype, device=device)
     saved_as = _saved_as(Path(directory), model_type)
     chosen = saved_as if task is None else ENCODER_TASKS[task]
     if issubclass(saved_as, chosen):  # a token classifier with a CRF stays one
@@ -165,6 +178,13 @@ def _saved_as(directory: Path, model_type: str) -> type[BertPretrainedModel]:
     ]
     classes = {CLASS_NAMES[model_type] + each.architecture: each for each in every}
     return classes.get(names[0], BertModel) if isinstance(names, list) and names else BertModel
+
+
+def _lstm_task(directory: Path) -> str:
+    """What config.json says that a recurrent model was saved for."""
+    names = read_config(directory / "config.json").get("architectures")
+    tagger = isinstance(names, list) and BiLSTMTagger.__name__ in names
+    return "token-classification" if tagger else "text-classification"
 
 
 def _model_type(directory: Path | str, known: Iterable[str]) -> str:

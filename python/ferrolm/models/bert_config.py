@@ -10,7 +10,7 @@ from typing import Any
 from ferrolm.errors import InvalidArgumentError, nearest
 from ferrolm.models.config import ACTIVATIONS, check_positive, load_config
 
-__all__ = ["INITIALIZERS", "MODEL_TYPES", "PROBLEM_TYPES", "BertConfig"]
+__all__ = ["INITIALIZERS", "MODEL_TYPES", "POOLINGS", "PROBLEM_TYPES", "BertConfig"]
 
 # What a config.json that does not say means, where it is not what a BERT's means.
 _ROBERTA = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
@@ -48,6 +48,8 @@ _PROBABILITIES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "qa_dro
 _UNSUPPORTED = ("is_decoder", "add_cross_attention", "quantization_config", "pruned_heads")
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 INITIALIZERS = ("normal", "truncated_normal")
+# How states become one vector of a text, see `ferrolm.models.sentence_encoder.pool`.
+POOLINGS = ("mean", "cls", "max")
 
 
 @dataclass(kw_only=True)
@@ -60,7 +62,8 @@ class BertConfig:
     DistilBERT has neither token types (``type_vocab_size`` is 0) nor a pooler, and its settings have BERT's names here.
 
     ``num_labels`` follows from ``id2label`` and is 2 without; ``problem_type`` says which loss `BertForSequenceClassification`
-    takes. ``initializer`` is "normal", or "truncated_normal" (within two standard deviations), which BERT was trained from.
+    takes, and ``classifier_pooling`` what it classifies: "cls", the first token by the pooler, as transformers does, or the
+    "mean" or "max" of all tokens, for encoders of sentences. ``initializer`` is "normal", or "truncated_normal" (within two standard deviations), which BERT was trained from.
     ``extra`` holds the keys of a config.json that this class does not use, so that they survive a round trip.
 
     >>> config = BertConfig(hidden_size=32, num_attention_heads=4, num_hidden_layers=2, id2label={0: "no", 1: "yes"})
@@ -91,6 +94,7 @@ class BertConfig:
     pad_token_id: int | None = 0
     bos_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
+    classifier_pooling: str = "cls"
     problem_type: str | None = None
     num_labels: int | None = None
     id2label: dict[int, str] | None = None
@@ -100,6 +104,7 @@ class BertConfig:
         _check_name("model_type", self.model_type, MODEL_TYPES)
         _check_name("hidden_act", self.hidden_act, ACTIVATIONS)
         _check_name("initializer", self.initializer, INITIALIZERS)
+        _check_name("classifier_pooling", self.classifier_pooling, POOLINGS)
         if self.problem_type is not None:
             _check_name("problem_type", self.problem_type, PROBLEM_TYPES)
         check_positive(self, _POSITIVE)
@@ -197,6 +202,8 @@ class BertConfig:
             del own[name]
         if self.initializer == "normal":  # which is all that transformers knows
             del own["initializer"]
+        if self.classifier_pooling == "cls":  # likewise
+            del own["classifier_pooling"]
         if self.is_distilbert:
             own = {_DISTILBERT.get(name, name): value for name, value in own.items()}
         assert self.id2label is not None

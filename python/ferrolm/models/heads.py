@@ -16,6 +16,7 @@ from ferrolm.models.bert import EncoderOutput
 from ferrolm.models.bert_config import BertConfig
 from ferrolm.models.crf import LinearChainCRF
 from ferrolm.models.encoder_head import EncoderWithHead, HeadOutput, cross_entropy
+from ferrolm.models.sentence_encoder import pool
 
 __all__ = [
     "BertCrfForTokenClassification",
@@ -41,7 +42,8 @@ class BertForSequenceClassification(EncoderWithHead):
 
     ``problem_type`` of the configuration says which loss: "regression" (mean squared error), "single_label_classification"
     (cross entropy) or "multi_label_classification" (binary cross entropy of each label). Where it says nothing, one label
-    is a regression, labels that are integers are classes, and others are several at once.
+    is a regression, labels that are integers are classes, and others are several at once. With another
+    ``classifier_pooling`` than "cls", which transformers does not have, the mean or maximum of the tokens is classified.
 
     >>> config = BertConfig(
     ...     vocab_size=100, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, num_labels=3
@@ -54,9 +56,10 @@ class BertForSequenceClassification(EncoderWithHead):
     architecture = "ForSequenceClassification"
 
     def __init__(self, config: BertConfig) -> None:
-        super().__init__(config, pooler=config.model_type == "bert")
+        by_first = config.classifier_pooling == "cls"
+        super().__init__(config, pooler=by_first and config.model_type == "bert")
         assert config.num_labels is not None  # BertConfig fills it in
-        if config.model_type != "bert":  # what the relatives have instead of a pooler
+        if by_first and config.model_type != "bert":  # what the relatives have instead of a pooler
             self.pre_classifier = nn.Linear(config.hidden_size, config.hidden_size)
         self.dropout = nn.Dropout(config.seq_classif_dropout if config.is_distilbert else config.head_dropout)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
@@ -74,11 +77,13 @@ class BertForSequenceClassification(EncoderWithHead):
     ) -> HeadOutput:
         """Logits [batch, num_labels]. labels: int64 [batch] classes; numbers [batch] or [batch, num_labels]."""
         encoded = self._encode(input_ids, attention_mask, token_type_ids, position_ids, output_hidden_states)
-        logits = self.classifier(self.dropout(self._pooled(encoded)))
+        logits = self.classifier(self.dropout(self._pooled(encoded, attention_mask)))
         loss = None if labels is None else self._loss(logits, labels)
         return HeadOutput(logits, loss, encoded.hidden_states)
 
-    def _pooled(self, encoded: EncoderOutput) -> Tensor:
+    def _pooled(self, encoded: EncoderOutput, attention_mask: Tensor | None) -> Tensor:
+        if self.config.classifier_pooling != "cls":
+            return pool(encoded.last_hidden_state, attention_mask, self.config.classifier_pooling)
         if encoded.pooler_output is not None:
             return encoded.pooler_output
         first = encoded.last_hidden_state[:, 0]

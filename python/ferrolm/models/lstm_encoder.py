@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,8 @@ from ferrolm.errors import ShapeError
 from ferrolm.models import checkpoint
 from ferrolm.models.lstm_config import LSTMConfig
 from ferrolm.models.packing import Tokens, token_mask
+from ferrolm.models.pretrained import PretrainedModel
 from ferrolm.models.recurrent import cell_class, reset_layer, without_autocast
-from ferrolm.models.uninitialized import uninitialized
 
 __all__ = ["LSTMEncoder", "LSTMModel", "LSTMOutput", "LabelLoss"]
 
@@ -105,8 +105,10 @@ class LabelLoss(nn.Module):
         )
 
 
-class LSTMModel(nn.Module):
+class LSTMModel(PretrainedModel):
     """What the classifier and the tagger have in common: the encoder, loading and saving."""
+
+    config_class = LSTMConfig
 
     config: LSTMConfig
     encoder: LSTMEncoder
@@ -123,28 +125,6 @@ class LSTMModel(nn.Module):
         mask = token_mask(input_ids, attention_mask, lengths)
         out, last = self.encoder(input_ids, mask)
         return out, last, torch.ones_like(input_ids, dtype=torch.bool) if mask is None else mask
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        directory: Path | str,
-        *,
-        dtype: torch.dtype | None = None,
-        device: torch.device | str | None = None,
-    ) -> Self:
-        """The model of a folder that `save_pretrained` wrote, in evaluation mode.
-
-        dtype: of the weights, by default the file's. device: by default the CPU; "meta" reads no weights. Raises
-        `MissingFileError` and `InvalidFileError`, which name the file and what is wrong with it.
-        """
-        config = LSTMConfig.from_file(Path(directory) / "config.json")
-        where = torch.device(device or "cpu")
-        source = checkpoint.read_tensors(directory, shapes_only=where.type == "meta")
-        with uninitialized(), where:
-            model = cls(config)
-        model.to(dtype or source.dtype)
-        checkpoint.fill(model, source, "")
-        return model.eval()
 
     def save_pretrained(self, directory: Path | str) -> None:
         """Write config.json and model.safetensors into ``directory``, each file atomically."""

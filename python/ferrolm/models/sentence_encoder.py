@@ -16,12 +16,11 @@ from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, nearest
 from ferrolm.models.bert import BertModel, BertPretrainedModel, EncoderOutput
-from ferrolm.models.bert_config import BertConfig
+from ferrolm.models.bert_config import POOLINGS, BertConfig
 from ferrolm.models.checkpoint import write_atomically
 
 __all__ = ["POOLINGS", "BertForSentenceEmbedding", "SentenceEmbeddingOutput", "pool"]
 
-POOLINGS = ("mean", "cls", "max")
 # What they are called in the configuration of a pooling.
 _MODES = {f"pooling_mode_{name}_token{'' if name == 'cls' else 's'}": name for name in POOLINGS}
 

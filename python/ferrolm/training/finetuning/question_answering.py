@@ -30,6 +30,7 @@ class QuestionAnswering(Task):
 
     metrics = ("f1", "exact_match")
     metric = "f1"
+    augments = False  # a question has several windows
 
     def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
         super().__init__(config, tokenizer)
@@ -37,7 +38,7 @@ class QuestionAnswering(Task):
         self._collate = QuestionAnsweringCollator(
             tokenizer, max_length=data.max_length, stride=data.stride,
             max_question_length=min(64, data.max_length // 2),
-            token_type_ids=config.model.get("type", "bert") == "bert",
+            token_type_ids=self.has_token_types,
         )  # fmt: skip
 
     def read(self, path: str) -> list[QuestionExample]:
@@ -53,7 +54,7 @@ class QuestionAnswering(Task):
                 lambda path, **changes: load(path, "question-answering", **changes),
             )
         kinds = dict.fromkeys(("bert", "roberta", "distilbert"), BertForQuestionAnswering)
-        return build_from_settings(settings, kinds, vocab_size=self.tokenizer.get_vocab_size())
+        return build_from_settings(settings, kinds, vocab_size=self.vocab_size)
 
     @property
     def collate(self) -> QuestionAnsweringCollator:
@@ -68,6 +69,7 @@ class QuestionAnswering(Task):
         )
 
     def objective(self) -> Objective:
+        super().objective()
         return ModelLoss(labels="start_positions")
 
     def measure(self, model: Any, examples: list[QuestionExample], precision: str) -> dict[str, float]:

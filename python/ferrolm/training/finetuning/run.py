@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from ferrolm.errors import InvalidArgumentError, InvalidFileError, UnknownNameEr
 from ferrolm.models import LoraConfig, PretrainedModel, add_lora, locate, merge_lora, save_adapter
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.distributed import World, join_world
+from ferrolm.training.finetuning.augmentation import augmented, parse_augmentation
 from ferrolm.training.finetuning.question_answering import QuestionAnswering
 from ferrolm.training.finetuning.sentence_similarity import SentenceSimilarity
 from ferrolm.training.finetuning.settings import FinetuningConfig
@@ -59,19 +61,20 @@ def finetune(
     torch.manual_seed(config.training.seed)
     task = _TASKS[config.task.kind](config, _tokenizer(config))
     train, validation, test = _examples(task)
-    task.learn(train)
     model = task.build()
+    _check_sizes(model, task)
     head = task.head_parameters(model)
     if config.task.freeze:
         _freeze(model, head)
     if config.lora:
         _add_lora(model, config.lora, head)
-    rows = task.training_rows(train)
+    train = task.training_examples(train)
+    rows = task.encode(train)
     if not rows:
         raise InvalidFileError(f"{config.data.train}: there is nothing to learn in it")
     evaluation = TaskEvaluation(task, validation) if validation else None
     trainer = Trainer(
-        model, config, directory, _batches(task, rows, world), evaluation, objective=task.objective(),
+        model, config, directory, _batches(task, train, rows, world), evaluation, objective=task.objective(),
         new_parameters=head, on_evaluation=on_evaluation, show_progress=show_progress,
     )  # fmt: skip
     result = trainer.train(resume=resume)
@@ -115,23 +118,72 @@ def _examples(task: Task) -> tuple[list[Any], list[Any], list[Any]]:
     if not data.train:
         raise InvalidArgumentError("data.train must name the file or folder of examples to learn from")
     train = task.read(data.train)
-    test = task.read(data.test) if data.test else []
+    if not train:
+        raise InvalidFileError(f"{data.train}: there is nothing to learn in it")
+    task.learn(train)
+    # What cannot be measured is better said before the training than after it.
+    test = _measurable(task, data.test) if data.test else []
     if data.validation:
-        return train, task.read(data.validation), test
+        return train, _measurable(task, data.validation), test
     if not data.validation_fraction:
         return train, [], test
     fractions = (1.0 - data.validation_fraction, data.validation_fraction)
-    kept, validation = split(train, fractions, task.config.training.seed, stratify=task.stratify)
+    try:
+        kept, validation = split(train, fractions, task.config.training.seed, stratify=task.stratify)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(
+            f"data.validation_fraction is {data.validation_fraction}: {error}"
+        ) from None
     return kept, validation, test
 
 
-def _batches(task: Task, rows: list[Any], world: World) -> ExampleBatches[Any]:
-    settings = task.config.training
-    lengths = example_lengths(rows) if task.config.data.group_by_length else None
+def _measurable(task: Task, path: str) -> list[Any]:
+    """The examples of a file, whose labels must be those of training."""
+    examples = task.read(path)
+    try:
+        task.encode(examples)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{path}: {error}") from None
+    return examples
+
+
+def _check_sizes(model: PretrainedModel, task: Task) -> None:
+    """The model must have room for all tokens of the tokenizer and for texts of the allowed length, which can be padded."""
+    task.collate.pad_token_id  # noqa: B018 - raises where there is none
+    known = model.config.vocab_size
+    if known < task.vocab_size:
+        raise InvalidArgumentError(
+            f"the tokenizer has ids up to {task.vocab_size - 1}, but the model embeddings for {known} tokens: "
+            "set data.tokenizer to the one that the model was trained with"
+        )
+    length, places = task.config.data.max_length, getattr(model.config, "n_positions", None)
+    if places is not None and length > places:
+        raise InvalidArgumentError(
+            f"data.max_length is {length}, but the model has positions for {places} tokens"
+        )
+
+
+def _batches(task: Task, examples: list[Any], rows: list[Any], world: World) -> ExampleBatches[Any]:
+    settings, data = task.config.training, task.config.data
+    lengths = example_lengths(rows) if data.group_by_length else None
+    rates = parse_augmentation(data.augmentation)
+    if rates and not task.augments:
+        raise InvalidArgumentError(
+            f"data.augmentation is {data.augmentation!r}, which this task does not have"
+        )
+    content, collate = (examples, augmented(task, rates)) if rates else (rows, task.collate)
     return ExampleBatches(
-        rows, task.collate, settings.batch_size, settings.seed, lengths=lengths,
-        rank=world.rank, world_size=world.size,
+        content, collate, settings.batch_size, settings.seed, lengths=lengths,
+        fingerprint=f"{data.augmentation} {_fingerprint(rows)}", rank=world.rank, world_size=world.size,
     )  # fmt: skip
+
+
+def _fingerprint(rows: list[Any]) -> str:
+    """Names the tokens of all rows, so that a run is not resumed with others."""
+    content = hashlib.sha256()
+    for row in rows:
+        content.update(row["input_ids"].tobytes())
+    return content.hexdigest()[:16]
 
 
 def _freeze(model: PretrainedModel, head: list[str]) -> None:

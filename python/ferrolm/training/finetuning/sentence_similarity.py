@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,15 +16,30 @@ from ferrolm.data import (
     read_jsonl_pairs,
     read_parallel_tsv,
 )
+from ferrolm.data.readers.tables import Column, read_rows
 from ferrolm.models import BertForSentenceEmbedding, PretrainedModel, locate
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.contrastive import InBatchNegatives
 from ferrolm.training.finetuning.settings import FinetuningConfig
-from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.task import (
+    Task,
+    build_from_settings,
+    find_format,
+    load_pretrained,
+    one_target_each,
+    predict,
+)
 from ferrolm.training.finetuning.text_classification import column
 from ferrolm.training.objectives import Objective
 
 __all__ = ["SentenceSimilarity"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextTriple(TextPair):
+    """A source, what belongs to it, and texts that look as if they did (hard negatives)."""
+
+    negatives: tuple[str, ...] = ()
 
 
 class SentenceSimilarity(Task):
@@ -35,7 +53,7 @@ class SentenceSimilarity(Task):
 
     def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
         super().__init__(config, tokenizer)
-        has_types = config.model.get("type", "bert") == "bert"
+        has_types = self.has_token_types
         self._collate = ContrastivePairsCollator(
             tokenizer, max_length=config.data.max_length, token_type_ids=has_types
         )
@@ -46,9 +64,18 @@ class SentenceSimilarity(Task):
     def read(self, path: str) -> list[TextPair]:
         data = self.config.data
         if find_format(path, data.format, ("tsv", "jsonl")) == "jsonl":
-            return list(read_jsonl_pairs(path, data.source, data.target))
+            pairs = list(read_jsonl_pairs(path, data.source, data.target))
+            if not data.negative:
+                return pairs
+            others = read_jsonl_pairs(path, data.source, data.negative)
+            return [
+                TextTriple(pair.source, pair.targets, other.targets)
+                for pair, other in zip(pairs, others, strict=True)
+            ]
         by_default = data.source == "source" and data.target == "target"
         source, target = (0, 1) if by_default else (column(data.source), column(data.target))
+        if data.negative:
+            return _triples(path, (source, target, column(data.negative)), data.encoding)
         return list(read_parallel_tsv(path, source, target, encoding=data.encoding))
 
     def build(self) -> PretrainedModel:
@@ -60,18 +87,25 @@ class SentenceSimilarity(Task):
             )
         else:
             kinds = dict.fromkeys(("bert", "roberta", "distilbert"), BertForSentenceEmbedding)
-            model = build_from_settings(settings, kinds, vocab_size=self.tokenizer.get_vocab_size())
-        model.pooling = self.config.task.pooling
+            model = build_from_settings(settings, kinds, vocab_size=self.vocab_size)
+        model.pooling = self.config.task.pooling or "mean"
         return model  # type: ignore[no-any-return]
 
     @property
     def collate(self) -> ContrastivePairsCollator:
         return self._collate
 
+    def training_examples(self, examples: list[TextPair]) -> list[TextPair]:
+        return one_target_each(examples)
+
     def encode(self, examples: list[TextPair]) -> list[Any]:
-        return self._collate.encode([each.source for each in examples], [each.target for each in examples])
+        negatives = [each.negatives for each in examples if isinstance(each, TextTriple)] or None
+        return self._collate.encode(
+            [each.source for each in examples], [each.target for each in examples], negatives
+        )
 
     def objective(self) -> Objective:
+        super().objective()
         return InBatchNegatives(temperature=self.config.task.temperature)
 
     def head_parameters(self, model: Any) -> list[str]:
@@ -93,3 +127,15 @@ class SentenceSimilarity(Task):
             for number, row in zip(numbers, output.embeddings.float().cpu(), strict=True):
                 found[number] = row
         return torch.nn.functional.normalize(torch.stack(found), dim=-1)
+
+
+def _triples(path: str, columns: tuple[Column, Column, Column], encoding: str) -> list[TextPair]:
+    """The rows of a table with tabs that have all three texts."""
+    rows = read_rows(
+        Path(path), columns, header=None, delimiter="\t", quoting=csv.QUOTE_NONE, encoding=encoding
+    )
+    return [
+        TextTriple(source, (target,), (negative,))
+        for _, (source, target, negative) in rows
+        if source and target and negative
+    ]

@@ -2,7 +2,8 @@
 
 [task]       `TaskConfig`: what the model is to learn
 [model]      ``checkpoint``, a folder or a name of the hub; or ``type`` (ferrolm-lstm, transformer, t5, bert, gpt2, ...) and
-             settings of a model that begins with random weights
+             settings of a model that begins with random weights; of a ferrolm-lstm also ``embeddings``, see
+             `ferrolm.training.finetuning.starting_embeddings`
 [data]       `TaskDataConfig`
 [training]   `FinetuningSettings`
 [lora]       settings of `ferrolm.models.LoraConfig`; no section: all weights learn
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ferrolm.errors import InvalidArgumentError, nearest
+from ferrolm.models.bert_config import POOLINGS
 from ferrolm.training.config import Configuration
 from ferrolm.training.settings import TrainingConfig, setting
 
@@ -43,20 +45,28 @@ class TaskConfig:
         "of texts: single_label_classification, multi_label_classification, or regression",
     )
     metric: str = setting("", "figure that decides which model is best; empty: the usual one of the task")
-    label_smoothing: float = setting(0.0, "of classes: probability that the loss spreads over all of them")
+    label_smoothing: float = setting(
+        0.0, "of classes and of written tokens: probability that the loss spreads over all of them"
+    )
     crf: bool = setting(False, "of labels of words: score whole sequences of labels")
-    pooling: str = setting("mean", "of sentence embeddings: mean, cls or max")
+    pooling: str = setting(
+        "",
+        "of encoders, what of a text is classified or embedded: mean, cls or max of its tokens; empty: cls to classify, mean to embed",
+    )
     temperature: float = setting(0.05, "of sentence embeddings: divides similarities in the loss")
     freeze: bool = setting(False, "learn the head alone, on an encoder that stays as it is")
     generate: bool = setting(
         True, "evaluate written texts (BLEU or ROUGE) of validation data, not the loss alone"
     )
-    beams: int = setting(1, "of written texts in evaluations: 1 takes the likeliest token")
 
     def __post_init__(self) -> None:
         if self.type not in TASKS:
             raise InvalidArgumentError(
                 f"task.type is {self.type!r}, expected one of {', '.join(TASKS)}{nearest(self.type, TASKS)}"
+            )
+        if self.pooling not in ("", *POOLINGS):
+            raise InvalidArgumentError(
+                f"task.pooling is {self.pooling!r}, expected one of {', '.join(POOLINGS)}{nearest(self.pooling, POOLINGS)}"
             )
         if not 0 <= self.label_smoothing < 1:
             raise InvalidArgumentError(f"label_smoothing must be in [0, 1), not {self.label_smoothing}")
@@ -93,7 +103,9 @@ class TaskDataConfig:
         "source", "column or field of the source, prompt or anchor of generated text and of similar sentences"
     )
     target: str = setting("target", "column or field of the target, completion or positive")
-    negative: str = setting("", "column or field of a hard negative of sentence-similarity")
+    negative: str = setting(
+        "", "column or field of a hard negative (in JSON lines one or several) of sentence-similarity"
+    )
     messages: str = setting(
         "messages", "field of a dialogue's messages, each with role and content, in JSON lines"
     )
@@ -106,7 +118,10 @@ class TaskDataConfig:
     prefix: str = setting("", "text before each source, such as 'summarize: ' for a T5")
     label_all: bool = setting(False, "score all tokens of a word, not its first alone")
     group_by_length: bool = setting(True, "put texts of like length into one batch: less padding")
-    augmentation: str = setting("", "of texts in training, by a comma: swap:0.1, deletion:0.1, masking:0.1")
+    augmentation: str = setting(
+        "",
+        "of texts in training, by a comma, with the share of words: swap:0.1, deletion:0.1, synonyms:0.1, masking:0.1",
+    )
 
     def __post_init__(self) -> None:
         for name in ("max_length", "max_target_length"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,26 @@ import numpy as np
 import torch
 from torch import nn
 
-from ferrolm.data import Batch, example_lengths
+from ferrolm.data import Batch, TextPair, example_lengths
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
-from ferrolm.models import PretrainedModel
+from ferrolm.models import PretrainedModel, locate
+from ferrolm.models.config import read_config
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
+from ferrolm.training.finetuning.starting_embeddings import starting_embeddings
 from ferrolm.training.objectives import ModelLoss, Objective
 from ferrolm.training.precision import autocast
+from ferrolm.training.smoothing import LabelSmoothing
 
-__all__ = ["Task", "TaskEvaluation", "build_from_settings", "find_format", "predict"]
+__all__ = [
+    "Task",
+    "TaskEvaluation",
+    "build_from_settings",
+    "find_format",
+    "load_pretrained",
+    "one_target_each",
+    "predict",
+]
 
 # Endings of files -> their format, where a task reads several.
 _ENDINGS = {
@@ -40,6 +52,8 @@ class Task(ABC):
     metrics: tuple[str, ...]
     # Figures that are better when they are lower.
     lower_is_better: tuple[str, ...] = ("validation_loss",)
+    # Whether an example is a text with a row of its own, which may be changed at random.
+    augments = True
 
     def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
         self.config = config
@@ -69,23 +83,59 @@ class Task(ABC):
 
     @property
     @abstractmethod
-    def collate(self) -> Callable[..., Batch]:
-        """Makes batches of what `encode` gives."""
+    def collate(self) -> Any:
+        """A `ferrolm.data.Collator`, which makes batches of what `encode` gives."""
 
     @abstractmethod
     def encode(self, examples: list[Any]) -> list[Any]:
         """Examples as rows of tokens; a row for each, or several."""
 
-    def training_rows(self, examples: list[Any]) -> list[Any]:
-        """What is learnt of the examples, where that is not what `encode` gives."""
-        return self.encode(examples)
+    def training_examples(self, examples: list[Any]) -> list[Any]:
+        """What is learnt of the examples, where those of a file are not what a row is made of."""
+        return examples
 
     @abstractmethod
     def measure(self, model: Any, examples: list[Any], precision: str) -> dict[str, float]:
         """Figures of a model in evaluation mode on examples."""
 
+    @property
+    def vocab_size(self) -> int:
+        """Of a model for the tokenizer, whose ids may have gaps."""
+        return max(self.tokenizer.get_vocab().values()) + 1
+
+    def build_recurrent(self, kind: Any, **fixed: Any) -> PretrainedModel:
+        """A recurrent model of the settings, which may name embeddings to begin with."""
+        settings = dict(self.config.model)
+        source = settings.pop("embeddings", None)
+        if source is not None:
+            vectors = starting_embeddings(str(source), self.tokenizer, self.config.training.seed)
+            fixed |= {"embeddings": vectors, "embedding_size": vectors.shape[1]}
+        return build_from_settings(settings, {"ferrolm-lstm": kind}, vocab_size=self.vocab_size, **fixed)
+
+    @property
+    def smooths(self) -> bool:
+        """Whether the loss is the cross entropy of classes, whose labels can be smoothed."""
+        return False
+
     def objective(self) -> Objective:
-        return ModelLoss()
+        """What is minimized; raises `InvalidArgumentError` for a ``task.label_smoothing`` that has no meaning."""
+        smoothing = self.config.task.label_smoothing
+        if not smoothing:
+            return ModelLoss()
+        if not self.smooths:
+            raise InvalidArgumentError(
+                f"task.label_smoothing is {smoothing}, but this task has no single classes to smooth: expected 0"
+            )
+        return LabelSmoothing(smoothing)
+
+    @property
+    def has_token_types(self) -> bool:
+        """Whether the encoder tells the second text from the first: a BERT does, its relatives and an LSTM do not."""
+        settings = self.config.model
+        if "checkpoint" not in settings:
+            return bool(settings.get("type") == "bert")
+        config = read_config(locate(settings["checkpoint"]) / "config.json")
+        return bool(config.get("model_type") == "bert")
 
     def head_parameters(self, model: nn.Module) -> list[str]:
         """Names of the parameters outside the encoder; none of a model that has no part of that name."""
@@ -127,6 +177,11 @@ def predict(
         yield numbers, batch, output
 
 
+def one_target_each(examples: Sequence[TextPair]) -> list[TextPair]:
+    """Sources that have several targets once for each of them: evaluations take the best, a model learns all."""
+    return [replace(each, targets=(target,)) for each in examples for target in each.targets]
+
+
 def find_format(path: str, given: str, known: Sequence[str]) -> str:
     """The format of a file or folder of examples: the one that the settings name, or by its ending."""
     if given and given not in known:
@@ -153,8 +208,12 @@ def find_format(path: str, given: str, known: Sequence[str]) -> str:
 def build_from_settings(
     settings: Mapping[str, Any], kinds: Mapping[str, Any], **fixed: Any
 ) -> PretrainedModel:
-    """A model with random weights of ``model.type`` among ``kinds`` (a class for each), with ``fixed`` settings besides."""
+    """A model with random weights of ``model.type`` among ``kinds`` (a class for each), with ``fixed`` settings besides.
+
+    ``embeddings``, where it is among ``fixed``, is no setting but the array that a recurrent model begins with.
+    """
     given = dict(settings)
+    parts = {"embeddings": fixed.pop("embeddings")} if "embeddings" in fixed else {}
     kind = given.pop("type", "")
     if kind not in kinds:
         raise UnknownNameError(
@@ -170,14 +229,22 @@ def build_from_settings(
         {"model_type": kind} if "model_type" in architecture.config_class.__dataclass_fields__ else {}
     )
     model: PretrainedModel = architecture(
-        architecture.config_class.from_dict({**model_type, **fixed, **given})
+        architecture.config_class.from_dict({**model_type, **fixed, **given}), **parts
     )
     return model
 
 
-def load_pretrained(settings: Mapping[str, Any], load: Any, **changes: Any) -> PretrainedModel:
-    """The model of ``model.checkpoint``; other settings of [model] change its configuration (dropout, for example)."""
+def load_pretrained(
+    settings: Mapping[str, Any], load: Any, *, changeable: bool = True, **changes: Any
+) -> PretrainedModel:
+    """The model of ``model.checkpoint``; other settings of [model] change its configuration (dropout, for example), where
+    they are ``changeable``: those of encoders.
+    """
     given = {name: value for name, value in settings.items() if name != "checkpoint"}
+    if given and not changeable:
+        raise InvalidArgumentError(
+            f"model.{next(iter(given))} is set beside model.checkpoint, which has its own settings for this task"
+        )
     with warnings.catch_warnings():
         # A head that the checkpoint does not have is what fine-tuning is for.
         warnings.filterwarnings("ignore", message=".*newly initialized")

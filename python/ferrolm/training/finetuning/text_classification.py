@@ -23,8 +23,6 @@ from ferrolm.models import BertForSequenceClassification, LSTMClassifier, Pretra
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
-from ferrolm.training.objectives import Objective
-from ferrolm.training.smoothing import LabelSmoothing
 
 __all__ = ["TextClassification"]
 
@@ -83,12 +81,8 @@ class TextClassification(Task):
             self._labels = LabelNames.of(example.label for example in examples)  # type: ignore[misc]
         self._collate = TextClassificationCollator(
             self.tokenizer, label_names=None if self._labels is None else list(self._labels),
-            problem_type=self._problem, max_length=self.config.data.max_length, token_type_ids=self._has_types,
+            problem_type=self._problem, max_length=self.config.data.max_length, token_type_ids=self.has_token_types,
         )  # fmt: skip
-
-    @property
-    def _has_types(self) -> bool:
-        return bool(self.config.model.get("type", "bert") == "bert")
 
     def stratify(self, example: TextExample) -> Any:
         return example.label if isinstance(example.label, str) else None
@@ -102,15 +96,20 @@ class TextClassification(Task):
             folder = locate(settings["checkpoint"])
             return load_pretrained(
                 {**settings, "checkpoint": folder}, lambda path, **changes: load(path, "text-classification", **changes),
-                problem_type=self._problem, **names,
+                problem_type=self._problem, classifier_pooling=self.config.task.pooling or "cls", **names,
             )  # fmt: skip
         recurrent = settings.get("type") == "ferrolm-lstm"
         if recurrent and self._problem != "single_label_classification":
             raise InvalidArgumentError(
                 "an LSTMClassifier has one class for each text: task.problem_type must say so"
             )
-        fixed = names if recurrent else {**names, "problem_type": self._problem}
-        return build_from_settings(settings, _KINDS, vocab_size=self.tokenizer.get_vocab_size(), **fixed)
+        if recurrent:
+            return self.build_recurrent(LSTMClassifier, **names)
+        fixed = {
+            **names, "problem_type": self._problem, "classifier_pooling": self.config.task.pooling or "cls",
+            "vocab_size": self.vocab_size,
+        }  # fmt: skip
+        return build_from_settings(settings, _KINDS, **fixed)
 
     @property
     def collate(self) -> TextClassificationCollator:
@@ -123,12 +122,9 @@ class TextClassification(Task):
             [example.text for example in examples], pairs, [example.label for example in examples]
         )
 
-    def objective(self) -> Objective:
-        return (
-            LabelSmoothing(self.config.task.label_smoothing)
-            if self.config.task.label_smoothing
-            else super().objective()
-        )
+    @property
+    def smooths(self) -> bool:
+        return self._problem == "single_label_classification"
 
     def measure(self, model: Any, examples: list[TextExample], precision: str) -> dict[str, float]:
         rows = self.encode(examples)

@@ -15,7 +15,14 @@ from ferrolm.models.auto import ARCHITECTURES
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.chunked import ChunkedNextToken
 from ferrolm.training.finetuning.settings import FinetuningConfig
-from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.task import (
+    Task,
+    build_from_settings,
+    find_format,
+    load_pretrained,
+    one_target_each,
+    predict,
+)
 from ferrolm.training.finetuning.text_classification import column
 from ferrolm.training.loss import next_token_loss
 from ferrolm.training.objectives import Objective
@@ -35,6 +42,7 @@ class TextGeneration(Task):
     metrics = ("validation_loss", "perplexity")
     metric = "validation_loss"
     lower_is_better = ("validation_loss", "perplexity")
+    augments = False  # what is scored stands in the same row
 
     def __init__(self, config: FinetuningConfig, tokenizer: Tokenizer) -> None:
         super().__init__(config, tokenizer)
@@ -58,14 +66,18 @@ class TextGeneration(Task):
     def build(self) -> PretrainedModel:
         settings = self.config.model
         if "checkpoint" in settings:
-            return load_pretrained({**settings, "checkpoint": locate(settings["checkpoint"])}, load_causal_lm)
+            folder = locate(settings["checkpoint"])
+            return load_pretrained({**settings, "checkpoint": folder}, load_causal_lm, changeable=False)
         end = self.tokenizer.token_to_id(self._end or "")
-        fixed = {"vocab_size": self.tokenizer.get_vocab_size(), "bos_token_id": end, "eos_token_id": end}
+        fixed = {"vocab_size": self.vocab_size, "bos_token_id": end, "eos_token_id": end}
         return build_from_settings(settings, ARCHITECTURES, **fixed)
 
     @property
     def collate(self) -> CompletionCollator:
         return self._collate
+
+    def training_examples(self, examples: list[Any]) -> list[Any]:
+        return examples if self.config.task.type == "dialogue" else one_target_each(examples)
 
     def encode(self, examples: list[Any]) -> list[Any]:
         if self.config.task.type == "dialogue":

@@ -11,7 +11,14 @@ from ferrolm.evaluation import bleu, rouge
 from ferrolm.models import PretrainedModel, T5ForConditionalGeneration, Transformer, load_seq2seq_lm, locate
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
-from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.finetuning.task import (
+    Task,
+    build_from_settings,
+    find_format,
+    load_pretrained,
+    one_target_each,
+    predict,
+)
 from ferrolm.training.finetuning.text_classification import column
 
 __all__ = ["TextToText"]
@@ -61,9 +68,8 @@ class TextToText(Task):
     def build(self) -> PretrainedModel:
         settings = self.config.model
         if "checkpoint" in settings:
-            return load_pretrained(
-                {**settings, "checkpoint": locate(settings["checkpoint"])}, load_seq2seq_lm
-            )
+            folder = locate(settings["checkpoint"])
+            return load_pretrained({**settings, "checkpoint": folder}, load_seq2seq_lm, changeable=False)
         end = self.tokenizer.token_to_id(self._collate.end_token or "")
         if end is None:
             end = int(self.tokenizer.encode_ids("a")[-1])
@@ -71,7 +77,7 @@ class TextToText(Task):
         known = (self.tokenizer.token_to_id(token) for token in ("<s>", "<bos>", "[CLS]"))
         start = next((number for number in known if number is not None), pad)
         fixed = {
-            "vocab_size": self.tokenizer.get_vocab_size(), "pad_token_id": pad, "eos_token_id": end,
+            "vocab_size": self.vocab_size, "pad_token_id": pad, "eos_token_id": end,
             "decoder_start_token_id": start,
         }  # fmt: skip
         return build_from_settings(settings, _KINDS, **fixed)
@@ -83,10 +89,12 @@ class TextToText(Task):
     def encode(self, examples: list[TextPair]) -> list[Any]:
         return self._collate.encode([each.source for each in examples], [each.target for each in examples])
 
-    def training_rows(self, examples: list[TextPair]) -> list[Any]:
-        """A row for each target of each source."""
-        pairs = [(each.source, target) for each in examples for target in each.targets]
-        return self._collate.encode([source for source, _ in pairs], [target for _, target in pairs])
+    def training_examples(self, examples: list[TextPair]) -> list[TextPair]:
+        return one_target_each(examples)
+
+    @property
+    def smooths(self) -> bool:
+        return True
 
     def head_parameters(self, model: Any) -> list[str]:
         return []

@@ -48,10 +48,10 @@ class TokenClassification(Task):
         self._labels = LabelNames.of(example.labels for example in examples)
         if self._has_entities and not self.config.task.metric:
             self.metric = "f1"
-        data, kind = self.config.data, self.config.model.get("type", "bert")
+        data = self.config.data
         self._collate = TokenClassificationCollator(
             self.tokenizer, label_names=list(self._labels), label_all=data.label_all, max_length=data.max_length,
-            token_type_ids=kind == "bert",
+            token_type_ids=self.has_token_types,
         )  # fmt: skip
 
     @property
@@ -66,7 +66,7 @@ class TokenClassification(Task):
 
     def build(self) -> PretrainedModel:
         settings = self.config.model
-        names = {"id2label": self.labels.id2label, "num_labels": len(self.labels)}
+        names: dict[str, Any] = {"id2label": self.labels.id2label, "num_labels": len(self.labels)}
         crf = self.config.task.crf
         encoder = BertCrfForTokenClassification if crf else BertForTokenClassification
         if "checkpoint" in settings:
@@ -77,11 +77,14 @@ class TokenClassification(Task):
                 else lambda path, **changes: load(path, "token-classification", **changes)
             )
             return load_pretrained({**settings, "checkpoint": folder}, make, **names)
-        kinds = {"ferrolm-lstm": BiLSTMTagger, **dict.fromkeys(("bert", "roberta", "distilbert"), encoder)}
-        fixed: dict[str, Any] = dict(names)
         if settings.get("type") == "ferrolm-lstm":
-            fixed["tag_decoder"] = "crf" if crf else "softmax"
-        return build_from_settings(settings, kinds, vocab_size=self.tokenizer.get_vocab_size(), **fixed)
+            return self.build_recurrent(BiLSTMTagger, tag_decoder="crf" if crf else "softmax", **names)
+        kinds = {"ferrolm-lstm": BiLSTMTagger, **dict.fromkeys(("bert", "roberta", "distilbert"), encoder)}
+        return build_from_settings(settings, kinds, vocab_size=self.vocab_size, **names)
+
+    @property
+    def smooths(self) -> bool:
+        return not self.config.task.crf
 
     @property
     def collate(self) -> TokenClassificationCollator:
