@@ -14,12 +14,12 @@ from ferrolm.data import (
     TextClassificationCollator,
     TextPair,
     read_jsonl_pairs,
-    read_parallel_tsv,
 )
 from ferrolm.data.readers.tables import Column, read_rows
 from ferrolm.models import BertForSentenceEmbedding, PretrainedModel, locate
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.contrastive import InBatchNegatives
+from ferrolm.training.finetuning.pairs import column, read_pairs, source_columns
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import (
     Task,
@@ -29,7 +29,6 @@ from ferrolm.training.finetuning.task import (
     one_target_each,
     predict,
 )
-from ferrolm.training.finetuning.text_classification import column
 from ferrolm.training.objectives import Objective
 
 __all__ = ["SentenceSimilarity"]
@@ -63,20 +62,15 @@ class SentenceSimilarity(Task):
 
     def read(self, path: str) -> list[TextPair]:
         data = self.config.data
-        if find_format(path, data.format, ("tsv", "jsonl")) == "jsonl":
-            pairs = list(read_jsonl_pairs(path, data.source, data.target))
-            if not data.negative:
-                return pairs
-            others = read_jsonl_pairs(path, data.source, data.negative)
-            return [
-                TextTriple(pair.source, pair.targets, other.targets)
-                for pair, other in zip(pairs, others, strict=True)
-            ]
-        by_default = data.source == "source" and data.target == "target"
-        source, target = (0, 1) if by_default else (column(data.source), column(data.target))
-        if data.negative:
-            return _triples(path, (source, target, column(data.negative)), data.encoding)
-        return list(read_parallel_tsv(path, source, target, encoding=data.encoding))
+        if not data.negative:
+            return read_pairs(path, data)
+        if find_format(path, data.format, ("tsv", "jsonl")) == "tsv":
+            return _triples(path, (*source_columns(data), column(data.negative)), data.encoding)
+        others = read_jsonl_pairs(path, data.source, data.negative)
+        return [
+            TextTriple(pair.source, pair.targets, other.targets)
+            for pair, other in zip(read_pairs(path, data), others, strict=True)
+        ]
 
     def build(self) -> PretrainedModel:
         settings = self.config.model

@@ -21,6 +21,7 @@ from ferrolm.errors import InvalidArgumentError
 from ferrolm.evaluation import accuracy, f1
 from ferrolm.models import BertForSequenceClassification, LSTMClassifier, PretrainedModel, load, locate
 from ferrolm.tokenizers import Tokenizer
+from ferrolm.training.finetuning.pairs import column
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
 
@@ -160,8 +161,3 @@ class TextClassification(Task):
             "accuracy": (chosen == true).all(-1).float().mean().item(),
             "validation_loss": F.binary_cross_entropy_with_logits(logits, labels).item(),
         }
-
-
-def column(name: str) -> str | int:
-    """A column of a table: digits are its number."""
-    return int(name) if name.isdecimal() else name

@@ -7,13 +7,14 @@ import math
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ferrolm.data import CompletionCollator, TextPair, read_jsonl_pairs, read_parallel_tsv
+from ferrolm.data import CompletionCollator, TextPair
 from ferrolm.data.readers._lines import numbered_lines
 from ferrolm.errors import InvalidFileError, nearest
 from ferrolm.models import PretrainedModel, load_causal_lm, locate
 from ferrolm.models.auto import ARCHITECTURES
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.chunked import ChunkedNextToken
+from ferrolm.training.finetuning.pairs import read_pairs
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import (
     Task,
@@ -23,7 +24,6 @@ from ferrolm.training.finetuning.task import (
     one_target_each,
     predict,
 )
-from ferrolm.training.finetuning.text_classification import column
 from ferrolm.training.loss import next_token_loss
 from ferrolm.training.objectives import Objective
 
@@ -57,11 +57,7 @@ class TextGeneration(Task):
         if self.config.task.type == "dialogue":
             find_format(path, data.format, ("jsonl",))
             return list(_dialogues(Path(path), data.messages))
-        if find_format(path, data.format, ("tsv", "jsonl")) == "jsonl":
-            return list(read_jsonl_pairs(path, data.source, data.target))
-        by_default = data.source == "source" and data.target == "target"
-        source, target = (0, 1) if by_default else (column(data.source), column(data.target))
-        return list(read_parallel_tsv(path, source, target, encoding=data.encoding))
+        return list(read_pairs(path, data))
 
     def build(self) -> PretrainedModel:
         settings = self.config.model

@@ -6,20 +6,19 @@ from typing import Any
 
 import torch
 
-from ferrolm.data import Seq2SeqCollator, TextPair, read_jsonl_pairs, read_parallel, read_parallel_tsv
+from ferrolm.data import Seq2SeqCollator, TextPair
 from ferrolm.evaluation import bleu, rouge
 from ferrolm.models import PretrainedModel, T5ForConditionalGeneration, Transformer, load_seq2seq_lm, locate
 from ferrolm.tokenizers import Tokenizer
+from ferrolm.training.finetuning.pairs import read_pairs
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import (
     Task,
     build_from_settings,
-    find_format,
     load_pretrained,
     one_target_each,
     predict,
 )
-from ferrolm.training.finetuning.text_classification import column
 
 __all__ = ["TextToText"]
 
@@ -54,16 +53,7 @@ class TextToText(Task):
         return None
 
     def read(self, path: str) -> list[TextPair]:
-        data = self.config.data
-        kind = find_format(path, data.format, ("tsv", "jsonl", "parallel"))
-        if kind == "parallel":
-            first, _, second = path.partition(",")
-            return list(read_parallel(first.strip(), second.strip(), encoding=data.encoding))
-        if kind == "jsonl":
-            return list(read_jsonl_pairs(path, data.source, data.target))
-        by_default = data.source == "source" and data.target == "target"
-        source, target = (0, 1) if by_default else (column(data.source), column(data.target))
-        return list(read_parallel_tsv(path, source, target, encoding=data.encoding))
+        return read_pairs(path, self.config.data, ("tsv", "jsonl", "parallel"))
 
     def build(self) -> PretrainedModel:
         settings = self.config.model

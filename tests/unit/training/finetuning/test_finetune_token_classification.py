@@ -154,7 +154,7 @@ def test_a_crf_has_no_labels_to_smooth(data: dict[str, Any], tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("predicted", "true", "precision", "recall"),
     [
-        # What seqeval 1.2.2 says of these in its default mode.
+        # By the rules of conlleval and of seqeval's default mode, counted by hand.
         (["O", "O", "O"], ["O", "O", "O"], 0, 0),
         (["B-PER", "I-PER", "O"], ["B-PER", "I-PER", "O"], 1, 1),
         (["B-PER", "O", "O"], ["B-PER", "I-PER", "O"], 0, 0),  # half an entity is none
