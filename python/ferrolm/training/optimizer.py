@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ferrolm.errors import MissingExtraError
+from ferrolm.training.muon import Muon
 from ferrolm.training.settings import TrainingConfig
 
 __all__ = ["OptimizerPair", "add_penalties", "build_optimizer", "set_learning_rate"]
@@ -143,12 +143,7 @@ def _adafactor(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer
 
 
 def _muon(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
-    if not hasattr(torch.optim, "Muon"):
-        raise MissingExtraError(f"the optimizer muon needs torch 2.9 or later, found {torch.__version__}")
-    # Updates of the size that AdamW's have, so that one learning rate fits both.
-    return torch.optim.Muon(
-        groups, lr=config.learning_rate, momentum=config.momentum, adjust_lr_fn="match_rms_adamw"
-    )
+    return Muon(groups, lr=config.learning_rate, momentum=config.momentum)
 
 
 _MAKERS: dict[str, Callable[[_Groups, TrainingConfig], torch.optim.Optimizer]] = {
