@@ -28,7 +28,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402, N812
+from torch.nn import functional as F  # noqa: E402
 
 from ferrolm.data import TokenFile, TokenFileWriter  # noqa: E402
 from ferrolm.models import GPT2Config, GPT2LMHeadModel, RecurrentConfig, RecurrentLM  # noqa: E402
@@ -175,9 +175,7 @@ def their_trainer(tokens: TokenFile, folder: Path) -> Step:
         adam_beta2=0.95, optim="adamw_torch_fused", logging_steps=10, save_strategy="no", report_to=[],
         use_cpu=True, disable_tqdm=True, dataloader_num_workers=0, lr_scheduler_type="cosine",
     )  # fmt: skip
-    trainer = library.Trainer(
-        their_model(), settings, train_dataset=Blocks(tokens), callbacks=[InTurns()]
-    )
+    trainer = library.Trainer(their_model(), settings, train_dataset=Blocks(tokens), callbacks=[InTurns()])
     trainer.remove_callback(library.PrinterCallback)
 
     def work() -> None:
@@ -254,7 +252,9 @@ def test_ten_recurrent_steps(benchmark: Any, folder: Path, library: str) -> None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
@@ -272,7 +272,9 @@ def main() -> None:
                 ratio = statistics.median(
                     ours / theirs for ours, theirs in zip(times["ferrolm"], taken, strict=True)
                 )
-                print(f"  {each:18s} {1000 * statistics.median(taken):7.1f}  best {1000 * min(taken):6.1f}  {ratio:.3f}")
+                print(
+                    f"  {each:18s} {1000 * statistics.median(taken):7.1f}  best {1000 * min(taken):6.1f}  {ratio:.3f}"
+                )
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ferrolm import load_model
 from ferrolm.data import TokenFile
 from ferrolm.models import CausalLM
+from ferrolm.models.auto import load_causal_lm
 from ferrolm.ngram import NgramLM
-from ferrolm.tokenizers import Tokenizer, RaggedIds
+from ferrolm.tokenizers import RaggedIds, Tokenizer
 
 LogProbabilities = NDArray[np.float64]  # [tokens], natural logarithms
 
@@ -94,14 +94,17 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     train, *held_out = (
         TokenFile(given.folder / f"{name}.tokens") for name in ("train", "validation", "test")
     )
-    texts = [np.asarray(file.tokens, dtype=np.uint32)[: given.limit + 1 or None] for file in held_out]
+    texts = [
+        np.asarray(file.tokens, dtype=np.uint32)[: given.limit + 1 if given.limit else None]
+        for file in held_out
+    ]
     texts = [text[: np.flatnonzero(text == end)[-1] + 1] for text in texts]  # whole lines
     ngrams = train_ngrams(np.asarray(train.tokens, dtype=np.uint32), end, 1 + int(train.tokens.max()))
     scorers: dict[str, Callable[[NDArray[np.uint32]], LogProbabilities]] = {
         "5-gram": lambda text: score_ngrams(ngrams, text, end)
     }
     for path in given.models:
-        model = load_model(path)
+        model = load_causal_lm(path)
         window = model.config.n_positions
         scorers[str(path)] = lambda text, model=model, window=window: score_neural(model, text, window)
     found = {}

@@ -8,6 +8,7 @@ python train.py lstm.toml -o lstm [--resume] [--set training.steps=100]
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ def train(config: RunConfig, directory: Path, *, resume: bool = False) -> Traini
     result = trainer.train(resume=resume)
     if result.finished:
         model.cpu().eval().save_pretrained(directory / "final")
+        shutil.copyfile(config.data.tokenizer, directory / "final" / "tokenizer.json")
     return result
 
 

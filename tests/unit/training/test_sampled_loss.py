@@ -104,5 +104,5 @@ def test_what_does_not_fit() -> None:
         SampledNextToken(torch.ones(2, 2), frequent=3, sampled=1)
     with pytest.raises(InvalidArgumentError, match="sampled 0"):
         SampledNextToken(counts(), sampled=0)
-    with pytest.raises(InvalidArgumentError, match="lm_head is Linear.*with the 59 outputs that counts has"):
+    with pytest.raises(InvalidArgumentError, match=r"lm_head is Linear.*with the 59 outputs that counts has"):
         SampledNextToken(counts()[:59]).loss(lstm(), blocks())
