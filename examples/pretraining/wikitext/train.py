@@ -2,7 +2,7 @@
 
 python train.py lstm.toml -o lstm [--resume] [--set training.steps=100]
 
-`ferrolm pretrain` trains the same configurations with the whole softmax, in five times the time.
+`ferrolm pretrain` trains the same configurations with the whole softmax, which is eight times as many logits.
 """
 
 from __future__ import annotations
