@@ -7,9 +7,9 @@ finetuning/     `finetune`: from labelled files to a model for a task
 pretraining.py  `pretrain`: from a configuration to a model in the Hugging Face layout; pretraining_data.py, pretraining_models.py:
                 what it reads and trains, for each objective
 loss.py         the cross-entropy of next-token prediction, in blocks that fit the cache
-optimizer.py    AdamW, SGD, RMSprop, Adafactor, Muon, with decay groups;  schedule.py: warm-up and what follows
-objectives.py   `Objective`: what a step minimizes;  chunked.py: next tokens without all logits;  masked.py: masked tokens;
-                contrastive.py: texts that belong together;  smoothing.py: labels believed a little less
+optimizer.py    AdamW, SGD, RMSprop, Adafactor, Muon (muon.py), with decay groups;  schedule.py: warm-up and what follows
+objectives.py   `Objective`: what a step minimizes;  chunked.py: next tokens without all logits;  sampled.py: with some of
+                them;  masked.py: masked tokens;  contrastive.py: texts that belong together;  smoothing.py: labels believed a little less
 evaluation.py   loss and bits per byte of held-out tokens
 guard.py        losses to go back from;  ema.py: the moving average of the weights
 checkpoint.py   folders written atomically, read with weights only;  sharded_checkpoint.py: of models in parts
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ferrolm.training.objectives import ModelLoss, NextToken, Objective
     from ferrolm.training.optimizer import build_optimizer
     from ferrolm.training.pretraining import pretrain
+    from ferrolm.training.sampled import SampledNextToken
     from ferrolm.training.smoothing import LabelSmoothing
     from ferrolm.training.step import OutOfMemoryError
     from ferrolm.training.trainer import Trainer, TrainingResult
@@ -66,6 +67,7 @@ __all__ = [
     "ObjectiveConfig",
     "OutOfMemoryError",
     "RunConfig",
+    "SampledNextToken",
     "Trainer",
     "TrainingConfig",
     "TrainingResult",
@@ -95,6 +97,7 @@ _NEED_TORCH = {
     "NextToken": "objectives",
     "Objective": "objectives",
     "OutOfMemoryError": "step",
+    "SampledNextToken": "sampled",
     "Trainer": "trainer",
     "TrainingResult": "trainer",
     "build_optimizer": "optimizer",

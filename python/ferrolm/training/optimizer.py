@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from ferrolm.errors import InvalidArgumentError, MissingExtraError
+from ferrolm.errors import InvalidArgumentError
+from ferrolm.training.muon import Muon
 from ferrolm.training.settings import TrainingConfig
 
 __all__ = ["OptimizerPair", "add_penalties", "build_optimizer", "set_learning_rate"]
@@ -153,12 +154,7 @@ def _sharded(groups: _Groups) -> bool:
 
 
 def _muon(groups: _Groups, config: TrainingConfig) -> torch.optim.Optimizer:
-    if not hasattr(torch.optim, "Muon"):
-        raise MissingExtraError(f"the optimizer muon needs torch 2.9 or later, found {torch.__version__}")
-    # Updates of the size that AdamW's have, so that one learning rate fits both.
-    return torch.optim.Muon(
-        groups, lr=config.learning_rate, momentum=config.momentum, adjust_lr_fn="match_rms_adamw"
-    )
+    return Muon(groups, lr=config.learning_rate, momentum=config.momentum)
 
 
 _MAKERS: dict[str, Callable[[_Groups, TrainingConfig], torch.optim.Optimizer]] = {

@@ -84,6 +84,43 @@ def test_muon_has_the_matrices_between_embeddings_and_head() -> None:
     assert rest == [(16, 16), (32, 16)], "positions and tokens"
 
 
+def test_muon_takes_the_steps_of_torch() -> None:
+    from ferrolm.training.muon import Muon
+
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(8, 8), (8, 24), (24, 8), (8, 24)]
+    start = [torch.randn(shape, generator=generator) for shape in shapes]
+    gradients = [[torch.randn(shape, generator=generator) for shape in shapes] for _ in range(3)]
+    found = []
+    for optimizer_class, extra in ((torch.optim.Muon, {"adjust_lr_fn": "match_rms_adamw"}), (Muon, {})):
+        parameters = [torch.nn.Parameter(each.clone()) for each in start]
+        optimizer = optimizer_class(parameters, lr=0.02, momentum=0.9, weight_decay=0.1, **extra)
+        for step in gradients:
+            for parameter, gradient in zip(parameters, step, strict=True):
+                parameter.grad = gradient.clone()
+            optimizer.step()
+        found.append((parameters, optimizer.state_dict()))
+    (expected, their_state), (ours, our_state) = found
+    for one, other, before in zip(ours, expected, start, strict=True):
+        moved = other - before
+        assert (one - other).norm() < 0.02 * moved.norm(), "torch works in bfloat16"
+    for key, state in their_state["state"].items():
+        torch.testing.assert_close(our_state["state"][key]["momentum_buffer"], state["momentum_buffer"])
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (5, 20), (20, 5), (3, 7, 9)])
+def test_orthogonal_matrices_have_singular_values_near_one(shape: tuple[int, ...]) -> None:
+    from ferrolm.training.muon import orthogonal
+
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    found = orthogonal(matrices)
+    assert found.shape == matrices.shape
+    values = (left.mT @ found @ right.mT).diagonal(dim1=-2, dim2=-1)
+    assert values.min() > 0.3
+    assert values.max() < 1.3
+
+
 def test_new_parameters_have_their_own_rate() -> None:
     model = small()
     config = TrainingConfig(learning_rate=1e-3, head_learning_rate=1e-2)
