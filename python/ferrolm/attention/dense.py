@@ -85,17 +85,39 @@ def scaled_dot_product_attention(
         raise InvalidArgumentError(
             f"causal_alignment is {causal_alignment!r}: expected 'upper_left' or 'lower_right'"
         )
-    options: _PlainOptions = (
-        is_causal,
-        scale,
-        enable_gqa,
-        causal_alignment == "lower_right",
-        window,
-        softcap,
-    )
+    lower_right = causal_alignment == "lower_right"
     # A tensor cannot be at hand where torch has not been imported.
     torch = sys.modules.get("torch")
     result: Any
+    # The usual call of a model, straight: for one token of a small one, what follows takes as long as its attention.
+    if (
+        torch is not None
+        and type(query) is type(key) is type(value) is torch.Tensor
+        and attn_mask is alibi_slopes is sinks is None
+        and query.ndim == key.ndim == value.ndim == 4
+        and query.is_cpu  # type: ignore[attr-defined]
+        and not torch.compiler.is_compiling()
+        and not (torch.is_grad_enabled() and _need_gradients(query, key, value))
+    ):
+        result = torch.from_numpy(
+            _rust.scaled_dot_product_attention(
+                query,
+                key,
+                value,
+                None,
+                is_causal,
+                scale,
+                enable_gqa,
+                lower_right,
+                window,
+                softcap,
+                None,
+                None,
+            )
+        )
+        result = result if query.dtype is torch.float32 else result.view(query.dtype)
+        return result  # type: ignore[no-any-return]
+    options: _PlainOptions = (is_causal, scale, enable_gqa, lower_right, window, softcap)
     if isinstance(query, np.ndarray):
         values: tuple[Any, Any] = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
         result = _on_cpu(np, query, key, value, attn_mask, (*options, *values))
