@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ferrolm.attention import scaled_dot_product_attention
+from ferrolm.attention import attention_varlen, attention_with_cache, scaled_dot_product_attention
 
 torch = pytest.importorskip("torch")
 theirs = torch.nn.functional.scaled_dot_product_attention
@@ -101,6 +101,7 @@ def test_tensors_on_a_gpu_stay_there() -> None:
         {"is_causal": True},
         {"is_causal": True, "causal_alignment": "lower_right", "window": 9},
         {"attn_mask": mask, "is_causal": True},
+        {"softcap": 5.0, "sinks": torch.tensor([0.5, -1.0, 3.0, 0.0])},
     ):
         moved = {name: option.cuda() if name == "attn_mask" else option for name, option in options.items()}
         ours = scaled_dot_product_attention(*device, **moved)
@@ -108,3 +109,18 @@ def test_tensors_on_a_gpu_stay_there() -> None:
         torch.testing.assert_close(
             ours.cpu(), scaled_dot_product_attention(*tensors, **options), atol=2e-3, rtol=2e-3
         )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_caches_and_packed_sequences_on_a_gpu_stay_there() -> None:
+    query, key, value = qkv(2, 4, 7, 64, k_len=60)
+    for options in ({}, {"window": 9, "softcap": 5.0}):
+        ours = attention_with_cache(query.cuda(), key.cuda(), value.cuda(), [60, 33], **options)
+        assert ours.is_cuda
+        expected = attention_with_cache(query, key, value, [60, 33], **options)
+        torch.testing.assert_close(ours.cpu(), expected, atol=2e-3, rtol=2e-3)
+    packed = [x.transpose(1, 2).flatten(0, 1) for x in qkv(2, 4, 30, 64)]
+    ours = attention_varlen(*(x.cuda() for x in packed), [0, 20, 60], is_causal=True)
+    assert ours.is_cuda
+    expected = attention_varlen(*packed, [0, 20, 60], is_causal=True)
+    torch.testing.assert_close(ours.cpu(), expected, atol=2e-3, rtol=2e-3)

@@ -44,8 +44,11 @@ def integers(name: str, values: Any, shape: tuple[str, ...]) -> _Ndarray:
     return np.ascontiguousarray(values, np.int64)
 
 
-def check_inputs(function: str, axes: int, query: Any, **others: Any) -> None:
-    """All are arrays, or all tensors on the CPU that need no gradient; those of `query`'s kind have `axes` axes."""
+def check_inputs(function: str, axes: int, query: Any, **others: Any) -> bool:
+    """Whether all are arrays, or tensors on the CPU, of which none needs a gradient; else all are on one other device.
+
+    The query has `axes` axes.
+    """
     torch = sys.modules.get("torch")
     is_tensor = torch is not None and isinstance(query, torch.Tensor)
     if not is_tensor and not isinstance(query, np.ndarray):
@@ -58,17 +61,18 @@ def check_inputs(function: str, axes: int, query: Any, **others: Any) -> None:
             raise InvalidTypeError(
                 f"{name} is a {type(array).__name__}: expected a {kind.__name__} like query"
             )
-    if not is_tensor:
-        return
+    if torch is None or not is_tensor:
+        return True
     for name, tensor in {"query": query, **others}.items():
         if tensor is None:
             continue
-        if not tensor.is_cpu:
-            raise InvalidArgumentError(f"{name} is on {tensor.device}: {function} is for the CPU")
-        if torch is not None and torch.is_grad_enabled() and tensor.requires_grad:
+        if tensor.device != query.device:
+            raise InvalidArgumentError(f"{name} is on {tensor.device}: expected {query.device}, as query")
+        if query.is_cpu and torch.is_grad_enabled() and tensor.requires_grad:
             raise InvalidArgumentError(
                 f"{name} requires a gradient, which {function} does not compute: call it under torch.no_grad()"
             )
+    return bool(query.is_cpu)
 
 
 def like_query(query: Any, result: _Ndarray) -> Any:

@@ -68,8 +68,10 @@ def attention_with_cache(
     Raises:
         ShapeError: shapes or dtypes do not fit; the message names them.
         InvalidArgumentError: a length beyond the capacity, a page that does not exist, an option out of its range,
-            a tensor that is not on the CPU or would need a gradient: this is for inference.
+            tensors on several devices, or one on the CPU that would need a gradient: our kernel is for inference here.
         InvalidTypeError: neither arrays nor tensors.
+
+    Tensors on a GPU are computed by torch, with pages gathered first.
 
     >>> key_cache, value_cache = np.zeros((2, 1, 8, 4), np.float32), np.zeros((2, 1, 8, 1), np.float32)
     >>> value_cache[..., 0] = np.arange(8)
@@ -79,17 +81,29 @@ def attention_with_cache(
     """
     tensors = {"key_cache": key_cache, "value_cache": value_cache}
     scales = {"key_scales": key_scales, "value_scales": value_scales}
-    check_inputs("attention_with_cache", 4, query, **tensors, **scales)
+    on_cpu = check_inputs("attention_with_cache", 4, query, **tensors, **scales)
     for axes, arrays in ((4, tensors), (3, scales)):
         for name, array in arrays.items():
             if array is not None and array.ndim != axes:
                 raise ShapeError(f"{name} has shape {tuple(array.shape)}: expected {axes} axes")
+    lengths = integers("lengths", lengths, ("batch",))
+    if block_table is not None:
+        block_table = integers("block_table", block_table, ("batch", "max_blocks"))
+    if not on_cpu:
+        from ferrolm.attention import composed
+
+        options = composed.Options(True, scale, True, True, window, softcap, alibi_slopes, sinks)
+        q: Any = query
+        caches: Any = (key_cache, value_cache)
+        all_scales: Any = (key_scales, value_scales)
+        out: Any = composed.attend_cached(q, caches, lengths, block_table, all_scales, options)
+        return cast(Array, out)
     result = _rust.attention_with_cache(
         query,
         key_cache,
         value_cache,
-        integers("lengths", lengths, ("batch",)),
-        None if block_table is None else integers("block_table", block_table, ("batch", "max_blocks")),
+        lengths,
+        block_table,
         key_scales,
         value_scales,
         scale,

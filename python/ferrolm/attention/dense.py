@@ -66,15 +66,15 @@ def scaled_dot_product_attention(
     Raises:
         ShapeError: shapes or dtypes do not fit; the message names them.
         InvalidArgumentError: ``scale``, ``window``, ``softcap``, ``alibi_slopes``, ``sinks`` or
-            ``causal_alignment`` is out of range, or ``attn_mask``, ``alibi_slopes`` or ``sinks`` requires a gradient.
+            ``causal_alignment`` is out of range.
         InvalidTypeError: neither arrays nor tensors.
 
-    CPU tensors have gradients (but for masks, slopes and sinks), with memory linear in the length; those of 16-bit
-    tensors are computed in float32. Under ``torch.compile`` and ``torch.export`` the call is the operator
-    ``torch.ops.ferrolm.scaled_dot_product_attention``.
+    CPU tensors have gradients, with memory linear in the length; those of 16-bit tensors are computed in float32. Under
+    ``torch.compile`` and ``torch.export`` the call is the operator ``torch.ops.ferrolm.scaled_dot_product_attention``.
 
-    Tensors on a GPU go to torch's own kernel, where ``window`` and ``alibi_slopes`` become a mask, and ``softcap``
-    and ``sinks`` are refused.
+    Tensors on a GPU go to torch's own kernel, where ``window`` and ``alibi_slopes`` become a mask; with ``softcap`` or
+    ``sinks`` scores are written out, in memory that is quadratic in the length. So do calls on the CPU where
+    ``attn_mask`` (as T5's bias), ``alibi_slopes`` or ``sinks`` requires a gradient.
 
     >>> query = np.zeros((1, 1, 2, 4), np.float32)
     >>> value = np.arange(2, dtype=np.float32).reshape(1, 1, 2, 1)
@@ -85,17 +85,39 @@ def scaled_dot_product_attention(
         raise InvalidArgumentError(
             f"causal_alignment is {causal_alignment!r}: expected 'upper_left' or 'lower_right'"
         )
-    options: _PlainOptions = (
-        is_causal,
-        scale,
-        enable_gqa,
-        causal_alignment == "lower_right",
-        window,
-        softcap,
-    )
+    lower_right = causal_alignment == "lower_right"
     # A tensor cannot be at hand where torch has not been imported.
     torch = sys.modules.get("torch")
     result: Any
+    # The usual call of a model, straight: for one token of a small one, what follows takes as long as its attention.
+    if (
+        torch is not None
+        and type(query) is type(key) is type(value) is torch.Tensor
+        and attn_mask is alibi_slopes is sinks is None
+        and query.ndim == key.ndim == value.ndim == 4
+        and query.is_cpu  # type: ignore[attr-defined]
+        and not torch.compiler.is_compiling()
+        and not (torch.is_grad_enabled() and _need_gradients(query, key, value))
+    ):
+        result = torch.from_numpy(
+            _rust.scaled_dot_product_attention(
+                query,
+                key,
+                value,
+                None,
+                is_causal,
+                scale,
+                enable_gqa,
+                lower_right,
+                window,
+                softcap,
+                None,
+                None,
+            )
+        )
+        result = result if query.dtype is torch.float32 else result.view(query.dtype)
+        return result  # type: ignore[no-any-return]
+    options: _PlainOptions = (is_causal, scale, enable_gqa, lower_right, window, softcap)
     if isinstance(query, np.ndarray):
         values: tuple[Any, Any] = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
         result = _on_cpu(np, query, key, value, attn_mask, (*options, *values))
@@ -118,8 +140,12 @@ def scaled_dot_product_attention(
             result = torch.from_numpy(_on_cpu(torch, query, key, value, attn_mask, (*options, *values)))
             result = result if query.dtype is torch.float32 else result.view(query.dtype)
     else:
-        values = per_head("alibi_slopes", alibi_slopes), per_head("sinks", sinks)
-        result = _on_device(torch, query, key, value, attn_mask, *options, *values)
+        from ferrolm.attention import composed
+
+        _check_types(torch.Tensor, key=key, value=value, attn_mask=attn_mask)
+        _check_axes(query, key, value)
+        all_options = composed.Options(*options, alibi_slopes, sinks)
+        result = composed.attend(query, key, value, cast(Any, attn_mask), all_options)
     return cast(Array, result)
 
 
@@ -186,51 +212,3 @@ def _with_one_batch_axis(
 
 def _need_gradients(*tensors: Any) -> bool:
     return any(getattr(tensor, "requires_grad", False) for tensor in tensors)
-
-
-def _on_device(
-    torch: Any,
-    query: _Array,
-    key: _Array,
-    value: _Array,
-    mask: _Array,
-    is_causal: bool,
-    scale: float | None,
-    enable_gqa: bool,
-    lower_right: bool,
-    window: int | None,
-    softcap: float | None,
-    alibi_slopes: np.ndarray[Any, Any] | None,
-    sinks: np.ndarray[Any, Any] | None,
-) -> Any:
-    """Torch's kernel, given a mask for what its arguments cannot say."""
-    if softcap is not None:
-        raise InvalidArgumentError(f"softcap is {softcap}: expected None for tensors on {query.device}")
-    if sinks is not None:
-        raise InvalidArgumentError(f"sinks are given: expected None for tensors on {query.device}")
-    q_len, k_len = query.shape[-2], key.shape[-2]
-    plain = window is None and not (is_causal and (mask is not None or (lower_right and q_len != k_len)))
-    plain = plain and alibi_slopes is None
-    if not plain:
-        shift = k_len - q_len if lower_right else 0
-        position = torch.arange(q_len, device=query.device)[:, None] + shift
-        distance = position - torch.arange(k_len, device=query.device)
-        seen = distance >= 0 if is_causal else torch.ones_like(distance, dtype=torch.bool)
-        if window is not None:
-            seen = seen & (distance.abs() < window)
-        if mask is None:
-            mask = seen
-        else:
-            mask = mask & seen if mask.dtype == torch.bool else mask.masked_fill(~seen, -math.inf)
-        if alibi_slopes is not None:
-            if alibi_slopes.shape != query.shape[-3:-2]:
-                raise InvalidArgumentError(
-                    f"alibi_slopes has {alibi_slopes.size} values: expected one for each head of {_shapes(query, key, value)}"
-                )
-            slopes = torch.from_numpy(alibi_slopes).to(query.device)[:, None, None]
-            bias = -slopes * distance.abs()
-            bias = bias.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else bias + mask
-            mask = bias.to(query.dtype)
-    return torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, is_causal=is_causal and plain, scale=scale, enable_gqa=enable_gqa
-    )

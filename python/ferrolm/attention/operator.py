@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ferrolm import _rust
-from ferrolm.attention import dense
-from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.attention import composed, dense
+from ferrolm.errors import ShapeError
 
 __all__ = ["attend", "pays_with_gradients"]
 
@@ -46,11 +46,9 @@ def attend(
     if mask is not None:
         mask = dense._checked_mask(torch, mask, (*query.shape[:-1], key.shape[-2]))
     learning = torch.is_grad_enabled()
-    for name, other in (("attn_mask", mask), ("alibi_slopes", alibi_slopes), ("sinks", sinks)):
-        if learning and isinstance(other, Tensor) and other.requires_grad:
-            raise InvalidArgumentError(
-                f"{name} requires a gradient, which this function does not compute: detach it, or write the scores out"
-            )
+    learned = (x for x in (mask, alibi_slopes, sinks) if isinstance(x, Tensor))
+    if learning and any(x.requires_grad for x in learned):
+        return composed.attend(query, key, value, mask, composed.Options(*options, alibi_slopes, sinks))
     kind, shape = query.dtype, (*query.shape[:-1], value.shape[-1])
     if learning and kind is not torch.float32 and any(x.requires_grad for x in (query, key, value)):
         query, key, value = query.float(), key.float(), value.float()

@@ -61,9 +61,11 @@ def attention_varlen(
 
     Raises:
         ShapeError: shapes or dtypes do not fit; the message names them.
-        InvalidArgumentError: offsets that do not fit, an option out of its range, a tensor that is not on the CPU or
-            would need a gradient: this is for inference.
+        InvalidArgumentError: offsets that do not fit, an option out of its range, tensors on several devices, or one on
+            the CPU that would need a gradient: our kernel is for inference here.
         InvalidTypeError: neither arrays nor tensors.
+
+    Tensors on a GPU are computed by torch, one sequence after the other.
 
     Two sequences of two and three tokens; each token sees the mean of its own sequence:
 
@@ -76,12 +78,24 @@ def attention_varlen(
         raise InvalidArgumentError(
             f"causal_alignment is {causal_alignment!r}: expected 'upper_left' or 'lower_right'"
         )
-    check_inputs("attention_varlen", 3, query, key=key, value=value)
+    on_cpu = check_inputs("attention_varlen", 3, query, key=key, value=value)
     for name, array in (("key", key), ("value", value)):
         if array.ndim != 3:
             raise ShapeError(f"{name} has shape {tuple(array.shape)}: expected 3 axes")
     q_offsets = integers("cu_seqlens_q", cu_seqlens_q, ("batch + 1",))
     k_offsets = q_offsets if cu_seqlens_k is None else integers("cu_seqlens_k", cu_seqlens_k, ("batch + 1",))
+    lower_right = causal_alignment == "lower_right"
+    if not on_cpu:
+        from ferrolm.attention import composed
+
+        options = composed.Options(
+            is_causal, scale, enable_gqa, lower_right, window, softcap, alibi_slopes, sinks
+        )
+        q: Any = query
+        k: Any = key
+        v: Any = value
+        out: Any = composed.attend_varlen(q, k, v, q_offsets, k_offsets, options)
+        return cast(Array, out)
     result = _rust.attention_varlen(
         query,
         key,
@@ -91,7 +105,7 @@ def attention_varlen(
         is_causal,
         scale,
         enable_gqa,
-        causal_alignment == "lower_right",
+        lower_right,
         window,
         softcap,
         per_head("alibi_slopes", alibi_slopes),

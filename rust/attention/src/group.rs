@@ -201,17 +201,24 @@ impl<E: Element> Group<'_, E> {
         }
     }
 
-    /// Add the parts of few rows under their common maximum, and normalize.
-    pub(crate) fn merge(&self, partials: &[f32], out: &mut [E]) {
-        let width = self.shape.width;
+    /// Add the parts of few rows under their common maximum, in the first of them, and normalize.
+    pub(crate) fn merge(&self, partials: &mut [f32], out: &mut [E]) {
+        let (rows, width) = (self.shape.rows(), self.shape.width);
         let len = decode::partial_len(width);
-        let mut context = vec![0.0; width];
-        for (row, out) in out.chunks_exact_mut(width).enumerate() {
-            let parts = || partials.chunks_exact(len).skip(row).step_by(self.shape.rows());
-            let maximum = parts().map(|part| part[0]).fold(f32::NEG_INFINITY, f32::max);
+        let (first, others) = partials.split_at_mut(self.shape.partial_len());
+        for (row, (out, first)) in out.chunks_exact_mut(width).zip(first.chunks_exact_mut(len)).enumerate() {
+            let parts = || others.chunks_exact(len).skip(row).step_by(rows);
+            let maximum = parts().map(|part| part[0]).fold(first[0], f32::max);
             let shift = if maximum == f32::NEG_INFINITY { 0.0 } else { maximum };
-            let mut sum = 0.0;
-            context.fill(0.0);
+            let (own, mut sum) = (first[0], first[1]);
+            let context = &mut first[2..][..width];
+            if !others.is_empty() {
+                let weight = (own - shift).exp2();
+                sum *= weight;
+                for value in &mut *context {
+                    *value *= weight;
+                }
+            }
             for part in parts() {
                 let weight = (part[0] - shift).exp2();
                 sum += weight * part[1];
@@ -222,10 +229,10 @@ impl<E: Element> Group<'_, E> {
             let sink = self.per_head.sinks.map(|sinks| sinks[self.index().of(row).0]);
             let factor = normalizer(maximum, sum, sink);
             self.keep(row, maximum, if factor == 0.0 { 0.0 } else { 1.0 / factor });
-            for value in &mut context {
+            for value in &mut *context {
                 *value *= factor;
             }
-            E::narrow(&context, out);
+            E::narrow(context, out);
         }
     }
 }

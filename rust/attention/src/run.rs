@@ -92,7 +92,7 @@ impl<G> Run<'_, G> {
                 for (keys, partial) in parts.zip(partials.chunks_mut(shape.partial_len())) {
                     group.few_rows(self.level, keys, self.cancel, partial);
                 }
-                group.merge(&partials, mine);
+                group.merge(&mut partials, mine);
             } else {
                 for rows in shape.row_blocks(TASK_ROWS) {
                     let out = mine.split_off_mut(..rows.len() * shape.width).unwrap_or_default();
@@ -142,7 +142,7 @@ impl<G> Run<'_, G> {
             }
         });
         for (group, range, out) in merges {
-            self.groups.group(group).merge(&partials[range], out);
+            self.groups.group(group).merge(&mut partials[range], out);
         }
     }
 }
