@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from ferrolm.data import TokenFile
 from ferrolm.models import CausalLM
 from ferrolm.training import RunConfig, SampledNextToken, Trainer, TrainingResult
-from ferrolm.training.pretraining import build_model
+from ferrolm.training.pretraining_models import build_model
 
 
 @torch.no_grad()
@@ -33,7 +34,7 @@ def train(config: RunConfig, directory: Path, *, resume: bool = False) -> Traini
     """Train in ``directory`` and write ``directory/final``, as `ferrolm.training.pretrain` does."""
     tokens = TokenFile(config.data.train, verify=True)
     torch.manual_seed(config.training.seed)
-    model = build_model(config, tokens)
+    model: Any = build_model(config, int(tokens.tokens.max(initial=0)))
     counts = np.bincount(tokens.tokens, minlength=model.config.vocab_size)
     objective = SampledNextToken(torch.from_numpy(counts))
     start_from_counts(model, counts)
