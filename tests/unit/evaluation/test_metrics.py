@@ -84,5 +84,18 @@ def test_unknown_settings_are_named():
         f1([1], [1], average="mean")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="confidence is 95"):
         bootstrap([1, 2], confidence=95)
-    with pytest.raises(ShapeError, match="examples have from 1 to 2 references"):
-        bleu(["a", "b"], [["a"], ["b", "c"]])
+    with pytest.raises(ShapeError, match="example 1 has no references"):
+        bleu(["a", "b"], [["a"], []])
+
+
+def test_examples_may_have_different_numbers_of_references():
+    sacrebleu = pytest.importorskip("sacrebleu")
+    pytest.importorskip("rouge_score")
+    texts = ["the cat sat on the mat", "a dog ran home quickly"]
+    references = [["the cat is on the mat"], ["a dog went home fast", "a dog ran home quickly today"]]
+    streams = [[row[0] for row in references], [None, references[1][1]]]
+    assert bleu(texts, references).value == pytest.approx(sacrebleu.corpus_bleu(texts, streams).score)
+    assert bleu(texts, references).value > bleu(texts, streams[0]).value
+    nearest = rouge(texts[1:], references[1:], resamples=0)["rouge1"].value
+    assert nearest == rouge(texts[1:], [references[1][1]], resamples=0)["rouge1"].value
+    assert nearest > rouge(texts[1:], [references[1][0]], resamples=0)["rouge1"].value
