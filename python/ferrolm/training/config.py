@@ -88,10 +88,10 @@ class RunConfig(Configuration):
 
 
 def describe(config: type[Configuration] = RunConfig) -> str:
-    """All settings but those of [model], one a line, with default and meaning."""
+    """All settings but those of [model], one a line, with default and meaning; those of [training], the longest section, come last."""
     lines = [
         f"{name}.{setting.name} = {_toml(_default(setting))}    {setting.metadata['help']}"
-        for name, section in _kinds(config).items()
+        for name, section in sorted(_kinds(config).items(), key=lambda kind: kind[0] == "training")
         if dataclasses.is_dataclass(section)
         for setting in dataclasses.fields(section)
     ]
