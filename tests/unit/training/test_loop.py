@@ -403,3 +403,14 @@ def test_settings_have_a_range() -> None:
     for name, value in (("ema", 1.0), ("warmup_fraction", 1.5), ("decay_fraction", 0.0)):
         with pytest.raises(InvalidArgumentError, match=name):
             TrainingConfig(**{name: value})
+
+
+def test_a_compiled_model_learns_the_same(tokens: TokenFile, tmp_path: Path) -> None:
+    losses = []
+    for compiled in (False, True):
+        settings = config(steps=3, compile=compiled)
+        trainer = Trainer(
+            small(n_layer=1), settings, tmp_path / str(compiled), tokens, tokens, show_progress=False
+        )
+        losses.append(trainer.train().metrics["validation_loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
