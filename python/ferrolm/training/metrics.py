@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sys
@@ -77,10 +78,11 @@ class MetricsLog:
             self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
         if config.wandb:
             wandb = require("wandb", extra="wandb", purpose="training.wandb")
-            # One run of the service for a folder, also when it is resumed.
-            name = folder.resolve().name
+            # One run of the service for a folder, also when it is resumed, and another for a folder of that name elsewhere.
+            place = folder.resolve()
+            own = hashlib.sha256(str(place).encode()).hexdigest()[:16]
             self._wandb = wandb.init(
-                project=config.wandb, name=name, id=name, dir=str(folder), config=run, resume="allow"
+                project=config.wandb, name=place.name, id=own, dir=str(folder), config=run, resume="allow"
             )
 
     def write(self, *, step: int, **values: Any) -> None:

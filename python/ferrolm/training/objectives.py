@@ -28,11 +28,14 @@ class Objective(Protocol):
 class ModelLoss:
     """The loss that the model itself computes from the labels of the batch; the name of the labels is ``labels``.
 
-    For one-dimensional labels (classes of texts) the targets are the rows, else the labels that are not -100.
+    Its targets, of which that loss must be the mean, are the rows where labels have one dimension (classes of texts), else the
+    labels that are not -100; with ``per_row`` always the rows, as for the sequences of a CRF. A `CausalLM` shifts its
+    labels, so that the first of a row is no target: give it ``shift_labels``, or use `ChunkedNextToken`.
     """
 
-    def __init__(self, labels: str = "labels") -> None:
+    def __init__(self, labels: str = "labels", *, per_row: bool = False) -> None:
         self._labels = labels
+        self._per_row = per_row
 
     def targets(self, batch: Batch) -> int:
         if self._labels not in batch:
@@ -40,7 +43,7 @@ class ModelLoss:
                 f"a batch has {', '.join(batch)}, and nothing named {self._labels!r} to learn"
             )
         labels = batch[self._labels]
-        return int((labels != IGNORED).sum()) if labels.dim() > 1 else len(labels)
+        return len(labels) if self._per_row or labels.dim() == 1 else int((labels != IGNORED).sum())
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         loss: Tensor | None = model(**batch).loss

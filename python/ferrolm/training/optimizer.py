@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from ferrolm.errors import InvalidArgumentError
+from ferrolm.training.activation_checkpointing import layers_of
 from ferrolm.training.muon import Muon
 from ferrolm.training.settings import TrainingConfig
 
 __all__ = ["OptimizerPair", "add_penalties", "build_optimizer", "set_learning_rate"]
 
-# Modules whose matrices are looked up or make logits; Muon is for those between.
-_EMBEDDINGS = (nn.Embedding,)
-_HEADS = ("lm_head", "classifier", "output", "predictions")
+# What makes logits in models that have no list of layers.
+_HEADS = ("lm_head", "classifier")
 
 
 def build_optimizer(
@@ -26,8 +26,8 @@ def build_optimizer(
     """The optimizer that ``config`` names, over the parameters of ``model`` that have gradients; a tied one counts once.
 
     Matrices and embeddings are decayed (decoupled, Loshchilov & Hutter 2019; for SGD and RMSprop it is the classic L2 term);
-    biases and the scales of norms, which have one dimension, are not. ``new``: names of parameters that a checkpoint did not
-    bring, whose rate is ``head_learning_rate``. Each group has its share of the rate as ``scale``, see `set_learning_rate`.
+    biases and the scales of norms, which have one dimension, are not. ``new``: names of the
+    parameters whose rate is ``head_learning_rate``. Each group has its share of the rate as ``scale``, see `set_learning_rate`.
 
     Adafactor (Shazeer & Stern 2018) keeps a row and a column for each matrix. Muon (Jordan et al. 2024) makes the update
     of a matrix orthogonal; embeddings, the head and all vectors go to AdamW beside it, at the same rate.
@@ -111,17 +111,19 @@ def _groups(
 
 
 def _hidden_matrices(model: nn.Module) -> set[str]:
-    """Names of the matrices between the embeddings and the head."""
-    embeddings = {
+    """Names of the matrices of the layers; of a model without a list of layers, of all that is neither embedding nor head."""
+    inner = list(layers_of(model)) or [part for name, part in model.named_children() if name not in _HEADS]
+    looked_up = {
         id(parameter)
-        for name, module in model.named_modules()
-        if isinstance(module, _EMBEDDINGS) or name.split(".")[-1] in _HEADS
+        for module in model.modules()
+        if isinstance(module, nn.Embedding)
         for parameter in module.parameters()
     }
+    hidden = {id(parameter) for part in inner for parameter in part.parameters()} - looked_up
     return {
         name
         for name, parameter in model.named_parameters()
-        if parameter.requires_grad and parameter.dim() == 2 and id(parameter) not in embeddings
+        if parameter.requires_grad and parameter.dim() == 2 and id(parameter) in hidden
     }
 
 

@@ -27,6 +27,8 @@ from ferrolm.data import (
     TokenFile,
     iter_documents,
 )
+from ferrolm.data.sources import file_errors
+from ferrolm.data.token_file import MAGIC
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.text import split_sentences
 from ferrolm.tokenizers import Tokenizer
@@ -83,7 +85,7 @@ def read_data(config: RunConfig, rank: int = 0, world_size: int = 1) -> Pretrain
         held_batches = ExampleBatches(held.examples, held_collate, settings.batch_size, seed=1, shuffle=False)
         count = min(config.objective.evaluation_batches, -(-len(held.examples) // settings.batch_size))
         evaluation = HeldOutBatches(held_batches, objective, count)
-    return PretrainingData(batches, objective, evaluation, tokenizer, tokenizer.get_vocab_size() - 1)
+    return PretrainingData(batches, objective, evaluation, tokenizer, _largest_id(tokenizer))
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _causal(config: RunConfig, tokenizer: Tokenizer | None, rank: int, world_siz
             [data.train], tokenizer, data.block_size, settings.batch_size, seed=settings.seed, rank=rank,
             world_size=world_size,
         )  # fmt: skip
-        return PretrainingData(stream, objective, evaluation, tokenizer, tokenizer.get_vocab_size() - 1)
+        return PretrainingData(stream, objective, evaluation, tokenizer, _largest_id(tokenizer))
     files = [TokenFile(path, verify=True) for path in data.mixture or [data.train]]
     for file in files if validation is None else [*files, validation]:
         if file.tokenizer_hash != files[0].tokenizer_hash:
@@ -221,12 +223,14 @@ class HeldOutBatches:
 
 
 def _is_token_file(path: str) -> bool:
-    """Whether a file begins as token files do; one that cannot be read is left to who reads it."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(8) == b"FERROTOK"
-    except OSError:
-        return True
+    """Whether a file begins as token files do. Raises `MissingFileError` or `FileAccessError`."""
+    with file_errors(Path(path)), Path(path).open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def _largest_id(tokenizer: Tokenizer) -> int:
+    """Of the vocabulary, whose ids may have gaps."""
+    return max(tokenizer.get_vocab().values())
 
 
 def _id(tokenizer: Tokenizer, names: tuple[str, ...]) -> int | None:

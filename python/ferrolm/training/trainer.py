@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import math
 import time
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -368,7 +369,13 @@ class Trainer:
         settings, best = self.config.training, self.progress.best_step
         averaged = self._state.average is not None
         path = checkpoint.checkpoint_path(self._checkpoints, best)
-        chosen = settings.keeps_best and best not in (0, self.progress.step) and path.exists()
+        chosen = settings.keeps_best and best not in (0, self.progress.step)
+        if chosen and not path.exists():
+            # A run that began with other settings, or a folder that someone tidied up.
+            warnings.warn(
+                f"{path} is not there: the final model has the last weights, not the best", stacklevel=2
+            )
+            chosen = False
         if chosen:
             checkpoint.load_weights(path, self.model, averaged=averaged)
         elif self._state.average is not None:

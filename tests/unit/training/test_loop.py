@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from ferrolm.errors import InvalidArgumentError, MissingFileError
 from ferrolm.models import GPT2Config, GPT2LMHeadModel, load_causal_lm
 from ferrolm.training import (
     DivergedError,
+    ModelLoss,
     NextToken,
     OutOfMemoryError,
     RunConfig,
@@ -414,3 +416,23 @@ def test_a_compiled_model_learns_the_same(tokens: TokenFile, tmp_path: Path) -> 
         )
         losses.append(trainer.train().metrics["validation_loss"])
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_sequences_of_a_crf_are_counted_by_row() -> None:
+    batch = {"labels": torch.tensor([[1, 2, -100], [0, -100, -100]])}
+    assert ModelLoss().targets(batch) == 3
+    assert ModelLoss(per_row=True).targets(batch) == 2
+
+
+def test_a_best_checkpoint_that_is_gone_is_said(tokens: TokenFile, tmp_path: Path) -> None:
+    settings = config(steps=8, evaluation_interval=4, final_model="best", checkpoint_interval=0)
+    model = small()
+
+    class Gone(Scripted):
+        def __call__(self, model: Any, precision: str = "float32") -> Mapping[str, float]:
+            shutil.rmtree(tmp_path / "checkpoints", ignore_errors=True)
+            return super().__call__(model, precision)
+
+    trainer = Trainer(model, settings, tmp_path, tokens, Gone(0.9, 0.1), show_progress=False)
+    with pytest.warns(UserWarning, match=r"step-000004 is not there: the final model has the last weights"):
+        assert trainer.train().step == 8

@@ -121,6 +121,26 @@ def test_orthogonal_matrices_have_singular_values_near_one(shape: tuple[int, ...
     assert values.max() < 1.3
 
 
+def test_muon_has_all_matrices_of_an_encoders_layers() -> None:
+    from ferrolm.models import BertConfig, BertForSequenceClassification
+
+    shape = {
+        "vocab_size": 32,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 24,
+    }
+    model = BertForSequenceClassification(BertConfig(**shape))
+    muon, adamw = build_optimizer(model, settings("muon")).parts
+    shapes = sorted(tuple(p.shape) for group in muon.param_groups for p in group["params"])
+    assert shapes == sorted([(16, 16)] * 8 + [(16, 24), (24, 16)] * 2), (
+        "query, key, value, output; in and out"
+    )
+    rest = {tuple(p.shape) for group in adamw.param_groups for p in group["params"] if p.dim() == 2}
+    assert {(32, 16), (2, 16)} <= rest, "tokens and classes"
+
+
 def test_new_parameters_have_their_own_rate() -> None:
     model = small()
     config = TrainingConfig(learning_rate=1e-3, head_learning_rate=1e-2)

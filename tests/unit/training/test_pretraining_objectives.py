@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 
 from ferrolm.data import TokenFile, TokenFileWriter
 from ferrolm.data.token_file import tokenizer_hash
-from ferrolm.errors import InvalidArgumentError, UnknownNameError
+from ferrolm.errors import InvalidArgumentError, MissingFileError, UnknownNameError
 from ferrolm.models import BertForPreTraining, load, load_causal_lm
 from ferrolm.tokenizers import Tokenizer, models, pre_tokenizers
 from ferrolm.training import RunConfig, Trainer, pretrain
@@ -166,6 +166,23 @@ def test_a_checkpoint_is_trained_further(folder: Path) -> None:
     assert after == pytest.approx(before, abs=0.05)
     model = BertForPreTraining.from_pretrained(folder / "second/final")
     assert model.config.hidden_dropout_prob == 0.1
+
+
+@pytest.mark.parametrize("objective", ["causal", "masked", "masked-next-sentence", "span-corruption"])
+def test_a_file_that_is_not_there_is_named(folder: Path, objective: str) -> None:
+    model = {"causal": GPT2, "span-corruption": T5}.get(objective, BERT)
+    run = config(folder, "none.tokens", model, {"type": objective})
+    with pytest.raises(MissingFileError, match=r"cannot read .*none\.tokens: it does not exist"):
+        pretrain(run, folder / "run", show_progress=False)
+
+
+def test_vocabularies_with_gaps_are_held_whole(folder: Path) -> None:
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["model"]["vocab"]["rare"] = 40
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    run = config(folder, "texts.jsonl", BERT, {"type": "masked-next-sentence"})
+    with pytest.raises(InvalidArgumentError, match=r"vocab_size is 25, but .* has token id 40"):
+        pretrain(run, folder / "run", show_progress=False)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 read_csv, read_tsv             texts or pairs of texts with labels in tables
 read_jsonl                     the same from JSON lines
+read_dialogues                 messages with roles from JSON lines
 read_labeled_files             a file or a folder for each class
 read_conll                     words with labels in columns: WNUT17, CoNLL-2003
 read_conllu                    treebanks of Universal Dependencies
@@ -18,13 +19,14 @@ from ferrolm.data.readers.conllu import read_conllu
 from ferrolm.data.readers.examples import (
     Answer,
     DependencySentence,
+    Dialogue,
     Label,
     LabeledWords,
     QuestionExample,
     TextExample,
     TextPair,
 )
-from ferrolm.data.readers.json_lines import read_jsonl, read_jsonl_pairs
+from ferrolm.data.readers.json_lines import read_dialogues, read_jsonl, read_jsonl_pairs
 from ferrolm.data.readers.labeled_files import read_labeled_files
 from ferrolm.data.readers.parallel import read_parallel, read_parallel_tsv
 from ferrolm.data.readers.squad import read_squad
@@ -33,6 +35,7 @@ from ferrolm.data.readers.tables import read_csv, read_tsv
 __all__ = [
     "Answer",
     "DependencySentence",
+    "Dialogue",
     "Label",
     "LabeledWords",
     "QuestionExample",
@@ -41,6 +44,7 @@ __all__ = [
     "read_conll",
     "read_conllu",
     "read_csv",
+    "read_dialogues",
     "read_jsonl",
     "read_jsonl_pairs",
     "read_labeled_files",

@@ -8,6 +8,7 @@ from typing import TypeAlias
 __all__ = [
     "Answer",
     "DependencySentence",
+    "Dialogue",
     "Label",
     "LabeledWords",
     "QuestionExample",
@@ -17,6 +18,9 @@ __all__ = [
 
 #: A class, a number to predict, or the classes of a text that may have several.
 Label: TypeAlias = "str | float | tuple[str, ...]"
+
+#: The messages of a dialogue in order, each with ``role`` and ``content``.
+Dialogue: TypeAlias = "list[dict[str, str]]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ferrolm.data.readers._lines import PathLike, numbered_lines
-from ferrolm.data.readers.examples import Label, TextExample, TextPair
+from ferrolm.data.readers.examples import Dialogue, Label, TextExample, TextPair
 from ferrolm.errors import InvalidFileError, nearest
 
-__all__ = ["read_jsonl", "read_jsonl_pairs"]
+__all__ = ["read_dialogues", "read_jsonl", "read_jsonl_pairs"]
 
 
 def read_jsonl(
@@ -66,6 +66,32 @@ def read_jsonl_pairs(
         if not targets:
             raise InvalidFileError(f"{path}, line {line}: {target!r} is empty, expected one text or more")
         yield TextPair(separator.join(_strings(Path(path), line, record, source)), tuple(targets))
+
+
+def read_dialogues(path: PathLike, messages: str = "messages") -> Iterator[Dialogue]:
+    r"""Dialogues from JSON lines, each a list of messages, objects with ``role`` and ``content``, under the name ``messages``.
+
+    Raises:
+        InvalidFileError: a line without such a list; with its number.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "chats.jsonl"
+    >>> _ = path.write_text('{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}\n')
+    >>> [message["content"] for message in next(read_dialogues(path))]
+    ['Hi', 'Hello']
+    """
+    for line, record in _records(Path(path)):
+        found = _value(Path(path), line, record, messages)
+        if not isinstance(found, list) or not all(
+            isinstance(each, dict)
+            and isinstance(each.get("role"), str)
+            and isinstance(each.get("content"), str)
+            for each in found
+        ):
+            raise InvalidFileError(
+                f"{path}, line {line}: {messages!r} is {_shown(found)}, expected a list of objects with role and content"
+            )
+        yield found
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

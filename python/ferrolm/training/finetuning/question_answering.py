@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import string
-from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from ferrolm.data import QuestionAnsweringCollator, QuestionExample, read_squad
+from ferrolm.evaluation import answer_f1, normalized_answer
 from ferrolm.models import BertForQuestionAnswering, PretrainedModel, load, locate
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
 from ferrolm.training.objectives import ModelLoss, Objective
 
-__all__ = ["QuestionAnswering", "answer_f1", "normalized_answer"]
-
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
+__all__ = ["QuestionAnswering"]
 
 
 class QuestionAnswering(Task):
@@ -97,26 +93,3 @@ class QuestionAnswering(Task):
 def _best(found: str, true: list[str]) -> tuple[float, float]:
     exact = max(float(normalized_answer(found) == normalized_answer(each)) for each in true)
     return exact, max(answer_f1(found, each) for each in true)
-
-
-def normalized_answer(text: str) -> str:
-    """Lower case, without punctuation and articles, and with single spaces: SQuAD's script.
-
-    >>> normalized_answer("The  Eiffel-Tower!")
-    'eiffeltower'
-    """
-    bare = "".join(letter for letter in text.lower() if letter not in string.punctuation)
-    return " ".join(_ARTICLES.sub(" ", bare).split())
-
-
-def answer_f1(found: str, true: str) -> float:
-    """F1 of the words of two answers; 1 where both are empty.
-
-    >>> answer_f1("the big tower", "a tower in Paris")
-    0.4
-    """
-    one, other = normalized_answer(found).split(), normalized_answer(true).split()
-    if not one or not other:
-        return float(one == other)
-    shared = sum((Counter(one) & Counter(other)).values())
-    return 2 * shared / (len(one) + len(other))

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from ferrolm.data import CompletionCollator, TextPair
-from ferrolm.data.readers._lines import numbered_lines
-from ferrolm.errors import InvalidFileError, nearest
+from ferrolm.data import CompletionCollator, Dialogue, TextPair, read_dialogues
 from ferrolm.models import PretrainedModel, load_causal_lm, locate
 from ferrolm.models.auto import ARCHITECTURES
 from ferrolm.tokenizers import Tokenizer
@@ -29,7 +25,6 @@ from ferrolm.training.objectives import Objective
 
 __all__ = ["TextGeneration"]
 
-Dialogue: TypeAlias = list[dict[str, str]]
 _ENDS = ("<|endoftext|>", "</s>", "<|end|>", "<|im_end|>", "<|eot_id|>", "<eos>")
 
 
@@ -56,7 +51,7 @@ class TextGeneration(Task):
         data = self.config.data
         if self.config.task.type == "dialogue":
             find_format(path, data.format, ("jsonl",))
-            return list(_dialogues(Path(path), data.messages))
+            return list(read_dialogues(path, data.messages))
         return list(read_pairs(path, data))
 
     def build(self) -> PretrainedModel:
@@ -104,22 +99,3 @@ class TextGeneration(Task):
                 total, count = total + loss.item() * int(scored.sum()), count + int(scored.sum())
         mean = total / max(1, count)
         return {"validation_loss": mean, "perplexity": math.exp(min(mean, 700.0))}
-
-
-def _dialogues(path: Path, field: str) -> Any:
-    for number, line in numbered_lines(path):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise InvalidFileError(f"{path}, line {number}: not JSON: {error}") from error
-        messages = record.get(field) if isinstance(record, dict) else None
-        if not isinstance(messages, list) or not all(
-            isinstance(each, dict) and {"role", "content"} <= each.keys() for each in messages
-        ):
-            hint = nearest(field, record) if isinstance(record, dict) and field not in record else ""
-            raise InvalidFileError(
-                f"{path}, line {number}: expected {field!r}, a list of objects with role and content{hint}"
-            )
-        yield messages

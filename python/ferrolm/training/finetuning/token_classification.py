@@ -9,17 +9,18 @@ from ferrolm.data import (
     LabeledWords,
     LabelNames,
     TokenClassificationCollator,
-    entity_spans,
     read_conll,
     read_conllu,
 )
+from ferrolm.evaluation import entity_figures
 from ferrolm.models import BertForTokenClassification, BiLSTMTagger, PretrainedModel, load, locate
 from ferrolm.models.heads import BertCrfForTokenClassification
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import Task, build_from_settings, find_format, load_pretrained, predict
+from ferrolm.training.objectives import ModelLoss, Objective
 
-__all__ = ["TokenClassification", "entity_figures"]
+__all__ = ["TokenClassification"]
 
 
 class TokenClassification(Task):
@@ -86,6 +87,12 @@ class TokenClassification(Task):
     def smooths(self) -> bool:
         return not self.config.task.crf
 
+    def objective(self) -> Objective:
+        chosen = super().objective()
+        return (
+            ModelLoss(per_row=True) if self.config.task.crf else chosen
+        )  # a CRF's loss is the mean over sentences
+
     @property
     def collate(self) -> TokenClassificationCollator:
         assert self._collate is not None  # made by `learn`
@@ -135,17 +142,3 @@ class TokenClassification(Task):
         right = sum(one == other for one, other in pairs)
         figures = entity_figures(predicted, true) if self._has_entities else {}
         return {**figures, "accuracy": right / max(1, len(pairs))}
-
-
-def entity_figures(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Precision, recall and F1 of whole entities, over all sentences together.
-
-    >>> entity_figures([["B-PER", "I-PER", "O"]], [["B-PER", "I-PER", "B-LOC"]])
-    {'f1': 0.6666666666666666, 'precision': 1.0, 'recall': 0.5}
-    """
-    right = given = wanted = 0
-    for row, other in zip(predicted, true, strict=True):
-        found, expected = set(entity_spans(row)), set(entity_spans(other))
-        right, given, wanted = right + len(found & expected), given + len(found), wanted + len(expected)
-    precision, recall = right / max(1, given), right / max(1, wanted)
-    return {"f1": 2 * right / max(1, given + wanted), "precision": precision, "recall": recall}

@@ -15,9 +15,9 @@ from finetuning_runs import ENCODER, figures_of, settings, tune, word_tokenizer
 
 from ferrolm.data import QuestionAnsweringCollator
 from ferrolm.errors import InvalidArgumentError
+from ferrolm.evaluation import answer_f1, normalized_answer
 from ferrolm.models import load
 from ferrolm.tokenizers import Tokenizer
-from ferrolm.training.finetuning.question_answering import answer_f1, normalized_answer
 
 FILLERS, NAMES = [f"w{number}" for number in range(8)], ["red", "blue", "green"]
 WORDS = ["which", "is", *FILLERS, *NAMES]

@@ -102,10 +102,10 @@ def test_adapters_of_a_language_model_are_merged(tmp_path: Path, tokenizer: str)
     ("line", "problem"),
     [
         ("{", "line 2: not JSON"),
-        ('{"message": []}', "line 2: expected 'messages', .*did you mean 'message'"),
+        ('{"message": []}', "line 2: no field 'messages', found 'message'.*did you mean 'message'"),
         (
             '{"messages": [{"role": "user"}]}',
-            "line 2: expected 'messages', a list of objects with role and content",
+            "line 2: 'messages' is .*, expected a list of objects with role and content",
         ),
     ],
 )

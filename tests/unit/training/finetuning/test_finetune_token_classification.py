@@ -14,9 +14,9 @@ from finetuning_runs import ENCODER, RECURRENT, figures_of, settings, tune, word
 
 from ferrolm.data import TokenClassificationCollator
 from ferrolm.errors import InvalidArgumentError
+from ferrolm.evaluation import entity_figures
 from ferrolm.models import BertConfig, BertModel, load
 from ferrolm.tokenizers import Tokenizer
-from ferrolm.training.finetuning.token_classification import entity_figures
 
 FIRST, LAST, PLACES, OTHERS = (
     ["Ann", "Bob", "Cy"],
