@@ -9,6 +9,8 @@
     ngram_model.py      `NgramLanguageModel`: an n-gram model in place of a neural one
     engine.py           `Engine`: many requests at the same time; engine_loop.py is its thread, engine_batch.py its rows
     engine_request.py   `Request`, `Piece`: what comes out of it
+    engine_async.py     `stream_async`: one text in a coroutine
+    prefix_cache.py     `PrefixCache`: what prompts have in common is computed once
     stream.py           `Stream`: a text that is being generated
     text_stream.py      tokens to text, one at a time
     scoring.py          log-probabilities of long texts
@@ -25,11 +27,13 @@ require("torch", extra="torch", purpose="a language model")
 from ferrolm.errors import EngineError, EngineFullError  # noqa: E402
 from ferrolm.generation.config import GenerationConfig  # noqa: E402
 from ferrolm.generation.engine import Engine  # noqa: E402
+from ferrolm.generation.engine_async import stream_async  # noqa: E402
 from ferrolm.generation.engine_request import Piece, Request, TokenLogprobs  # noqa: E402
 from ferrolm.generation.language_model import Generation, LanguageModel  # noqa: E402
 from ferrolm.generation.loading import load_model  # noqa: E402
 from ferrolm.generation.ngram_model import NgramLanguageModel  # noqa: E402
 from ferrolm.generation.pipelines import TextGenerationPipeline, pipeline  # noqa: E402
+from ferrolm.generation.prefix_cache import PrefixCache  # noqa: E402
 from ferrolm.generation.scoring import Score  # noqa: E402
 from ferrolm.generation.speculative import NgramDraft  # noqa: E402
 from ferrolm.generation.stream import Stream  # noqa: E402
@@ -44,6 +48,7 @@ __all__ = [
     "NgramDraft",
     "NgramLanguageModel",
     "Piece",
+    "PrefixCache",
     "Request",
     "Score",
     "Stream",
@@ -51,4 +56,5 @@ __all__ = [
     "TokenLogprobs",
     "load_model",
     "pipeline",
+    "stream_async",
 ]
