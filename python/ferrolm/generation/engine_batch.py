@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ferrolm.generation.decoding import MAX_TOKENS_IN_RUST, Ids
+from ferrolm.generation.decoding import Ids
 from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
 from ferrolm.models.cache_rows import CacheRows, KeyValueRows, new_rows
@@ -32,10 +32,11 @@ class Forward:
         self.device = model.device
         self.in_parts = not getattr(getattr(getattr(model, "decoder", None), "rotary", None), "varies", False)
         self._on_cpu = CpuDecoder.of(model)
+        self._most_on_cpu = 0 if self._on_cpu is None else self._on_cpu.most_tokens
 
     def __call__(self, ids: Tensor, cache: CacheRows, mask: Tensor | None, positions: Tensor) -> Tensor:
         """Logits after the last of the new tokens, [rows, vocab]. ids: int64 [rows, new], positions likewise."""
-        if self._on_cpu is not None and ids.numel() <= MAX_TOKENS_IN_RUST:
+        if self._on_cpu is not None and ids.numel() <= self._most_on_cpu:
             return self._on_cpu.step(ids, positions, cast(KeyValueCache, cache), mask)[:, -1]
         output = self.model(ids, attention_mask=mask, position_ids=positions, cache=cache, logits_to_keep=1)
         return output.logits[:, -1]  # type: ignore[no-any-return]
