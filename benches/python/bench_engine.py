@@ -91,7 +91,7 @@ def bare_loop(model: LanguageModel, work: Jobs, first: bool) -> Callable[[], Any
     @torch.inference_mode()
     def run() -> None:
         forward = Forward(model.model)
-        batch = RunningBatch(forward)
+        batch = RunningBatch(forward, BATCH)
         for prompt, _ in work[:BATCH]:
             prefill = Prefill(forward, np.array(prompt))
             prefill.advance(len(prompt))

@@ -55,10 +55,11 @@ class Engine:
 
     >>> import ferrolm
     >>> model = ferrolm.load_model("ferrolm-tiny")
+    >>> prompts = ["Once upon a time", "The little cat"]
     >>> with Engine(model) as engine:
-    ...     requests = [engine.submit(prompt, max_new_tokens=8) for prompt in ("Once upon", "The cat")]
+    ...     requests = [engine.submit(prompt, max_new_tokens=8, do_sample=False) for prompt in prompts]
     ...     texts = [request.result().text for request in requests]
-    >>> texts == [model.generate(prompt, max_new_tokens=8).text for prompt in ("Once upon", "The cat")]
+    >>> texts == [model.generate(prompt, max_new_tokens=8, do_sample=False).text for prompt in prompts]
     True
     """
 

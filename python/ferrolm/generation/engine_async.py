@@ -33,9 +33,10 @@ def stream_async(
 
     >>> import asyncio, ferrolm
     >>> model = ferrolm.load_model("ferrolm-tiny")
+    >>> settings = {"max_new_tokens": 5, "do_sample": False}
     >>> async def text():
-    ...     return "".join([piece async for piece in stream_async(model, "Once upon a time", max_new_tokens=5)])
-    >>> asyncio.run(text()) == model.generate("Once upon a time", max_new_tokens=5).text
+    ...     return "".join([piece async for piece in stream_async(model, "Once upon a time", **settings)])
+    >>> asyncio.run(text()) == model.generate("Once upon a time", **settings).text
     True
     """
     with _lock:

@@ -108,9 +108,13 @@ def read_prompts(
 class RunningBatch:
     """Rows that are continued together; their order is that in which they joined, but the last one fills a gap."""
 
-    def __init__(self, forward: Forward, prefixes: PrefixCache | None = None) -> None:
-        self._forward, self._prefixes = forward, prefixes
-        self.cache = new_rows(forward.model)
+    def __init__(self, forward: Forward, max_rows: int, prefixes: PrefixCache | None = None) -> None:
+        self._forward, self._max_rows, self._prefixes = forward, max_rows, prefixes
+        self.cache = new_rows(forward.model, max_rows=max_rows)
+
+    def anew(self) -> RunningBatch:
+        """An empty one, when this one's cache cannot be trusted."""
+        return RunningBatch(self._forward, self._max_rows, self._prefixes)
 
     def __len__(self) -> int:
         return len(self.cache)

@@ -49,7 +49,7 @@ class EngineLoop:
     ) -> None:
         self._max_waiting, self._prefill_tokens = max_waiting, prefill_tokens
         self._forward, self._prefixes = Forward(model), prefixes
-        self._batch = RunningBatch(self._forward, prefixes)
+        self._batch = RunningBatch(self._forward, max_batch_size, prefixes)
         self._sampler = Sampler(SamplingParams(), max_batch_size)
         self._places = list(range(max_batch_size))[::-1]  # rows of the sampler that are free
         self._running: list[_Row] = []  # in the order of the batch
@@ -193,6 +193,8 @@ class EngineLoop:
             if logits is not None:
                 self._reading = None
                 self._join(row, prefill, logits)
+            if not self._running:
+                return  # to see first whether something was cancelled, or all is over
 
     def _begin(self) -> bool:
         """Give the next request a place; False where there is no request, or no place."""
@@ -225,7 +227,7 @@ class EngineLoop:
         try:
             logits = self._batch.step([row.token for row in rows])
         except Exception as error:  # the caches may be half written
-            self._running, self._batch = [], RunningBatch(self._forward, self._prefixes)
+            self._running, self._batch = [], self._batch.anew()
             self._fail(rows, error)
             return
         over = self._draw(rows, logits)

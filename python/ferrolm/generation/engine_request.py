@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -244,8 +245,11 @@ class Request:
         lock = threading.Lock()
         lock.acquire()
         waiters.append(lock.release)
-        if not ready() and not lock.acquire(timeout=-1 if timeout is None else max(timeout, 0.0)):
-            raise TimeoutError(f"the request has not ended in time: it has {len(self._ids)} tokens so far")
+        if ready() or lock.acquire(timeout=-1 if timeout is None else max(timeout, 0.0)):
+            return
+        with suppress(ValueError):  # woken in between
+            waiters.remove(lock.release)
+        raise TimeoutError(f"the request has not ended in time: it has {len(self._ids)} tokens so far")
 
     async def _await(self, waiters: deque[_Waiter], ready: Callable[[], bool]) -> None:
         self._engine._loop.check_process()

@@ -4,7 +4,7 @@ A step of a model is one product for all rows, so that their keys have to lie in
 shorter row has padding on its left, which is masked and has no position. Against a buffer for each row this costs masked
 columns of short rows beside long ones; what it gains is that a step is that of any left-padded batch, with the same
 kernels on every device, and that a step writes one column and moves nothing. Rows move when the buffer is full (once in
-at least a quarter of its columns), when one joins that is longer than all others, and one moves when another leaves.
+at least an eighth of its columns), when one joins that is longer than all others, and one moves when another leaves.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class KeyValueRows(KeyValueCache):
     """A `KeyValueCache` whose rows begin in columns of their own, ``starts``, and all end at ``length``.
 
     The buffer of all layers is one tensor, [2 layers, rows, kv_heads, capacity, head_dim], keys and values by turns, so that a
-    row is copied at once. Rows and columns double when they are needed; they are not given back.
+    row is copied at once. Rows (up to ``max_rows``) and columns (up to some more than ``n_positions``) double when they are
+    needed; they are not given back.
 
     >>> from ferrolm.models import GPT2Config
     >>> config = GPT2Config(n_layer=1, n_positions=8, n_embd=4, n_head=2)
@@ -43,8 +44,11 @@ class KeyValueRows(KeyValueCache):
     ([1, 0], [2, 3], [[False, True, True, True], [True, True, True, True]])
     """
 
-    def __init__(self, config: CacheShape, *, rows: int = 0, capacity: int = 64) -> None:
+    def __init__(
+        self, config: CacheShape, *, rows: int = 0, max_rows: int = 1 << 30, capacity: int = 64
+    ) -> None:
         super().__init__(config, capacity)
+        self._max_rows = max_rows
         self.starts = [0] * rows
         self.buffer: Tensor | None = None
         self._tokens: Tensor | None = (
@@ -153,7 +157,7 @@ class KeyValueRows(KeyValueCache):
         if self.length + tokens <= self.capacity:
             return
         unused = min(self.starts, default=0)
-        if unused >= self.capacity // 4:
+        if unused >= self.capacity // 8:
             self._move(-unused)
         if self.length + tokens > self.capacity and self.buffer is not None:
             self._fit(self.buffer, len(self), self.length + tokens)
@@ -165,10 +169,12 @@ class KeyValueRows(KeyValueCache):
         held = 0 if old is None else old.shape[1]
         if old is not None and rows <= held and columns <= old.shape[3]:
             return
-        while self.capacity < columns:
-            self.capacity *= 2
+        if columns > self.capacity:
+            # Where all columns are taken, an eighth of them is unused by then, as a row has at most ``max_length``.
+            self.capacity = max(columns, min(2 * self.capacity, self.max_length * 5 // 4 + 16))
+        if rows > held:
+            rows = max(rows, min(2 * held, self._max_rows))
         layers, heads, head_dim = 2 * len(self._layers), like.shape[2], like.shape[4]
-        rows = rows if rows <= held or not held else max(rows, 2 * held)
         # Zeros, because padding is multiplied by nothing, which does not make a number of NaN.
         self.buffer = like.new_zeros(layers, max(rows, held), heads, self.capacity, head_dim)
         self._device = like.device
@@ -255,14 +261,14 @@ class StateRows(RecurrentCache):
 CacheRows = KeyValueRows | StateRows
 
 
-def new_rows(model: CausalLM, *, rows: int = 0, capacity: int = 64) -> CacheRows:
+def new_rows(model: CausalLM, *, rows: int = 0, max_rows: int = 1 << 30, capacity: int = 64) -> CacheRows:
     """An empty cache of ``rows`` rows of a model's own kind, with room for so many tokens at first.
 
     Raises `InvalidArgumentError` for a model that keeps something else, as an ensemble does.
     """
     kind = type(model.new_cache())
     if kind is KeyValueCache:
-        return KeyValueRows(model.config, rows=rows, capacity=capacity)
+        return KeyValueRows(model.config, rows=rows, max_rows=max_rows, capacity=capacity)
     if kind is RecurrentCache:
         return StateRows(cast(RecurrentConfig, model.config), rows=rows)
     raise InvalidArgumentError(

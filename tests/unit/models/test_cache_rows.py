@@ -34,7 +34,7 @@ def one_row(tokens: int) -> KeyValueRows:
 def test_rows_keep_what_is_theirs(seed: int) -> None:
     rng = random.Random(seed)
     torch.manual_seed(seed)
-    cache = KeyValueRows(CONFIG, capacity=rng.choice([1, 8, 64]))
+    cache = KeyValueRows(CONFIG, capacity=rng.choice([1, 8, 64]), max_rows=6)
     rows: list[Tensor] = []  # of each, [2 layers, kv_heads, tokens, head_dim]
     for _ in range(rng.randint(1, 40)):
         action = rng.random()
