@@ -9,6 +9,8 @@
     ngram_model.py      `NgramLanguageModel`: an n-gram model in place of a neural one
     stream.py           `Stream`: a text that is being generated
     text_stream.py      tokens to text, one at a time
+    chat_template.py    `ChatTemplate`: a dialogue as the text that a model continues
+    template_sandbox.py where a chat template runs
     scoring.py          log-probabilities of long texts
 
 Needs torch and safetensors: ``pip install 'ferrolm[torch]'``.
@@ -20,6 +22,7 @@ from ferrolm._extras import require
 
 require("torch", extra="torch", purpose="a language model")
 
+from ferrolm.generation.chat_template import ChatTemplate  # noqa: E402
 from ferrolm.generation.config import GenerationConfig  # noqa: E402
 from ferrolm.generation.language_model import Generation, LanguageModel  # noqa: E402
 from ferrolm.generation.loading import load_model  # noqa: E402
@@ -30,6 +33,7 @@ from ferrolm.generation.speculative import NgramDraft  # noqa: E402
 from ferrolm.generation.stream import Stream  # noqa: E402
 
 __all__ = [
+    "ChatTemplate",
     "Generation",
     "GenerationConfig",
     "LanguageModel",
