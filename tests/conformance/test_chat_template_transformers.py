@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from tokenizers import Tokenizer, models  # noqa: E402
+from tokenizers import Tokenizer, models
 
-from ferrolm.errors import FerrolmError, InvalidArgumentError  # noqa: E402
-from ferrolm.generation.chat_template import ChatTemplate  # noqa: E402
+from ferrolm.errors import FerrolmError, InvalidArgumentError
+from ferrolm.generation.chat_template import ChatTemplate
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
 REFERENCE = transformers.PreTrainedTokenizerFast(

@@ -30,6 +30,14 @@ _SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cl
 _REASONING = ("reasoning_content", "thinking", "reasoning")
 _HERE = "FERROLM_CONTINUES_HERE "
 _MOST_BYTES = 4 << 20
+# For models that have been taught no format of dialogues.
+_PLAIN = """{% for message in messages %}
+{% set text = message.content if message.content is string else message.content | map(attribute="text") | join %}
+{% if message.role == "system" %}{{ text + "\n\n" }}
+{%- else %}{{ (message.role | capitalize) + ": " + text }}{{ "" if loop.last and not add_generation_prompt else "\n" }}
+{%- endif %}
+{% endfor %}
+{{ "Assistant:" if add_generation_prompt }}"""
 Messages = Sequence[Mapping[str, Any]]
 
 
@@ -40,6 +48,9 @@ class ChatTemplate:
         source: the program, or several under names; "default" is taken unless there are tools and a "tool_use".
         variables: what every text may use, as ``bos_token``.
         filename: for errors.
+
+    ``stop``: strings that end an answer, beside the model's own tokens; ``begins_itself``: whether texts begin with what
+    begins a text, so that encoding adds no special tokens. Both are otherwise for `plain` alone.
 
     Raises `InvalidFileError` for a template that is not valid Jinja, with the file and the line.
 
@@ -60,6 +71,8 @@ class ChatTemplate:
         self.sources = {"default": source} if isinstance(source, str) else dict(source)
         self.variables = dict(variables or {})
         self.filename = filename
+        self.stop: tuple[str, ...] = ()
+        self.begins_itself = True
         if not self.sources:
             raise InvalidArgumentError("source holds no template")
         sandbox = Sandbox()
@@ -80,6 +93,23 @@ class ChatTemplate:
         if path.suffix == ".gguf" and path.exists():
             return None
         return cls(_text(path), filename=str(path))
+
+    @classmethod
+    def plain(cls) -> ChatTemplate:
+        """A format that any language model can continue: who speaks, a colon, and the message, a line each.
+
+        What the system says comes first, with an empty line after it; a line that begins with ``User:`` ends an answer.
+
+        >>> turns = [{"role": "system", "content": "A talk."}, {"role": "user", "content": "Hello!"}]
+        >>> print(ChatTemplate.plain().render(turns, add_generation_prompt=True))
+        A talk.
+        <BLANKLINE>
+        User: Hello!
+        Assistant:
+        """
+        template = cls(_PLAIN, filename="<plain chat template>")
+        template.stop, template.begins_itself = ("\nUser:", "\nSystem:"), False
+        return template
 
     def render(
         self,

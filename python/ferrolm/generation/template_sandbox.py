@@ -142,7 +142,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def template(self, source: str, filename: str) -> Template:
         """Compile; errors and tracebacks name ``filename``."""
         code = self.compile(source, filename, filename)
-        return Template.from_code(self, code, self.make_globals(None))
+        template: Template = Template.from_code(self, code, self.make_globals(None))
+        return template
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return self._counted.watch(super()._parse(source, name, filename))
@@ -165,7 +166,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             _check_format(left, right if isinstance(right, tuple) else (right,))
         return super().call_binop(context, operator, left, right)
 
-    def call(self, context: Any, function: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def call(self, context: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
         method = getattr(function, "__wrapped__", function)  # Jinja wraps `str.format`
         owner, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
         if isinstance(owner, str):

@@ -10,7 +10,7 @@ from chat_templates import CHATML, LLAMA_2, ZEPHYR
 
 pytest.importorskip("torch")
 
-from ferrolm.errors import (  # noqa: E402
+from ferrolm.errors import (
     FerrolmError,
     InvalidArgumentError,
     InvalidFileError,
@@ -19,7 +19,7 @@ from ferrolm.errors import (  # noqa: E402
     MissingFileError,
     UnknownNameError,
 )
-from ferrolm.generation.chat_template import ChatTemplate  # noqa: E402
+from ferrolm.generation.chat_template import ChatTemplate
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
