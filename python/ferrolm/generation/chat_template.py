@@ -148,8 +148,8 @@ class ChatTemplate:
         >>> ChatTemplate(source).render_with_spans([{"role": "assistant", "content": "Hi"}])
         ('> Hi ', [(2, 4)])
         """
-        known = {key: variables.pop(key, None) for key in ("tools", "documents", "name")}
-        return self._render(messages, add_generation_prompt, False, *known.values(), variables)
+        tools, documents, name = (variables.pop(key, None) for key in ("tools", "documents", "name"))
+        return self._render(messages, add_generation_prompt, False, tools, documents, name, variables)
 
     def __repr__(self) -> str:
         return f"ChatTemplate({self.filename!r}, {', '.join(self.sources)})"
