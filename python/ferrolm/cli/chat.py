@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ferrolm._extras import require
@@ -231,16 +232,12 @@ def with_history(talk: Callable[[], None]) -> None:
         return talk()
     folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "ferrolm"
     path = folder / "chat_history"
-    try:
+    with suppress(OSError):  # the first dialogue, or a file of somebody else
         readline.read_history_file(path)
-    except OSError:
-        pass  # the first dialogue, or a file of somebody else
     readline.set_history_length(1000)
     try:
         talk()
     finally:
-        try:
+        with suppress(OSError):  # a history is not worth an error
             folder.mkdir(parents=True, exist_ok=True)
             readline.write_history_file(path)
-        except OSError:
-            pass  # a history is not worth an error
