@@ -162,14 +162,23 @@ class _Form:
             offset += len(token)
         return {
             "tokens": tokens,
-            "token_ids": [each.id for each in scored],  # beyond the API's
+            # Beyond the API's: texts of different tokens may be the same.
+            "token_ids": [each.id for each in scored],
+            "top_token_ids": [[token for token, _ in self._unlike(each)] for each in scored],
             "token_logprobs": [None if math.isnan(each.logprob) else each.logprob for each in scored],
             "top_logprobs": [
-                {self._texts.text(token): value for token, value in each.top} if each.top else None
+                {self._texts.text(token): value for token, value in self._unlike(each)} if each.top else None
                 for each in scored
             ],
             "text_offset": offsets,
         }
+
+    def _unlike(self, scored: TokenLogprobs) -> list[tuple[int, float]]:
+        """The alternatives with different texts: the API names them by these."""
+        first: dict[str, tuple[int, float]] = {}
+        for token, value in scored.top:
+            first.setdefault(self._texts.text(token), (token, value))
+        return list(first.values())
 
     def _echo(self, index: int) -> Echo:
         return self._echoes[index // self._asked.n] if self._echoes else ("", [])
