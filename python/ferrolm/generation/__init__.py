@@ -5,7 +5,12 @@
     pipelines.py        `pipeline`: tasks by name, with the results of transformers' pipelines
     config.py           `GenerationConfig`: what can be asked for
     decoding.py         the loop: feed, draw, feed
-    speculative.py      `NgramDraft`: guesses that the model verifies several at a time
+    speculative.py      guesses of a draft that the model verifies several at a time
+    drafts.py           what a draft is asked, and `DraftReport`
+    ngram_draft.py      `NgramDraft`: guesses from the text so far, and from an n-gram model
+    model_draft.py      `ModelDraft`: guesses from a smaller model
+    acceptance.py       how many guesses pay
+    verification.py     a model fed several tokens of a text at a time
     ngram_model.py      `NgramLanguageModel`: an n-gram model in place of a neural one
     stream.py           `Stream`: a text that is being generated
     text_stream.py      tokens to text, one at a time
@@ -21,18 +26,22 @@ from ferrolm._extras import require
 require("torch", extra="torch", purpose="a language model")
 
 from ferrolm.generation.config import GenerationConfig  # noqa: E402
+from ferrolm.generation.drafts import DraftReport  # noqa: E402
 from ferrolm.generation.language_model import Generation, LanguageModel  # noqa: E402
 from ferrolm.generation.loading import load_model  # noqa: E402
+from ferrolm.generation.model_draft import ModelDraft  # noqa: E402
+from ferrolm.generation.ngram_draft import NgramDraft  # noqa: E402
 from ferrolm.generation.ngram_model import NgramLanguageModel  # noqa: E402
 from ferrolm.generation.pipelines import TextGenerationPipeline, pipeline  # noqa: E402
 from ferrolm.generation.scoring import Score  # noqa: E402
-from ferrolm.generation.speculative import NgramDraft  # noqa: E402
 from ferrolm.generation.stream import Stream  # noqa: E402
 
 __all__ = [
+    "DraftReport",
     "Generation",
     "GenerationConfig",
     "LanguageModel",
+    "ModelDraft",
     "NgramDraft",
     "NgramLanguageModel",
     "Score",

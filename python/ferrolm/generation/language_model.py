@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.decoding import decode
+from ferrolm.generation.drafts import Draft, DraftReport, check_draft
 from ferrolm.generation.scoring import Score, token_logprobs
-from ferrolm.generation.speculative import NgramDraft, decode_with_draft
+from ferrolm.generation.speculative import decode_with_draft
 from ferrolm.generation.stream import Stream
 from ferrolm.generation.text_stream import TextStream
 from ferrolm.models import CausalLM
@@ -35,12 +36,14 @@ class Generation:
     """One continuation: its ``text`` (without the prompt), its token ``ids``, and why it ended.
 
     finish_reason: "eos" (the token that ends a text, which is in ``ids`` but not in ``text``), "stop" (a stop string,
-    before which ``text`` ends) or "length" (as many tokens as asked for, or as fit the model).
+    before which ``text`` ends) or "length" (as many tokens as asked for, or as fit the model). draft_report: how many guesses of
+    a draft were right, where there was one.
     """
 
     text: str
     ids: NDArray[np.int64] = field(repr=False)
     finish_reason: str
+    draft_report: DraftReport | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.text
@@ -75,7 +78,7 @@ class LanguageModel:
         prompt: str,
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Generation: ...
     @overload
@@ -84,7 +87,7 @@ class LanguageModel:
         prompt: Prompt | Sequence[Prompt],
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Any: ...
     def generate(
@@ -92,14 +95,14 @@ class LanguageModel:
         prompt: Prompt | Sequence[Prompt],
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Any:
         """Continue a prompt, or several as one batch; a row's result does not depend on the rows beside it.
 
         prompt: text, token ids, or a list of these; an empty one begins with the beginning-of-text token. params: how
         to draw, instead of the arguments named in it; given, ``do_sample`` follows from its temperature. draft: guesses
-        tokens that the model then verifies several at a time, with the same result (see `NgramDraft`); prompts are
+        tokens that the model then verifies several at a time, with the same result (see `NgramDraft` and `ModelDraft`); prompts are
         continued one by one then. settings: the fields of `GenerationConfig`. Generation stops where the context of the
         model (``n_positions``) is full.
 
@@ -123,7 +126,7 @@ class LanguageModel:
         prompt: Prompt,
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Stream:
         """The text of `generate`, in pieces, as soon as each is certain: whole characters, and no stop string.
@@ -139,8 +142,10 @@ class LanguageModel:
         limit = config.new_tokens(len(ids), self._shape.n_positions)
         active = np.ones(1, dtype=bool)
         params_of_rows, eos = _row_params(config, 1), self._eos(config)
-        steps = self._decode([ids], params_of_rows, [limit], eos, active, draft)
-        return Stream(steps, TextStream(self.tokenizer, ids.tolist(), config.stop_strings), eos, active)
+        report = None if draft is None else DraftReport()
+        steps = self._decode([ids], params_of_rows, [limit], eos, active, draft, report and [report])
+        text = TextStream(self.tokenizer, ids.tolist(), config.stop_strings)
+        return Stream(steps, text, eos, active, report)
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:
         """Log-probabilities of the tokens of ``text``, which may be longer than the model's context.
@@ -233,15 +238,18 @@ class LanguageModel:
         limits: Sequence[int],
         eos: Sequence[int],
         active: NDArray[np.bool_],
-        draft: NgramDraft | None,
+        draft: Draft | None,
+        reports: Sequence[DraftReport] | None = None,
     ) -> Iterator[tuple[NDArray[np.intp], Ids]]:
-        """The steps of `decode`."""
+        """The steps of `decode`, or of `decode_with_draft`, which fills the ``reports``."""
         if draft is None:
             return decode(self.model, prompts, params, limits, eos, active)
-        return decode_with_draft(self.model, prompts, params, limits, eos, active, draft)
+        return decode_with_draft(
+            self.model, prompts, params, limits, eos, active, check_draft(draft), reports
+        )
 
     def _generate(
-        self, prompts: list[Ids], config: GenerationConfig, draft: NgramDraft | None
+        self, prompts: list[Ids], config: GenerationConfig, draft: Draft | None
     ) -> list[Generation]:
         params = _row_params(config, len(prompts))
         prompts_of_rows = [prompt for prompt in prompts for _ in range(config.num_return_sequences)]
@@ -251,7 +259,8 @@ class LanguageModel:
         active = np.ones(len(streams), dtype=bool)
         texts = [""] * len(streams)
         steps = []
-        for rows, ids in self._decode(prompts, params, limits, eos, active, draft):
+        reports = None if draft is None else [DraftReport() for _ in streams]
+        for rows, ids in self._decode(prompts, params, limits, eos, active, draft, reports):
             steps.append((rows, ids))
             if not stop:
                 continue  # the text is needed at the end alone
@@ -260,17 +269,26 @@ class LanguageModel:
                 active[row] &= not streams[row].stopped
         all_rows, all_ids = (np.concatenate(parts) for parts in zip(*steps, strict=True))
         return [
-            _finished(texts[row], all_ids[all_rows == row], stream, eos, decoded=bool(stop))
+            _finished(
+                texts[row],
+                all_ids[all_rows == row],
+                stream,
+                eos,
+                decoded=bool(stop),
+                report=None if reports is None else reports[row],
+            )
             for row, stream in enumerate(streams)
         ]
 
 
-def _finished(text: str, ids: Ids, stream: TextStream, eos: Sequence[int], decoded: bool) -> Generation:
+def _finished(
+    text: str, ids: Ids, stream: TextStream, eos: Sequence[int], decoded: bool, report: DraftReport | None
+) -> Generation:
     ended = int(ids[-1]) in eos
     if not decoded:
         text = stream.push(*ids[: len(ids) - ended].tolist())
     text += stream.finish()
-    return Generation(text, ids, "stop" if stream.stopped else "eos" if ended else "length")
+    return Generation(text, ids, "stop" if stream.stopped else "eos" if ended else "length", report)
 
 
 def _is_ids(value: Any) -> bool:

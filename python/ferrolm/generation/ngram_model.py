@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.config import GenerationConfig
+from ferrolm.generation.drafts import Draft, DraftReport
 from ferrolm.generation.language_model import LanguageModel, Prompt
 from ferrolm.generation.scoring import Score
-from ferrolm.generation.speculative import NgramDraft
 from ferrolm.ngram import NgramLM
 from ferrolm.sampling import Sampler, SamplingParams
 from ferrolm.tokenizers import Tokenizer
@@ -81,7 +81,8 @@ class NgramLanguageModel(LanguageModel):
         limits: Sequence[int],
         eos: Sequence[int],
         active: NDArray[np.bool_],
-        draft: NgramDraft | None,
+        draft: Draft | None,
+        reports: Sequence[DraftReport] | None = None,
     ) -> Iterator[tuple[NDArray[np.intp], Ids]]:
         if draft is not None:
             raise InvalidArgumentError("draft: an n-gram model is its own draft")

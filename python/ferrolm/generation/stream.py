@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ferrolm.generation.drafts import DraftReport
 from ferrolm.generation.text_stream import TextStream
 
 __all__ = ["Stream"]
@@ -15,7 +16,8 @@ __all__ = ["Stream"]
 class Stream(Iterator[str]):
     """Pieces of a continuation, for `for`; made by `LanguageModel.stream`.
 
-    ids: token ids so far. finish_reason: None while there is more, then that of `Generation`.
+    ids: token ids so far. finish_reason: None while there is more, then that of `Generation`. draft_report: guesses
+    of a draft that were right so far, where there is one.
     """
 
     def __init__(
@@ -24,7 +26,9 @@ class Stream(Iterator[str]):
         text: TextStream,
         eos: Collection[int],
         active: NDArray[np.bool_],
+        draft_report: DraftReport | None = None,
     ) -> None:
+        self.draft_report = draft_report
         self.ids: list[int] = []
         self.finish_reason: str | None = None
         self._text = text
