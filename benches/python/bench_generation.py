@@ -94,9 +94,7 @@ CASES = [
         batch,
         decoding,
         vocab_size,
-        marks=pytest.mark.benchmark(
-            group=f"{decoding}, batch {batch}" + (", 151,936 tokens" if vocab_size == LARGE else "")
-        ),
+        marks=pytest.mark.benchmark(group=f"{decoding}, batch {batch}, vocabulary {vocab_size}"),
         id=f"{decoding}-{batch}-{vocab_size}",
     )
     for vocab_size, decodings in ((SMALL, DECODINGS), (LARGE, OF_LARGE))
