@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ferrolm.errors import InvalidTypeError
 from ferrolm.models import CausalLM
+from ferrolm.ngram import NgramLM
 from ferrolm.sampling import SamplingParams
 
-__all__ = ["Draft", "DraftReport", "RunningDraft", "check_draft"]
+__all__ = ["Draft", "DraftReport", "RunningDraft", "as_draft"]
 
 Ids = NDArray[np.int64]
 
@@ -69,11 +70,23 @@ class DraftReport:
         return f"{self.accepted} of {self.drafted} guesses right ({rate}), {self.tokens_per_pass:.1f} tokens a pass"
 
 
-def check_draft(draft: Any) -> Draft:
-    """``draft`` itself; `InvalidTypeError` for what cannot begin a text."""
-    if not callable(getattr(draft, "begin", None)):
-        raise InvalidTypeError(
-            f"draft is {type(draft).__name__}, expected NgramDraft, ModelDraft, or an object with begin(prompt, params, target)"
-        )
-    found: Draft = draft
-    return found
+def as_draft(draft: Any, num_draft_tokens: int | None = None) -> Draft:
+    """``draft`` itself, or the draft that a model makes: an n-gram model, a `LanguageModel` or a decoder.
+
+    Raises `InvalidTypeError` for anything else.
+    """
+    from ferrolm.generation.model_draft import ModelDraft
+    from ferrolm.generation.ngram_draft import NgramDraft
+
+    if callable(getattr(draft, "begin", None)):
+        found: Draft = draft
+        return found
+    settings = {} if num_draft_tokens is None else {"num_draft_tokens": num_draft_tokens}
+    ngrams = draft if isinstance(draft, NgramLM) else getattr(draft, "ngrams", None)
+    if ngrams is not None:
+        return NgramDraft(ngrams, **settings)
+    if isinstance(draft, CausalLM) or isinstance(getattr(draft, "model", None), CausalLM):
+        return ModelDraft(draft, **settings)
+    raise InvalidTypeError(
+        f"draft is {type(draft).__name__}, expected NgramDraft, ModelDraft, a model, or an object with begin(prompt, params, target)"
+    )

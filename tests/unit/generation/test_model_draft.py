@@ -10,10 +10,12 @@ import torch
 from tiny_language_model import TINY, tiny_language_model, tiny_recurrent
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
-from ferrolm.generation import DraftReport, LanguageModel, ModelDraft, NgramDraft
+from ferrolm.generation import DraftReport, LanguageModel, ModelDraft, NgramDraft, NgramLanguageModel
 from ferrolm.models import GPT2Config, GPT2LMHeadModel
+from ferrolm.ngram import NgramLM
 from ferrolm.sampling import SamplingParams, filtered_probabilities
 
+pytestmark = pytest.mark.filterwarnings("ignore::ferrolm.ngram.DiscountFallbackWarning")
 model = tiny_language_model()
 
 
@@ -77,7 +79,7 @@ def test_the_draws_have_the_probabilities_of_the_model() -> None:
     )
     target = LanguageModel(large, model.tokenizer)
     bias = dict.fromkeys(range(4, 260), -100.0)  # four tokens, 64 texts
-    prompt, draws = [1, 2], 4000
+    prompt, draws = [1, 2], 2000
     found = Counter(
         tuple(result.ids.tolist())
         for result in target.generate(
@@ -160,3 +162,14 @@ def test_bad_drafts_are_named() -> None:
         model.generate("a", draft=ModelDraft(other))
     with pytest.raises(InvalidTypeError, match="draft is str"):
         model.generate("a", draft="small")
+
+
+def test_a_model_serves_as_assistant_under_the_name_of_transformers() -> None:
+    plain = model.generate("abcabc", max_new_tokens=20, ignore_eos=True)
+    ngrams = NgramLM.train([plain.ids] * 9, 3, vocab_size=257)
+    for assistant in (model, model.model, NgramLanguageModel(ngrams, model.tokenizer)):
+        drafted = model.generate(
+            "abcabc", max_new_tokens=20, ignore_eos=True, assistant_model=assistant, num_assistant_tokens=3
+        )
+        assert drafted.ids.tolist() == plain.ids.tolist()
+        assert drafted.draft_report.accepted > 0
