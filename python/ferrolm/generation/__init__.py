@@ -25,6 +25,12 @@
     stopping.py         time, stop strings and criteria; streamers
     output.py           `Generation`, `GenerateOutput` and the log-probabilities of tokens
     tensors.py          tensors in, tensors out
+    config.py           `GenerationConfig`: what can be asked for
+    decoding.py         the loop: feed, draw, feed
+    speculative.py      `NgramDraft`: guesses that the model verifies several at a time
+    ngram_model.py      `NgramLanguageModel`: an n-gram model in place of a neural one
+    engine.py           `Engine`: many requests at the same time; engine_loop.py is its thread, engine_batch.py its rows
+    engine_request.py   `Request`, `Piece`: what comes out of it
     stream.py           `Stream`: a text that is being generated
     text_stream.py      tokens to text, one at a time
     scoring.py          log-probabilities of long texts
@@ -38,10 +44,14 @@ from ferrolm._extras import require
 
 require("torch", extra="torch", purpose="a language model")
 
+from ferrolm.errors import EngineError, EngineFullError  # noqa: E402
 from ferrolm.generation.config import GenerationConfig  # noqa: E402
 from ferrolm.generation.constraints import DisjunctiveConstraint, PhrasalConstraint  # noqa: E402
 from ferrolm.generation.drafts import DraftReport  # noqa: E402
 from ferrolm.generation.language_model import LanguageModel  # noqa: E402
+from ferrolm.generation.engine import Engine  # noqa: E402
+from ferrolm.generation.engine_request import Piece, Request, TokenLogprobs  # noqa: E402
+from ferrolm.generation.language_model import Generation, LanguageModel  # noqa: E402
 from ferrolm.generation.loading import load_model  # noqa: E402
 from ferrolm.generation.model_draft import ModelDraft  # noqa: E402
 from ferrolm.generation.ngram_draft import NgramDraft  # noqa: E402
@@ -56,6 +66,9 @@ __all__ = [
     "DisjunctiveConstraint",
     "DraftReport",
     "GenerateOutput",
+    "Engine",
+    "EngineError",
+    "EngineFullError",
     "Generation",
     "GenerationConfig",
     "LanguageModel",
@@ -63,6 +76,8 @@ __all__ = [
     "NgramDraft",
     "NgramLanguageModel",
     "PhrasalConstraint",
+    "Piece",
+    "Request",
     "Score",
     "Seq2SeqLanguageModel",
     "Stream",
