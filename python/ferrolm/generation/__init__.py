@@ -33,6 +33,8 @@
     engine_request.py   `Request`, `Piece`: what comes out of it
     stream.py           `Stream`: a text that is being generated
     text_stream.py      tokens to text, one at a time
+    chat_template.py    `ChatTemplate`: a dialogue as the text that a model continues
+    template_sandbox.py where a chat template runs
     scoring.py          log-probabilities of long texts
 
 Needs torch and safetensors: ``pip install 'ferrolm[torch]'``.
@@ -45,6 +47,7 @@ from ferrolm._extras import require
 require("torch", extra="torch", purpose="a language model")
 
 from ferrolm.errors import EngineError, EngineFullError  # noqa: E402
+from ferrolm.generation.chat_template import ChatTemplate  # noqa: E402
 from ferrolm.generation.config import GenerationConfig  # noqa: E402
 from ferrolm.generation.constraints import DisjunctiveConstraint, PhrasalConstraint  # noqa: E402
 from ferrolm.generation.drafts import DraftReport  # noqa: E402
@@ -66,6 +69,7 @@ __all__ = [
     "DisjunctiveConstraint",
     "DraftReport",
     "GenerateOutput",
+    "ChatTemplate",
     "Engine",
     "EngineError",
     "EngineFullError",
