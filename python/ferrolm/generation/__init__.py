@@ -46,15 +46,13 @@ from ferrolm._extras import require
 
 require("torch", extra="torch", purpose="a language model")
 
-from ferrolm.errors import EngineError, EngineFullError  # noqa: E402
 from ferrolm.generation.chat_template import ChatTemplate  # noqa: E402
 from ferrolm.generation.config import GenerationConfig  # noqa: E402
 from ferrolm.generation.constraints import DisjunctiveConstraint, PhrasalConstraint  # noqa: E402
 from ferrolm.generation.drafts import DraftReport  # noqa: E402
-from ferrolm.generation.language_model import LanguageModel  # noqa: E402
 from ferrolm.generation.engine import Engine  # noqa: E402
-from ferrolm.generation.engine_request import Piece, Request, TokenLogprobs  # noqa: E402
-from ferrolm.generation.language_model import Generation, LanguageModel  # noqa: E402
+from ferrolm.generation.engine_request import Piece, Request  # noqa: E402
+from ferrolm.generation.language_model import LanguageModel  # noqa: E402
 from ferrolm.generation.loading import load_model  # noqa: E402
 from ferrolm.generation.model_draft import ModelDraft  # noqa: E402
 from ferrolm.generation.ngram_draft import NgramDraft  # noqa: E402
@@ -66,13 +64,11 @@ from ferrolm.generation.seq2seq_model import Seq2SeqLanguageModel  # noqa: E402
 from ferrolm.generation.stream import Stream  # noqa: E402
 
 __all__ = [
+    "ChatTemplate",
     "DisjunctiveConstraint",
     "DraftReport",
-    "GenerateOutput",
-    "ChatTemplate",
     "Engine",
-    "EngineError",
-    "EngineFullError",
+    "GenerateOutput",
     "Generation",
     "GenerationConfig",
     "LanguageModel",
