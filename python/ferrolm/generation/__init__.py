@@ -2,7 +2,7 @@
 
     language_model.py   `LanguageModel`: generate, stream, score
     loading.py          `load_model`: one from a folder, the hub, or the package
-    pipelines.py        `pipeline`: tasks by name, with the results of transformers' pipelines
+    pipelines/          `pipeline`: tasks by name, with the results of transformers' pipelines
     config.py           `GenerationConfig`: what can be asked for
     decoding.py         the loop: feed, draw, feed
     speculative.py      `NgramDraft`: guesses that the model verifies several at a time
