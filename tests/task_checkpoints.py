@@ -54,22 +54,43 @@ def _tokenizer(folder: Path, family: str, positions: int) -> PreTrainedTokenizer
     folder.mkdir(parents=True, exist_ok=True)
     special: dict[str, Any]
     if family == "Roberta":
-        special = {"cls_token": "<s>", "pad_token": "<pad>", "sep_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"}
+        special = {
+            "cls_token": "<s>",
+            "pad_token": "<pad>",
+            "sep_token": "</s>",
+            "unk_token": "<unk>",
+            "mask_token": "<mask>",
+        }
         made: Any = ByteLevelBPETokenizer(add_prefix_space=False, trim_offsets=True)
-        made.train_from_iterator(TEXTS, vocab_size=380, special_tokens=list(special.values()), show_progress=False)
+        made.train_from_iterator(
+            TEXTS, vocab_size=380, special_tokens=list(special.values()), show_progress=False
+        )
         sep, cls = (("</s>", made.token_to_id("</s>")), ("<s>", made.token_to_id("<s>")))
         made.post_processor = RobertaProcessing(sep, cls, trim_offsets=True, add_prefix_space=False)
     else:
-        special = {"cls_token": "[CLS]", "pad_token": "[PAD]", "sep_token": "[SEP]", "unk_token": "[UNK]", "mask_token": "[MASK]"}
+        special = {
+            "cls_token": "[CLS]",
+            "pad_token": "[PAD]",
+            "sep_token": "[SEP]",
+            "unk_token": "[UNK]",
+            "mask_token": "[MASK]",
+        }
         made = BertWordPieceTokenizer(lowercase=family == "DistilBert")
-        made.train_from_iterator(TEXTS[:-1], vocab_size=190, special_tokens=list(special.values()), show_progress=False)
+        made.train_from_iterator(
+            TEXTS[:-1], vocab_size=190, special_tokens=list(special.values()), show_progress=False
+        )
         from ferrolm.tokenizers.processors import BertProcessing
 
-        made.post_processor = BertProcessing(("[SEP]", made.token_to_id("[SEP]")), ("[CLS]", made.token_to_id("[CLS]")))
+        made.post_processor = BertProcessing(
+            ("[SEP]", made.token_to_id("[SEP]")), ("[CLS]", made.token_to_id("[CLS]"))
+        )
     made.save(str(folder / "tokenizer.json"))
     names = ["input_ids", "attention_mask"] + (["token_type_ids"] if family == "Bert" else [])
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(folder / "tokenizer.json"), model_max_length=positions, model_input_names=names, **special
+        tokenizer_file=str(folder / "tokenizer.json"),
+        model_max_length=positions,
+        model_input_names=names,
+        **special,
     )
     tokenizer.save_pretrained(folder)
     return tokenizer
