@@ -17,11 +17,12 @@ text2text_generation.py       translations, summaries and others
 from __future__ import annotations
 
 from ferrolm.generation.pipelines.base import Pipeline
-from ferrolm.generation.pipelines.catalog import ALIASES, DEFAULT_MODEL, TASKS, pipeline
+from ferrolm.generation.pipelines.catalog import pipeline
 from ferrolm.generation.pipelines.feature_extraction import FeatureExtractionPipeline
 from ferrolm.generation.pipelines.fill_mask import FillMaskPipeline
 from ferrolm.generation.pipelines.question_answering import QuestionAnsweringPipeline
 from ferrolm.generation.pipelines.sentence_similarity import SentenceSimilarityPipeline
+from ferrolm.generation.pipelines.tasks import ALIASES, DEFAULT_MODEL, TASKS
 from ferrolm.generation.pipelines.text2text_generation import (
     SummarizationPipeline,
     Text2TextGenerationPipeline,

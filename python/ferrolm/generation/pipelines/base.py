@@ -54,7 +54,7 @@ class Pipeline(ABC, Generic[SettingsT]):
     change them for itself.
     """
 
-    task: ClassVar[str]
+    task: str
     settings_class: ClassVar[type[PipelineSettings]]
     # Models that a call computes with, and the types of checkpoints that can be one.
     model: Any

@@ -133,7 +133,7 @@ class TranslationPipeline(Text2TextGenerationPipeline):
 
     def _of_task(self, settings: Text2TextGenerationSettings) -> Mapping[str, Any]:
         assert isinstance(settings, TranslationSettings)
-        if settings.src_lang is None or settings.tgt_lang is None:
-            return super()._of_task(settings)
         tasks = self._of_checkpoint.get("task_specific_params") or {}
-        return tasks.get(f"translation_{settings.src_lang}_to_{settings.tgt_lang}") or {}
+        # What is said of the languages, or of all of them, as `ferrolm finetune` does.
+        name = f"translation_{settings.src_lang}_to_{settings.tgt_lang}"
+        return tasks.get(name) or tasks.get("translation") or {}
