@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import PreTrainedTokenizerFast
 
-import transformers
 from ferrolm.tokenizers.implementations import BertWordPieceTokenizer, ByteLevelBPETokenizer
 from ferrolm.tokenizers.processors import RobertaProcessing
 

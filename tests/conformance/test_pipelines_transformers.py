@@ -15,7 +15,7 @@ import ferrolm
 
 transformers = pytest.importorskip("transformers")
 
-from task_checkpoints import FAMILIES, TEXTS, checkpoint, labelled  # noqa: E402
+from task_checkpoints import FAMILIES, TEXTS, checkpoint, labelled
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tokenizer does not support real words")
 Make = Callable[..., tuple[Any, Any]]

@@ -84,7 +84,7 @@ def _words(tokens: TaggedTokens, strategy: str, join: Callable[[list[str]], str]
     scores, tags = tokens.scores[chosen], tokens.tags[chosen]
     if strategy == "average":
         counts = (last - first + 1).astype(np.float32)
-        scores = np.add.reduceat(tokens.scores, first, axis=0) / counts[:, None]
+        scores = (np.add.reduceat(tokens.scores, first, axis=0) / counts[:, None]).astype(np.float32)
         tags = scores.argmax(1)
     texts = [
         join(tokens.words[one : other + 1]) for one, other in zip(first.tolist(), last.tolist(), strict=True)

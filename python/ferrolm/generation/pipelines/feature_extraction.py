@@ -73,11 +73,10 @@ class FeatureExtractionPipeline(EncoderPipeline[FeatureExtractionSettings]):
     def _pooled(
         self, output: Any, mask: torch.Tensor | None, settings: FeatureExtractionSettings
     ) -> torch.Tensor:
-        own = settings.pooling == "auto"
         pooling, normalize = settings.pooling, settings.normalize
-        if own:
-            pooling = self.model.pooling
-            normalize = self.model.normalize if normalize is None else normalize
+        if pooling == "auto":  # an encoder that is no `BertForSentenceEmbedding` says nothing
+            pooling = getattr(self.model, "pooling", "mean")
+            normalize = getattr(self.model, "normalize", True) if normalize is None else normalize
         pooled = pool(output.last_hidden_state, mask, str(pooling))
         return F.normalize(pooled, dim=-1) if normalize else pooled
 

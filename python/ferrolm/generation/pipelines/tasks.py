@@ -95,6 +95,10 @@ def find_task(name: str) -> tuple[str, dict[str, str]]:
     found = _LANGUAGES.fullmatch(name)
     if found is not None:
         return "translation", found.groupdict()
+    if name.startswith("translation_"):
+        raise UnknownNameError(
+            f"unknown task {name!r}, expected the languages of a translation as in 'translation_en_to_fr'"
+        )
     task = ALIASES.get(name, name)
     if task not in TASKS:
         known = sorted([*TASKS, *ALIASES, "translation_XX_to_YY"])

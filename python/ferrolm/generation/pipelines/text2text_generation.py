@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
-from ferrolm.generation.language_model import Generation, LanguageModel, Prompt
+from ferrolm.generation.language_model import Generation, Prompt
 from ferrolm.generation.pipelines.base import PipelineSettings, check_count
 from ferrolm.generation.pipelines.writing import WritingPipeline, WritingSettings
 
@@ -51,9 +51,14 @@ class Text2TextGenerationPipeline(WritingPipeline[Text2TextGenerationSettings]):
     settings_class: ClassVar[type[PipelineSettings]] = Text2TextGenerationSettings
     defaults: ClassVar[Mapping[str, Any]] = {"max_new_tokens": 256, "num_beams": 4}
 
-    def __init__(self, model: LanguageModel, batch_size: int = 1, **settings: Any) -> None:
+    _tasks: Mapping[str, Mapping[str, Any]]
+
+    def __init__(self, model: Any, batch_size: int = 1, **settings: Any) -> None:
         super().__init__(model, batch_size, **settings)
-        self._of_checkpoint = getattr(model.model.config, "extra", {})
+        config = model.model.config
+        more = getattr(config, "extra", {})  # what a config.json has beyond the settings of a model
+        self._tasks = getattr(config, "task_specific_params", None) or more.get("task_specific_params") or {}
+        self._prefix = more.get("prefix") or ""
 
     def __call__(self, inputs: Any, *, batch_size: int | None = None, **settings: Any) -> Any:
         """What the model makes of a text, or of each of several; see `Text2TextGenerationSettings` and `Pipeline`."""
@@ -64,20 +69,22 @@ class Text2TextGenerationPipeline(WritingPipeline[Text2TextGenerationSettings]):
 
     def _of_task(self, settings: Text2TextGenerationSettings) -> Mapping[str, Any]:
         """What config.json says of the task."""
-        tasks = self._of_checkpoint.get("task_specific_params") or {}
-        return tasks.get(self.task) or {}
+        return self._tasks.get(self.task) or {}
 
     def _generate_settings(self, settings: Text2TextGenerationSettings) -> dict[str, Any]:
-        known = set(self.model.defaults.__dataclass_fields__)
-        own = {name: value for name, value in self._of_task(settings).items() if name in known}
-        asked = settings.updated(
-            **{name: value for name, value in own.items() if name not in settings.generate}
-        )
-        if settings.generate.keys() & {"max_new_tokens", "max_tokens"}:
-            asked = asked.updated(
-                generate={name: each for name, each in asked.generate.items() if name != "max_length"}
-            )
-        return super()._generate_settings(asked)
+        known, given = self.model.defaults.__dataclass_fields__, settings.generate
+        own = {
+            name: value
+            for name, value in self._of_task(settings).items()
+            if name in known and name not in given
+        }
+        if given.keys() & {"max_new_tokens", "max_tokens"}:
+            own.pop("max_length", None)
+        if given.get("num_beams") == 1:  # what the checkpoint says of beams has no meaning then
+            own = {
+                name: value for name, value in own.items() if name not in ("early_stopping", "length_penalty")
+            }
+        return super()._generate_settings(settings.updated(generate={**own, **given}))
 
     def _prompt(self, item: Any, settings: Text2TextGenerationSettings) -> Prompt:
         if not isinstance(item, str):
@@ -86,14 +93,14 @@ class Text2TextGenerationPipeline(WritingPipeline[Text2TextGenerationSettings]):
             )
         prefix = settings.prefix
         if prefix is None:
-            prefix = self._of_task(settings).get("prefix") or self._of_checkpoint.get("prefix") or ""
+            prefix = self._of_task(settings).get("prefix", self._prefix)
         source = prefix + item
         if not source:
             raise InvalidArgumentError(f"an input of {self.task} is empty, expected a text")
         if not settings.truncation:
             return source
         length = settings.max_source_length
-        encoded = self.tokenizer.batch([source], truncation=True, max_length=length)
+        encoded = self.model.source_tokenizer.batch([source], truncation=True, max_length=length)
         return np.array(encoded["input_ids"][0], np.int64)
 
     def _record(
@@ -133,7 +140,6 @@ class TranslationPipeline(Text2TextGenerationPipeline):
 
     def _of_task(self, settings: Text2TextGenerationSettings) -> Mapping[str, Any]:
         assert isinstance(settings, TranslationSettings)
-        tasks = self._of_checkpoint.get("task_specific_params") or {}
         # What is said of the languages, or of all of them, as `ferrolm finetune` does.
         name = f"translation_{settings.src_lang}_to_{settings.tgt_lang}"
-        return tasks.get(name) or tasks.get("translation") or {}
+        return self._tasks.get(name) or self._tasks.get("translation") or {}

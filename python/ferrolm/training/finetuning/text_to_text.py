@@ -79,9 +79,11 @@ class TextToText(Task):
     def _prefixed(self, model: PretrainedModel) -> PretrainedModel:
         """With the prefix of its sources in its configuration, where `ferrolm.pipeline` and transformers look for it."""
         if self.config.data.prefix:
-            tasks, name = model.config.extra.get("task_specific_params") or {}, self.config.task.type
+            config, name = model.config, self.config.task.type
+            keeps = config.__dict__ if hasattr(config, "task_specific_params") else config.extra
+            tasks = keeps.get("task_specific_params") or {}
             own = {**(tasks.get(name) or {}), "prefix": self.config.data.prefix}
-            model.config.extra["task_specific_params"] = {**tasks, name: own}
+            keeps["task_specific_params"] = {**tasks, name: own}
         return model
 
     def save_tokenizer(self, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """What transformers 4 answers to questions, translations and summaries, which its version 5 has no pipelines for.
 
-Writes version_4_pipelines.json beside this file. It ran with transformers 4.49, in an environment of its own:
+Writes tests/conformance/version_4_pipelines.json. It ran with transformers 4.49, in an environment of its own:
 
-    PYTHONPATH=python python tests/conformance/golden/make_version_4_pipelines.py
+    PYTHONPATH=python python tests/version_4_pipelines.py
 
 The checkpoints are made of numbers from a seed, by the functions below, which the test calls too.
 """
@@ -20,7 +20,7 @@ import torch
 from ferrolm.models import BertConfig, BertForQuestionAnswering, T5Config, T5ForConditionalGeneration
 from ferrolm.tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-RESULTS = Path(__file__).with_name("version_4_pipelines.json")
+RESULTS = Path(__file__).parent / "conformance" / "version_4_pipelines.json"
 CONTEXT = (
     "My name is Clara Schumann-Wieck and I live in Leipzig. Robert, a composer, wrote songs in 1840; nobody "
     "expected so many. We gave concerts (mostly mine) in Vienna, Berlin and St. Petersburg, where it was cold."
