@@ -116,7 +116,9 @@ def test_windows_over_long_texts(pair: Make, family: str, strategy: str) -> None
     settings = {"aggregation_strategy": strategy, "stride": 7}
     for text in (long, TEXTS[0]):
         expected = theirs(text, **settings)
-        if expected[0]["start"] == expected[0]["end"]:  # transformers tells a first entity without characters twice
+        if (
+            expected[0]["start"] == expected[0]["end"]
+        ):  # transformers tells a first entity without characters twice
             del expected[0]
         assert_alike(ours(text, **settings), expected)
 

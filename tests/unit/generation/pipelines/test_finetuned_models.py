@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,38 @@ def test_labels_of_words(model: dict[str, Any], crf: bool, tmp_path: Path) -> No
     [found] = pipe("the tiny blue sea")
     assert (found["entity_group"], found["word"], found["start"], found["end"]) == ("COL", "blue sea", 9, 17)
     assert found["score"] > 0.8
+
+
+def test_answers(tmp_path: Path) -> None:
+    paragraphs = [
+        {
+            "context": f"a {size} sea , then {colour}",
+            "qas": [{"id": f"{size} {colour}", "question": "which colour", "answers": [{"text": colour, "answer_start": len(size) + 14}]}],
+        }
+        for size in SIZES
+        for colour in COLOURS
+    ] * 4  # fmt: skip
+    (tmp_path / "train.json").write_text(json.dumps({"data": [{"title": "", "paragraphs": paragraphs}]}))
+    words = ["a", "sea", ",", "then", "which", "colour", *COLOURS, *SIZES]
+    tokenizer = word_tokenizer(tmp_path / "tokenizer.json", words)
+    data = {"train": str(tmp_path / "train.json"), "tokenizer": tokenizer, "validation_fraction": 0.0}
+    final = run(tmp_path, {"type": "question-answering"}, ENCODER, data, epochs=12)
+    pipe = ferrolm.pipeline(model=final, device="cpu")
+    found = pipe(question="which colour", context="a tiny sea , then green", doc_stride=4)
+    assert (found["answer"], found["start"], found["end"]) == ("green", 18, 23)
+
+
+def test_sentences_that_are_alike(tmp_path: Path) -> None:
+    pairs = [{"source": f"a {colour}", "target": f"the {colour}"} for colour in COLOURS] * 6
+    train = write_json_lines(tmp_path / "train.jsonl", pairs)
+    tokenizer = word_tokenizer(tmp_path / "tokenizer.json", ["a", "the", *COLOURS])
+    data = {"train": train, "tokenizer": tokenizer}
+    final = run(tmp_path, {"type": "sentence-similarity", "pooling": "max"}, ENCODER, data)
+    pipe = ferrolm.pipeline("sentence-similarity", final, device="cpu")
+    found = pipe({"source_sentence": "a blue", "sentences": ["the red", "the blue", "the green"]})
+    assert max(range(3), key=found.__getitem__) == 1
+    states = ferrolm.pipeline("feature-extraction", final, device="cpu")
+    assert states("a blue", pooling="auto") == pytest.approx(states("a blue", pooling="max", normalize=True))
 
 
 def test_texts_from_texts(tmp_path: Path) -> None:
