@@ -1,0 +1,159 @@
+"""`Engine`: many requests to one model at the same time, each as if it were alone.
+
+Continuous batching (Yu et al. 2022, "Orca"): the batch changes between two steps. A request joins it as soon as there is a place,
+and leaves it with its last token, so that a short text does not wait for a long one beside it. As a row's tokens do not
+depend on the rows beside it in this library, neither do they on when it joined: a request gives what `LanguageModel.generate`
+gives for its prompt, settings and seed.
+"""
+
+from __future__ import annotations
+
+import weakref
+from types import TracebackType
+from typing import Any, Self
+
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError
+from ferrolm.generation.config import GenerationConfig
+from ferrolm.generation.engine_loop import EngineLoop
+from ferrolm.generation.engine_request import Asked, Request
+from ferrolm.generation.language_model import LanguageModel, Prompt
+from ferrolm.models import CausalLM
+from ferrolm.sampling import SamplingParams
+
+__all__ = ["Engine"]
+
+# Settings that an engine honours; any other has to be at its default.
+_HONOURED = {
+    *("max_new_tokens", "max_length", "max_tokens", "min_new_tokens", "min_length", "min_tokens"),
+    *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"),
+    *("repetition_penalty", "presence_penalty", "frequency_penalty", "no_repeat_ngram_size", "bad_words_ids"),
+    *("logit_bias", "sequence_bias", "suppress_tokens", "begin_suppress_tokens"),
+    *("forced_bos_token_id", "forced_eos_token_id", "bos_token_id", "eos_token_id", "pad_token_id"),
+    *("stop", "stop_strings", "stop_token_ids", "ignore_eos", "seed", "params", "use_cache"),
+}
+
+
+class Engine:
+    """Continues the prompts of a queue with one model, in a thread of its own.
+
+    Args:
+        model: a decoder (GPT-2, the Llama family) or a recurrent model; it must not change while the engine lives.
+        max_batch_size: requests that run at the same time. Together with the model's context it bounds the memory:
+            about so many keys and values as a batch of this size in full length.
+        max_waiting: requests that may wait beside them; one more raises `EngineFullError`.
+        prefill_tokens: of new prompts that are read between two steps of the running requests, at most. More gives the
+            first token of long prompts sooner, less lets the others wait less for them.
+
+    The engine is a context manager, which closes it at its end. It also ends with its last reference, which unfinished
+    requests hold too. It is safe to submit from any thread; in a forked process it raises `EngineError`.
+
+    >>> import ferrolm
+    >>> model = ferrolm.load_model("ferrolm-tiny")
+    >>> with Engine(model) as engine:
+    ...     requests = [engine.submit(prompt, max_new_tokens=8) for prompt in ("Once upon", "The cat")]
+    ...     same = [request.result() == model.generate(request.prompt_ids, max_new_tokens=8) for request in requests]
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        *,
+        max_batch_size: int = 8,
+        max_waiting: int = 256,
+        prefill_tokens: int = 256,
+    ) -> None:
+        sizes = {
+            "max_batch_size": max_batch_size,
+            "max_waiting": max_waiting,
+            "prefill_tokens": prefill_tokens,
+        }
+        for name, value in sizes.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InvalidArgumentError(f"{name} is {value!r}, expected a positive integer")
+        if not isinstance(model, LanguageModel):
+            raise InvalidTypeError(f"model is {type(model).__name__}, expected a LanguageModel")
+        if not isinstance(getattr(model, "model", None), CausalLM):
+            raise InvalidArgumentError(
+                f"model is {model!r}: expected a decoder like GPT-2 or Llama, or a recurrent model; use its generate"
+            )
+        self.model = model
+        self._loop = EngineLoop(model.model, max_batch_size, max_waiting, prefill_tokens)
+        self._end = weakref.finalize(self, self._loop.close)
+
+    def submit(
+        self,
+        prompt: Prompt,
+        params: SamplingParams | None = None,
+        *,
+        logprobs: int | None = None,
+        max_time: float | None = None,
+        **settings: Any,
+    ) -> Request:
+        """Queue a prompt, and return at once.
+
+        prompt: text or token ids. params, settings: as in `LanguageModel.generate`, for a single continuation that is
+        greedy or drawn. logprobs: give the log-probability of each token, and so many of the most probable ones beside
+        it. max_time: seconds from now after which the request ends with what it has.
+
+        Raises at once what is wrong with the arguments, as `generate` does, `EngineFullError` when ``max_waiting`` requests
+        wait, and `EngineError` when the engine is closed.
+        """
+        self._loop.check_process()
+        model = self.model
+        config = model._config(params, settings)
+        _check(config)
+        vocab_size = model.model.config.vocab_size
+        if logprobs is not None and not 0 <= logprobs <= vocab_size:
+            raise InvalidArgumentError(
+                f"logprobs is {logprobs}, expected 0 to {vocab_size} (vocab_size), or None"
+            )
+        if max_time is not None and not max_time > 0:
+            raise InvalidArgumentError(f"max_time is {max_time}, expected a number of seconds above 0")
+        plan = model._plan([model._encode(prompt)], config)
+        asked = Asked(
+            prompt=plan.prompts[0],
+            params=plan.params[0],
+            limit=plan.limits[0],
+            eos=frozenset(plan.eos),
+            stop=config.stop_strings,
+            logprobs=logprobs,
+            max_time=max_time,
+        )
+        request = Request(asked, model.tokenizer, self)
+        self._loop.submit(request)
+        return request
+
+    @property
+    def num_running(self) -> int:
+        """Requests that are being continued, or whose prompt is being read."""
+        return self._loop.num_running
+
+    @property
+    def num_waiting(self) -> int:
+        """Requests that wait for a place."""
+        return self._loop.num_waiting
+
+    def close(self) -> None:
+        """End all requests, which raise `EngineError` then, and wait for the step that runs. Again does nothing."""
+        self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Engine({self.model!r}, running={self.num_running}, waiting={self.num_waiting})"
+
+
+def _check(config: GenerationConfig) -> None:
+    for name in sorted(config.changed() - _HONOURED):
+        raise InvalidArgumentError(
+            f"{name} is {getattr(config, name)!r}, which an engine does not do: use generate, or leave it out"
+        )
