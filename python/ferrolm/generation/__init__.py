@@ -4,7 +4,7 @@
     seq2seq_model.py    `Seq2SeqLanguageModel`: the same of an encoder-decoder
     ngram_model.py      `NgramLanguageModel`: an n-gram model in place of a neural one
     loading.py          `load_model`: one from a folder, the hub, or the package
-    pipelines.py        `pipeline`: tasks by name, with the results of transformers' pipelines
+    pipelines/          `pipeline`: tasks by name, with the results of transformers' pipelines
     speculative.py      guesses of a draft that the model verifies several at a time
     drafts.py           what a draft is asked, and `DraftReport`
     ngram_draft.py      `NgramDraft`: guesses from the text so far, and from an n-gram model
@@ -25,10 +25,6 @@
     stopping.py         time, stop strings and criteria; streamers
     output.py           `Generation`, `GenerateOutput` and the log-probabilities of tokens
     tensors.py          tensors in, tensors out
-    config.py           `GenerationConfig`: what can be asked for
-    decoding.py         the loop: feed, draw, feed
-    speculative.py      `NgramDraft`: guesses that the model verifies several at a time
-    ngram_model.py      `NgramLanguageModel`: an n-gram model in place of a neural one
     engine.py           `Engine`: many requests at the same time; engine_loop.py is its thread, engine_batch.py its rows
     engine_request.py   `Request`, `Piece`: what comes out of it
     stream.py           `Stream`: a text that is being generated
