@@ -70,15 +70,18 @@ class _Search:
         texts, size, beams = len(self._texts), self._size, self._plan.copies
         all_rows = np.arange(texts * beams).reshape(texts, len(self._groups), size)
         rows = np.empty(all_rows.shape, np.int64)
-        tokens, taken, scores = np.empty_like(rows), None, []
+        tokens, scores = np.empty_like(rows), []
+        taken: Ids | None = None
         for place, group in enumerate(self._groups):
             own = all_rows[:, place].reshape(-1)
-            came_from, came = self._advance(
-                group, logits if len(self._groups) == 1 else logits[own], place, taken
-            )
+            of_group = logits if len(self._groups) == 1 else logits[own]
+            was_open = group.open.copy()
+            came_from, came = self._advance(group, of_group, place, taken)
             rows[:, place] = all_rows[:, place, :1] + came_from
             tokens[:, place] = came
-            taken = tokens[:, : place + 1].reshape(texts, -1)
+            # A group that was closed before takes nothing from the others.
+            own_taken = np.where(was_open[:, None], came, -1)
+            taken = own_taken if taken is None else np.concatenate([taken, own_taken], axis=1)
             if self._record is not None and self._record.keeps_scores:
                 scores.append(self._candidates.scores.view(texts, size, -1))
         if self._record is not None:

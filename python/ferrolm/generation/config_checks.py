@@ -159,6 +159,11 @@ def _check_mode(config: GenerationConfig) -> None:
             raise InvalidArgumentError(f"top_k is {config.top_k}, expected 2 or more with penalty_alpha")
         if config.guidance_scale != 1:
             _clash("penalty_alpha", "guidance_scale", "expected one of them")
+        for name in ("output_attentions", "output_hidden_states"):
+            if getattr(config, name):
+                _clash("penalty_alpha", name, "candidates are read together, and have none of their own")
+    if config.guidance_scale != 1 and (config.output_attentions or config.output_hidden_states):
+        _clash("guidance_scale", "output_attentions", "there are those of two prompts")
     if beams > 1:
         if copies > beams:
             raise InvalidArgumentError(
