@@ -27,6 +27,8 @@
     tensors.py          tensors in, tensors out
     engine.py           `Engine`: many requests at the same time; engine_loop.py is its thread, engine_batch.py its rows
     engine_request.py   `Request`, `Piece`: what comes out of it
+    engine_async.py     `stream_async`: one text in a coroutine
+    prefix_cache.py     `PrefixCache`: what prompts have in common is computed once
     stream.py           `Stream`: a text that is being generated
     text_stream.py      tokens to text, one at a time
     chat_template.py    `ChatTemplate`: a dialogue as the text that a model continues
@@ -47,6 +49,7 @@ from ferrolm.generation.config import GenerationConfig  # noqa: E402
 from ferrolm.generation.constraints import DisjunctiveConstraint, PhrasalConstraint  # noqa: E402
 from ferrolm.generation.drafts import DraftReport  # noqa: E402
 from ferrolm.generation.engine import Engine  # noqa: E402
+from ferrolm.generation.engine_async import stream_async  # noqa: E402
 from ferrolm.generation.engine_request import Piece, Request  # noqa: E402
 from ferrolm.generation.language_model import LanguageModel  # noqa: E402
 from ferrolm.generation.loading import load_model  # noqa: E402
@@ -55,6 +58,7 @@ from ferrolm.generation.ngram_draft import NgramDraft  # noqa: E402
 from ferrolm.generation.ngram_model import NgramLanguageModel  # noqa: E402
 from ferrolm.generation.output import GenerateOutput, Generation, TokenLogprobs  # noqa: E402
 from ferrolm.generation.pipelines import TextGenerationPipeline, pipeline  # noqa: E402
+from ferrolm.generation.prefix_cache import PrefixCache  # noqa: E402
 from ferrolm.generation.scoring import Score  # noqa: E402
 from ferrolm.generation.seq2seq_model import Seq2SeqLanguageModel  # noqa: E402
 from ferrolm.generation.stream import Stream  # noqa: E402
@@ -73,6 +77,7 @@ __all__ = [
     "NgramLanguageModel",
     "PhrasalConstraint",
     "Piece",
+    "PrefixCache",
     "Request",
     "Score",
     "Seq2SeqLanguageModel",
@@ -81,4 +86,5 @@ __all__ = [
     "TokenLogprobs",
     "load_model",
     "pipeline",
+    "stream_async",
 ]

@@ -12,13 +12,16 @@ import weakref
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.engine_loop import EngineLoop
 from ferrolm.generation.engine_request import Asked, Request
 from ferrolm.generation.language_model import LanguageModel, Prompt
+from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM
-from ferrolm.sampling import SamplingParams
+from ferrolm.sampling import SamplingParams, sample
 
 __all__ = ["Engine"]
 
@@ -43,6 +46,9 @@ class Engine:
         max_waiting: requests that may wait beside them; one more raises `EngineFullError`.
         prefill_tokens: of new prompts that are read between two steps of the running requests, at most. More gives the
             first token of long prompts sooner, less lets the others wait less for them.
+        prefix_cache_tokens: of earlier prompts and continuations whose keys and values are kept, so that a prompt that
+            begins with them (the same instructions, a dialogue that goes on) is read from there on; 0 keeps none. See
+            `PrefixCache`, which ``prefix_cache`` is.
 
     The engine is a context manager, which closes it at its end. It also ends with its last reference, which unfinished
     requests hold too. It is safe to submit from any thread; in a forked process it raises `EngineError`.
@@ -51,7 +57,9 @@ class Engine:
     >>> model = ferrolm.load_model("ferrolm-tiny")
     >>> with Engine(model) as engine:
     ...     requests = [engine.submit(prompt, max_new_tokens=8) for prompt in ("Once upon", "The cat")]
-    ...     same = [request.result() == model.generate(request.prompt_ids, max_new_tokens=8) for request in requests]
+    ...     texts = [request.result().text for request in requests]
+    >>> texts == [model.generate(prompt, max_new_tokens=8).text for prompt in ("Once upon", "The cat")]
+    True
     """
 
     def __init__(
@@ -61,15 +69,12 @@ class Engine:
         max_batch_size: int = 8,
         max_waiting: int = 256,
         prefill_tokens: int = 256,
+        prefix_cache_tokens: int = 8192,
     ) -> None:
-        sizes = {
-            "max_batch_size": max_batch_size,
-            "max_waiting": max_waiting,
-            "prefill_tokens": prefill_tokens,
-        }
-        for name, value in sizes.items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidArgumentError(f"{name} is {value!r}, expected a positive integer")
+        _check_size("max_batch_size", max_batch_size)
+        _check_size("max_waiting", max_waiting)
+        _check_size("prefill_tokens", prefill_tokens)
+        _check_size("prefix_cache_tokens", prefix_cache_tokens, least=0)
         if not isinstance(model, LanguageModel):
             raise InvalidTypeError(f"model is {type(model).__name__}, expected a LanguageModel")
         if not isinstance(getattr(model, "model", None), CausalLM):
@@ -77,7 +82,9 @@ class Engine:
                 f"model is {model!r}: expected a decoder like GPT-2 or Llama, or a recurrent model; use its generate"
             )
         self.model = model
-        self._loop = EngineLoop(model.model, max_batch_size, max_waiting, prefill_tokens)
+        self._zeros = np.zeros((1, model.model.config.vocab_size), np.float32)
+        self.prefix_cache = PrefixCache(prefix_cache_tokens) if prefix_cache_tokens else None
+        self._loop = EngineLoop(model.model, max_batch_size, max_waiting, prefill_tokens, self.prefix_cache)
         self._end = weakref.finalize(self, self._loop.close)
 
     def submit(
@@ -119,6 +126,9 @@ class Engine:
             logprobs=logprobs,
             max_time=max_time,
         )
+        sample(
+            self._zeros, asked.params
+        )  # raises for tokens that the model does not have, and when none is left
         request = Request(asked, model.tokenizer, self)
         self._loop.submit(request)
         return request
@@ -132,6 +142,11 @@ class Engine:
     def num_waiting(self) -> int:
         """Requests that wait for a place."""
         return self._loop.num_waiting
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more requests are taken: it was closed, or has failed."""
+        return self._loop.closed
 
     def close(self) -> None:
         """End all requests, which raise `EngineError` then, and wait for the step that runs. Again does nothing."""
@@ -150,6 +165,11 @@ class Engine:
 
     def __repr__(self) -> str:
         return f"Engine({self.model!r}, running={self.num_running}, waiting={self.num_waiting})"
+
+
+def _check_size(name: str, value: int, least: int = 1) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidArgumentError(f"{name} is {value!r}, expected an integer of at least {least}")
 
 
 def _check(config: GenerationConfig) -> None:

@@ -1,4 +1,8 @@
-"""The model's side of an engine: prompts that are read a part at a time, and the batch whose rows come and go."""
+"""The model's side of an engine: prompts that are read a part at a time, and the batch whose rows come and go.
+
+All but `read_prompts` is called in inference mode, which is not entered for every pass because that takes as long as a small
+operation.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,26 @@ import torch
 from torch import Tensor
 
 from ferrolm.generation.decoding import MAX_TOKENS_IN_RUST, Ids
+from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
-from ferrolm.models.cache_rows import CacheRows, new_rows
+from ferrolm.models.cache_rows import CacheRows, KeyValueRows, new_rows
 
-__all__ = ["Forward", "Prefill", "RunningBatch"]
+__all__ = ["Forward", "Prefill", "RunningBatch", "read_prompts"]
 
 
 class Forward:
-    """Passes of a model as it is now, by the fastest way for their size."""
+    """Passes of a model as it is now, by the fastest way for their size.
+
+    in_parts: whether a prompt may be read in several passes, with what another prompt gave before: not where the positions of
+    the first tokens depend on how many follow.
+    """
 
     def __init__(self, model: CausalLM) -> None:
         self.model = model
+        self.device = model.device
+        self.in_parts = not getattr(getattr(getattr(model, "decoder", None), "rotary", None), "varies", False)
         self._on_cpu = CpuDecoder.of(model)
 
-    @torch.inference_mode()
     def __call__(self, ids: Tensor, cache: CacheRows, mask: Tensor | None, positions: Tensor) -> Tensor:
         """Logits after the last of the new tokens, [rows, vocab]. ids: int64 [rows, new], positions likewise."""
         if self._on_cpu is not None and ids.numel() <= MAX_TOKENS_IN_RUST:
@@ -32,19 +42,27 @@ class Forward:
 
 
 class Prefill:
-    """A prompt that is being read.
+    """A prompt that is being read, without what the prefix cache knows of it.
 
+    >>> import numpy as np
     >>> from ferrolm.models import GPT2Config, GPT2LMHeadModel
     >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_positions=8, n_embd=4, n_layer=1, n_head=2)).eval()
-    >>> prefill = Prefill(Forward(model), np.arange(5))
-    >>> prefill.advance(3), prefill.left, prefill.advance(3).shape
+    >>> with torch.inference_mode():
+    ...     prefill = Prefill(Forward(model), np.arange(5))
+    ...     prefill.advance(3), prefill.left, prefill.advance(3).shape
     (None, 2, torch.Size([1, 50]))
     """
 
-    def __init__(self, forward: Forward, prompt: Ids) -> None:
-        self._forward = forward
-        self._ids = torch.from_numpy(prompt).to(forward.model.device)[None]
-        self.cache = new_rows(forward.model, rows=1, capacity=len(prompt))
+    def __init__(
+        self, forward: Forward, prompt: Ids, prefixes: PrefixCache | None = None, *, capacity: int = 0
+    ) -> None:
+        self._forward, self._prompt = forward, prompt
+        self._ids = torch.from_numpy(prompt).to(forward.device)[None]
+        self.cache = new_rows(forward.model, rows=1, capacity=max(capacity, len(prompt)))
+        self._prefixes = prefixes if forward.in_parts and isinstance(self.cache, KeyValueRows) else None
+        if self._prefixes is not None and isinstance(self.cache, KeyValueRows):
+            self._prefixes.bind(forward.model)
+            self._prefixes.load(prompt.tolist(), self.cache)
 
     @property
     def left(self) -> int:
@@ -53,36 +71,62 @@ class Prefill:
 
     def advance(self, most: int) -> Tensor | None:
         """Read at most so many tokens; the logits after the last one, [1, vocab], when all have been read."""
-        begin = self.cache.length
-        end = min(begin + most, self._ids.shape[1])
+        begin, end = self.cache.length, self._ids.shape[1]
+        if self._forward.in_parts:
+            end = min(begin + most, end)
         positions = torch.arange(begin, end, device=self._ids.device)[None]
         logits = self._forward(self._ids[:, begin:end], self.cache, None, positions)
-        return logits if end == self._ids.shape[1] else None
+        if end < self._ids.shape[1]:
+            return None
+        if self._prefixes is not None and isinstance(self.cache, KeyValueRows):
+            self._prefixes.store(self._prompt.tolist(), self.cache)
+        return logits
+
+
+@torch.inference_mode()
+def read_prompts(
+    model: CausalLM, prompts: Sequence[Ids], prefixes: PrefixCache | None = None, *, new_tokens: int = 0
+) -> tuple[Tensor, CacheRows]:
+    """What follows each prompt, and the cache to go on with: a left-padded batch, without computing what ``prefixes`` has.
+
+    new_tokens: that room is made for, so that the columns of a row stay where they are. Returns logits, [rows, vocab], and a
+    cache of as many columns as the longest prompt, in which every row ends with the last one.
+    """
+    forward = Forward(model)
+    capacity = max(len(prompt) for prompt in prompts) + new_tokens
+    cache, logits = new_rows(model, capacity=capacity), []
+    for prompt in prompts:
+        prefill = Prefill(forward, prompt, prefixes)
+        last = prefill.advance(len(prompt))
+        assert last is not None  # all was asked for
+        logits.append(last)
+        cache.join(prefill.cache)  # type: ignore[arg-type]  # of one kind: both are made for the model
+    return torch.cat(logits), cache
 
 
 class RunningBatch:
     """Rows that are continued together; their order is that in which they joined, but the last one fills a gap."""
 
-    def __init__(self, forward: Forward) -> None:
-        self._forward = forward
+    def __init__(self, forward: Forward, prefixes: PrefixCache | None = None) -> None:
+        self._forward, self._prefixes = forward, prefixes
         self.cache = new_rows(forward.model)
 
     def __len__(self) -> int:
         return len(self.cache)
 
-    @torch.inference_mode()
     def join(self, prefill: Prefill) -> None:
         """Go on with a prompt that has been read, as the last row."""
         self.cache.join(prefill.cache)  # type: ignore[arg-type]  # of one kind: both are made for the model
 
-    @torch.inference_mode()
-    def leave(self, row: int) -> None:
-        """Drop a row; the last one takes its place."""
+    def leave(self, row: int, ids: Sequence[int] = ()) -> None:
+        """Drop a row; the last one takes its place. ids: its tokens, of which the prefix cache keeps what was fed."""
+        if self._prefixes is not None and self._forward.in_parts and isinstance(self.cache, KeyValueRows):
+            fed = self.cache.length - self.cache.starts[row]
+            self._prefixes.store(ids[:fed], self.cache, row)
         self.cache.leave(row)
 
-    @torch.inference_mode()
     def step(self, ids: Sequence[int]) -> Tensor:
         """Feed a token to each row: logits of the next one, [rows, vocab]."""
         mask = self.cache.mask(1)
-        tokens = torch.tensor(ids, device=self._forward.model.device)[:, None]
+        tokens = torch.tensor(ids, device=self._forward.device)[:, None]
         return self._forward(tokens, self.cache, mask, self.cache.positions()[:, None])

@@ -21,6 +21,7 @@ from ferrolm.errors import EngineError, EngineFullError
 from ferrolm.generation.engine_batch import Forward, Prefill, RunningBatch
 from ferrolm.generation.engine_request import Request, notify
 from ferrolm.generation.output import TokenLogprobs
+from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM
 from ferrolm.sampling import Sampler, SamplingParams, top_logprobs
 
@@ -39,17 +40,25 @@ class _Row:
 class EngineLoop:
     """The queue, the batch and the thread, which alone touches the batch."""
 
-    def __init__(self, model: CausalLM, max_batch_size: int, max_waiting: int, prefill_tokens: int) -> None:
+    def __init__(
+        self,
+        model: CausalLM,
+        max_batch_size: int,
+        max_waiting: int,
+        prefill_tokens: int,
+        prefixes: PrefixCache | None,
+    ) -> None:
         self._max_waiting, self._prefill_tokens = max_waiting, prefill_tokens
-        self._forward = Forward(model)
-        self._batch = RunningBatch(self._forward)
+        self._forward, self._prefixes = Forward(model), prefixes
+        self._batch = RunningBatch(self._forward, prefixes)
         self._sampler = Sampler(SamplingParams(), max_batch_size)
         self._places = list(range(max_batch_size))[::-1]  # rows of the sampler that are free
         self._running: list[_Row] = []  # in the order of the batch
         self._reading: tuple[_Row, Prefill] | None = None
         self._waiting: deque[Request] = deque()
         self._timed = False  # whether a request has a deadline
-        self._closed, self._failure = False, None
+        self._closed = False
+        self._failure: BaseException | None = None
         self._changed = threading.Condition()  # guards what other threads change: _waiting and _closed
         self._process = os.getpid()
         self._thread = threading.Thread(target=self._run, name="ferrolm-engine", daemon=True)
@@ -97,6 +106,10 @@ class EngineLoop:
                 f"the engine was made in process {self._process}, and does not run in {os.getpid()}, which was forked: "
                 "make an engine there"
             )
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     @property
     def num_running(self) -> int:
@@ -193,7 +206,7 @@ class EngineLoop:
         row = _Row(request, self._places.pop())
         try:
             self._sampler.reset(row.place, request._asked.params, prompt=request._asked.prompt)
-            self._reading = row, Prefill(self._forward, request._asked.prompt)
+            self._reading = row, Prefill(self._forward, request._asked.prompt, self._prefixes)
         except Exception as error:
             self._fail([row], error)
             return self._begin()
@@ -213,7 +226,7 @@ class EngineLoop:
         try:
             logits = self._batch.step([row.token for row in rows])
         except Exception as error:  # the caches may be half written
-            self._running, self._batch = [], RunningBatch(self._forward)
+            self._running, self._batch = [], RunningBatch(self._forward, self._prefixes)
             self._fail(rows, error)
             return
         over = self._draw(rows, logits)
@@ -224,8 +237,9 @@ class EngineLoop:
 
     def _leave(self, index: int) -> None:
         """Take a row out of the batch, in which the last one takes its place."""
-        self._batch.leave(index)
-        self._places.append(self._running[index].place)
+        row = self._running[index]
+        self._batch.leave(index, [*row.request.prompt_ids, *row.request._ids])
+        self._places.append(row.place)
         last = self._running.pop()
         if index < len(self._running):
             self._running[index] = last

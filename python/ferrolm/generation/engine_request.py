@@ -79,7 +79,8 @@ class Request:
         # Where the engine's thread looks for stop strings; otherwise the text is made where it is read.
         self._watch = self._new_stream() if asked.stop else None
         self._watched = ""
-        self._waiters: deque[_Waiter] = deque()
+        self._waiters: deque[_Waiter] = deque()  # for the next token
+        self._end_waiters: deque[_Waiter] = deque()  # for the end
         # Of the iteration: None after the last piece; ids that were pushed into it, and that are in pieces.
         self._stream: TextStream | None = self._new_stream()
         self._pushed = self._taken = 0
@@ -101,13 +102,13 @@ class Request:
         """
         end = None if timeout is None else time.monotonic() + timeout
         while not self._ended:
-            self._wait(self._is_over, None if end is None else end - time.monotonic())
+            self._wait(self._end_waiters, self._is_over, None if end is None else end - time.monotonic())
         return self._generation()
 
     async def aresult(self) -> Generation:
         """`result` for a coroutine; cancelling its task cancels the request."""
         while not self._ended:
-            await self._await(self._is_over)
+            await self._await(self._end_waiters, self._is_over)
         return self._generation()
 
     def __iter__(self) -> Iterator[Piece]:
@@ -117,7 +118,7 @@ class Request:
         while (piece := self._next_piece()) is None:
             if self._stream is None:
                 raise StopIteration
-            self._wait(self._has_more, None)
+            self._wait(self._waiters, self._has_more, None)
         return piece
 
     def __aiter__(self) -> AsyncIterator[Piece]:
@@ -127,7 +128,7 @@ class Request:
         while (piece := self._next_piece()) is None:
             if self._stream is None:
                 raise StopAsyncIteration
-            await self._await(self._has_more)
+            await self._await(self._waiters, self._has_more)
         return piece
 
     def __enter__(self) -> Self:
@@ -226,16 +227,18 @@ class Request:
     def _new_stream(self) -> TextStream:
         return TextStream(self._tokenizer, self.prompt_ids, self._asked.stop)
 
-    def _wait(self, ready: Callable[[], bool], timeout: float | None) -> None:
+    def _wait(self, waiters: deque[_Waiter], ready: Callable[[], bool], timeout: float | None) -> None:
+        self._engine._loop.check_process()
         lock = threading.Lock()
         lock.acquire()
-        self._waiters.append(lock.release)
+        waiters.append(lock.release)
         if not ready() and not lock.acquire(timeout=-1 if timeout is None else max(timeout, 0.0)):
             raise TimeoutError(f"the request has not ended in time: it has {len(self._ids)} tokens so far")
 
-    async def _await(self, ready: Callable[[], bool]) -> None:
+    async def _await(self, waiters: deque[_Waiter], ready: Callable[[], bool]) -> None:
+        self._engine._loop.check_process()
         future = asyncio.get_running_loop().create_future()
-        self._waiters.append(future)
+        waiters.append(future)
         if ready():
             return
         try:
@@ -249,13 +252,13 @@ def notify(requests: Sequence[Request]) -> None:
     """Wake all who wait for these; an event loop is called once for all of its coroutines."""
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for request in requests:
-        waiters = request._waiters
-        while waiters:
-            waiter = waiters.popleft()
-            if isinstance(waiter, asyncio.Future):
-                by_loop.setdefault(waiter.get_loop(), []).append(waiter)
-            else:
-                waiter()
+        for waiters in (request._waiters, request._end_waiters) if request._ended else (request._waiters,):
+            while waiters:
+                waiter = waiters.popleft()
+                if isinstance(waiter, asyncio.Future):
+                    by_loop.setdefault(waiter.get_loop(), []).append(waiter)
+                else:
+                    waiter()
     for loop, futures in by_loop.items():
         try:
             loop.call_soon_threadsafe(_resolve, futures)

@@ -173,7 +173,7 @@ class KeyValueRows(KeyValueCache):
         self.buffer = like.new_zeros(layers, max(rows, held), heads, self.capacity, head_dim)
         self._device = like.device
         if old is not None:
-            filled = self.length
+            filled = min(self.length, old.shape[3])  # a first row may be longer than the buffer
             self.buffer[:, :held, :, :filled] = old[:, :, :, :filled]
 
     def _move(self, columns: int) -> None:
