@@ -13,8 +13,8 @@ from tiny_language_model import tiny_language_model
 from watched_model import PATIENCE, Watched
 
 from ferrolm import SamplingParams
-from ferrolm.errors import InvalidArgumentError
-from ferrolm.generation import Engine, EngineError, LanguageModel, Request
+from ferrolm.errors import EngineError, InvalidArgumentError
+from ferrolm.generation import Engine, LanguageModel, Request
 from ferrolm.generation.engine_loop import EngineLoop
 
 LONG: dict[str, Any] = {"max_new_tokens": 4000, "ignore_eos": True}

@@ -18,7 +18,7 @@ from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.engine_loop import EngineLoop
 from ferrolm.generation.engine_request import Asked, Request
-from ferrolm.generation.language_model import LanguageModel, Prompt, _row_params
+from ferrolm.generation.language_model import LanguageModel, Prompt
 from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM
 from ferrolm.sampling import SamplingParams, sample
@@ -117,12 +117,12 @@ class Engine:
             )
         if max_time is not None and not max_time > 0:
             raise InvalidArgumentError(f"max_time is {max_time}, expected a number of seconds above 0")
-        ids = model._encode(prompt)
+        plan = model._plan([model._encode(prompt)], config)
         asked = Asked(
-            prompt=ids,
-            params=_row_params(config, 1)[0],
-            limit=config.new_tokens(len(ids), model.model.config.n_positions),
-            eos=frozenset(model._eos(config)),
+            prompt=plan.prompts[0],
+            params=plan.params[0],
+            limit=plan.limits[0],
+            eos=frozenset(plan.eos),
             stop=config.stop_strings,
             logprobs=logprobs,
             max_time=max_time,

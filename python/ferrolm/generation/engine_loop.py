@@ -19,7 +19,8 @@ from torch import Tensor
 
 from ferrolm.errors import EngineError, EngineFullError
 from ferrolm.generation.engine_batch import Forward, Prefill, RunningBatch
-from ferrolm.generation.engine_request import Request, TokenLogprobs, notify
+from ferrolm.generation.engine_request import Request, notify
+from ferrolm.generation.output import TokenLogprobs
 from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM
 from ferrolm.sampling import Sampler, SamplingParams, top_logprobs

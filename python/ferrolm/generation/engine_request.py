@@ -16,26 +16,14 @@ import numpy as np
 
 from ferrolm.errors import EngineError
 from ferrolm.generation.decoding import Ids
-from ferrolm.generation.language_model import Generation
+from ferrolm.generation.output import Generation, TokenLogprobs
 from ferrolm.generation.text_stream import Decodes, TextStream
 from ferrolm.sampling import SamplingParams
 
 if TYPE_CHECKING:
     from ferrolm.generation.engine import Engine
 
-__all__ = ["Asked", "Piece", "Request", "TokenLogprobs", "notify"]
-
-
-@dataclass(frozen=True)
-class TokenLogprobs:
-    """A token that was drawn: its ``id``, its ``logprob``, and the most probable tokens there, ``top``: (id, logprob) each.
-
-    Natural logarithms under the softmax of the logits as the model gave them: before temperature, penalties and filters.
-    """
-
-    id: int
-    logprob: float
-    top: list[tuple[int, float]]
+__all__ = ["Asked", "Piece", "Request", "notify"]
 
 
 @dataclass

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation.config import GenerationConfig
-from ferrolm.generation.decoding import decode
+from ferrolm.generation.config_checks import check_draft
+from ferrolm.generation.config_names import settings_of
+from ferrolm.generation.decoder import CausalDecoder
+from ferrolm.generation.decoding import Steps
+from ferrolm.generation.drafts import Draft, DraftReport, as_draft
+from ferrolm.generation.ngram_draft import NgramDraft
+from ferrolm.generation.output import Generation, Record
+from ferrolm.generation.plan import Plan
+from ferrolm.generation.running import run, steps_of
 from ferrolm.generation.scoring import Score, token_logprobs
-from ferrolm.generation.speculative import NgramDraft, decode_with_draft
+from ferrolm.generation.speculative import decode_with_draft
 from ferrolm.generation.stream import Stream
+from ferrolm.generation.tensors import (
+    TENSORS,
+    as_output,
+    generate_tensors,
+    left_padded,
+    rows_of_ids,
+    unpadded,
+    with_lengths,
+)
 from ferrolm.generation.text_stream import TextStream
 from ferrolm.models import CausalLM
 from ferrolm.models.config import ModelShape
 from ferrolm.sampling import SamplingParams
 from ferrolm.tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    from ferrolm.generation.decoder import Decoder
 
 __all__ = ["Generation", "LanguageModel", "Prompt"]
 
@@ -30,41 +49,23 @@ Ids = NDArray[np.int64]
 Prompt = str | Sequence[int] | NDArray[np.integer[Any]]
 
 
-@dataclass(frozen=True)
-class Generation:
-    """One continuation: its ``text`` (without the prompt), its token ``ids``, and why it ended.
-
-    finish_reason: "eos" (the token that ends a text, which is in ``ids`` but not in ``text``), "stop" (a stop string,
-    before which ``text`` ends) or "length" (as many tokens as asked for, or as fit the model).
-    """
-
-    text: str
-    ids: NDArray[np.int64] = field(repr=False)
-    finish_reason: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
 class LanguageModel:
     """A causal language model and its tokenizer.
 
-    ``defaults`` hold what `generate` does unless told otherwise; `ferrolm.load_model` takes them from the
-    checkpoint's generation_config.json.
+    ``defaults`` hold what `generate` does unless told otherwise, ``chat_template`` how messages become a prompt
+    (`ferrolm.generation.chat_template`); `ferrolm.load_model` takes them from the checkpoint.
 
     >>> import ferrolm
     >>> model = ferrolm.load_model("ferrolm-tiny")  # doctest: +SKIP
     >>> print(model.generate("Once upon a time", max_new_tokens=20))  # doctest: +SKIP
     """
 
+    chat_template: Any = None
+
     def __init__(
         self, model: CausalLM, tokenizer: Tokenizer, defaults: GenerationConfig | None = None
     ) -> None:
-        size, vocab_size = tokenizer.get_vocab_size(), model.config.vocab_size
-        if size > vocab_size:
-            raise InvalidArgumentError(
-                f"tokenizer has {size} tokens, but the model's vocab_size is {vocab_size}"
-            )
+        _check_sizes(tokenizer, model.config.vocab_size)
         self.model = model
         self.tokenizer = tokenizer
         self.defaults = defaults or GenerationConfig()
@@ -75,7 +76,7 @@ class LanguageModel:
         prompt: str,
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Generation: ...
     @overload
@@ -84,46 +85,67 @@ class LanguageModel:
         prompt: Prompt | Sequence[Prompt],
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Any: ...
     def generate(
         self,
-        prompt: Prompt | Sequence[Prompt],
+        prompt: Prompt | Sequence[Prompt] | Tensor | None = None,
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Any:
         """Continue a prompt, or several as one batch; a row's result does not depend on the rows beside it.
 
         prompt: text, token ids, or a list of these; an empty one begins with the beginning-of-text token. params: how
         to draw, instead of the arguments named in it; given, ``do_sample`` follows from its temperature. draft: guesses
-        tokens that the model then verifies several at a time, with the same result (see `NgramDraft`); prompts are
-        continued one by one then. settings: the fields of `GenerationConfig`. Generation stops where the context of the
-        model (``n_positions``) is full.
+        tokens that the model then verifies several at a time, with the same result (see `NgramDraft` and `ModelDraft`); prompts are
+        continued one by one then. settings: the fields of `GenerationConfig`, or ``generation_config``, an object of
+        ours or of transformers or a dict, which they go before. Generation stops where the context of the model
+        (``n_positions``) is full.
 
         Returns a `Generation` for one prompt and a list for several; with ``num_return_sequences`` above 1, a list
-        for each prompt. Raises `InvalidArgumentError` for an unknown argument (proposing the nearest name) and for a
-        prompt that does not fit the model.
+        for each prompt. For a tensor of ids, given as prompt or as ``input_ids`` with ``attention_mask``, the result is
+        that of transformers: int64 [batch * num_return_sequences, time], the prompts and what follows, padded on the
+        right. With ``return_dict_in_generate`` it is a `GenerateOutput`.
+
+        Raises `InvalidArgumentError` for an unknown argument (proposing the nearest name), for arguments that
+        contradict each other, and for a prompt that does not fit the model.
         """
-        single = isinstance(prompt, str) or _is_ids(prompt)
-        several = cast("Sequence[Prompt]", [prompt] if single else prompt)
-        prompts = [self._encode(each) for each in several]
+        given = {name: settings.pop(name) for name in TENSORS if settings.get(name) is not None}
+        if isinstance(prompt, Tensor) and prompt.dim() == 2:
+            given["inputs"], prompt = prompt, None
         config = self._config(params, settings)
+        draft = self._draft(draft, config)
+        if given:
+            if prompt is not None:
+                raise InvalidArgumentError(
+                    f"prompt and {next(iter(given))} are both given, expected one of them"
+                )
+            return generate_tensors(self, config, draft, given)
+        if prompt is None:
+            raise InvalidArgumentError("prompt is missing: expected text, token ids, or input_ids")
+        single = isinstance(prompt, str) or _is_ids(prompt)
+        prompts = self._prompts(prompt)
         if not prompts:
             return []
-        rows = self._generate(prompts, config, draft)
-        copies = config.num_return_sequences
-        results = rows if copies == 1 else [rows[at : at + copies] for at in range(0, len(rows), copies)]
-        return results[0] if single else results
+        plan = self._plan(prompts, config)
+        results = run(self, plan, draft)
+        if config.return_dict_in_generate:
+            return as_output(plan, left_padded(plan.prompts, plan.pad), results)
+        rows, copies = results.generations, config.num_return_sequences
+        if copies == 1:
+            return rows[0] if single else rows
+        several = [rows[at : at + copies] for at in range(0, len(rows), copies)]
+        return several[0] if single else several
 
     def stream(
         self,
         prompt: Prompt,
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Stream:
         """The text of `generate`, in pieces, as soon as each is certain: whole characters, and no stop string.
@@ -131,16 +153,63 @@ class LanguageModel:
         Returns an iterator of pieces that also knows the token ids and, at the end, the reason of the end.
         """
         config = self._config(params, settings)
-        if config.num_return_sequences != 1:
+        for name in ("num_return_sequences", "num_beams"):
+            if getattr(config, name) != 1:
+                raise InvalidArgumentError(f"{name} is {getattr(config, name)}, a stream has 1")
+        if config.return_dict_in_generate:
+            raise InvalidArgumentError("return_dict_in_generate is True, but a stream gives pieces of text")
+        draft = self._draft(draft, config)
+        plan = self._plan(self._prompts([prompt]), config)
+        active, reasons = np.ones(1, dtype=bool), dict[int, str]()
+        record = Record.of(config, 1)
+        report = None if draft is None else DraftReport()
+        steps = steps_of(self, plan, draft, active, reasons, record, reports=report and [report])
+        context = plan.prompts[0].tolist() if plan.sources is None else ()
+        text = TextStream(self.tokenizer, context, config.stop_strings)
+        return Stream(steps, text, plan.eos, active, reasons, record, report)
+
+    def apply_chat_template(self, messages: Sequence[Mapping[str, Any]], **variables: Any) -> str:
+        """The text of a dialogue, by the model's ``chat_template``; arguments are those of `ChatTemplate.render`.
+
+        Raises `InvalidArgumentError` for a model without one.
+        """
+        if self.chat_template is None:
             raise InvalidArgumentError(
-                f"num_return_sequences is {config.num_return_sequences}, a stream has 1"
+                "the model has no chat_template: set one, as ChatTemplate.plain(), or continue a text by generate"
             )
-        ids = self._encode(prompt)
-        limit = config.new_tokens(len(ids), self._shape.n_positions)
-        active = np.ones(1, dtype=bool)
-        params_of_rows, eos = _row_params(config, 1), self._eos(config)
-        steps = self._decode([ids], params_of_rows, [limit], eos, active, draft)
-        return Stream(steps, TextStream(self.tokenizer, ids.tolist(), config.stop_strings), eos, active)
+        text: str = self.chat_template.render(messages, **variables)
+        return text
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], **settings: Any) -> Generation:
+        """The answer to a dialogue: messages are dictionaries with "role" and "content"; settings those of `generate`.
+
+        tools, documents: for the template. A last message of the assistant is gone on with where
+        ``continue_final_message=True`` says so.
+        """
+        prompt, settings = self._chat_prompt(messages, settings)
+        return self.generate(prompt, **settings)  # type: ignore[no-any-return]
+
+    def stream_chat(self, messages: Sequence[Mapping[str, Any]], **settings: Any) -> Stream:
+        """`chat` in pieces, as `stream`."""
+        prompt, settings = self._chat_prompt(messages, settings)
+        return self.stream(prompt, **settings)
+
+    def _chat_prompt(
+        self, messages: Sequence[Mapping[str, Any]], settings: dict[str, Any]
+    ) -> tuple[Ids, dict[str, Any]]:
+        goes_on = settings.pop("continue_final_message", False)
+        for_template = {name: settings.pop(name) for name in ("tools", "documents") if name in settings}
+        if goes_on:
+            for_template["continue_final_message"] = True
+        text = self.apply_chat_template(messages, add_generation_prompt=not goes_on, **for_template)
+        template = self.chat_template
+        begins = getattr(template, "begins_itself", True)
+        ids = self.tokenizer.encode_ids(text, add_special_tokens=not begins).astype(np.int64)
+        if ends := tuple(getattr(template, "stop", ())):
+            name = "stop" if "stop" in settings else "stop_strings"
+            own = settings.get(name) or ()
+            settings = settings | {name: (*((own,) if isinstance(own, str) else own), *ends)}
+        return ids, settings
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:
         """Log-probabilities of the tokens of ``text``, which may be longer than the model's context.
@@ -174,20 +243,67 @@ class LanguageModel:
         return self.model.config
 
     def _config(self, params: SamplingParams | None, settings: dict[str, Any]) -> GenerationConfig:
-        config = self.defaults.updated(**settings)
+        config = self.defaults
+        if (given := settings.get("generation_config")) is not None:
+            config = config.updated(**settings_of(given))
+        settings = {name: value for name, value in settings.items() if name != "generation_config"}
+        config = config.updated(**settings)
         if params is not None:
             clash = [name for name in settings if hasattr(params, name)]
             if clash:
                 raise InvalidArgumentError(f"{', '.join(clash)} is given twice: in params and as an argument")
             return config.with_params(params)
         if ignored := config.without_effect(settings):
-            warnings.warn(
-                f"greedy decoding ignores {', '.join(ignored)}; pass do_sample=True to draw", stacklevel=3
+            way = "beam search" if config.num_beams > 1 else "greedy decoding"
+            hint = (
+                "num_beams"
+                if set(ignored) & {"length_penalty", "early_stopping"}
+                else "do_sample=True to draw"
             )
+            if set(ignored) <= {"output_scores", "output_logits"}:
+                hint = "return_dict_in_generate=True"
+            warnings.warn(f"{way} ignores {', '.join(ignored)}; pass {hint}", stacklevel=3)
         return config
 
+    def _draft(self, draft: Draft | None, config: GenerationConfig) -> Draft | None:
+        """The draft that the arguments ask for."""
+        if draft is not None:
+            check_draft(config)
+            return as_draft(draft)
+        if config.prompt_lookup_num_tokens:
+            order = config.max_matching_ngram_size or 2
+            return NgramDraft(num_draft_tokens=config.prompt_lookup_num_tokens, prompt_order=order)
+        if config.assistant_model is not None:
+            return as_draft(config.assistant_model, config.num_assistant_tokens)
+        return None
+
+    def _prompts(self, prompt: Any) -> list[Any]:
+        """The prompts as ids: of one, or of several."""
+        if isinstance(prompt, Tensor):
+            return unpadded(rows_of_ids("prompt", prompt, self._shape.vocab_size), None, None, [])
+        single = isinstance(prompt, str) or _is_ids(prompt)
+        several = cast("Sequence[Prompt]", [prompt] if single else prompt)
+        return [self._encode(each) for each in several]
+
+    def _plan(self, prompts: list[Any], config: GenerationConfig) -> Plan:
+        return Plan.of(config, self._shape, prompts, self._eos(config))
+
+    def _tensor_plan(self, config: GenerationConfig, given: dict[str, Any]) -> tuple[Plan, Tensor]:
+        """The plan for tensors, and what the rows of the result begin with."""
+        ids, mask = _ids_and_mask(given)
+        ids = rows_of_ids("input_ids", ids, self._shape.vocab_size)
+        eos = self._eos(config)
+        pad = config.pad_token_id
+        if pad is None:
+            pad = getattr(self._shape, "pad_token_id", None)
+        prompts = [self._begun(row) for row in unpadded(ids, mask, pad, eos)]
+        return self._plan(prompts, with_lengths(config, ids.shape[1])), ids
+
     def _encode(self, prompt: Prompt) -> Ids:
-        ids = self._text_ids(prompt, add_special_tokens=True)
+        return self._begun(self._text_ids(prompt, add_special_tokens=True))
+
+    def _begun(self, ids: Ids) -> Ids:
+        """The ids, or what a text begins with where there are none."""
         if len(ids):
             return ids
         start = self._start_id()
@@ -220,57 +336,49 @@ class LanguageModel:
         if config.ignore_eos:
             return []
         given = self._shape.eos_token_ids if config.eos_token_id is None else config.eos_token_id
-        return [
-            token
-            for token in ([given] if isinstance(given, int) else given)
-            if 0 <= token < self._shape.vocab_size
-        ]
+        more = () if config.params is None else config.params.stop_token_ids
+        every = [*([given] if isinstance(given, int) else given), *config.stop_token_ids, *more]
+        return [token for token in dict.fromkeys(every) if 0 <= token < self._shape.vocab_size]
 
-    def _decode(
+    def _decoder(self, plan: Plan, *, keeps_states: bool = False, in_torch: bool = False) -> Decoder:
+        new_tokens = max(plan.limits)
+        return CausalDecoder(
+            self.model, plan.prompts, plan.copies, new_tokens, keeps_states=keeps_states, in_torch=in_torch
+        )
+
+    def _stacks(self) -> tuple[Any, Any]:
+        """The decoder's layers and the encoder's, whose attentions and states are recorded."""
+        return self.model.decoder, None
+
+    def _decode_with_draft(
         self,
-        prompts: Sequence[Ids],
-        params: Sequence[SamplingParams],
-        limits: Sequence[int],
-        eos: Sequence[int],
+        plan: Plan,
         active: NDArray[np.bool_],
-        draft: NgramDraft | None,
-    ) -> Iterator[tuple[NDArray[np.intp], Ids]]:
-        """The steps of `decode`."""
-        if draft is None:
-            return decode(self.model, prompts, params, limits, eos, active)
-        return decode_with_draft(self.model, prompts, params, limits, eos, active, draft)
-
-    def _generate(
-        self, prompts: list[Ids], config: GenerationConfig, draft: NgramDraft | None
-    ) -> list[Generation]:
-        params = _row_params(config, len(prompts))
-        prompts_of_rows = [prompt for prompt in prompts for _ in range(config.num_return_sequences)]
-        limits = [config.new_tokens(len(prompt), self._shape.n_positions) for prompt in prompts_of_rows]
-        eos, stop = self._eos(config), config.stop_strings
-        streams = [TextStream(self.tokenizer, prompt.tolist(), stop) for prompt in prompts_of_rows]
-        active = np.ones(len(streams), dtype=bool)
-        texts = [""] * len(streams)
-        steps = []
-        for rows, ids in self._decode(prompts, params, limits, eos, active, draft):
-            steps.append((rows, ids))
-            if not stop:
-                continue  # the text is needed at the end alone
-            for row, token in zip(rows.tolist(), ids.tolist(), strict=True):
-                texts[row] += "" if token in eos else streams[row].push(token)
-                active[row] &= not streams[row].stopped
-        all_rows, all_ids = (np.concatenate(parts) for parts in zip(*steps, strict=True))
-        return [
-            _finished(texts[row], all_ids[all_rows == row], stream, eos, decoded=bool(stop))
-            for row, stream in enumerate(streams)
-        ]
+        draft: Draft,
+        reports: Sequence[DraftReport] | None = None,
+    ) -> Steps:
+        return decode_with_draft(
+            self.model, plan.prompts, plan.params, plan.limits, plan.eos, active, draft, reports
+        )
 
 
-def _finished(text: str, ids: Ids, stream: TextStream, eos: Sequence[int], decoded: bool) -> Generation:
-    ended = int(ids[-1]) in eos
-    if not decoded:
-        text = stream.push(*ids[: len(ids) - ended].tolist())
-    text += stream.finish()
-    return Generation(text, ids, "stop" if stream.stopped else "eos" if ended else "length")
+def _check_sizes(tokenizer: Tokenizer, vocab_size: int) -> None:
+    size = tokenizer.get_vocab_size()
+    if size > vocab_size:
+        raise InvalidArgumentError(f"tokenizer has {size} tokens, but the model's vocab_size is {vocab_size}")
+
+
+def _ids_and_mask(given: dict[str, Any]) -> tuple[Any, Any]:
+    """The ids and the mask among tensors of a decoder."""
+    if "inputs" in given and "input_ids" in given:
+        raise InvalidArgumentError("inputs and input_ids are both given, expected one of them")
+    for name in ("input_features", "decoder_input_ids"):
+        if name in given:
+            raise InvalidArgumentError(f"{name} is for an encoder-decoder, and the model is a decoder")
+    ids = given.get("input_ids", given.get("inputs"))
+    if ids is None:
+        raise InvalidArgumentError("attention_mask is given without input_ids")
+    return ids, given.get("attention_mask")
 
 
 def _is_ids(value: Any) -> bool:
@@ -282,18 +390,3 @@ def _is_ids(value: Any) -> bool:
         and bool(value)
         and all(isinstance(item, int | np.integer) for item in value)
     )
-
-
-def _row_params(config: GenerationConfig, prompts: int) -> list[SamplingParams]:
-    """Parameters of each row; the continuations of one prompt draw with seeds made from the prompt's."""
-    if isinstance(config.seed, int):
-        seeds = [config.seed] * prompts
-    elif config.seed is None:
-        seeds = torch.randint(2**63 - 1, (prompts,)).tolist() if config.do_sample else [0] * prompts
-    else:
-        seeds = list(config.seed)
-    if len(seeds) != prompts:
-        raise InvalidArgumentError(f"seed has {len(seeds)} values for {prompts} prompts")
-    each = [config.sampling_params(seed) for seed in seeds]
-    copies = config.num_return_sequences
-    return each if copies == 1 else [row for params in each for row in params.split(copies)]

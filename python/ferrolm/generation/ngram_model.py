@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.config import GenerationConfig
+from ferrolm.generation.decoder import Decoder
+from ferrolm.generation.decoding import Steps
+from ferrolm.generation.drafts import Draft, DraftReport
 from ferrolm.generation.language_model import LanguageModel, Prompt
+from ferrolm.generation.plan import Plan
 from ferrolm.generation.scoring import Score
-from ferrolm.generation.speculative import NgramDraft
 from ferrolm.ngram import NgramLM
-from ferrolm.sampling import Sampler, SamplingParams
 from ferrolm.tokenizers import Tokenizer
 
 __all__ = ["NgramLanguageModel"]
@@ -33,6 +37,27 @@ class _Shape:
     bos_token_id: int | None
     eos_token_ids: tuple[int, ...]
     n_positions: int = _POSITIONS
+
+
+class _NgramDecoder:
+    """The `Decoder` of an n-gram model."""
+
+    def __init__(self, ngrams: NgramLM, prompts: Sequence[Ids], copies: int) -> None:
+        contexts = [prompt.tolist() for prompt in prompts for _ in range(copies)]
+        self._states = _rust.NgramStates(ngrams._core, contexts, begin=True)
+        self._unknown = ngrams.unk_id
+
+    def start(self) -> Tensor:
+        logits = self._states.next_logprobs()
+        logits[:, self._unknown] = -np.inf
+        return torch.from_numpy(logits)
+
+    def step(self, ids: Tensor) -> Tensor:
+        self._states.accept(ids.numpy().astype(np.uint32))
+        return self.start()
+
+    def keep(self, rows: Tensor) -> None:
+        self._states.select(rows.tolist())
 
 
 class NgramLanguageModel(LanguageModel):
@@ -74,40 +99,22 @@ class NgramLanguageModel(LanguageModel):
         # An empty prompt needs no token to begin with: the model has its <s>.
         return self._text_ids(prompt, add_special_tokens=True)
 
-    def _decode(
+    def _decoder(self, plan: Plan, *, keeps_states: bool = False, in_torch: bool = False) -> Decoder:
+        if keeps_states:
+            raise InvalidArgumentError("penalty_alpha needs hidden states, which an n-gram model has not")
+        return _NgramDecoder(self.ngrams, plan.prompts, plan.copies)
+
+    def _stacks(self) -> tuple[Any, Any]:
+        raise InvalidArgumentError("an n-gram model has neither attentions nor hidden states")
+
+    def _decode_with_draft(
         self,
-        prompts: Sequence[Ids],
-        params: Sequence[SamplingParams],
-        limits: Sequence[int],
-        eos: Sequence[int],
+        plan: Plan,
         active: NDArray[np.bool_],
-        draft: NgramDraft | None,
-    ) -> Iterator[tuple[NDArray[np.intp], Ids]]:
-        if draft is not None:
-            raise InvalidArgumentError("draft: an n-gram model is its own draft")
-        copies = len(params) // len(prompts)
-        contexts = [prompts[row // copies] for row in range(len(params))]
-        states = _rust.NgramStates(self.ngrams._core, [ids.tolist() for ids in contexts], begin=True)
-        sampler = Sampler(params, prompt=contexts)
-        ends = np.zeros(self.ngrams.vocab_size, dtype=bool)
-        ends[list(eos)] = True
-        left = np.array(limits)
-        rows = np.arange(len(params))
-        while True:
-            logits = states.next_logprobs()
-            logits[:, self.ngrams.unk_id] = -np.inf
-            ids = sampler.sample(logits, rows=rows.tolist())
-            sampler.accept(ids, rows=rows.tolist())
-            left[rows] -= 1
-            alive = active[rows]
-            active[rows] &= ~ends[ids] & (left[rows] > 0)
-            yield rows[alive], ids[alive].astype(np.int64)
-            kept = np.flatnonzero(active[rows])
-            if not len(kept):
-                return
-            states.accept(ids)
-            states.select(kept.tolist())
-            rows = rows[kept]
+        draft: Draft,
+        reports: Sequence[DraftReport] | None = None,
+    ) -> Steps:
+        raise InvalidArgumentError("draft: an n-gram model is its own draft")
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:
         """Log-probabilities of the tokens of ``text``, each given all before it; ``stride`` is not looked at."""

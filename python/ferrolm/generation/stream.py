@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ferrolm.generation.drafts import DraftReport
+from ferrolm.generation.output import Record, TokenLogprobs
 from ferrolm.generation.text_stream import TextStream
 
 __all__ = ["Stream"]
@@ -15,7 +17,8 @@ __all__ = ["Stream"]
 class Stream(Iterator[str]):
     """Pieces of a continuation, for `for`; made by `LanguageModel.stream`.
 
-    ids: token ids so far. finish_reason: None while there is more, then that of `Generation`.
+    ids: token ids so far. finish_reason: None while there is more, then that of `Generation`. logprobs: of the tokens so
+    far, where they were asked for. draft_report: how many guesses of a draft were right so far, where there is one.
     """
 
     def __init__(
@@ -24,11 +27,19 @@ class Stream(Iterator[str]):
         text: TextStream,
         eos: Collection[int],
         active: NDArray[np.bool_],
+        reasons: Mapping[int, str] | None = None,
+        record: Record | None = None,
+        draft_report: DraftReport | None = None,
     ) -> None:
+        self.draft_report = draft_report
         self.ids: list[int] = []
         self.finish_reason: str | None = None
-        self._text = text
+        self._text, self._reasons, self._record = text, reasons or {}, record
         self._pieces = self._run(steps, eos, active)
+
+    @property
+    def logprobs(self) -> list[TokenLogprobs] | None:
+        return None if self._record is None else self._record.logprobs[0][: len(self.ids)]
 
     def _run(
         self,
@@ -44,7 +55,8 @@ class Stream(Iterator[str]):
             yield "" if ended else self._text.push(token)
             active[0] &= not self._text.stopped
         yield self._text.finish()
-        self.finish_reason = "stop" if self._text.stopped else "eos" if ended else "length"
+        told = self._reasons.get(0, "length")
+        self.finish_reason = "stop" if self._text.stopped else "eos" if ended else told
 
     def __next__(self) -> str:
         for piece in self._pieces:

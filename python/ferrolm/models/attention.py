@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeAlias
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,7 +14,7 @@ from torch import Tensor
 from ferrolm.attention import scaled_dot_product_attention
 from ferrolm.attention.operator import pays_with_gradients
 
-__all__ = ["Visible", "attend"]
+__all__ = ["Visible", "attend", "watched_by"]
 
 _OURS = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -80,6 +85,21 @@ class Visible:
         return self._masks[window]
 
 
+# What attends in the place of the kernels: (query, key, value, visible, scale, window) -> context.
+Attend: TypeAlias = Callable[[Tensor, Tensor, Tensor, Visible, float, int | None], Tensor]
+_WATCHER: ContextVar[Attend | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched_by(watcher: Attend) -> Iterator[None]:
+    """Let ``watcher`` attend in this thread, which wants the weights that the kernels do not show."""
+    token = _WATCHER.set(watcher)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
 def attend(
     query: Tensor,
     key: Tensor,
@@ -94,6 +114,8 @@ def attend(
 
     heads is a multiple of kv_heads. window: how many keys up to its own a query of causal attention sees; None for all.
     """
+    if not torch.compiler.is_compiling() and (watcher := _WATCHER.get()) is not None:
+        return watcher(query, key, value, visible, scale, window)
     causal = visible.causal and visible.queries > 1
     group = query.shape[1] // key.shape[1]
     # Only torch's kernel has the gradient of a bias.

@@ -230,6 +230,7 @@ class Seq2SeqLM(Seq2SeqModel):
         *,
         input_features: Tensor | None = None,
         logits_to_keep: int = 0,
+        with_head: bool = True,
     ) -> Seq2SeqLMOutput:
         """Logits of the next token of the target at every position, and the loss when labels are given.
 
@@ -240,6 +241,7 @@ class Seq2SeqLM(Seq2SeqModel):
         decoder_attention_mask: [batch, time in the cache + time]; padding on the right needs none. encoder_outputs: what
         `encode` gave, in place of the source. cache: the target before, which the new tokens are appended to, and the
         source, which is not read again once the cache has it. logits_to_keep: the last n positions alone (0: all).
+        with_head: False gives the decoder's hidden states as ``logits``, for `head`, and no loss.
 
         Raises `InvalidArgumentError` where no source or no target is given and `ShapeError` for shapes that do not fit.
         """
@@ -258,7 +260,10 @@ class Seq2SeqLM(Seq2SeqModel):
             cache,
             input_features,
         )
-        logits = self._head(states.last_hidden_state[:, -logits_to_keep:])
+        if not with_head:
+            hidden = states.last_hidden_state[:, -logits_to_keep:]
+            return Seq2SeqLMOutput(hidden, None, states.encoder_last_hidden_state)
+        logits = self.head(states.last_hidden_state[:, -logits_to_keep:])
         loss = None
         if labels is not None:
             if labels.shape != logits.shape[:2]:
@@ -268,7 +273,8 @@ class Seq2SeqLM(Seq2SeqModel):
             loss = self._loss(logits.flatten(0, 1).float(), labels.flatten())
         return Seq2SeqLMOutput(logits, loss, states.encoder_last_hidden_state)
 
-    def _head(self, hidden: Tensor) -> Tensor:
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits [..., vocab] of the decoder's hidden states [..., hidden_size]."""
         return self.lm_head(hidden)  # type: ignore[no-any-return]
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -256,7 +256,7 @@ class T5ForConditionalGeneration(Seq2SeqLM, T5Model):
         if shared is not None:
             config.tie_word_embeddings = head is None or torch.equal(head, shared)
 
-    def _head(self, hidden: Tensor) -> Tensor:
+    def head(self, hidden: Tensor) -> Tensor:
         if self.config.scale_decoder_outputs:
             hidden = hidden * self.config.d_model**-0.5
         return self.lm_head(hidden)  # type: ignore[no-any-return]

@@ -16,11 +16,9 @@ from tiny_language_model import TINY, byte_tokenizer, tiny_language_model
 from watched_model import PATIENCE, Watched
 
 from ferrolm import SamplingParams
-from ferrolm.errors import InvalidArgumentError, InvalidTypeError
+from ferrolm.errors import EngineError, EngineFullError, InvalidArgumentError, InvalidTypeError
 from ferrolm.generation import (
     Engine,
-    EngineError,
-    EngineFullError,
     Generation,
     LanguageModel,
     NgramLanguageModel,
@@ -194,7 +192,10 @@ def test_what_is_wrong_is_said_at_once() -> None:
     with Engine(model) as engine:
         for asked, message in (
             ({"max_new_token": 3}, "did you mean 'max_new_tokens'"),
-            ({"num_return_sequences": 2}, "num_return_sequences is 2, which an engine does not do"),
+            (
+                {"num_return_sequences": 2, "do_sample": True},
+                "num_return_sequences is 2, which an engine does not do",
+            ),
             ({"logprobs": -1}, "logprobs is -1"),
             ({"max_time": 0}, "max_time is 0"),
             ({"max_new_tokens": 0}, "max_new_tokens is 0"),

@@ -11,8 +11,8 @@ import pytest
 from tiny_language_model import tiny_language_model
 from watched_model import PATIENCE
 
-from ferrolm.errors import InvalidArgumentError
-from ferrolm.generation import Engine, EngineError, stream_async
+from ferrolm.errors import EngineError, InvalidArgumentError
+from ferrolm.generation import Engine, stream_async
 
 DRAWN: dict[str, Any] = {"do_sample": True, "max_new_tokens": 12}
 LONG: dict[str, Any] = {"max_new_tokens": 4000, "ignore_eos": True}

@@ -177,7 +177,7 @@ def test_an_empty_prompt_begins_with_the_beginning_of_text() -> None:
         ({"max_new_tokens": 0}, "max_new_tokens is 0, expected a positive integer"),
         ({"num_return_sequences": -1}, "num_return_sequences is -1"),
         ({"do_sample": True, "top_p": 1.5}, r"top_p must be in \[0, 1\], found 1.5"),
-        ({"stop": ["a", ""]}, "stop has an empty string"),
+        ({"stop": ["a", ""]}, "stop_strings has an empty string"),
         ({"do_sample": True, "temperature": -1}, "temperature"),
     ],
 )
@@ -193,7 +193,7 @@ def test_other_prompts_are_refused() -> None:
         model.generate([1, 300])
     with pytest.raises(InvalidTypeError, match="prompt is dict"):
         model.generate([{"role": "user"}])
-    with pytest.raises(InvalidTypeError, match="stop is"):
+    with pytest.raises(InvalidTypeError, match="stop_strings is"):
         model.generate("a", stop=[3])
 
 
@@ -230,7 +230,7 @@ def test_a_stream_begins_before_the_text_is_complete() -> None:
 
 def test_a_stream_has_one_continuation() -> None:
     with pytest.raises(InvalidArgumentError, match="num_return_sequences is 2, a stream has 1"):
-        model.stream("a", num_return_sequences=2)
+        model.stream("a", num_return_sequences=2, do_sample=True)
 
 
 def test_defaults_of_the_checkpoint_hold_unless_told_otherwise(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""Dialogues: messages in, the history with the answer out."""
+
+from __future__ import annotations
+
+import pytest
+from tiny_language_model import tiny_language_model
+
+import ferrolm
+from ferrolm.errors import InvalidTypeError
+
+pytest.importorskip("jinja2", reason="needs the extra that chat templates need")
+pytest.importorskip("ferrolm.generation.chat_template")
+
+TEMPLATE = (
+    "{% for message in messages %}{{ message.role[0] }}:{{ message.content }}|{% endfor %}"
+    "{% if add_generation_prompt %}a:{% endif %}"
+)
+ASKED = [{"role": "user", "content": "hi"}]
+SETTINGS = {"do_sample": False, "max_new_tokens": 4}
+
+model = tiny_language_model()
+pipe = ferrolm.pipeline("conversational", model, chat_template=TEMPLATE, **SETTINGS)
+
+
+def test_an_answer_is_another_message() -> None:
+    answer = model.generate("u:hi|a:", **SETTINGS).text
+    assert pipe(ASKED) == [{"generated_text": [*ASKED, {"role": "assistant", "content": answer}]}]
+    assert pipe(ASKED, return_full_text=False) == [{"generated_text": answer}]
+    assert ASKED == [{"role": "user", "content": "hi"}]
+
+
+def test_the_history_is_continued() -> None:
+    history = [*pipe(ASKED)[0]["generated_text"], {"role": "user", "content": "so?"}]
+    answer = model.generate(f"u:hi|a:{history[1]['content']}|u:so?|a:", **SETTINGS).text
+    assert pipe(history)[0]["generated_text"] == [*history, {"role": "assistant", "content": answer}]
+
+
+def test_a_message_of_the_assistant_is_continued() -> None:
+    begun = [*ASKED, {"role": "assistant", "content": "we"}]
+    answer = model.generate("u:hi|a:we", **SETTINGS).text
+    assert pipe(begun)[0]["generated_text"] == [*ASKED, {"role": "assistant", "content": "we" + answer}]
+    [last] = pipe(begun, continue_final_message=False)[0]["generated_text"][2:]
+    assert last == {"role": "assistant", "content": model.generate("u:hi|a:we|a:", **SETTINGS).text}
+
+
+def test_several_dialogues_and_texts_beside_them() -> None:
+    other = [{"role": "user", "content": "b"}]
+    found = pipe([ASKED, other], batch_size=2)
+    assert found == [pipe(ASKED), pipe(other)]
+    assert list(pipe(iter([ASKED, "text", other]), batch_size=2)) == [pipe(ASKED), pipe("text"), pipe(other)]
+
+
+def test_long_histories_lose_their_beginning() -> None:
+    long = [{"role": "user", "content": "abc " * 20}]
+    text = f"u:{long[0]['content']}|a:"
+    found = pipe(long, handle_long_generation="hole", return_full_text=False)
+    assert found == [{"generated_text": model.generate(text[-44:], **SETTINGS).text}]
+
+
+def test_messages_without_content() -> None:
+    with pytest.raises(InvalidTypeError, match="expected an object with role and content"):
+        pipe([{"role": "user"}])
