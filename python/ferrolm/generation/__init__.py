@@ -28,7 +28,7 @@
     engine.py           `Engine`: many requests at the same time; engine_loop.py is its thread, engine_batch.py its rows
     engine_request.py   `Request`, `Piece`: what comes out of it
     engine_async.py     `stream_async`: one text in a coroutine
-    prefix_cache.py     `PrefixCache`: what prompts have in common is computed once
+    prefix_cache.py     `PrefixCache`: what prompts have in common is computed once; prefixed_decoder.py: by generate
     stream.py           `Stream`: a text that is being generated
     text_stream.py      tokens to text, one at a time
     chat_template.py    `ChatTemplate`: a dialogue as the text that a model continues

@@ -20,6 +20,7 @@ from ferrolm.generation.engine_loop import EngineLoop
 from ferrolm.generation.engine_request import Asked, Request
 from ferrolm.generation.language_model import LanguageModel, Prompt
 from ferrolm.generation.prefix_cache import PrefixCache
+from ferrolm.generation.processing import needs_processing
 from ferrolm.models import CausalLM
 from ferrolm.sampling import SamplingParams, sample
 
@@ -27,12 +28,31 @@ __all__ = ["Engine"]
 
 # Settings that an engine honours; any other has to be at its default.
 _HONOURED = {
-    *("max_new_tokens", "max_length", "max_tokens", "min_new_tokens", "min_length", "min_tokens"),
-    *("do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"),
+    *(
+        "max_new_tokens",
+        "max_length",
+        "min_new_tokens",
+        "min_length",
+        "max_time",
+        "seed",
+        "params",
+        "logprobs",
+    ),
+    *(
+        "do_sample",
+        "temperature",
+        "top_k",
+        "top_p",
+        "min_p",
+        "top_h",
+        "typical_p",
+        "epsilon_cutoff",
+        "eta_cutoff",
+    ),
     *("repetition_penalty", "presence_penalty", "frequency_penalty", "no_repeat_ngram_size", "bad_words_ids"),
-    *("logit_bias", "sequence_bias", "suppress_tokens", "begin_suppress_tokens"),
+    *("logit_bias", "sequence_bias", "suppress_tokens", "begin_suppress_tokens", "allowed_token_ids"),
     *("forced_bos_token_id", "forced_eos_token_id", "bos_token_id", "eos_token_id", "pad_token_id"),
-    *("stop", "stop_strings", "stop_token_ids", "ignore_eos", "seed", "params", "use_cache"),
+    *("stop_strings", "stop_token_ids", "ignore_eos", "renormalize_logits"),
 }
 
 
@@ -92,16 +112,12 @@ class Engine:
         self,
         prompt: Prompt,
         params: SamplingParams | None = None,
-        *,
-        logprobs: int | None = None,
-        max_time: float | None = None,
         **settings: Any,
     ) -> Request:
         """Queue a prompt, and return at once.
 
         prompt: text or token ids. params, settings: as in `LanguageModel.generate`, for a single continuation that is
-        greedy or drawn. logprobs: give the log-probability of each token, and so many of the most probable ones beside
-        it. max_time: seconds from now after which the request ends with what it has.
+        greedy or drawn, without functions of the caller's. ``max_time`` counts from now.
 
         Raises at once what is wrong with the arguments, as `generate` does, `EngineFullError` when ``max_waiting`` requests
         wait, and `EngineError` when the engine is closed.
@@ -111,12 +127,10 @@ class Engine:
         config = model._config(params, settings)
         _check(config)
         vocab_size = model.model.config.vocab_size
-        if logprobs is not None and not 0 <= logprobs <= vocab_size:
+        if config.logprobs is not None and config.logprobs > vocab_size:
             raise InvalidArgumentError(
-                f"logprobs is {logprobs}, expected 0 to {vocab_size} (vocab_size), or None"
+                f"logprobs is {config.logprobs}, expected at most {vocab_size} (vocab_size)"
             )
-        if max_time is not None and not max_time > 0:
-            raise InvalidArgumentError(f"max_time is {max_time}, expected a number of seconds above 0")
         plan = model._plan([model._encode(prompt)], config)
         asked = Asked(
             prompt=plan.prompts[0],
@@ -124,12 +138,11 @@ class Engine:
             limit=plan.limits[0],
             eos=frozenset(plan.eos),
             stop=config.stop_strings,
-            logprobs=logprobs,
-            max_time=max_time,
+            logprobs=config.logprobs,
+            max_time=config.max_time,
         )
-        sample(
-            self._zeros, asked.params
-        )  # raises for tokens that the model does not have, and when none is left
+        # Raises for tokens that the model does not have, and when none is left.
+        sample(self._zeros, asked.params)
         request = Request(asked, model.tokenizer, self)
         self._loop.submit(request)
         return request
@@ -177,4 +190,8 @@ def _check(config: GenerationConfig) -> None:
     for name in sorted(config.changed() - _HONOURED):
         raise InvalidArgumentError(
             f"{name} is {getattr(config, name)!r}, which an engine does not do: use generate, or leave it out"
+        )
+    if needs_processing(config):
+        raise InvalidArgumentError(
+            "forced_bos_token_id and begin_suppress_tokens are both given, which an engine does not do: use generate"
         )

@@ -16,6 +16,7 @@ from ferrolm.generation.decoding import Ids
 from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
 from ferrolm.models.cache_rows import CacheRows, KeyValueRows, new_rows
+from ferrolm.models.recurrent import RecurrentCache
 
 __all__ = ["Forward", "Prefill", "RunningBatch", "read_prompts"]
 
@@ -23,14 +24,13 @@ __all__ = ["Forward", "Prefill", "RunningBatch", "read_prompts"]
 class Forward:
     """Passes of a model as it is now, by the fastest way for their size.
 
-    in_parts: whether a prompt may be read in several passes, with what another prompt gave before: not where the positions of
-    the first tokens depend on how many follow.
+    in_parts: whether a prompt may be read in several passes, which is where positions do not depend on what follows.
     """
 
     def __init__(self, model: CausalLM) -> None:
         self.model = model
         self.device = model.device
-        self.in_parts = not getattr(getattr(getattr(model, "decoder", None), "rotary", None), "varies", False)
+        self.in_parts = PrefixCache.serves(model) or type(model.new_cache()) is RecurrentCache
         self._on_cpu = CpuDecoder.of(model)
         self._most_on_cpu = 0 if self._on_cpu is None else self._on_cpu.most_tokens
 

@@ -215,7 +215,8 @@ class Request:
             stream = self._new_stream()
             text = stream.push(*self._shown(self._ids)) + stream.finish()
         assert self.finish_reason is not None
-        return Generation(text, self.ids, self.finish_reason)
+        logprobs = None if self._asked.logprobs is None else list(self._logprobs)
+        return Generation(text, self.ids, self.finish_reason, logprobs=logprobs)
 
     def _shown(self, ids: list[int]) -> list[int]:
         """Those that have a text: a token that ends it is the last one, and has none."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError
-from ferrolm.models import CausalLM
+from ferrolm.models import CausalLM, KeyValueCache
 from ferrolm.models.cache_rows import KeyValueRows
 
 __all__ = ["PrefixCache"]
@@ -38,8 +38,9 @@ class _Node:
 class PrefixCache:
     """Keys and values of at most ``max_tokens`` tokens of one model; what was not used for longest goes first.
 
-    For `ferrolm.generation.Engine`, which has one of its own, and for `read_prompts`. A model whose rotary positions depend
-    on the length of the text ("dynamic", "longrope") and recurrent models are read as a whole, and keep nothing here. Results
+    `ferrolm.generation.Engine` has one of its own; `LanguageModel.generate` and its relatives take one as
+    ``prefix_cache``. A model whose rotary positions depend
+    on the length of the text ("dynamic", "longrope") and recurrent models are read as a whole, and keep nothing here (`serves`). Results
     are those without it, up to rounding: products over fewer tokens may round otherwise. May be used by several threads.
 
     max_tokens: each takes 2 * layers * kv_heads * head_dim numbers of the model's type. lookups, hits: prompts that were
@@ -75,6 +76,16 @@ class PrefixCache:
             raise InvalidArgumentError(
                 "prefix_cache holds keys and values of another model: make one for each"
             )
+
+    @staticmethod
+    def serves(model: object) -> bool:
+        """Whether a model's prompts can be read in parts, so that what is kept of one serves another.
+
+        That is a decoder with keys and values whose positions do not depend on how many tokens follow them.
+        """
+        if not isinstance(model, CausalLM) or type(model.new_cache()) is not KeyValueCache:
+            return False
+        return not getattr(getattr(model.decoder, "rotary", None), "varies", False)
 
     def load(self, ids: Sequence[int], cache: KeyValueRows) -> int:
         """Begin an empty cache of one row with what is known of ``ids``, and return the number of tokens.

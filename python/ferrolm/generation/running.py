@@ -21,6 +21,7 @@ from ferrolm.generation.guided_decoder import GuidedDecoder
 from ferrolm.generation.observed_decoder import ObservedDecoder
 from ferrolm.generation.output import Generation, Record
 from ferrolm.generation.plan import Ids, Plan
+from ferrolm.generation.prefixed_decoder import PrefixedDecoder
 from ferrolm.generation.stopping import CandidateEnds, streamed, watched
 from ferrolm.generation.text_stream import TextStream
 
@@ -70,7 +71,10 @@ def steps_of(
     elif plan.config.penalty_alpha:
         steps = contrastive_search(model._decoder(plan, keeps_states=True), plan, active, record)
     else:
-        steps = decode(decoder or _decoder(model, plan), plan, choice_of(plan), active, record)
+        decoder = decoder or _decoder(model, plan)
+        steps = decode(decoder, plan, choice_of(plan), active, record)
+        if isinstance(decoder, PrefixedDecoder):
+            steps = decoder.storing(steps)
     steps = watched(steps, plan, active, reasons)
     return steps if plan.config.streamer is None else streamed(steps, plan, plan.config.streamer)
 
@@ -83,7 +87,10 @@ def _decoder(model: LanguageModel, plan: Plan) -> Any:
     if config.return_dict_in_generate and (config.output_attentions or config.output_hidden_states):
         decoder, encoder = model._stacks()
         return ObservedDecoder(model._decoder(plan, in_torch=True), decoder, plan.copies, config, encoder)
-    return model._decoder(plan)
+    prefixes = config.prefix_cache
+    if prefixes is None or config.num_beams > 1 or not prefixes.serves(getattr(model, "model", None)):
+        return model._decoder(plan)
+    return PrefixedDecoder(model.model, plan.prompts, plan.copies, max(plan.limits), prefixes)
 
 
 def _unconditional(model: LanguageModel, plan: Plan) -> Plan:

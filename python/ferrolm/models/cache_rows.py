@@ -245,7 +245,7 @@ class StateRows(RecurrentCache):
             self._states = list(other._states)
         # The last call was that of other rows: it cannot be taken back.
         self._before, self._ids, self._mask = list(self._states), None, None
-        self._rows += len(other)
+        self._rows, self.length = self._rows + len(other), max(self.length, other.length)
 
     def leave(self, row: int) -> None:
         """Drop a row; the last one takes its place."""

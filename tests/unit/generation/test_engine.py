@@ -197,7 +197,10 @@ def test_what_is_wrong_is_said_at_once() -> None:
                 "num_return_sequences is 2, which an engine does not do",
             ),
             ({"logprobs": -1}, "logprobs is -1"),
-            ({"max_time": 0}, "max_time is 0"),
+            ({"max_time": -1}, "max_time is -1"),
+            ({"logprobs": 300}, "logprobs is 300, expected at most 257"),
+            ({"num_beams": 2}, "num_beams is 2, which an engine does not do"),
+            ({"logits_processor": [lambda ids, scores: scores]}, "logits_processor is .* does not do"),
             ({"max_new_tokens": 0}, "max_new_tokens is 0"),
         ):
             with pytest.raises(InvalidArgumentError, match=message):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tiny_language_model import TINY, tiny_language_model, tiny_llama, tiny_recurrent
 from watched_model import PATIENCE, Watched
 
-from ferrolm.errors import InvalidArgumentError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation import Engine, LanguageModel, PrefixCache
 from ferrolm.generation.engine_batch import Forward, Prefill, read_prompts
 from ferrolm.models.cache_rows import KeyValueRows
@@ -137,6 +137,42 @@ def test_read_prompts_gives_the_batch_that_generate_has(architecture: str) -> No
     assert greedy(language_model, prompts, None, 10) == expected
     saved = {"recurrent": 0}.get(architecture, 0 + 2 + 4 + 0 + 4 + 2 + 7 + 0)
     assert prefixes.tokens_saved == saved
+
+
+@pytest.mark.parametrize("architecture", TINY)
+def test_generate_gives_the_same_with_it(architecture: str) -> None:
+    language_model, prefixes = TINY[architecture](), PrefixCache(60)
+    prompts = ["abc", "abcde", "b", "abcd", "abc" * 5]
+    for asked in (
+        {},
+        {"do_sample": True, "seed": 3},
+        {"do_sample": True, "seed": 3, "num_return_sequences": 2},
+        {"stop": "e"},
+        {"num_beams": 2},
+        {"penalty_alpha": 0.6, "top_k": 4} if architecture != "recurrent" else {},
+        {"guidance_scale": 1.5},
+    ):
+        settings: dict[str, Any] = {"max_new_tokens": 12, **asked}
+        expected = language_model.generate(prompts, **settings)
+        assert str(language_model.generate(prompts, prefix_cache=prefixes, **settings)) == str(expected)
+    assert "".join(language_model.stream("abc", prefix_cache=prefixes)) == language_model.generate("abc").text
+    assert (prefixes.tokens_saved > 0) == (architecture != "recurrent")
+
+
+def test_a_dialogue_goes_on_from_where_it_was() -> None:
+    language_model, prefixes = tiny_language_model(n_positions=256), PrefixCache()
+    text = [*range(40, 70)]
+    for turn in range(3):
+        before = prefixes.tokens_saved
+        answer = language_model.generate(text, max_new_tokens=10, ignore_eos=True, prefix_cache=prefixes)
+        assert prefixes.tokens_saved - before == (len(text) - 4 if turn else 0)
+        assert (
+            answer.ids.tolist()
+            == language_model.generate(text, max_new_tokens=10, ignore_eos=True).ids.tolist()
+        )
+        text = [*text, *answer.ids.tolist(), 7, 8, 9]
+    with pytest.raises(InvalidTypeError, match="prefix_cache is int, expected a PrefixCache"):
+        language_model.generate(text, prefix_cache=5)
 
 
 def test_an_engine_reads_a_dialogue_on_from_where_it_was() -> None:
