@@ -88,7 +88,7 @@ def bare_loop(model: LanguageModel, work: Jobs, first: bool) -> Callable[[], Any
     @torch.inference_mode()
     def run() -> None:
         forward = Forward(model.model)
-        batch = RunningBatch(forward, BATCH)
+        batch = RunningBatch(forward, max_rows=BATCH)
         for prompt, _ in work[:BATCH]:
             prefill = Prefill(forward, np.array(prompt))
             prefill.advance(len(prompt))
