@@ -96,7 +96,7 @@ def _check_texts(config: GenerationConfig) -> None:
         raise InvalidArgumentError("stop_strings has an empty string, which would end every text at once")
     for name in ("stopping_criteria", "logits_processor"):
         functions = getattr(config, name)
-        if callable(functions) or not all(callable(function) for function in functions):
+        if not hasattr(functions, "__iter__") or not all(callable(function) for function in functions):
             raise InvalidTypeError(f"{name} is {functions!r}, expected a list of functions")
     if config.streamer is not None and not (
         hasattr(config.streamer, "put") and hasattr(config.streamer, "end")
