@@ -11,7 +11,17 @@ from typing import Any, TextIO
 
 from ferrolm.cli.terminal import has_colour
 
-__all__ = ["SETTINGS", "Timing", "add_settings", "dim", "draft_of", "generation_settings", "settings_of"]
+__all__ = [
+    "SETTINGS",
+    "Timing",
+    "add_settings",
+    "dim",
+    "draft_of",
+    "generation_settings",
+    "harmless",
+    "new_seed",
+    "settings_of",
+]
 
 DEFAULT_TEMPERATURE = 0.8
 # Name as in `GenerationConfig` -> type, value that changes nothing, letter in the help, help.
@@ -127,6 +137,15 @@ class Timing:
         first = "" if self.first is None else f"first after {self.first:.2f} s, "
         drawn = "" if seed is None else f", seed {seed}"
         return f"{tokens} tokens in {seconds:.2f} s, {first}{tokens / seconds:.1f} tokens/s{drawn}"
+
+
+# What could move the cursor, change colours, or more, if a model wrote it to a terminal.
+_CONTROLS = {code: "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def harmless(text: str) -> str:
+    """The text; for a terminal, control characters but line ends and tabs become U+FFFD."""
+    return text.translate(_CONTROLS) if sys.stdout.isatty() else text
 
 
 def dim(text: str, stream: TextIO | None = None) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ferrolm._extras import require
 from ferrolm.cli._dialogue import Dialogue
-from ferrolm.cli._generation import SETTINGS, Timing, add_settings, dim, draft_of, settings_of
+from ferrolm.cli._generation import SETTINGS, Timing, add_settings, dim, draft_of, harmless, settings_of
 from ferrolm.cli.terminal import Terminal, has_colour
 from ferrolm.errors import FerrolmError, InvalidArgumentError, nearest
 
@@ -123,7 +123,7 @@ class Conversation:
                 # What speaks begins with a space in the plain format.
                 piece = piece.lstrip() if not said else piece
                 said += piece
-                self._terminal.write(piece)
+                self._terminal.write(harmless(piece))
         except KeyboardInterrupt:
             self._note("\n(stopped)")
         dialogue.heard(said)

@@ -14,6 +14,7 @@ from ferrolm.cli._generation import (
     dim,
     draft_of,
     generation_settings,
+    harmless,
     new_seed,
     settings_of,
 )
@@ -93,7 +94,7 @@ def _stream(
     if arguments.show_prompt:
         terminal.write(arguments.prompt)
     for piece in timing.watch(pieces):
-        terminal.write(piece)
+        terminal.write(harmless(piece))
     terminal.line()
     return len(pieces.ids)
 
@@ -112,7 +113,7 @@ def _print(
         for text, generation in zip(texts, generations, strict=True):
             terminal.line(_json(text, generation, settings.get("seed")))
     else:
-        terminal.line("\n\n".join(texts))
+        terminal.line(harmless("\n\n".join(texts)))
     return sum(len(generation.ids) for generation in generations)
 
 

@@ -97,7 +97,7 @@ def _check_texts(config: GenerationConfig) -> None:
         raise InvalidArgumentError("stop_strings has an empty string, which would end every text at once")
     for name in ("stopping_criteria", "logits_processor"):
         functions = getattr(config, name)
-        if callable(functions) or not all(callable(function) for function in functions):
+        if not hasattr(functions, "__iter__") or not all(callable(function) for function in functions):
             raise InvalidTypeError(f"{name} is {functions!r}, expected a list of functions")
     if config.prefix_cache is not None and not isinstance(config.prefix_cache, PrefixCache):
         found = type(config.prefix_cache).__name__

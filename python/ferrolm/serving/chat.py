@@ -74,6 +74,10 @@ async def render(service: Service, asked: ChatRequest) -> str:
 def _check(asked: ChatRequest, service: Service) -> None:
     if not asked.messages:
         raise Problem("messages is an empty list, expected at least one message", param="messages")
+    for place, message in enumerate(asked.messages):
+        if message.content is None and message.role != "assistant":  # which may call a tool instead
+            name = f"messages[{place}].content"
+            raise Problem(f"missing parameter {name!r}", param=name, code="missing_parameter")
     if asked.top_logprobs is not None and not asked.logprobs:
         raise Problem("top_logprobs needs logprobs to be true", param="top_logprobs")
     if asked.stream_options is not None and not asked.stream:

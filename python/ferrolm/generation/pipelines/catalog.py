@@ -21,6 +21,7 @@ from ferrolm.generation.pipelines.tasks import (
     task_of_model,
 )
 from ferrolm.generation.pipelines.text_encoder import TextEncoder
+from ferrolm.generation.seq2seq_model import Seq2SeqLanguageModel
 from ferrolm.models import PretrainedModel, bundled, locate
 from ferrolm.models.catalog import bundled_names
 from ferrolm.tokenizers import Tokenizer
@@ -76,8 +77,8 @@ def pipeline(
     options = {"batch_size": batch_size, **languages, **settings}
     if isinstance(chosen, Path | str):
         folder = _folder(chosen, revision, token)
-        made = pipeline_class(task or task_of_folder(folder), kind_of_folder(folder), str(chosen))
-        result = made.load(folder, given, _dtype(dtype, made), where, **options)  # type: ignore[attr-defined]
+        made: Any = pipeline_class(task or task_of_folder(folder), kind_of_folder(folder), str(chosen))
+        result = made.load(folder, given, _dtype(dtype, made), where, **options)
     else:
         result = _around(chosen, task, given, where if device is not None else None, options)
     if languages:  # task_specific_params of checkpoints have the whole name
@@ -102,20 +103,22 @@ def _around(
             f"model is {type(model).__name__}, expected a name, a folder, a LanguageModel, or a model of ferrolm.models"
         )
     kind, name = kind_of_model(model), type(model).__name__
-    made = pipeline_class(task or task_of_model(model, kind), kind, name)
+    made: Any = pipeline_class(task or task_of_model(model, kind), kind, name)
     if isinstance(model, LanguageModel):
         if tokenizer is not None:
             raise InvalidArgumentError(f"tokenizer is given beside a {name}, which has its own")
         if device is not None:
             model.model.to(device)
-        return made(model, **options)
+        return made(model, **options)  # type: ignore[no-any-return]
     if tokenizer is None:
         raise InvalidArgumentError(f"tokenizer is None, expected the one of the {name}")
     model = model.to(device).eval() if device is not None else model.eval()
-    if kind in ("language model", "encoder-decoder"):
-        return made(LanguageModel(model, tokenizer), **options)
+    if kind == "encoder-decoder":
+        return made(Seq2SeqLanguageModel(model, tokenizer), **options)  # type: ignore[no-any-return]
+    if kind == "language model":
+        return made(LanguageModel(model, tokenizer), **options)  # type: ignore[no-any-return]
     check_head(model, made)
-    return made(TextEncoder(model, tokenizer), **options)
+    return made(TextEncoder(model, tokenizer), **options)  # type: ignore[no-any-return]
 
 
 def _tokenizer(given: Tokenizer | Path | str | None) -> Tokenizer | None:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.pipelines.base import PipelineSettings, check_count, check_names
@@ -102,11 +101,11 @@ class FillMaskPipeline(EncoderPipeline[FillMaskSettings]):
     def _finish(self, item: Any, rows: list[Row], outputs: list[_Words], settings: FillMaskSettings) -> Any:
         ids, words = rows[0].ids, outputs[0]
         places = np.flatnonzero(ids == self._mask)
-        filled: list[NDArray[np.int64]] = []
+        filled: list[list[int]] = []
         for place, chosen in zip(places, words.ids, strict=True):
             sequences = np.tile(ids, (len(chosen), 1))
             sequences[:, place] = chosen
-            filled.extend(sequences)
+            filled.extend(sequences.tolist())
         # With several masks those that stay are to be seen, and so are all special tokens.
         texts = iter(self.tokenizer.decode_batch(filled, skip_special_tokens=len(places) == 1))
         names = iter(

@@ -79,10 +79,15 @@ class QuestionAnsweringPipeline(EncoderPipeline[QuestionAnsweringSettings]):
         questions = [item["question"] for item in items]
         if settings.max_question_len is not None:
             questions = [self._shortened(question, settings.max_question_len) for question in questions]
-        rows = self.encoder.encode(
-            questions, [item["context"] for item in items], truncation="only_second", max_length=length, stride=stride,
-            return_overflowing_tokens=True,
-        )  # fmt: skip
+        try:
+            rows = self.encoder.encode(
+                questions, [item["context"] for item in items], truncation="only_second", max_length=length,
+                stride=stride, return_overflowing_tokens=True,
+            )  # fmt: skip
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(
+                f"a question leaves no room for its context, with max_seq_len {length} and doc_stride {stride}: {error}"
+            ) from None
         self.encoder.check_lengths([row for own in rows for row in own], "set max_seq_len to less")
         return rows
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
-from ferrolm.generation.language_model import Generation, LanguageModel, Prompt
+from ferrolm.generation.chat_template import ChatTemplate
+from ferrolm.generation.language_model import LanguageModel, Prompt
+from ferrolm.generation.output import Generation
 from ferrolm.generation.pipelines.base import PipelineSettings
 from ferrolm.generation.pipelines.writing import WritingPipeline, WritingSettings
 
@@ -50,7 +53,7 @@ class TextGenerationPipeline(WritingPipeline[TextGenerationSettings]):
     a list of messages ``{"role": ..., "content": ...}``, gives the dialogue with the answer as another message, ready to be
     continued. As in transformers, up to 256 tokens are drawn at temperature 0.7 unless the call or the checkpoint says otherwise.
 
-    chat_template: of dialogues, as text or as the folder that has one; by default the model's.
+    chat_template: of dialogues, a `ChatTemplate`, or one as text or in a folder; by default the model's.
     """
 
     task = "text-generation"
@@ -58,13 +61,13 @@ class TextGenerationPipeline(WritingPipeline[TextGenerationSettings]):
     defaults: ClassVar[Mapping[str, Any]] = {"max_new_tokens": 256, "do_sample": True, "temperature": 0.7}
 
     def __init__(
-        self, model: LanguageModel, batch_size: int = 1, *, chat_template: Path | str | None = None, **settings: Any
+        self, model: LanguageModel, batch_size: int = 1, *, chat_template: ChatTemplate | Path | str | None = None, **settings: Any
     ) -> None:  # fmt: skip
         super().__init__(model, batch_size, **settings)
-        self.chat_template = getattr(model, "chat_template", None)
-        if chat_template is not None:
-            from ferrolm.generation.chat_template import ChatTemplate
-
+        self.chat_template: Any = model.chat_template
+        if isinstance(chat_template, ChatTemplate):
+            self.chat_template = chat_template
+        elif chat_template is not None:
             self.chat_template = ChatTemplate.of(chat_template)
 
     def _is_one(self, inputs: Any, settings: TextGenerationSettings) -> bool:
@@ -73,7 +76,7 @@ class TextGenerationPipeline(WritingPipeline[TextGenerationSettings]):
     def _prompt(self, item: Any, settings: TextGenerationSettings) -> Prompt:
         if _is_chat(item):
             text = self._rendered(item, settings)
-            ids = self.tokenizer.encode_ids(text, add_special_tokens=False)  # the template has them
+            ids = self.tokenizer.encode_ids(text, add_special_tokens=not self.chat_template.begins_itself)
             return self._shortened(ids, settings)
         if not isinstance(item, str):
             raise InvalidTypeError(
@@ -94,21 +97,32 @@ class TextGenerationPipeline(WritingPipeline[TextGenerationSettings]):
                 "give one to the pipeline as chat_template=..., or give it a text"
             )
         for message in chat:
-            if not isinstance(message, Mapping) or not {"role", "content"} <= message.keys():
+            if not isinstance(message, Mapping) or "role" not in message:
                 raise InvalidTypeError(
-                    f"a message is {str(message)[:60]!r}, expected an object with role and content"
+                    f"a message is {str(message)[:60]!r}, expected a dictionary with role and content"
                 )
         goes_on = _continues(chat, settings)
-        # What is not given, the template need not know.
-        given = {"tools": settings.tools, "documents": settings.documents}
-        variables = {name: value for name, value in given.items() if value is not None}
-        if goes_on:
-            variables["continue_final_message"] = True
-        return str(self.chat_template.render(list(chat), add_generation_prompt=not goes_on, **variables))
+        text: str = self.chat_template.render(
+            chat, add_generation_prompt=not goes_on, continue_final_message=goes_on, tools=settings.tools,
+            documents=settings.documents,
+        )  # fmt: skip
+        return text
 
-    def _shortened(self, ids: Any, settings: TextGenerationSettings) -> Prompt:
+    def _kind(self, item: Any) -> bool:
+        return _is_chat(item)
+
+    def _given(self, kind: bool, given: Mapping[str, Any]) -> dict[str, Any]:
+        """With the strings that end an answer in dialogues."""
+        ends = tuple(self.chat_template.stop) if kind and self.chat_template is not None else ()
+        if not ends:
+            return dict(given)
+        name = "stop" if "stop" in given else "stop_strings"
+        own = given.get(name) or ()
+        return {**given, name: (*((own,) if isinstance(own, str) else own), *ends)}
+
+    def _shortened(self, given_ids: Any, settings: TextGenerationSettings) -> Prompt:
         """With ``handle_long_generation="hole"``, the last ids that leave room for the tokens to come."""
-        ids = np.asarray(ids, np.int64)
+        ids: NDArray[np.int64] = np.asarray(given_ids, np.int64)
         if settings.handle_long_generation is None:
             return ids
         positions = self.model.model.config.n_positions

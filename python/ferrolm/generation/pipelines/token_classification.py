@@ -138,14 +138,18 @@ class TokenClassificationPipeline(EncoderPipeline[TokenClassificationSettings]):
         """Which tokens belong to the word of the token before."""
         if self._whole_words:
             return np.zeros(len(row), np.bool_)
+        found: NDArray[np.bool_]
         if self._has_prefix:
             lengths = np.array([len(token) for token in row.encoding.tokens])
             found = lengths != offsets[:, 1] - offsets[:, 0]
         else:
+            starts = offsets[:, 0].tolist()
             found = np.array(
-                [start > 0 and " " not in text[start - 1 : start + 1] for start in offsets[:, 0]], np.bool_
+                [start > 0 and " " not in text[start - 1 : start + 1] for start in starts], np.bool_
             )
-        return found & (row.ids != self._unknown) if self._unknown is not None else found
+        if self._unknown is not None:
+            found &= row.ids != self._unknown
+        return found
 
     def _forward(self, rows: list[_TaggedRow], settings: TokenClassificationSettings) -> list[TaggedTokens]:
         logits = self.model(**self.encoder.inputs([each.row for each in rows])).logits.float()

@@ -71,8 +71,9 @@ class WritingPipeline(Pipeline[WritingT]):
         self._check(self.settings)
 
     @property
-    def tokenizer(self) -> Tokenizer:  # type: ignore[override]
-        return self.model.tokenizer  # type: ignore[no-any-return]
+    def tokenizer(self) -> Tokenizer:
+        tokenizer: Tokenizer = self.model.tokenizer
+        return tokenizer
 
     @classmethod
     def load(
@@ -97,15 +98,27 @@ class WritingPipeline(Pipeline[WritingT]):
         seeds = iter(given["seed"]) if isinstance(given.get("seed"), Sequence) else None
         source = iter(inputs)
         while items := list(itertools.islice(source, batch_size)):
-            if seeds is not None:
-                given["seed"] = list(itertools.islice(seeds, len(items)))
-            prompts = [self._prompt(item, settings) for item in items]
-            for item, prompt, found in zip(items, prompts, self._written(prompts, given), strict=True):
-                yield [self._record(item, prompt, each, settings) for each in found]
+            for kind, alike in itertools.groupby(items, self._kind):
+                yield from self._written(list(alike), self._given(kind, given), seeds, settings)
 
-    def _written(self, prompts: list[Prompt], given: Mapping[str, Any]) -> list[list[Generation]]:
+    def _written(
+        self, items: list[Any], given: dict[str, Any], seeds: Iterator[int] | None, settings: WritingT
+    ) -> Iterator[Any]:
+        """The results of a batch."""
+        if seeds is not None:
+            given["seed"] = list(itertools.islice(seeds, len(items)))
+        prompts = [self._prompt(item, settings) for item in items]
         written = self.model.generate(prompts, **given)
-        return [each if isinstance(each, list) else [each] for each in written]
+        for item, prompt, found in zip(items, prompts, written, strict=True):
+            each = found if isinstance(found, list) else [found]
+            yield [self._record(item, prompt, generation, settings) for generation in each]
+
+    def _kind(self, item: Any) -> Any:
+        """What inputs of a batch must have in common."""
+
+    def _given(self, kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What `generate` is given for inputs of a kind."""
+        return dict(given)
 
     def _generate_settings(self, settings: WritingT) -> dict[str, Any]:
         """What `generate` is called with: what was asked for, and defaults of the task for what nobody spoke of."""

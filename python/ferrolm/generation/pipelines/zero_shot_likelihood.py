@@ -80,8 +80,9 @@ class LikelihoodClassificationPipeline(LabelScoring[LikelihoodClassificationSett
         self.model = model
 
     @property
-    def tokenizer(self) -> Tokenizer:  # type: ignore[override]
-        return self.model.tokenizer  # type: ignore[no-any-return]
+    def tokenizer(self) -> Tokenizer:
+        tokenizer: Tokenizer = self.model.tokenizer
+        return tokenizer
 
     @classmethod
     def load(
@@ -152,5 +153,5 @@ class LikelihoodClassificationPipeline(LabelScoring[LikelihoodClassificationSett
         elif settings.normalization == "length":
             scores = scores / outputs[:count, 1]
         if settings.multi_label or (count == 1 and settings.normalization == "prior"):
-            return 0.5 + 0.5 * np.tanh(scores / 2)  # type: ignore[no-any-return]
+            return (0.5 + 0.5 * np.tanh(scores / 2)).astype(np.float32)
         return softmax(scores)

@@ -7,9 +7,9 @@ from tiny_language_model import tiny_language_model
 
 import ferrolm
 from ferrolm.errors import InvalidTypeError
+from ferrolm.generation import ChatTemplate
 
 pytest.importorskip("jinja2", reason="needs the extra that chat templates need")
-pytest.importorskip("ferrolm.generation.chat_template")
 
 TEMPLATE = (
     "{% for message in messages %}{{ message.role[0] }}:{{ message.content }}|{% endfor %}"
@@ -57,6 +57,19 @@ def test_long_histories_lose_their_beginning() -> None:
     assert found == [{"generated_text": model.generate(text[-44:], **SETTINGS).text}]
 
 
-def test_messages_without_content() -> None:
-    with pytest.raises(InvalidTypeError, match="expected an object with role and content"):
-        pipe([{"role": "user"}])
+def test_a_template_may_say_what_ends_an_answer() -> None:
+    plain = ferrolm.pipeline("conversational", model, chat_template=ChatTemplate.plain(), do_sample=False)
+    answer = model.generate(
+        "User: hi\nAssistant:", do_sample=False, max_new_tokens=9, stop_strings=["\nUser:"]
+    ).text
+    expected = [{"generated_text": [*ASKED, {"role": "assistant", "content": answer}]}]
+    assert plain(ASKED, max_new_tokens=9) == expected
+    ended = plain([ASKED, "text"], max_new_tokens=9, stop_sequence=answer[2:4], return_full_text=False)
+    assert answer[2:4] not in ended[0][0]["generated_text"]
+    assert ended[1] == plain("text", max_new_tokens=9, stop_sequence=answer[2:4], return_full_text=False)
+
+
+def test_messages_that_are_none() -> None:
+    for messages in ([{"content": "hi"}], [*ASKED, "hi"]):
+        with pytest.raises(InvalidTypeError, match="expected a dictionary with role and content"):
+            pipe(messages)

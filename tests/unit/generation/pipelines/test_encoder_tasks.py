@@ -196,7 +196,8 @@ def test_no_answer_scores_the_least_that_a_window_gives_its_first_token() -> Non
     assert len(rows) > 1
     products = []
     for row in rows:
-        output = pipe.model(**pipe.encoder.inputs([row]))
+        with torch.no_grad():
+            output = pipe.model(**pipe.encoder.inputs([row]))
         counted = torch.tensor(
             [place == 0 or number == 1 for place, number in enumerate(row.encoding.sequence_ids)]
         )
@@ -230,6 +231,11 @@ def test_questions_without_an_answer_or_a_meaning() -> None:
         InvalidArgumentError, match=r"a text has .* tokens, at most 24 .*: set max_seq_len to less"
     ):
         pipe(question="what?", context="one " * 60, max_seq_len=40)
+    with pytest.raises(
+        InvalidArgumentError, match="a question leaves no room for its context, with max_seq_len 24"
+    ):
+        pipe(question="what " * 18, context="one " * 60)
+    assert pipe(question="what " * 18, context="one " * 60, max_question_len=5)["answer"]
 
 
 def test_masks_that_are_not_there_and_targets_that_are_no_words() -> None:
