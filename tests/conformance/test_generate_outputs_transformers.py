@@ -165,7 +165,9 @@ def test_streamers_of_transformers(pair: Any) -> None:
 
 
 def test_a_configuration_of_transformers(pair: Any) -> None:
-    config = transformers.GenerationConfig(num_beams=3, max_new_tokens=5, no_repeat_ngram_size=2, pad_token_id=0)
+    config = transformers.GenerationConfig(
+        num_beams=3, max_new_tokens=5, no_repeat_ngram_size=2, pad_token_id=0
+    )
     expected = pair[1].generate(IDS, attention_mask=MASK, generation_config=config)
     found = pair[0].generate(input_ids=IDS, attention_mask=MASK, generation_config=config)
     assert found.tolist() == expected.tolist()

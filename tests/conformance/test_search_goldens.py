@@ -37,7 +37,9 @@ def language_model(kind: str) -> Any:
     return language_model_class(fill(model_class(config_class(**SHAPES[kind]))), tokenizer)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['model']} {case['prompt']} {case['settings']}")
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case['model']} {case['prompt']} {case['settings']}"
+)
 def test_the_same_tokens(case: dict[str, Any]) -> None:
     found = language_model(case["model"]).generate(case["prompt"], max_new_tokens=12, **case["settings"])
     found = found if isinstance(found, list) else [found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ from ferrolm.sampling import SamplingParams
 from ferrolm.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
+    from ferrolm.generation.contrastive import DecoderWithStates
     from ferrolm.generation.decoder import Decoder
 
 __all__ = ["Generation", "LanguageModel", "Prompt"]
@@ -195,7 +197,9 @@ class LanguageModel:
         self, messages: Sequence[Mapping[str, Any]], settings: dict[str, Any]
     ) -> tuple[Ids, dict[str, Any]]:
         goes_on = settings.pop("continue_final_message", False)
-        for_template = {name: settings.pop(name) for name in ("tools", "documents") if name in settings}
+        for_template: dict[str, Any] = {
+            name: settings.pop(name) for name in ("tools", "documents") if name in settings
+        }
         if goes_on:
             for_template["continue_final_message"] = True
         text = self.apply_chat_template(messages, add_generation_prompt=not goes_on, **for_template)
@@ -271,8 +275,7 @@ class LanguageModel:
             order = config.max_matching_ngram_size or 2
             return NgramDraft(num_draft_tokens=config.prompt_lookup_num_tokens, prompt_order=order)
         if config.assistant_model is not None:
-            from ferrolm.generation import speculative
-
+            speculative: Any = importlib.import_module("ferrolm.generation.speculative")
             count = config.num_assistant_tokens
             settings = {} if count is None else {"num_draft_tokens": count}
             return speculative.ModelDraft(config.assistant_model, **settings)
@@ -341,11 +344,12 @@ class LanguageModel:
         every = [*([given] if isinstance(given, int) else given), *config.stop_token_ids, *more]
         return [token for token in dict.fromkeys(every) if 0 <= token < self._shape.vocab_size]
 
-    def _decoder(self, plan: Plan, *, keeps_states: bool = False, in_torch: bool = False) -> Decoder:
-        new_tokens = max(plan.limits)
-        return CausalDecoder(
-            self.model, plan.prompts, plan.copies, new_tokens, keeps_states=keeps_states, in_torch=in_torch
-        )
+    def _decoder(self, plan: Plan, *, in_torch: bool = False) -> Decoder:
+        """The state of the model for the rows of a plan; in_torch: through modules that are watched."""
+        return CausalDecoder(self.model, plan.prompts, plan.copies, max(plan.limits), in_torch=in_torch)
+
+    def _decoder_with_states(self, plan: Plan) -> DecoderWithStates:
+        return CausalDecoder(self.model, plan.prompts, plan.copies, max(plan.limits), keeps_states=True)
 
     def _stacks(self) -> tuple[Any, Any]:
         """The decoder's layers and the encoder's, whose attentions and states are recorded."""

@@ -19,7 +19,7 @@ import transformers
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from seeded_weights import SHAPES, fill  # noqa: E402
+from seeded_weights import SHAPES, fill
 
 KINDS = {
     "gpt2": (transformers.GPT2Config, transformers.GPT2LMHeadModel),
@@ -32,13 +32,30 @@ SETTINGS: list[dict[str, Any]] = [
     {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.7, "num_return_sequences": 4},
     {"num_beams": 4, "num_beam_groups": 4, "diversity_penalty": 1.5, "num_return_sequences": 2},
     {"num_beams": 6, "num_beam_groups": 3, "diversity_penalty": 0.5, "eos_token_id": ENDS},
-    {"num_beams": 6, "num_beam_groups": 2, "diversity_penalty": 0.3, "eos_token_id": ENDS, "early_stopping": True},
-    {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.3, "length_penalty": 2.0, "eos_token_id": ENDS},
+    {
+        "num_beams": 6,
+        "num_beam_groups": 2,
+        "diversity_penalty": 0.3,
+        "eos_token_id": ENDS,
+        "early_stopping": True,
+    },
+    {
+        "num_beams": 4,
+        "num_beam_groups": 2,
+        "diversity_penalty": 0.3,
+        "length_penalty": 2.0,
+        "eos_token_id": ENDS,
+    },
     {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.4, "repetition_penalty": 1.3},
     {"num_beams": 3, "force_words_ids": [[5, 6]]},
     {"num_beams": 4, "force_words_ids": [[11], [9, 10]], "num_return_sequences": 3},
     {"num_beams": 4, "force_words_ids": [[[5, 6], [8]]], "eos_token_id": ENDS},
-    {"num_beams": 5, "force_words_ids": [[[5, 6, 7], [8, 9]], [[13]]], "eos_token_id": ENDS, "length_penalty": 0.5},
+    {
+        "num_beams": 5,
+        "force_words_ids": [[[5, 6, 7], [8, 9]], [[13]]],
+        "eos_token_id": ENDS,
+        "length_penalty": 0.5,
+    },
     {"num_beams": 2, "force_words_ids": [[30, 31, 32, 33]], "eos_token_id": ENDS, "early_stopping": True},
     {"penalty_alpha": 0.6, "top_k": 4},
     {"penalty_alpha": 0.4, "top_k": 8, "eos_token_id": ENDS},

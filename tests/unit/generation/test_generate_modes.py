@@ -27,7 +27,9 @@ def tiny_t5() -> Seq2SeqLanguageModel:
 def tiny_transformer() -> Seq2SeqLanguageModel:
     torch.manual_seed(1)
     shape = {"vocab_size": 257, "hidden_size": 32, "intermediate_size": 48, "num_layers": 2, "num_heads": 4}
-    return Seq2SeqLanguageModel(Transformer(TransformerConfig(**shape, eos_token_id=256)).eval(), byte_tokenizer())
+    return Seq2SeqLanguageModel(
+        Transformer(TransformerConfig(**shape, eos_token_id=256)).eval(), byte_tokenizer()
+    )
 
 
 def tiny_ngrams() -> NgramLanguageModel:
@@ -111,8 +113,13 @@ def test_tensors_in_tensors_out(model: LanguageModel) -> None:
     ids = torch.tensor([[0, 0, 116, 104], [116, 104, 101, 32]])
     mask = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
     for settings in ({}, {"num_beams": 3, "num_return_sequences": 2}):
-        rows = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=5, ignore_eos=True, **settings)
-        alone = [model.generate(p, max_new_tokens=5, ignore_eos=True, **settings) for p in ([116, 104], ids[1].tolist())]
+        rows = model.generate(
+            input_ids=ids, attention_mask=mask, max_new_tokens=5, ignore_eos=True, **settings
+        )
+        alone = [
+            model.generate(p, max_new_tokens=5, ignore_eos=True, **settings)
+            for p in ([116, 104], ids[1].tolist())
+        ]
         flat = [each for result in alone for each in (result if isinstance(result, list) else [result])]
         assert rows[:, -5:].tolist() == [each.ids.tolist() for each in flat]
         if not isinstance(model, Seq2SeqLanguageModel):
@@ -171,17 +178,25 @@ def test_functions_of_the_user(beams: int) -> None:
     found = causal.generate("abc", prefix_allowed_tokens_fn=allow, **settings).ids.tolist()
     assert all(token in ([7, 8] if place % 2 == 0 else [9]) for place, token in enumerate(found))
     stopped = causal.generate(
-        "abc", stopping_criteria=[lambda ids, scores: torch.tensor([ids.shape[1] >= 5] * len(ids))], **settings
+        "abc",
+        stopping_criteria=[lambda ids, scores: torch.tensor([ids.shape[1] >= 5] * len(ids))],
+        **settings,
     )
     assert len(stopped.ids) == 2
-    with pytest.raises(ShapeError, match="logits_processor .* gave"):
+    with pytest.raises(ShapeError, match=r"logits_processor .* gave"):
         causal.generate("abc", logits_processor=[lambda ids, scores: scores[:, :3]], **settings)
     with pytest.raises(InvalidArgumentError, match="prefix_allowed_tokens_fn gave"):
         causal.generate("abc", prefix_allowed_tokens_fn=lambda prompt, ids: [], **settings)
 
 
 def test_a_processor_that_does_nothing_changes_nothing() -> None:
-    settings = {"max_new_tokens": 12, "do_sample": True, "top_p": 0.9, "repetition_penalty": 1.2, "seed": [3, 4]}
+    settings = {
+        "max_new_tokens": 12,
+        "do_sample": True,
+        "top_p": 0.9,
+        "repetition_penalty": 1.2,
+        "seed": [3, 4],
+    }
     plain = causal.generate(["abc", "d"], **settings)
     through = causal.generate(["abc", "d"], logits_processor=[lambda ids, scores: scores], **settings)
     assert ids_of(plain) == ids_of(through)
@@ -233,13 +248,18 @@ def test_an_output_object_of_texts() -> None:
 
 def test_prompt_lookup_is_a_draft() -> None:
     plain = causal.generate("abcabcabc", max_new_tokens=12)
-    assert causal.generate("abcabcabc", max_new_tokens=12, prompt_lookup_num_tokens=3).ids.tolist() == plain.ids.tolist()
+    assert (
+        causal.generate("abcabcabc", max_new_tokens=12, prompt_lookup_num_tokens=3).ids.tolist()
+        == plain.ids.tolist()
+    )
 
 
 def test_params_name_the_length_and_the_ends() -> None:
     params = SamplingParams(temperature=0, max_tokens=5)
     assert len(causal.generate("abc", params, ignore_eos=True).ids) == 5
     greedy = causal.generate("abc", max_new_tokens=8, ignore_eos=True).ids.tolist()
-    found = causal.generate("abc", SamplingParams(temperature=0, stop_token_ids=[greedy[2]]), max_new_tokens=8)
+    found = causal.generate(
+        "abc", SamplingParams(temperature=0, stop_token_ids=[greedy[2]]), max_new_tokens=8
+    )
     assert found.ids.tolist() == greedy[: greedy.index(greedy[2]) + 1]
     assert found.finish_reason == "eos"

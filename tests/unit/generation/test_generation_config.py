@@ -41,11 +41,17 @@ model = tiny_language_model()
         ({"force_words_ids": [[[4], [4, 5]]], "num_beams": 2}, "one word begins with another"),
         ({"negative_prompt": "a"}, "negative_prompt needs a guidance_scale"),
         ({"forced_eos_token_id": [3, 4]}, "forced_eos_token_id has 2 ids, expected one"),
-        ({"prompt_lookup_num_tokens": 3, "num_beams": 2}, "prompt_lookup_num_tokens and num_beams=2 contradict"),
+        (
+            {"prompt_lookup_num_tokens": 3, "num_beams": 2},
+            "prompt_lookup_num_tokens and num_beams=2 contradict",
+        ),
         ({"draft": NgramDraft(), "num_beams": 2}, "draft and num_beams=2 contradict"),
         ({"draft": NgramDraft(), "penalty_alpha": 0.5, "top_k": 4}, "draft and penalty_alpha contradict"),
         ({"draft": NgramDraft(), "logprobs": 2}, "draft and logprobs contradict"),
-        ({"penalty_alpha": 0.5, "top_k": 4, "output_attentions": True}, "penalty_alpha and output_attentions"),
+        (
+            {"penalty_alpha": 0.5, "top_k": 4, "output_attentions": True},
+            "penalty_alpha and output_attentions",
+        ),
         ({"pad_token_id": 300}, "pad_token_id is 300, expected an id below 257"),
         ({"seed": [1, 2], "do_sample": True}, "seed has 2 values for 1 prompts"),
     ],
@@ -80,7 +86,7 @@ def test_prompts_that_do_not_fit() -> None:
         model.generate(input_ids=torch.ones(1, 5, dtype=torch.long), max_length=3)
     with pytest.raises(ShapeError, match="attention_mask has shape"):
         model.generate(input_ids=torch.ones(1, 5, dtype=torch.long), attention_mask=torch.ones(1, 4))
-    with pytest.raises(InvalidTypeError, match="input_ids is torch.float32"):
+    with pytest.raises(InvalidTypeError, match=r"input_ids is torch\.float32"):
         model.generate(input_ids=torch.ones(1, 5))
     with pytest.raises(InvalidArgumentError, match="prompt and input_ids are both given"):
         model.generate("a", input_ids=torch.ones(1, 5, dtype=torch.long))
@@ -112,7 +118,10 @@ def test_a_config_of_ours_and_of_transformers() -> None:
     expected = model.generate("abc", max_new_tokens=6, num_beams=3).ids.tolist()
     own = GenerationConfig(max_new_tokens=6, num_beams=3)
     assert model.generate("abc", generation_config=own).ids.tolist() == expected
-    assert model.generate("abc", generation_config={"max_new_tokens": 6, "num_beams": 3}).ids.tolist() == expected
+    assert (
+        model.generate("abc", generation_config={"max_new_tokens": 6, "num_beams": 3}).ids.tolist()
+        == expected
+    )
     assert len(model.generate("abc", generation_config=own, max_new_tokens=2).ids) == 2
     transformers = pytest.importorskip("transformers")
     theirs = transformers.GenerationConfig(max_new_tokens=6, num_beams=3, use_cache=True)
