@@ -10,6 +10,8 @@ FerrolmError
 │   └── MissingFileError (FileNotFoundError)
 ├── LimitError (ValueError)              input beyond a documented limit
 ├── UnknownNameError (KeyError)          a name that is not known: the message proposes the nearest
+├── EngineError (RuntimeError)           an engine that is closed, or whose model failed
+│   └── EngineFullError                  too many requests are waiting: try again later
 └── MissingExtraError (ImportError)      an optional dependency is not installed
 """
 
@@ -19,6 +21,8 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "EngineError",
+    "EngineFullError",
     "FerrolmError",
     "FileAccessError",
     "InvalidArgumentError",
@@ -74,6 +78,14 @@ class UnknownNameError(FerrolmError, KeyError):
 
     def __str__(self) -> str:  # KeyError would print the message in quotes
         return str(self.args[0]) if self.args else ""
+
+
+class EngineError(FerrolmError, RuntimeError):
+    """An engine cannot answer a request: it was closed, belongs to another process, or its model failed."""
+
+
+class EngineFullError(EngineError):
+    """As many requests wait for an engine as it lets wait."""
 
 
 class MissingExtraError(FerrolmError, ImportError):

@@ -15,6 +15,8 @@ from ferrolm.errors import FerrolmError
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "all of it in under two minutes: clean a page, tokenize, count, score, generate"),
     "generate": ("generate", "continue a text with a language model"),
+    "chat": ("chat", "talk to a language model in the terminal"),
+    "serve": ("serve", "answer OpenAI's API with a model, and a page to try it"),
     "clean": ("clean", "make clean text of an HTML page or a text file"),
     "tokenize": ("tokenize", "show the tokens of a text with ids and offsets"),
     "inspect": ("inspect", "describe a model or a tokenizer, or compare two tokenizers on the same text"),

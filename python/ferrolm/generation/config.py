@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ferrolm.errors import InvalidArgumentError, InvalidFileError
 from ferrolm.generation.config_checks import check
 from ferrolm.generation.config_names import resolved, tokens_of
 from ferrolm.sampling import SamplingParams
+
+if TYPE_CHECKING:
+    from ferrolm.generation.prefix_cache import PrefixCache
 
 __all__ = ["GenerationConfig"]
 
@@ -64,6 +67,7 @@ class GenerationConfig:
     What is told. logprobs: so many of the best tokens beside each that was taken, in `Generation.logprobs`.
     return_dict_in_generate: a `GenerateOutput`, with what output_scores, output_logits, output_attentions and
     output_hidden_states ask for. streamer: an object with ``put`` and ``end`` that is given the tokens.
+    prefix_cache: a `PrefixCache` for the prompts of greedy decoding and of sampling without guidance; others do without.
     pad_token_id, bos_token_id, decoder_start_token_id: by default the model's.
 
     Drafts. prompt_lookup_num_tokens, max_matching_ngram_size: an `NgramDraft`; assistant_model, num_assistant_tokens: a
@@ -134,6 +138,7 @@ class GenerationConfig:
     output_attentions: bool = False
     output_hidden_states: bool = False
     streamer: Any = None
+    prefix_cache: PrefixCache | None = None
     pad_token_id: int | None = None
     bos_token_id: int | None = None
     decoder_start_token_id: int | None = None

@@ -88,7 +88,7 @@ class CausalDecoder:
 
     @torch.inference_mode()
     def start(self) -> Tensor:
-        logits = self._feed(self._prompts, self._positions_of_prompts())
+        logits = self._read()
         if self._copies > 1:
             rows = torch.arange(len(logits), device=logits.device).repeat_interleave(self._copies)
             self.keep(rows)
@@ -107,6 +107,9 @@ class CausalDecoder:
         self._past, self._mask = self._past[rows], self._mask[rows]
         if self._keeps_states:
             self.states = self.states[rows]
+
+    def _read(self) -> Tensor:
+        return self._feed(self._prompts, self._positions_of_prompts())
 
     def _positions_of_prompts(self) -> Tensor:
         longest = self._prompts.shape[1]

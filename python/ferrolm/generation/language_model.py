@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,13 @@ from ferrolm.generation.config_checks import check_draft
 from ferrolm.generation.config_names import settings_of
 from ferrolm.generation.decoder import CausalDecoder
 from ferrolm.generation.decoding import Steps
+from ferrolm.generation.drafts import Draft, DraftReport, as_draft
+from ferrolm.generation.ngram_draft import NgramDraft
 from ferrolm.generation.output import Generation, Record
 from ferrolm.generation.plan import Plan
 from ferrolm.generation.running import run, steps_of
 from ferrolm.generation.scoring import Score, token_logprobs
-from ferrolm.generation.speculative import NgramDraft, decode_with_draft
+from ferrolm.generation.speculative import decode_with_draft
 from ferrolm.generation.stream import Stream
 from ferrolm.generation.tensors import (
     TENSORS,
@@ -76,7 +77,7 @@ class LanguageModel:
         prompt: str,
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Generation: ...
     @overload
@@ -85,7 +86,7 @@ class LanguageModel:
         prompt: Prompt | Sequence[Prompt],
         params: SamplingParams | None = None,
         *,
-        draft: NgramDraft | None = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Any: ...
     def generate(
@@ -93,14 +94,14 @@ class LanguageModel:
         prompt: Prompt | Sequence[Prompt] | Tensor | None = None,
         params: SamplingParams | None = None,
         *,
-        draft: Any = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Any:
         """Continue a prompt, or several as one batch; a row's result does not depend on the rows beside it.
 
         prompt: text, token ids, or a list of these; an empty one begins with the beginning-of-text token. params: how
         to draw, instead of the arguments named in it; given, ``do_sample`` follows from its temperature. draft: guesses
-        tokens that the model then verifies several at a time, with the same result (see `NgramDraft`); prompts are
+        tokens that the model then verifies several at a time, with the same result (see `NgramDraft` and `ModelDraft`); prompts are
         continued one by one then. settings: the fields of `GenerationConfig`, or ``generation_config``, an object of
         ours or of transformers or a dict, which they go before. Generation stops where the context of the model
         (``n_positions``) is full.
@@ -145,7 +146,7 @@ class LanguageModel:
         prompt: Prompt,
         params: SamplingParams | None = None,
         *,
-        draft: Any = None,
+        draft: Draft | None = None,
         **settings: Any,
     ) -> Stream:
         """The text of `generate`, in pieces, as soon as each is certain: whole characters, and no stop string.
@@ -162,10 +163,11 @@ class LanguageModel:
         plan = self._plan(self._prompts([prompt]), config)
         active, reasons = np.ones(1, dtype=bool), dict[int, str]()
         record = Record.of(config, 1)
-        steps = steps_of(self, plan, draft, active, reasons, record)
+        report = None if draft is None else DraftReport()
+        steps = steps_of(self, plan, draft, active, reasons, record, reports=report and [report])
         context = plan.prompts[0].tolist() if plan.sources is None else ()
         text = TextStream(self.tokenizer, context, config.stop_strings)
-        return Stream(steps, text, plan.eos, active, reasons, record)
+        return Stream(steps, text, plan.eos, active, reasons, record, report)
 
     def apply_chat_template(self, messages: Sequence[Mapping[str, Any]], **variables: Any) -> str:
         """The text of a dialogue, by the model's ``chat_template``; arguments are those of `ChatTemplate.render`.
@@ -266,19 +268,16 @@ class LanguageModel:
             warnings.warn(f"{way} ignores {', '.join(ignored)}; pass {hint}", stacklevel=3)
         return config
 
-    def _draft(self, draft: Any, config: GenerationConfig) -> Any:
+    def _draft(self, draft: Draft | None, config: GenerationConfig) -> Draft | None:
         """The draft that the arguments ask for."""
         if draft is not None:
             check_draft(config)
-            return draft
+            return as_draft(draft)
         if config.prompt_lookup_num_tokens:
             order = config.max_matching_ngram_size or 2
             return NgramDraft(num_draft_tokens=config.prompt_lookup_num_tokens, prompt_order=order)
         if config.assistant_model is not None:
-            speculative: Any = importlib.import_module("ferrolm.generation.speculative")
-            count = config.num_assistant_tokens
-            settings = {} if count is None else {"num_draft_tokens": count}
-            return speculative.ModelDraft(config.assistant_model, **settings)
+            return as_draft(config.assistant_model, config.num_assistant_tokens)
         return None
 
     def _prompts(self, prompt: Any) -> list[Any]:
@@ -355,8 +354,16 @@ class LanguageModel:
         """The decoder's layers and the encoder's, whose attentions and states are recorded."""
         return self.model.decoder, None
 
-    def _decode_with_draft(self, plan: Plan, active: NDArray[np.bool_], draft: Any) -> Steps:
-        return decode_with_draft(self.model, plan.prompts, plan.params, plan.limits, plan.eos, active, draft)
+    def _decode_with_draft(
+        self,
+        plan: Plan,
+        active: NDArray[np.bool_],
+        draft: Draft,
+        reports: Sequence[DraftReport] | None = None,
+    ) -> Steps:
+        return decode_with_draft(
+            self.model, plan.prompts, plan.params, plan.limits, plan.eos, active, draft, reports
+        )
 
 
 def _check_sizes(tokenizer: Tokenizer, vocab_size: int) -> None:

@@ -18,6 +18,7 @@ from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.contrastive import DecoderWithStates
 from ferrolm.generation.decoder import Decoder
 from ferrolm.generation.decoding import Steps
+from ferrolm.generation.drafts import Draft, DraftReport
 from ferrolm.generation.language_model import LanguageModel, Prompt
 from ferrolm.generation.plan import Plan
 from ferrolm.generation.scoring import Score
@@ -108,7 +109,13 @@ class NgramLanguageModel(LanguageModel):
     def _stacks(self) -> tuple[Any, Any]:
         raise InvalidArgumentError("an n-gram model has neither attentions nor hidden states")
 
-    def _decode_with_draft(self, plan: Plan, active: NDArray[np.bool_], draft: Any) -> Steps:
+    def _decode_with_draft(
+        self,
+        plan: Plan,
+        active: NDArray[np.bool_],
+        draft: Draft,
+        reports: Sequence[DraftReport] | None = None,
+    ) -> Steps:
         raise InvalidArgumentError("draft: an n-gram model is its own draft")
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferrolm.generation.config import GenerationConfig
+from ferrolm.generation.drafts import DraftReport
 from ferrolm.sampling import top_logprobs
 
 __all__ = ["GenerateOutput", "Generation", "Record", "TokenLogprobs"]
@@ -35,7 +36,7 @@ class Generation:
     finish_reason: "eos" (the token that ends a text, which is in ``ids`` but not in ``text``), "stop" (a stop string,
     before which ``text`` ends, or a criterion), "length" (as many tokens as asked for, or as fit the model) or "time".
     logprobs: of each token, where they were asked for. score: of a beam, its log-probability over its length to the power
-    of ``length_penalty``.
+    of ``length_penalty``. draft_report: how many guesses of a draft were right, where there was one.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Generation:
     finish_reason: str
     logprobs: list[TokenLogprobs] | None = field(default=None, repr=False, kw_only=True)
     score: float | None = field(default=None, repr=False, kw_only=True)
+    draft_report: DraftReport | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     def __str__(self) -> str:
         return self.text

@@ -16,10 +16,12 @@ from ferrolm.generation.choosing import choice_of
 from ferrolm.generation.contrastive import contrastive_search
 from ferrolm.generation.decoder import Decoder
 from ferrolm.generation.decoding import Steps, decode
+from ferrolm.generation.drafts import Draft, DraftReport
 from ferrolm.generation.guided_decoder import GuidedDecoder
 from ferrolm.generation.observed_decoder import ObservedDecoder
 from ferrolm.generation.output import Generation, Record
 from ferrolm.generation.plan import Ids, Plan
+from ferrolm.generation.prefixed_decoder import PrefixedDecoder
 from ferrolm.generation.stopping import CandidateEnds, streamed, watched
 from ferrolm.generation.text_stream import TextStream
 
@@ -39,7 +41,7 @@ class Results:
     told: dict[str, Any] = field(default_factory=dict)
 
 
-def run(model: LanguageModel, plan: Plan, draft: Any, *, with_text: bool = True) -> Results:
+def run(model: LanguageModel, plan: Plan, draft: Draft | None, *, with_text: bool = True) -> Results:
     """Generate; without ``with_text``, texts are empty."""
     record = Record.of(plan.config, plan.rows)
     decoder = None if draft is not None else _decoder(model, plan)
@@ -56,19 +58,23 @@ def run(model: LanguageModel, plan: Plan, draft: Any, *, with_text: bool = True)
 def steps_of(
     model: LanguageModel,
     plan: Plan,
-    draft: Any,
+    draft: Draft | None,
     active: NDArray[np.bool_],
     reasons: dict[int, str],
     record: Record | None = None,
     decoder: Decoder | None = None,
+    reports: Sequence[DraftReport] | None = None,
 ) -> Steps:
-    """The steps of everything but beam search. reasons: why rows ended for another reason than their tokens."""
+    """The steps of everything but beam search. reasons: why rows ended for another reason than their tokens; reports: of a draft."""
     if draft is not None:
-        steps = model._decode_with_draft(plan, active, draft)
+        steps = model._decode_with_draft(plan, active, draft, reports)
     elif plan.config.penalty_alpha:
         steps = contrastive_search(model._decoder_with_states(plan), plan, active, record)
     else:
-        steps = decode(decoder or _decoder(model, plan), plan, choice_of(plan), active, record)
+        decoder = decoder or _decoder(model, plan)
+        steps = decode(decoder, plan, choice_of(plan), active, record)
+        if isinstance(decoder, PrefixedDecoder):
+            steps = decoder.storing(steps)
     steps = watched(steps, plan, active, reasons)
     return steps if plan.config.streamer is None else streamed(steps, plan, plan.config.streamer)
 
@@ -81,7 +87,10 @@ def _decoder(model: LanguageModel, plan: Plan) -> Any:
     if config.return_dict_in_generate and (config.output_attentions or config.output_hidden_states):
         decoder, encoder = model._stacks()
         return ObservedDecoder(model._decoder(plan, in_torch=True), decoder, plan.copies, config, encoder)
-    return model._decoder(plan)
+    prefixes = config.prefix_cache
+    if prefixes is None or config.num_beams > 1 or not prefixes.serves(getattr(model, "model", None)):
+        return model._decoder(plan)
+    return PrefixedDecoder(model.model, plan.prompts, plan.copies, max(plan.limits), prefixes)
 
 
 def _unconditional(model: LanguageModel, plan: Plan) -> Plan:
@@ -122,7 +131,7 @@ def _beams(
 def _steps(
     model: LanguageModel,
     plan: Plan,
-    draft: Any,
+    draft: Draft | None,
     decoder: Decoder | None,
     record: Record | None,
     with_text: bool,
@@ -132,7 +141,8 @@ def _steps(
     texts = [""] * plan.rows
     stop, eos = plan.config.stop_strings, plan.eos
     steps = []
-    for rows, ids in steps_of(model, plan, draft, active, reasons, record, decoder):
+    reports = [] if draft is None else [DraftReport() for _ in streams]
+    for rows, ids in steps_of(model, plan, draft, active, reasons, record, decoder, reports or None):
         steps.append((rows, ids))
         if not stop:
             continue  # the text is needed at the end alone
@@ -148,7 +158,7 @@ def _steps(
         )
         if record is not None and plan.config.logprobs is not None:
             made = replace(made, logprobs=record.logprobs[row])
-        generations.append(made)
+        generations.append(replace(made, draft_report=reports[row]) if reports else made)
     return Results(generations, None, record)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ferrolm.generation.decoding import Steps
+from ferrolm.generation.drafts import Draft, DraftReport
 
 __all__ = ["Seq2SeqLanguageModel"]
 
@@ -202,7 +203,13 @@ class Seq2SeqLanguageModel(LanguageModel):
     def _stacks(self) -> tuple[Any, Any]:
         return self.model.decoder, self.model.encoder
 
-    def _decode_with_draft(self, plan: Plan, active: NDArray[np.bool_], draft: Any) -> Steps:
+    def _decode_with_draft(
+        self,
+        plan: Plan,
+        active: NDArray[np.bool_],
+        draft: Draft,
+        reports: Sequence[DraftReport] | None = None,
+    ) -> Steps:
         raise InvalidArgumentError("draft: an encoder-decoder has no drafts, they guess how a prompt goes on")
 
 

@@ -9,114 +9,19 @@ Speculative Decoding", for a draft that is certain of its guess.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ferrolm import _rust
-from ferrolm.errors import InvalidArgumentError
-from ferrolm.generation.acceptance import Acceptance
-from ferrolm.generation.decoding import MAX_TOKENS_IN_RUST
-from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
-from ferrolm.models.cache import Cache
-from ferrolm.ngram import NgramLM
+from ferrolm.generation.drafts import Draft, DraftReport
+from ferrolm.generation.verification import Verifier
+from ferrolm.models import CausalLM
 from ferrolm.sampling import Sampler, SamplingParams
 
-__all__ = ["NgramDraft", "decode_with_draft"]
+__all__ = ["decode_with_draft"]
 
 Ids = NDArray[np.int64]
-
-
-class NgramDraft:
-    """Guesses tokens from the text so far, and from an n-gram model where the text does not say.
-
-    Where the last ``prompt_order`` tokens (or fewer, down to two) occurred before, what followed them last is the guess
-    (prompt lookup); otherwise the most probable path of ``model``. Pays where texts repeat themselves or resemble the
-    text of ``model``, and greedy decoding more than drawing. How many guesses are verified follows from how many were right
-    so far in the text: none where they are mostly wrong (see `ferrolm.generation.acceptance`). Results are those of decoding without a draft, up to
-    rounding: a pass over several tokens may round otherwise than one over a single token, which can decide between
-    tokens of nearly equal logits.
-
-    Args:
-        model: an `NgramLM` over the ids of the same tokenizer; None looks into the text alone.
-        num_draft_tokens: guesses in a pass, at most.
-        prompt_order: tokens that have to recur, at most; 0 asks ``model`` alone.
-        guess_cost: what verifying one more guess costs, as a share of a pass over a single token. The default is for float16 on
-            a CPU, where every token costs (0.55 measured with ferrolm-tiny, 0.25 at first and then less in float32);
-            nearer to 0.05 where passes wait for memory, as on a GPU. 0 verifies all guesses.
-
-    >>> draft = NgramDraft(num_draft_tokens=2, guess_cost=0).begin(np.array([5, 6, 7, 8, 5, 6]))
-    >>> draft.propose(9)
-    [7, 8]
-    """
-
-    def __init__(
-        self,
-        model: NgramLM | None = None,
-        *,
-        num_draft_tokens: int = 5,
-        prompt_order: int = 3,
-        guess_cost: float = 0.4,
-    ) -> None:
-        if num_draft_tokens < 1:
-            raise InvalidArgumentError(f"num_draft_tokens is {num_draft_tokens}, expected 1 or more")
-        if prompt_order != 0 and prompt_order < 2:
-            raise InvalidArgumentError(f"prompt_order is {prompt_order}, expected 0, or 2 or more")
-        if not 0 <= guess_cost < math.inf:
-            raise InvalidArgumentError(f"guess_cost is {guess_cost}, expected 0 or more")
-        if model is not None and not model.is_over_ids:
-            raise InvalidArgumentError("model is over words, expected one over token ids")
-        self.model = model
-        self.num_draft_tokens = num_draft_tokens
-        self.prompt_order = prompt_order
-        self.guess_cost = guess_cost
-
-    def begin(self, prompt: Ids) -> RunningDraft:
-        """The draft of one text, which begins with ``prompt``."""
-        return RunningDraft(self, prompt)
-
-
-class RunningDraft:
-    """A draft with the text so far; constant time for each token."""
-
-    def __init__(self, draft: NgramDraft, prompt: Ids) -> None:
-        self._draft = draft
-        self._lookup = _rust.PromptLookup(draft.prompt_order)
-        self._lookup.extend(prompt.astype(np.uint32))
-        self._states = (
-            None
-            if draft.model is None
-            else _rust.NgramStates(draft.model._core, [prompt.tolist()], begin=True)
-        )
-        self._acceptance = Acceptance(draft.guess_cost)
-        self._source = ""
-        # Proposed for the next tokens, whether they are verified or not.
-        self._guesses: list[int] = []
-
-    def accept(self, ids: Sequence[int]) -> None:
-        """The text goes on with ``ids``."""
-        for guess, token in zip(self._guesses, ids, strict=False):
-            self._acceptance.note(self._source, guess == token)
-            if guess != token:
-                break
-        self._guesses = []
-        tokens = np.array(ids, np.uint32)
-        self._lookup.extend(tokens)
-        if self._states is not None:
-            for row in tokens.reshape(-1, 1):
-                self._states.accept(row)
-
-    def propose(self, most: int) -> list[int]:
-        """At most ``most`` guesses, and ``num_draft_tokens``; perhaps none."""
-        most = max(min(most, self._draft.num_draft_tokens), 0)
-        self._source, self._guesses = "text", self._lookup.propose(most)
-        if not self._guesses and self._states is not None:
-            self._source, self._guesses = "model", self._states.propose(most)[0]
-        return self._guesses[: self._acceptance.length(self._source, len(self._guesses))]
 
 
 def decode_with_draft(
@@ -126,15 +31,17 @@ def decode_with_draft(
     limits: Sequence[int],
     eos: Sequence[int],
     active: NDArray[np.bool_],
-    draft: NgramDraft,
+    draft: Draft,
+    reports: Sequence[DraftReport] | None = None,
 ) -> Iterator[tuple[NDArray[np.intp], Ids]]:
-    """As `decode`, with the same tokens, one row after the other."""
+    """As `decode`, with the same tokens, one row after the other; ``reports``, one for each row, are filled on the way."""
     copies = len(params) // len(prompts)
     for row, own in enumerate(params):
         rows = np.array([row])
         # A view: the caller may end the row through `active`.
         alive = active[row : row + 1]
-        for token in _decode_row(model, prompts[row // copies], own, limits[row], eos, alive, draft):
+        report = DraftReport() if reports is None else reports[row]
+        for token in _decode_row(model, prompts[row // copies], own, limits[row], eos, alive, draft, report):
             yield rows, np.array([token])
 
 
@@ -145,18 +52,20 @@ def _decode_row(
     limit: int,
     eos: Sequence[int],
     active: NDArray[np.bool_],
-    draft: NgramDraft,
+    draft: Draft,
+    report: DraftReport,
 ) -> Iterator[int]:
     n_positions, vocab_size = model.config.n_positions, model.config.vocab_size
     sampler = Sampler([params], prompt=[prompt])
-    cache = model.new_cache(min(len(prompt) + limit, n_positions))
-    on_cpu = CpuDecoder.of(model)
-    running = draft.begin(prompt)
+    verifier = Verifier(model, min(len(prompt) + limit, n_positions))
+    running = draft.begin(prompt, params, model)
     fed: list[int] = prompt.tolist()
     guesses: list[int] = []
     left = limit
     while True:
-        logits = _verify(model, on_cpu, cache, [*fed, *guesses], len(guesses) + 1)
+        logits = verifier.feed([*fed, *guesses], len(guesses) + 1)
+        report.passes += 1
+        report.drafted += len(guesses)
         drawn: list[int] = []
         for place in range(len(guesses) + 1):
             # `accept` counts the draw: the next one has the next random number, as in `decode`.
@@ -165,26 +74,27 @@ def _decode_row(
             drawn.append(int(ids[0]))
             left -= 1
             active[0] &= drawn[-1] not in eos and left > 0
+            right = place < len(guesses) and drawn[-1] == guesses[place]
+            report.tokens += 1
+            report.accepted += right
             yield drawn[-1]
             if not active[0]:
                 return
-            if place == len(guesses) or drawn[-1] != guesses[place]:
+            if not right:
                 break
         # The keys of guesses that were not drawn go; the last draw has not been fed.
-        cache.truncate(cache.length - len(guesses) + len(drawn) - 1)
+        verifier.cache.truncate(verifier.length - len(guesses) + len(drawn) - 1)
         running.accept(drawn)
         fed = drawn[-1:]
-        room = min(left, n_positions - cache.length) - 1
-        guesses = [token for token in running.propose(room) if token < vocab_size]
+        room = min(left, n_positions - verifier.length) - 1
+        guesses = _known(running.propose(room), room, vocab_size)
 
 
-@torch.inference_mode()
-def _verify(
-    model: CausalLM, on_cpu: CpuDecoder | None, cache: Cache, ids: list[int], keep: int
-) -> torch.Tensor:
-    """Logits of what follows each of the last ``keep`` of ``ids``: [keep, vocab]."""
-    tokens = torch.tensor([ids], device=model.device)
-    if on_cpu is not None and len(ids) <= MAX_TOKENS_IN_RUST:
-        positions = torch.arange(cache.length, cache.length + len(ids))
-        return on_cpu.step(tokens, positions, cast(KeyValueCache, cache), keep=keep)[0]
-    return model(tokens, cache=cache, logits_to_keep=keep).logits[0]  # type: ignore[no-any-return]
+def _known(guesses: Sequence[int], most: int, vocab_size: int) -> list[int]:
+    """The guesses before the first one that the model has no token for: a draft need not know its vocabulary."""
+    known = []
+    for token in guesses[: max(most, 0)]:
+        if not 0 <= token < vocab_size:
+            break
+        known.append(int(token))
+    return known

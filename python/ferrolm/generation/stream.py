@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ferrolm.generation.drafts import DraftReport
 from ferrolm.generation.output import Record, TokenLogprobs
 from ferrolm.generation.text_stream import TextStream
 
@@ -17,7 +18,7 @@ class Stream(Iterator[str]):
     """Pieces of a continuation, for `for`; made by `LanguageModel.stream`.
 
     ids: token ids so far. finish_reason: None while there is more, then that of `Generation`. logprobs: of the tokens so
-    far, where they were asked for.
+    far, where they were asked for. draft_report: how many guesses of a draft were right so far, where there is one.
     """
 
     def __init__(
@@ -28,7 +29,9 @@ class Stream(Iterator[str]):
         active: NDArray[np.bool_],
         reasons: Mapping[int, str] | None = None,
         record: Record | None = None,
+        draft_report: DraftReport | None = None,
     ) -> None:
+        self.draft_report = draft_report
         self.ids: list[int] = []
         self.finish_reason: str | None = None
         self._text, self._reasons, self._record = text, reasons or {}, record

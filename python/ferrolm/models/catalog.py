@@ -17,6 +17,7 @@ _SETTINGS = [
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
+    "chat_template.jinja",
     "special_tokens_map.json",
 ]
 _VOCABULARIES = ["vocab.json", "merges.txt", "vocab.txt", "tekken.json", "tokenizer.model", "*.tiktoken"]

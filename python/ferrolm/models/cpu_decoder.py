@@ -35,6 +35,8 @@ _ACTIVATIONS = {
     "silu": "silu",
     "swish": "silu",
 }
+# Tokens up to which the step is faster whatever the model, and bytes of weights times tokens below the cost of torch's calls.
+_TOKENS, _PRODUCTS = 32, 1 << 31
 
 # What a model may consist of. Anything else, also a class derived from one of these, may compute something else.
 _KNOWN = {
@@ -114,6 +116,15 @@ class CpuDecoder:
         if model.dtype == torch.float32 and getattr(model, "weight_format", None) is None:
             return None
         return None if _has_units_for(model.dtype) else cls.of(model)
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens of one call up to which torch is not faster, in float32: many for a small model, whose calls cost torch more
+        than its products; in other types torch is slower at any number.
+        """
+        return (
+            max(_TOKENS, _PRODUCTS // max(self.nbytes, 1)) if self._like.dtype == torch.float32 else 1 << 40
+        )
 
     @property
     def nbytes(self) -> int:

@@ -72,6 +72,20 @@ class LinearChainCRF(nn.Module):
         total = torch.logsumexp(alpha + self.end_transitions.float(), dim=1)
         return torch.where(mask[:, 0], total, 0.0)
 
+    def marginals(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How probable each tag is at each position, whatever the others, float32 [batch, time, num_tags]; 0 outside the mask.
+
+        They are the derivatives of `log_partition` by the emissions, which needs no backward algorithm of its own.
+
+        >>> crf = LinearChainCRF(2)
+        >>> crf.marginals(torch.tensor([[[0.0, 0.0], [3.0, 0.0]]])).round(decimals=2).tolist()
+        [[[0.5, 0.5], [0.949999988079071, 0.05000000074505806]]]
+        """
+        with torch.enable_grad():
+            given = emissions.detach().float().requires_grad_()
+            (found,) = torch.autograd.grad(self.log_partition(given, mask).sum(), given)
+        return found
+
     @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The tags that score best, int64 [batch, time] with -100 outside the mask, and what they score, float32 [batch].

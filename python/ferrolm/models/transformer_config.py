@@ -34,7 +34,8 @@ class TransformerConfig:
     numbers instead of ids. positions: "sinusoidal", without a limit, or "learned", of which there are
     ``max_position_embeddings``. norm_first: norms in front of the sublayers (pre-norm) and after the last one.
     share_embeddings: source and target have one embedding; tie_word_embeddings: target and head. label_smoothing: the part
-    of each label's probability that goes to all tokens alike, in training.
+    of each label's probability that goes to all tokens alike, in training. task_specific_params: for each task, the prefix of its
+    sources and settings of generation, as T5's configurations have them and `ferrolm.pipeline` follows.
 
     >>> config = TransformerConfig(vocab_size=1000)
     >>> config.num_decoder_layers, config.head_dim
@@ -64,6 +65,7 @@ class TransformerConfig:
     pad_token_id: int = 0
     decoder_start_token_id: int = 1
     eos_token_id: int = 2
+    task_specific_params: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.source_vocab_size is None:
@@ -126,7 +128,10 @@ class TransformerConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of config.json."""
-        return {**asdict(self), "model_type": "transformer", "architectures": ["Transformer"]}
+        own = asdict(self)
+        if self.task_specific_params is None:
+            del own["task_specific_params"]
+        return {**own, "model_type": "transformer", "architectures": ["Transformer"]}
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> TransformerConfig:

@@ -154,9 +154,9 @@ class Sampler:
         if rows is None:
             return None
         chosen = [int(row) for row in rows]
-        for row in chosen:
-            if not 0 <= row < len(self):
-                raise InvalidArgumentError(f"row {row} does not exist: the sampler has {len(self)} rows")
+        if chosen and not 0 <= min(chosen) <= max(chosen) < len(self):
+            row = next(row for row in chosen if not 0 <= row < len(self))
+            raise InvalidArgumentError(f"row {row} does not exist: the sampler has {len(self)} rows")
         return chosen
 
     def _sample_on_device(

@@ -173,6 +173,16 @@ def test_quantized_weights(make: Any, format: Any) -> None:
     assert (found - expected).abs().max() < 0.03 * expected.abs().max()
 
 
+def test_how_many_tokens_pay_depends_on_the_size_and_the_type() -> None:
+    small, half = CpuDecoder.of(gpt2()), CpuDecoder.of(gpt2().half())
+    large = CpuDecoder.of(GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=384, n_head=6)).eval())
+    assert small is not None
+    assert half is not None
+    assert large is not None
+    assert 1000 < small.most_tokens < half.most_tokens
+    assert large.most_tokens == 32
+
+
 def test_what_torch_has_to_do() -> None:
     assert CpuDecoder.of(gpt2().train()) is None
     assert CpuDecoder.of(gpt2(activation_function="tanh")) is None

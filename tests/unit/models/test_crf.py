@@ -63,6 +63,22 @@ def test_likelihood_and_best_tags_of_a_row_are_those_of_enumeration(row: int) ->
         assert likelihood[row].item() == pytest.approx(value - log_partition, abs=1e-5)
 
 
+@pytest.mark.parametrize("row", range(5))
+def test_marginals_are_sums_over_all_sequences(row: int) -> None:
+    crf, emissions = random_crf()
+    tagged = MASK[row].bool()
+    scores = every_score(crf, emissions[row, tagged])
+    total = sum(math.exp(value) for value in scores.values())
+    expected = torch.zeros(int(tagged.sum()), TAGS)
+    for tags, value in scores.items():
+        for place, tag in enumerate(tags):
+            expected[place, tag] += math.exp(value) / total
+    found = crf.marginals(emissions, MASK)[row]
+    torch.testing.assert_close(found[tagged], expected, atol=1e-5, rtol=1e-5)
+    assert not found[~tagged].any()
+    assert all(parameter.grad is None for parameter in crf.parameters())
+
+
 def test_probabilities_sum_to_one() -> None:
     crf, emissions = random_crf()
     sequences = torch.tensor(list(itertools.product(range(TAGS), repeat=5)))

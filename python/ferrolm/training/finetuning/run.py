@@ -213,4 +213,4 @@ def _write(directory: Path, task: Task, model: PretrainedModel, test: list[Any],
         merge_lora(model)
     final = directory / "final"
     model.cpu().eval().save_pretrained(final)
-    task.tokenizer.save(str(final / "tokenizer.json"))
+    task.save_tokenizer(final)

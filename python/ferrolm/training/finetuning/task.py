@@ -137,6 +137,10 @@ class Task(ABC):
         config = read_config(locate(settings["checkpoint"]) / "config.json")
         return bool(config.get("model_type") == "bert")
 
+    def save_tokenizer(self, folder: Path) -> None:
+        """Write what makes rows of texts, as in training, beside the model."""
+        self.tokenizer.save(str(folder / "tokenizer.json"))
+
     def head_parameters(self, model: nn.Module) -> list[str]:
         """Names of the parameters outside the encoder; none of a model that has no part of that name."""
         names = [name for name, _ in model.named_parameters()]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from ferrolm.data import CompletionCollator, Dialogue, TextPair, read_dialogues
+from ferrolm.data._atomic import replace_file
 from ferrolm.models import PretrainedModel, load_causal_lm, locate
 from ferrolm.models.auto import ARCHITECTURES
 from ferrolm.tokenizers import Tokenizer
@@ -26,6 +28,13 @@ from ferrolm.training.objectives import Objective
 __all__ = ["TextGeneration"]
 
 _ENDS = ("<|endoftext|>", "</s>", "<|end|>", "<|im_end|>", "<|eot_id|>", "<eos>")
+
+# A line for each message; the answer begins with the space that it is learnt with, and is read again without it.
+_CHAT_TEMPLATE = """{%- for message in messages -%}
+{{- message['role'] + ': ' + message['content'] | trim + 'END' -}}
+{%- if not loop.last %}{{ '\\n' }}{% endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt %}{{ '\\nassistant:' }}{% endif -%}"""
 
 
 class TextGeneration(Task):
@@ -77,6 +86,13 @@ class TextGeneration(Task):
         return self._collate.encode(
             [prefix + each.source for each in examples], [each.target for each in examples]
         )
+
+    def save_tokenizer(self, folder: Path) -> None:
+        """Of dialogues, with the template that makes a text of messages as `CompletionCollator.encode_dialogues` does."""
+        super().save_tokenizer(folder)
+        if self.config.task.type == "dialogue":
+            with replace_file(folder / "chat_template.jinja") as file:
+                file.write(_CHAT_TEMPLATE.replace("END", self._end or "").encode())
 
     def objective(self) -> Objective:
         return ChunkedNextToken()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,7 +11,7 @@ import torch
 from ferrolm.data import Seq2SeqCollator, TextPair
 from ferrolm.evaluation import bleu, rouge
 from ferrolm.models import PretrainedModel, T5ForConditionalGeneration, Transformer, load_seq2seq_lm, locate
-from ferrolm.tokenizers import Tokenizer
+from ferrolm.tokenizers import Tokenizer, processors
 from ferrolm.training.finetuning.pairs import read_pairs
 from ferrolm.training.finetuning.settings import FinetuningConfig
 from ferrolm.training.finetuning.task import (
@@ -59,7 +61,9 @@ class TextToText(Task):
         settings = self.config.model
         if "checkpoint" in settings:
             folder = locate(settings["checkpoint"])
-            return load_pretrained({**settings, "checkpoint": folder}, load_seq2seq_lm, changeable=False)
+            return self._prefixed(
+                load_pretrained({**settings, "checkpoint": folder}, load_seq2seq_lm, changeable=False)
+            )
         end = self.tokenizer.token_to_id(self._collate.end_token or "")
         if end is None:
             end = int(self.tokenizer.encode_ids("a")[-1])
@@ -70,7 +74,28 @@ class TextToText(Task):
             "vocab_size": self.vocab_size, "pad_token_id": pad, "eos_token_id": end,
             "decoder_start_token_id": start,
         }  # fmt: skip
-        return build_from_settings(settings, _KINDS, **fixed)
+        return self._prefixed(build_from_settings(settings, _KINDS, **fixed))
+
+    def _prefixed(self, model: PretrainedModel) -> PretrainedModel:
+        """With the prefix of its sources in its configuration, where `ferrolm.pipeline` and transformers look for it."""
+        if self.config.data.prefix:
+            config, name = model.config, self.config.task.type
+            keeps = config.__dict__ if hasattr(config, "task_specific_params") else config.extra
+            tasks = keeps.get("task_specific_params") or {}
+            own = {**(tasks.get(name) or {}), "prefix": self.config.data.prefix}
+            keeps["task_specific_params"] = {**tasks, name: own}
+        return model
+
+    def save_tokenizer(self, folder: Path) -> None:
+        """With the end of a text, where the collator wrote it: whoever loads the folder reads sources as they were learnt."""
+        tokenizer, end = copy(self.tokenizer), self._collate.end_token
+        if end is not None:
+            ending = processors.TemplateProcessing(
+                single=f"$A {end}", special_tokens=[(end, tokenizer.token_to_id(end) or 0)]
+            )
+            before = tokenizer.post_processor
+            tokenizer.post_processor = ending if before is None else processors.Sequence([before, ending])
+        tokenizer.save(str(folder / "tokenizer.json"))
 
     @property
     def collate(self) -> Seq2SeqCollator:

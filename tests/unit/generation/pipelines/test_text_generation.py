@@ -1,18 +1,18 @@
-"""Pipelines: tasks by name, results in transformers' shape."""
+"""Texts that are continued; dialogues are in test_dialogues.py."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from tiny_language_model import tiny_language_model
 
 import ferrolm
-from ferrolm.errors import InvalidArgumentError, InvalidTypeError, MissingFileError, UnknownNameError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation import GenerationConfig
+from ferrolm.generation.pipelines.writing import clean_up_spaces
 from ferrolm.models.catalog import bundled_names
 
 model = tiny_language_model()
@@ -76,24 +76,59 @@ def test_defaults_of_the_checkpoint_come_first() -> None:
     ]
 
 
-def test_other_tasks_name_the_known_ones() -> None:
-    with pytest.raises(
-        UnknownNameError,
-        match="unknown task 'text-genration', expected one of: text-generation; did you mean",
-    ):
-        ferrolm.pipeline("text-genration")
-
-
 def test_other_inputs_are_refused() -> None:
-    with pytest.raises(InvalidTypeError, match="text_inputs must be a text or several"):
+    with pytest.raises(
+        InvalidTypeError, match=r"'3' \(int\): text_inputs must be a text or several, or messages"
+    ):
+        pipe([3])
+    with pytest.raises(
+        InvalidArgumentError, match="the model has no chat template, by which messages become a text"
+    ):
         pipe([{"role": "user", "content": "hello"}])
     with pytest.raises(InvalidArgumentError, match="did you mean 'top_k'"):
         pipe("a", topk=3)
+    with pytest.raises(InvalidArgumentError, match="return_text and return_tensors are both True"):
+        pipe("a", return_text=True, return_tensors=True)
 
 
-def test_a_model_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match="no such"):
-        ferrolm.pipeline("text-generation", model=str(tmp_path / "no such"))
+def test_ids_in_place_of_texts() -> None:
+    [result] = pipe("hello", max_new_tokens=5, seed=1, return_tensors=True)
+    assert list(result) == ["generated_token_ids"]
+    ids = result["generated_token_ids"]
+    assert model.tokenizer.decode(ids) == pipe("hello", max_new_tokens=5, seed=1)[0]["generated_text"]
+
+
+def test_texts_before_the_prompt_and_strings_that_end() -> None:
+    settings = {"do_sample": False, "max_new_tokens": 12}
+    plain = pipe("xyhello", **settings)[0]["generated_text"]
+    assert pipe("hello", prefix="xy", **settings)[0]["generated_text"] == plain.removeprefix("xy")
+    new = plain.removeprefix("xyhello")
+    stopped = pipe("xyhello", stop_sequence=new[3:5], **settings)[0]["generated_text"]
+    assert stopped.startswith("xyhello")
+    assert new[3:5] not in stopped.removeprefix("xyhello")
+
+
+def test_prompts_that_leave_no_room_lose_their_beginning() -> None:
+    long = "abcdefgh" * 12
+    with pytest.raises(InvalidArgumentError, match="the prompt has 96 tokens, at most 48"):
+        pipe(long, max_new_tokens=8)
+    settings = {"do_sample": False, "max_new_tokens": 8, "return_full_text": False}
+    assert pipe(long, handle_long_generation="hole", **settings) == pipe(long[-40:], **settings)
+    assert pipe("abc", handle_long_generation="hole", **settings) == pipe("abc", **settings)
+    with pytest.raises(
+        InvalidArgumentError, match="60 new tokens leave no room for a prompt in the model's 48"
+    ):
+        pipe(long, handle_long_generation="hole", max_new_tokens=60)
+    with pytest.raises(
+        InvalidArgumentError, match="handle_long_generation is 'cut', expected None or 'hole'"
+    ):
+        pipe(long, handle_long_generation="cut")
+
+
+def test_spaces_before_marks_and_special_tokens() -> None:
+    assert clean_up_spaces("do n't stop , I 've time . ' s") == "don't stop, I've time.'s"
+    shown = pipe("a", do_sample=False, max_new_tokens=40, skip_special_tokens=False, eos_token_id=[257 - 1])
+    assert shown[0]["generated_text"].startswith("a")
 
 
 def test_without_torch_one_sentence_says_what_to_install() -> None:
