@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
+from ferrolm.generation.chat_template import ChatTemplate
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.config_checks import check_draft
 from ferrolm.generation.config_names import settings_of
@@ -61,7 +62,7 @@ class LanguageModel:
     >>> print(model.generate("Once upon a time", max_new_tokens=20))  # doctest: +SKIP
     """
 
-    chat_template: Any = None
+    chat_template: ChatTemplate | None = None
 
     def __init__(
         self, model: CausalLM, tokenizer: Tokenizer, defaults: GenerationConfig | None = None
@@ -178,8 +179,7 @@ class LanguageModel:
             raise InvalidArgumentError(
                 "the model has no chat_template: set one, as ChatTemplate.plain(), or continue a text by generate"
             )
-        text: str = self.chat_template.render(messages, **variables)
-        return text
+        return self.chat_template.render(messages, **variables)
 
     def chat(self, messages: Sequence[Mapping[str, Any]], **settings: Any) -> Generation:
         """The answer to a dialogue: messages are dictionaries with "role" and "content"; settings those of `generate`.
@@ -206,12 +206,12 @@ class LanguageModel:
             for_template["continue_final_message"] = True
         text = self.apply_chat_template(messages, add_generation_prompt=not goes_on, **for_template)
         template = self.chat_template
-        begins = getattr(template, "begins_itself", True)
-        ids = self.tokenizer.encode_ids(text, add_special_tokens=not begins).astype(np.int64)
-        if ends := tuple(getattr(template, "stop", ())):
+        assert template is not None  # `apply_chat_template` has seen to it
+        ids = self.tokenizer.encode_ids(text, add_special_tokens=not template.begins_itself).astype(np.int64)
+        if template.stop:
             name = "stop" if "stop" in settings else "stop_strings"
             own = settings.get(name) or ()
-            settings = settings | {name: (*((own,) if isinstance(own, str) else own), *ends)}
+            settings = settings | {name: (*((own,) if isinstance(own, str) else own), *template.stop)}
         return ids, settings
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:

@@ -9,8 +9,7 @@ from tiny_language_model import tiny_language_model
 
 import ferrolm
 from ferrolm.errors import InvalidArgumentError
-
-chat_template = pytest.importorskip("ferrolm.generation.chat_template")
+from ferrolm.generation.chat_template import ChatTemplate
 
 TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ '<a>' if add_generation_prompt }}"
@@ -20,7 +19,7 @@ TALK = [{"role": "user", "content": "Hi"}]
 
 def test_an_answer_continues_the_rendered_dialogue() -> None:
     model = tiny_language_model()
-    model.chat_template = chat_template.ChatTemplate(TEMPLATE)
+    model.chat_template = ChatTemplate(TEMPLATE)
     assert model.apply_chat_template(TALK, add_generation_prompt=True) == "<user>Hi<a>"
     expected = model.generate("<user>Hi<a>", max_new_tokens=5)
     assert model.chat(TALK, max_new_tokens=5).ids.tolist() == expected.ids.tolist()
@@ -42,7 +41,7 @@ def test_a_model_without_a_template_says_so() -> None:
 
 def test_what_ends_an_answer_of_the_template_ends_it() -> None:
     model = tiny_language_model()
-    model.chat_template = chat_template.ChatTemplate.plain()
+    model.chat_template = ChatTemplate.plain()
     prompt, settings = model._chat_prompt(TALK, {"stop": "x", "max_new_tokens": 4})
     assert settings == {"stop": ("x", *model.chat_template.stop), "max_new_tokens": 4}
     assert model.tokenizer.decode(prompt.tolist()).endswith("Assistant:")
