@@ -165,7 +165,9 @@ class LanguageModel:
         active, reasons = np.ones(1, dtype=bool), dict[int, str]()
         record = Record.of(config, 1)
         report = None if draft is None else DraftReport()
-        steps = steps_of(self, plan, draft, active, reasons, record, reports=report and [report])
+        steps = steps_of(
+            self, plan, draft, active, reasons, record, reports=None if report is None else [report]
+        )
         context = plan.prompts[0].tolist() if plan.sources is None else ()
         text = TextStream(self.tokenizer, context, config.stop_strings)
         return Stream(steps, text, plan.eos, active, reasons, record, report)
