@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from ferrolm.data import CompletionCollator, Dialogue, TextPair, read_dialogues
@@ -66,6 +67,13 @@ class TextGeneration(Task):
     @property
     def collate(self) -> CompletionCollator:
         return self._collate
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Of dialogues, how their messages are written, so that `chat` writes them as training did."""
+        if self.config.task.type != "dialogue":
+            return {}
+        return {"chat_template.jinja": self._collate.chat_template}
 
     def training_examples(self, examples: list[Any]) -> list[Any]:
         return examples if self.config.task.type == "dialogue" else one_target_each(examples)

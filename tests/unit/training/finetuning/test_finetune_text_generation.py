@@ -14,7 +14,7 @@ from finetuning_runs import figures_of, settings, tune, write_json_lines
 
 from ferrolm.data import CompletionCollator
 from ferrolm.errors import InvalidArgumentError, InvalidFileError
-from ferrolm.models import GPT2Config, GPT2LMHeadModel, load_causal_lm
+from ferrolm.models import GPT2Config, GPT2LMHeadModel, bundled, load_causal_lm
 from ferrolm.tokenizers import Tokenizer, models, pre_tokenizers
 
 WORDS = [f"w{number}" for number in range(6)]
@@ -87,6 +87,28 @@ def test_a_checkpoint_learns_what_the_assistant_says(tmp_path: Path, tokenizer: 
     config = settings({"type": "dialogue"}, {"checkpoint": str(folder)}, data, learning_rate=0.003, epochs=8)
     assert tune(config, tmp_path / "run").metrics["validation_loss"] < 0.1
     assert next_word(tmp_path / "run/final", "user: w3 <|endoftext|> \n assistant:") == "w4"
+    template = (tmp_path / "run/final/chat_template.jinja").read_text()
+    assert "message['role'] + ': ' + message['content'] + '<|endoftext|>'" in template
+
+
+def test_the_chat_template_writes_messages_as_training_reads_them(tmp_path: Path) -> None:
+    environment = pytest.importorskip("jinja2").Environment()
+    messages = [
+        {"role": "user", "content": "Who's there?"},
+        {"role": "assistant", "content": "A rabbit, with a \\ watch."},
+        {"role": "user", "content": "Good."},
+    ]
+    tokenizer = Tokenizer.from_file(str(bundled("ferrolm-tiny") / "tokenizer.json"))
+    for end in ("<|endoftext|>", None):
+        collate = CompletionCollator(tokenizer, end_token=end)
+        template = environment.from_string(collate.chat_template)
+        (example,) = collate.encode_dialogues([messages])
+        text = template.render(messages=messages)
+        assert tokenizer.encode_ids(text).tolist() == example["input_ids"].tolist()
+        prompt = template.render(messages=messages, add_generation_prompt=True)
+        (longer,) = collate.encode_dialogues([[*messages, {"role": "assistant", "content": "Yes"}]])
+        begin = tokenizer.encode_ids(prompt).tolist()
+        assert longer["input_ids"].tolist()[: len(begin)] == begin
 
 
 def test_adapters_of_a_language_model_are_merged(tmp_path: Path, tokenizer: str) -> None:
