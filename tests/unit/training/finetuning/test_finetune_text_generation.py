@@ -91,6 +91,28 @@ def test_a_checkpoint_learns_what_the_assistant_says(tmp_path: Path, tokenizer: 
     assert "message['role'] + ': ' + message['content'] + '<|endoftext|>'" in template
 
 
+def test_a_checkpoint_in_16_bits_learns_in_32(tmp_path: Path, tokenizer: str) -> None:
+    """Steps of this size are below the spacing of float16 at 1."""
+    folder = tmp_path / "half"
+    shape = {name: value for name, value in GPT2.items() if name != "type"}
+    begun = GPT2LMHeadModel(GPT2Config(vocab_size=11, bos_token_id=0, eos_token_id=0, **shape)).half()
+    begun.save_pretrained(folder)
+    data = {"train": write_json_lines(tmp_path / "train.jsonl", [{"source": "w1", "target": " w2"}] * 8)}
+    config = settings(
+        {"type": "text-generation"},
+        {"checkpoint": str(folder)},
+        {**data, "tokenizer": tokenizer},
+        learning_rate=1e-5,
+        epochs=1,
+        warmup_fraction=0.0,
+    )
+    tune(config, tmp_path / "run")
+    before, after = begun.float().state_dict(), load_causal_lm(tmp_path / "run/final").state_dict()
+    assert all(tensor.dtype == torch.float32 for tensor in after.values())
+    norm = "transformer.h.0.ln_1.weight"
+    assert 0 < (after[norm] - before[norm]).abs().max() < 1e-4
+
+
 def test_the_chat_template_writes_messages_as_training_reads_them(tmp_path: Path) -> None:
     environment = pytest.importorskip("jinja2").Environment()
     messages = [
