@@ -2,7 +2,7 @@
 
 DATA/tasks/qa/xquad/xquad.en.json (Artetxe et al. 2020): questions in the form of SQuAD, split by articles.
 DATA/tasks/dialogue/synthetic-persona-chat (Jandaghi et al. 2023): valid.csv to learn from, a tenth of it to choose by, and
-the first 300 of test.csv; each conversation is cut into parts that fit the model.
+test.csv; each conversation is cut into parts that fit the model.
 DATA/text/code/python-stdlib-sample.txt: modules of Python's library, of which four are held out.
 
 What is not there is left out.
@@ -26,7 +26,6 @@ from ferrolm.tokenizers import ByteLevelBPETokenizer, Tokenizer
 SEED = 0
 # Of a conversation: what fits 256 tokens of the bundled model nearly always.
 MESSAGES = 8
-TESTED_CONVERSATIONS = 300
 # To learn from, to choose by, and to test, in articles.
 ARTICLES = (38, 4, 6)
 TESTED_MODULES = ("heapq.py", "random.py", "textwrap.py", "json/decoder.py")
@@ -55,8 +54,10 @@ def dialogues(folder: Path, output: Path) -> None:
     """Write dialogue-{train,validation,test}.jsonl; the second speaker is the assistant."""
     known = list(_conversations(folder / "valid.csv"))
     cut = len(known) * 9 // 10
-    test = list(_conversations(folder / "test.csv"))[:TESTED_CONVERSATIONS]
-    parts = {"train": known[:cut], "validation": known[cut:], "test": test}
+    test = _conversations(folder / "test.csv")
+    parts: dict[str, Iterable[list[dict[str, str]]]] = {
+        "train": known[:cut], "validation": known[cut:], "test": test,
+    }  # fmt: skip
     for name, conversations in parts.items():
         pieces = [each[at : at + MESSAGES] for each in conversations for at in range(0, len(each), MESSAGES)]
         lines = [json.dumps({"messages": piece}, ensure_ascii=False) for piece in pieces if len(piece) > 1]

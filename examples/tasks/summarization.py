@@ -2,9 +2,9 @@
 
     python summarization.py DATA/tasks/summarization/scitldr-a
 
-SciTLDR (Cachola et al. 2020) has one to several summaries of each abstract, and for each sentence how much of a summary it
-holds. A ridge regression learns the latter from the sentence's embedding by MiniLM, what it shares with the mean of all, and its
-place; it is compared with simple choices, and with the best sentence there is. ROUGE counts the nearest summary.
+SciTLDR (Cachola et al. 2020) has one to several summaries of each abstract. A ridge regression learns how many words a sentence
+shares with one of them (F1), from its embedding by MiniLM, what it has in common with the mean of all, and its place; it is
+compared with simple choices, and with the best sentence there is. ROUGE counts the nearest summary.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from ferrolm.data import TextClassificationCollator, example_lengths
-from ferrolm.evaluation import rouge
+from ferrolm.evaluation import answer_f1, rouge
 from ferrolm.models import BertForSentenceEmbedding, locate
 from ferrolm.tokenizers import Tokenizer
 
@@ -42,7 +42,14 @@ def read(path: Path, limit: int | None = None) -> list[Abstract]:
     """The first abstracts of a file of JSON lines."""
     with path.open(encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines][:limit]
-    return [Abstract(each["source"], np.array(each["rouge_scores"]), each["target"]) for each in records]
+    return [
+        Abstract(each["source"], overlap(each["source"], each["target"]), each["target"]) for each in records
+    ]
+
+
+def overlap(sentences: Sequence[str], summaries: Sequence[str]) -> NDArray[np.float64]:
+    """Of each sentence the F1 of the words that it shares with the nearest summary."""
+    return np.array([max(answer_f1(sentence, each) for each in summaries) for sentence in sentences])
 
 
 class Embedder:
@@ -107,14 +114,13 @@ def learnt(
 ) -> tuple[float, Scores]:
     """The penalty that is best on validation data, and the scores of the test data with it."""
     wanted = [each.overlap for each in parts["train"]]
-    best = max(
-        PENALTIES,
-        key=lambda penalty: figures(
-            parts["dev"], [each @ ridge(rows["train"], wanted, penalty) for each in rows["dev"]]
-        )["rouge1"],
-    )
-    weights = ridge(rows["train"], wanted, best)
-    return best, [each @ weights for each in rows["test"]]
+    weights = {penalty: ridge(rows["train"], wanted, penalty) for penalty in PENALTIES}
+    found = {
+        penalty: figures(parts["dev"], [each @ weights[penalty] for each in rows["dev"]])["rouge1"]
+        for penalty in PENALTIES
+    }
+    best = max(PENALTIES, key=found.__getitem__)
+    return best, [each @ weights[best] for each in rows["test"]]
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
