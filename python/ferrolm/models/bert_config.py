@@ -61,6 +61,9 @@ class BertConfig:
     of BERT base, and `from_dict` fills in those of the type. A RoBERTa counts positions from ``pad_token_id + 1``; a
     DistilBERT has neither token types (``type_vocab_size`` is 0) nor a pooler, and its settings have BERT's names here.
 
+    ``case_token_types``: of an uncased encoder that labels words, says that token type 1 marks the words with a capital letter,
+    as `TokenClassificationCollator` makes them; the model itself does the same either way. It needs two token types.
+
     ``num_labels`` follows from ``id2label`` and is 2 without; ``problem_type`` says which loss `BertForSequenceClassification`
     takes, and ``classifier_pooling`` what it classifies: "cls", the first token by the pooler, as transformers does, or the
     "mean" or "max" of all tokens, for encoders of sentences. ``initializer`` is "normal", or "truncated_normal" (within two standard deviations), which BERT was trained from.
@@ -95,6 +98,7 @@ class BertConfig:
     bos_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
     classifier_pooling: str = "cls"
+    case_token_types: bool = False
     problem_type: str | None = None
     num_labels: int | None = None
     id2label: dict[int, str] | None = None
@@ -130,6 +134,10 @@ class BertConfig:
             )
         if not self.is_distilbert:
             check_positive(self, ("type_vocab_size",))
+        if self.case_token_types and types < 2:
+            raise InvalidArgumentError(
+                f"case_token_types is set, but type_vocab_size is {types}: expected 2 or more token types"
+            )
         if pad is not None and not 0 <= pad < self.vocab_size:
             raise InvalidArgumentError(
                 f"pad_token_id is {pad!r}, expected an id below vocab_size, {self.vocab_size}"
@@ -204,6 +212,8 @@ class BertConfig:
             del own["initializer"]
         if self.classifier_pooling == "cls":  # likewise
             del own["classifier_pooling"]
+        if not self.case_token_types:  # likewise
+            del own["case_token_types"]
         if self.is_distilbert:
             own = {_DISTILBERT.get(name, name): value for name, value in own.items()}
         assert self.id2label is not None

@@ -15,6 +15,9 @@ __all__ = ["LSTMConfig"]
 
 MODEL_TYPE = "ferrolm-lstm"
 POOLINGS = ("last", "max", "mean", "attention")
+_POSITIVE = (
+    "vocab_size", "embedding_size", "hidden_size", "num_layers", "character_embedding_size", "character_vocab_size",
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -23,6 +26,10 @@ class LSTMConfig:
 
     cell: "lstm" or "gru". hidden_size: of a layer and direction. train_embeddings: whether the embeddings learn, or stay as
     they are given. input_dropout: on the embeddings, layer_dropout between layers, output_dropout before the head.
+
+    character_size: features of the letters of each word that a tagger reads beside its embedding, by a `CharacterEncoder`;
+    0: none. character_embedding_size: of a letter. character_vocab_size: letters with an embedding of their own, the first ones of
+    Unicode (1280: Latin, Greek, Cyrillic); all others share one.
 
     pooling: what a classifier makes of a text: "last", the state after its last token and, backwards, after its first;
     "max" or "mean" over its tokens; "attention", a mean with learned weights (Yang et al. 2016). tag_decoder: what a tagger
@@ -46,6 +53,9 @@ class LSTMConfig:
     num_layers: int = 1
     bidirectional: bool = True
     train_embeddings: bool = True
+    character_size: int = 0
+    character_embedding_size: int = 30
+    character_vocab_size: int = 1280
     input_dropout: float = 0.0
     layer_dropout: float = 0.0
     output_dropout: float = 0.0
@@ -60,7 +70,11 @@ class LSTMConfig:
     def __post_init__(self) -> None:
         check_choice(self, "cell", ("lstm", "gru"))
         check_choice(self, "pooling", POOLINGS)
-        check_positive(self, ("vocab_size", "embedding_size", "hidden_size", "num_layers"))
+        check_positive(self, _POSITIVE)
+        if type(self.character_size) is not int or self.character_size < 0:
+            raise InvalidArgumentError(
+                f"character_size is {self.character_size!r}, expected a whole number, 0 (no characters) or more"
+            )
         check_probabilities(self, ("input_dropout", "layer_dropout", "output_dropout", "label_smoothing"))
         self._check_labels()
 

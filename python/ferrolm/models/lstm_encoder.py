@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ferrolm.errors import ShapeError
+from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.models import checkpoint
+from ferrolm.models.characters import CharacterEncoder
 from ferrolm.models.lstm_config import LSTMConfig
 from ferrolm.models.packing import Tokens, token_mask
 from ferrolm.models.pretrained import PretrainedModel
@@ -34,7 +35,7 @@ class LSTMOutput:
 class LSTMEncoder(nn.Module):
     """Ids [batch, time] to an output for each token, [batch, time, size], and the last states of each text, [batch, size].
 
-    size is ``config.output_size``. embeddings: [vocab_size, embedding_size], an array or a tensor to begin with. Padding is
+    size is ``config.output_size``. With ``config.character_size``, the letters of the words are read beside the ids. embeddings: [vocab_size, embedding_size], an array or a tensor to begin with. Padding is
     not read, wherever it is, and its output is 0. Raises `ShapeError` for embeddings of another shape.
     """
 
@@ -42,8 +43,13 @@ class LSTMEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocab_size, config.embedding_size)
+        self.characters = None
+        if config.character_size:
+            self.characters = CharacterEncoder(
+                config.character_vocab_size, config.character_embedding_size, config.character_size
+            )
         self.rnn = cell_class(config.cell)(
-            config.embedding_size,
+            config.embedding_size + config.character_size,
             config.hidden_size,
             config.num_layers,
             batch_first=True,
@@ -65,9 +71,11 @@ class LSTMEncoder(nn.Module):
         with torch.no_grad():
             self.embed_tokens.weight.copy_(embeddings)
 
-    def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """mask: bool [batch, time], true for tokens; None where all are."""
-        x = self.embed_tokens(input_ids)
+    def forward(
+        self, input_ids: Tensor, mask: Tensor | None = None, character_ids: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """mask: bool [batch, time], true for tokens; None where all are. character_ids: see `CharacterEncoder`."""
+        x = self._embed(input_ids, character_ids)
         x = F.dropout(x, self.config.input_dropout, self.training)
         tokens = Tokens(mask)
         with without_autocast(x):
@@ -75,6 +83,17 @@ class LSTMEncoder(nn.Module):
         directions = 2 if self.config.bidirectional else 1
         last = state[0].view(self.config.num_layers, directions, len(input_ids), -1)[-1]
         return tokens.restore(out), torch.cat(tuple(last), dim=-1)
+
+    def _embed(self, input_ids: Tensor, character_ids: Tensor | None) -> Tensor:
+        x: Tensor = self.embed_tokens(input_ids)
+        if (self.characters is None) != (character_ids is None):
+            raise InvalidArgumentError(
+                f"character_ids are {'missing' if character_ids is None else 'given'}, but character_size is "
+                f"{self.config.character_size}: TokenClassificationCollator(..., characters=True) makes them for a tagger"
+            )
+        if self.characters is None:
+            return x
+        return torch.cat((x, self.characters(character_ids).to(x.dtype)), dim=-1)
 
     def _step(self, x: Any, state: Any) -> Any:
         out, after = self.rnn(x, state)
@@ -119,11 +138,15 @@ class LSTMModel(PretrainedModel):
         self.encoder = LSTMEncoder(config, embeddings)
 
     def _encode(
-        self, input_ids: Tensor, attention_mask: Tensor | None, lengths: Tensor | None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        lengths: Tensor | None,
+        character_ids: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs and last states of the encoder, and which places are tokens, bool [batch, time]."""
         mask = token_mask(input_ids, attention_mask, lengths)
-        out, last = self.encoder(input_ids, mask)
+        out, last = self.encoder(input_ids, mask, character_ids)
         return out, last, torch.ones_like(input_ids, dtype=torch.bool) if mask is None else mask
 
     def save_pretrained(self, directory: Path | str) -> None:

@@ -1,4 +1,4 @@
-"""`BiLSTMTagger`: a label for each token, by a bidirectional LSTM (or GRU); Huang et al. 2015.
+"""`BiLSTMTagger`: a label for each token, by a bidirectional LSTM (or GRU); Huang et al. 2015, with characters Ma & Hovy 2016.
 
 What is made of the logits is a `TagDecoder`: "softmax" takes each token by itself, "crf" the best sequence of labels; a third
 one puts its name into `TAG_DECODERS`.
@@ -102,26 +102,39 @@ class BiLSTMTagger(LSTMModel):
         attention_mask: Tensor | None = None,
         lengths: Tensor | None = None,
         labels: Tensor | None = None,
+        *,
+        character_ids: Tensor | None = None,
     ) -> LSTMOutput:
         """Logits [batch, time, labels], and the loss when labels, int64 [batch, time], are given; -100 is not scored.
 
-        The other arguments and the errors are those of `LSTMClassifier.forward`.
+        character_ids: int64 [batch, time, letters], where the configuration has a ``character_size``: the letters of the word
+        that each token is of, as `CharacterEncoder` reads them. The other arguments and the errors are those of
+        `LSTMClassifier.forward`.
         """
-        logits, mask = self._emissions(input_ids, attention_mask, lengths)
+        logits, mask = self._emissions(input_ids, attention_mask, lengths, character_ids)
         loss = None if labels is None else self._decoder.loss(logits, labels, mask)
         return LSTMOutput(logits, loss)
 
     @torch.no_grad()
     def decode(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, lengths: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        lengths: Tensor | None = None,
+        *,
+        character_ids: Tensor | None = None,
     ) -> Tensor:
         """The labels of the tokens, int64 [batch, time], and -100 at padding; call it in evaluation mode."""
-        return self._decoder.decode(*self._emissions(input_ids, attention_mask, lengths))
+        return self._decoder.decode(*self._emissions(input_ids, attention_mask, lengths, character_ids))
 
     def _emissions(
-        self, input_ids: Tensor, attention_mask: Tensor | None, lengths: Tensor | None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        lengths: Tensor | None,
+        character_ids: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        out, _, mask = self._encode(input_ids, attention_mask, lengths)
+        out, _, mask = self._encode(input_ids, attention_mask, lengths, character_ids)
         return self.classifier(F.dropout(out, self.config.output_dropout, self.training)), mask
 
     @property

@@ -142,6 +142,8 @@ def summarize(model: nn.Module, *, context: int | None = None) -> ModelSummary:
 def _notes(model: nn.Module, attention: AttentionCosts | None) -> tuple[str, ...]:
     if isinstance(model, Seq2SeqModel):
         return ("a token is one of the source and one of the target, both of the same length",)
+    if isinstance(model, LSTMModel) and model.config.character_size:
+        return ("the work on the letters of words not counted",)
     known = attention is not None or isinstance(model, LSTMModel)
     return () if known else ("each matrix counted once a token, attention not",)
 

@@ -67,7 +67,8 @@ def _load(config: RunConfig) -> PretrainedModel:
     objective = config.objective
     tasks = {"causal": "text-generation", "span-corruption": "text2text-generation", "masked": "fill-mask"}
     task = tasks.get(objective.type, "pretraining")
-    return load(locate(config.model["checkpoint"]), task, **changes)
+    # Small steps vanish in the 16 bits that files often have.
+    return load(locate(config.model["checkpoint"]), task, **changes).float()
 
 
 def _new(config: RunConfig, largest_id: int | None, pad_token_id: int | None) -> PretrainedModel:

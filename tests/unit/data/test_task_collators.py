@@ -134,6 +134,33 @@ def test_labels_and_words_must_be_as_many(bert: Tokenizer) -> None:
         collate.word_labels(collate.encode([["a"]])[0], [0, 0])
 
 
+def test_tokens_tell_how_their_word_is_written(bert: Tokenizer) -> None:
+    words = ["The", "iPhone", "of", "Transylvania", "\u00c9mile", ""]
+    plain = TokenClassificationCollator(bert).encode([words])[0]
+    collate = TokenClassificationCollator(bert, case_types=True, characters=True)
+    example = collate.encode([words])[0]
+    assert example["input_ids"].tolist() == plain["input_ids"].tolist()
+    of_words = {
+        words[w]: t for w, t in zip(example["word_ids"], example["token_type_ids"], strict=True) if w >= 0
+    }
+    assert of_words == {"The": 1, "iPhone": 1, "of": 0, "Transylvania": 1, "\u00c9mile": 1}
+    batch = collate([example, *collate.encode([["no"]])])
+    assert batch["token_type_ids"][:, [0, -1]].tolist() == [[0, 0], [0, 0]], "special tokens and padding"
+    assert batch["token_type_ids"][1].sum() == 0
+    letters = batch["character_ids"]
+    assert letters.shape == (*batch["input_ids"].shape, len("Transylvania"))
+    for place, word in enumerate(example["word_ids"]):
+        spelled = "".join(map(chr, letters[0, place])).rstrip("\0")
+        assert spelled == ("" if word < 0 else words[word]), "every token knows its whole word"
+    assert letters[1, 3:].sum() == 0, "padding has no letters"
+    long = collate.encode([["x" * 1000]])[0]
+    assert long["character_ids"].shape == (len(long["input_ids"]), 24)
+    with pytest.raises(
+        InvalidArgumentError, match="case_types is set, but the model takes no token_type_ids"
+    ):
+        TokenClassificationCollator(bert, case_types=True, token_type_ids=False)
+
+
 def test_named_entities_of_real_tweets_come_back(bert: Tokenizer) -> None:
     lines = shared("tasks/ner/wnut17/dev.conll").read_text(encoding="utf-8").split("\n")
     rows = [[]]

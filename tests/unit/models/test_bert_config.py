@@ -56,6 +56,17 @@ def test_labels_have_names_and_numbers(tmp_path: Path) -> None:
     assert BertConfig.from_file(path, id2label={0: "no", 1: "yes"}).num_labels == 2
 
 
+def test_case_by_token_types_is_said_only_where_it_is_so(tmp_path: Path) -> None:
+    path = written(tmp_path, model_type="bert")
+    assert "case_token_types" not in BertConfig.from_file(path).to_dict()  # which transformers does not know
+    config = BertConfig.from_file(path, case_token_types=True)
+    assert BertConfig.from_dict(config.to_dict()).case_token_types
+    with pytest.raises(InvalidArgumentError, match="case_token_types is set, but type_vocab_size is 1"):
+        BertConfig(type_vocab_size=1, case_token_types=True)
+    with pytest.raises(InvalidArgumentError, match="case_token_types is set, but type_vocab_size is 0"):
+        BertConfig(model_type="distilbert", type_vocab_size=0, case_token_types=True)
+
+
 def test_changes_go_by_our_names(tmp_path: Path) -> None:
     path = written(tmp_path, model_type="distilbert", dim=36, n_heads=6, dropout=0.3)
     assert BertConfig.from_file(path, hidden_dropout_prob=0.0).hidden_dropout_prob == 0.0

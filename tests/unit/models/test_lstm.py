@@ -256,6 +256,62 @@ def test_a_tagger_learns_from_both_sides() -> None:
     assert accuracy > 0.95 > (labels[200:] == 0).float().mean()
 
 
+def letters(words: list[list[str]]) -> Tensor:
+    longest = max(len(word) for row in words for word in row)
+    return torch.tensor([[[*map(ord, word), *[0] * (longest - len(word))] for word in row] for row in words])
+
+
+def test_the_letters_of_a_word_are_a_convolution_and_a_maximum() -> None:
+    model = tagger(character_size=5, character_vocab_size=128).encoder.characters
+    spelled = letters([["Anna", "\u4e2d", "a"], ["", "\u7684", "Anna"]])
+    found = model(spelled)
+    assert not found[1, 0].any(), "a place without letters"
+    torch.testing.assert_close(found[0, 0], found[1, 2])
+    torch.testing.assert_close(found[0, 1], found[1, 1])  # letters beyond the vocabulary are one
+    vectors = nn.functional.pad(model.embed_characters(spelled[0, 0]), (0, 0, 1, 1))
+    windows = vectors.unfold(0, 3, 1)  # [letters, size, 3]
+    expected = torch.einsum("lsk,osk->lo", windows, model.convolution.weight) + model.convolution.bias
+    torch.testing.assert_close(found[0, 0], expected.amax(0))
+    longer = nn.functional.pad(spelled, (0, 7))
+    torch.testing.assert_close(model(longer), found)
+    with pytest.raises(
+        ShapeError, match=r"character_ids has shape \[2, 3\], expected \[batch, time, letters\]"
+    ):
+        model(spelled[:, :, 0])
+
+
+def test_a_tagger_learns_case_and_endings_of_words_it_has_no_id_for(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = torch.from_numpy(generator.integers(0, 3, (150, 6)))
+    ids = torch.ones_like(labels)  # one unknown word
+
+    def spell(label: int) -> str:
+        word = "".join(generator.choice(list("bcdfgklmnprt"), 4))
+        return (word.capitalize(), word + "ing", word)[label]
+
+    words = letters([[spell(label) for label in row] for row in labels.tolist()])
+    torch.manual_seed(0)
+    model = BiLSTMTagger(config(character_size=16, tag_decoder="crf"))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
+    for _ in range(40):
+        model(ids[:100], labels=labels[:100], character_ids=words[:100]).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    found = model.eval().decode(ids[100:], character_ids=words[100:])
+    assert (found == labels[100:]).float().mean() > 0.95
+    model.save_pretrained(tmp_path)
+    loaded = BiLSTMTagger.from_pretrained(tmp_path)
+    assert torch.equal(loaded.decode(ids[100:], character_ids=words[100:]), found)
+    assert not model.encoder.characters.embed_characters.weight[0].any(), (
+        "places without letters learn nothing"
+    )
+    assert summarize(model).notes == ("the work on the letters of words not counted",)
+    with pytest.raises(InvalidArgumentError, match="character_ids are missing, but character_size is 16"):
+        model(ids)
+    with pytest.raises(InvalidArgumentError, match="character_ids are given, but character_size is 0"):
+        tagger()(ids, character_ids=words)
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_a_saved_classifier_is_loaded_as_it_was(pooling: str, tmp_path: Path) -> None:
     names = {0: "bad", 1: "fair", 2: "good"}
@@ -300,6 +356,8 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         ({"class_weights": [1.0]}, r"class_weights is \[1.0\], expected 2 numbers"),
         ({"class_weights": [1.0, -1.0]}, "class_weights"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0"),
+        ({"character_size": -1}, "character_size is -1, expected a whole number"),
+        ({"character_vocab_size": 0}, "character_vocab_size is 0"),
     ],
 )
 def test_wrong_settings_are_named(settings: dict[str, object], message: str) -> None:

@@ -50,7 +50,7 @@ class CompletionCollator(Collator):
         super().__init__(
             tokenizer, max_length=max_length, pad_to_multiple_of=pad_to_multiple_of, token_type_ids=False
         )
-        self._separator = separator
+        self._separator, self._end_token = separator, end_token
         self._end: list[int] = []
         if end_token is not None:
             number = tokenizer.token_to_id(end_token)
@@ -74,7 +74,7 @@ class CompletionCollator(Collator):
     def encode_dialogues(self, dialogues: Sequence[Sequence[Mapping[str, str]]]) -> list[Example]:
         """Examples of dialogues: messages with ``role`` and ``content``; the model learns those of the ``assistant``.
 
-        A message is written as ``role: content``, a line each.
+        A message is written as ``role: content``, a line each, as `chat_template` says it.
         """
         examples = []
         for dialogue in dialogues:
@@ -88,6 +88,21 @@ class CompletionCollator(Collator):
                     parts.append((self._ids(["\n"], special=False)[0], False))
             examples.append(self._example(parts))
         return examples
+
+    @property
+    def chat_template(self) -> str:
+        """How `encode_dialogues` writes messages, as a Jinja template of the kind that checkpoints have.
+
+        An answer begins with the space that it is learnt with, and is read again without it.
+        """
+        end = "" if self._end_token is None else self._end_token.replace("\\", "\\\\").replace("'", "\\'")
+        return (
+            "{% for message in messages %}"
+            f"{{{{ message['role'] + ': ' + message['content'] | trim + '{end}' }}}}"
+            "{% if not loop.last or add_generation_prompt %}{{ '\\n' }}{% endif %}"
+            "{% endfor %}"
+            "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
+        )
 
     def _ids(self, texts: list[str], *, special: bool) -> list[list[int]]:
         ragged = self.tokenizer.encode_ids_batch(texts, add_special_tokens=special)

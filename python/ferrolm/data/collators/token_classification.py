@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TokenClassificationCollator"]
 
+# Of a word at most: those of an address in the web are cut.
+_LETTERS = 24
+
 
 class TokenClassificationCollator(Collator):
     """Batches for `BertForTokenClassification`: a word's label goes to its first token, -100 (not scored) elsewhere.
@@ -49,6 +52,8 @@ class TokenClassificationCollator(Collator):
         max_length: int | None = None,
         pad_to_multiple_of: int = 1,
         token_type_ids: bool = True,
+        case_types: bool = False,
+        characters: bool = False,
     ) -> None:
         """Settings of `Collator`, and the labels.
 
@@ -56,7 +61,15 @@ class TokenClassificationCollator(Collator):
             tokenizer, max_length, pad_to_multiple_of, token_type_ids: see `Collator`.
             label_names: those of labels 0, 1, ...; labels may then be names.
             label_all: score all tokens of a word. After the first, ``B-X`` becomes ``I-X`` where there is such a name.
+            case_types: the token type of a word with a capital letter is 1, which an uncased tokenizer does not tell; for models
+                whose configuration has ``case_token_types``.
+            characters: make ``character_ids``, int64 [rows, time, letters], of the word that each token is of: code points,
+                at most the first 24, 0 after the last and at special tokens; for models that have a ``character_size``.
+
+        Raises `InvalidArgumentError` for case_types without token_type_ids.
         """
+        if case_types and not token_type_ids:
+            raise InvalidArgumentError("case_types is set, but the model takes no token_type_ids")
         super().__init__(
             tokenizer,
             max_length=max_length,
@@ -65,6 +78,7 @@ class TokenClassificationCollator(Collator):
         )
         self.label_names = None if label_names is None else list(label_names)
         self.label_all = label_all
+        self.case_types, self.characters = case_types, characters
         names = self.label_names or []
         inside = {number: "I-" + name[2:] for number, name in enumerate(names) if name.startswith("B-")}
         # By label: what its word's further tokens have.
@@ -88,6 +102,8 @@ class TokenClassificationCollator(Collator):
         examples = self._examples(encoded)
         for example, encoding in zip(examples, encoded.encodings, strict=True):
             example["word_ids"] = optional_numbers(encoding.word_ids)
+        for example, words in zip(examples, texts, strict=True):
+            self._add_spelling(example, words)
         if labels is not None:
             if len(labels) != len(examples):
                 raise InvalidArgumentError(f"labels: found {len(labels)} rows for {len(examples)} texts")
@@ -99,6 +115,17 @@ class TokenClassificationCollator(Collator):
                 numbers = np.array([label_number(label, self.label_names) for label in given], np.int64)
                 examples[row]["labels"] = self._spread(numbers, examples[row]["word_ids"])
         return examples
+
+    def _add_spelling(self, example: Example, words: Sequence[str]) -> None:
+        """What the words look like, at each of their tokens."""
+        word_ids = example["word_ids"]
+        if self.case_types:
+            # The last one is that of special tokens, whose word is -1.
+            capital = np.array([*(word != word.lower() for word in words), False], np.int8)
+            example["token_type_ids"] = capital[word_ids]
+        if self.characters:
+            letters = [np.frombuffer(word[:_LETTERS].encode("utf-32-le"), np.uint32) for word in (*words, "")]
+            example["character_ids"] = pad_rows(letters).astype(np.int32)[word_ids]
 
     def _spread(self, labels: Ids, word_ids: npt.NDArray[np.int32]) -> Ids:
         first = _first_tokens(word_ids)
@@ -126,11 +153,23 @@ class TokenClassificationCollator(Collator):
     def __call__(self, examples: Sequence[Example], random: np.random.Generator | None = None) -> Batch:
         """What a model reads, and ``labels`` int64 [rows, time]; nothing is random here."""
         arrays = self._inputs(examples)
+        if self.characters:
+            arrays["character_ids"] = _pad_letters(
+                [example["character_ids"] for example in examples], arrays["input_ids"].shape[1]
+            )
         if "labels" in examples[0]:
             arrays["labels"] = pad_rows(
                 [example["labels"] for example in examples], -100, multiple_of=self._multiple
             )
         return tensors(arrays)
+
+
+def _pad_letters(rows: Sequence[npt.NDArray[np.int32]], time: int) -> Ids:
+    """Letters [tokens, letters] of each row as int64 [rows, time, letters]."""
+    padded = np.zeros((len(rows), time, max(row.shape[1] for row in rows)), np.int64)
+    for place, row in zip(padded, rows, strict=True):
+        place[: row.shape[0], : row.shape[1]] = row
+    return padded
 
 
 def _first_tokens(word_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:

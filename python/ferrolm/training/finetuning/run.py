@@ -50,7 +50,8 @@ def finetune(
 ) -> TrainingResult:
     """Train a model on the labelled examples that ``config`` names, in ``directory``, and write ``directory/final``.
 
-    The final folder has the model in the Hugging Face layout with names of labels, and its tokenizer; with [lora], the
+    The final folder has the model in the Hugging Face layout with names of labels, and its tokenizer; of a dialogue also the
+    chat template; with [lora], the
     adapter is merged into it and also written alone, into ``directory/adapter``. ``directory/test.json`` has the figures on
     ``data.test``. ``on_evaluation(step, metrics)`` ends the run when it returns True.
 

@@ -29,13 +29,6 @@ __all__ = ["TextGeneration"]
 
 _ENDS = ("<|endoftext|>", "</s>", "<|end|>", "<|im_end|>", "<|eot_id|>", "<eos>")
 
-# A line for each message; the answer begins with the space that it is learnt with, and is read again without it.
-_CHAT_TEMPLATE = """{%- for message in messages -%}
-{{- message['role'] + ': ' + message['content'] | trim + 'END' -}}
-{%- if not loop.last %}{{ '\\n' }}{% endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt %}{{ '\\nassistant:' }}{% endif -%}"""
-
 
 class TextGeneration(Task):
     """A language model that learns what follows prompts (``source`` and ``target``), or what the assistant of a dialogue says.
@@ -88,11 +81,11 @@ class TextGeneration(Task):
         )
 
     def save_tokenizer(self, folder: Path) -> None:
-        """Of dialogues, with the template that makes a text of messages as `CompletionCollator.encode_dialogues` does."""
+        """Of dialogues, with the template by which `chat` writes messages as training did."""
         super().save_tokenizer(folder)
         if self.config.task.type == "dialogue":
             with replace_file(folder / "chat_template.jinja") as file:
-                file.write(_CHAT_TEMPLATE.replace("END", self._end or "").encode())
+                file.write(self._collate.chat_template.encode())
 
     def objective(self) -> Objective:
         return ChunkedNextToken()

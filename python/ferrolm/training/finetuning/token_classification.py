@@ -14,6 +14,7 @@ from ferrolm.data import (
 )
 from ferrolm.evaluation import entity_figures
 from ferrolm.models import BertForTokenClassification, BiLSTMTagger, PretrainedModel, load, locate
+from ferrolm.models.config import read_config
 from ferrolm.models.heads import BertCrfForTokenClassification
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
@@ -52,8 +53,16 @@ class TokenClassification(Task):
         data = self.config.data
         self._collate = TokenClassificationCollator(
             self.tokenizer, label_names=list(self._labels), label_all=data.label_all, max_length=data.max_length,
-            token_type_ids=self.has_token_types,
+            token_type_ids=self.has_token_types, case_types=self._model_setting("case_token_types"),
+            characters=bool(self._model_setting("character_size")),
         )  # fmt: skip
+
+    def _model_setting(self, name: str) -> Any:
+        """What the model will have, by [model] or by its checkpoint's config.json; False where neither says."""
+        settings = self.config.model
+        if name in settings or "checkpoint" not in settings:
+            return settings.get(name, False)
+        return read_config(locate(settings["checkpoint"]) / "config.json").get(name, False)
 
     @property
     def _has_entities(self) -> bool:
@@ -119,8 +128,8 @@ class TokenClassification(Task):
 
     def _decode(self, model: Any, batch: Any, output: Any) -> list[list[int]]:
         if isinstance(model, BiLSTMTagger):
-            device = model.device
-            found = model.decode(batch["input_ids"].to(device), batch["attention_mask"].to(device))
+            read = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
+            found = model.decode(**read)
         elif isinstance(model, BertCrfForTokenClassification):
             scored = (batch["labels"] != -100).to(output.logits.device)
             found = model.decode(output.logits, scored)

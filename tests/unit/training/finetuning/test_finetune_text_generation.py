@@ -14,7 +14,7 @@ from finetuning_runs import figures_of, settings, tune, write_json_lines
 
 from ferrolm.data import CompletionCollator
 from ferrolm.errors import InvalidArgumentError, InvalidFileError
-from ferrolm.models import GPT2Config, GPT2LMHeadModel, load_causal_lm
+from ferrolm.models import GPT2Config, GPT2LMHeadModel, bundled, load_causal_lm
 from ferrolm.tokenizers import Tokenizer, models, pre_tokenizers
 
 WORDS = [f"w{number}" for number in range(6)]
@@ -87,6 +87,50 @@ def test_a_checkpoint_learns_what_the_assistant_says(tmp_path: Path, tokenizer: 
     config = settings({"type": "dialogue"}, {"checkpoint": str(folder)}, data, learning_rate=0.003, epochs=8)
     assert tune(config, tmp_path / "run").metrics["validation_loss"] < 0.1
     assert next_word(tmp_path / "run/final", "user: w3 <|endoftext|> \n assistant:") == "w4"
+    template = (tmp_path / "run/final/chat_template.jinja").read_text()
+    assert "message['role'] + ': ' + message['content'] | trim + '<|endoftext|>'" in template
+
+
+def test_a_checkpoint_in_16_bits_learns_in_32(tmp_path: Path, tokenizer: str) -> None:
+    """Steps of this size are below the spacing of float16 at 1."""
+    folder = tmp_path / "half"
+    shape = {name: value for name, value in GPT2.items() if name != "type"}
+    begun = GPT2LMHeadModel(GPT2Config(vocab_size=11, bos_token_id=0, eos_token_id=0, **shape)).half()
+    begun.save_pretrained(folder)
+    data = {"train": write_json_lines(tmp_path / "train.jsonl", [{"source": "w1", "target": " w2"}] * 8)}
+    config = settings(
+        {"type": "text-generation"},
+        {"checkpoint": str(folder)},
+        {**data, "tokenizer": tokenizer},
+        learning_rate=1e-5,
+        epochs=1,
+        warmup_fraction=0.0,
+    )
+    tune(config, tmp_path / "run")
+    before, after = begun.float().state_dict(), load_causal_lm(tmp_path / "run/final").state_dict()
+    assert all(tensor.dtype == torch.float32 for tensor in after.values())
+    norm = "transformer.h.0.ln_1.weight"
+    assert 0 < (after[norm] - before[norm]).abs().max() < 1e-4
+
+
+def test_the_chat_template_writes_messages_as_training_reads_them(tmp_path: Path) -> None:
+    environment = pytest.importorskip("jinja2").Environment()
+    messages = [
+        {"role": "user", "content": "Who's there?"},
+        {"role": "assistant", "content": "A rabbit, with a \\ watch."},
+        {"role": "user", "content": "Good."},
+    ]
+    tokenizer = Tokenizer.from_file(str(bundled("ferrolm-tiny") / "tokenizer.json"))
+    for end in ("<|endoftext|>", None):
+        collate = CompletionCollator(tokenizer, end_token=end)
+        template = environment.from_string(collate.chat_template)
+        (example,) = collate.encode_dialogues([messages])
+        text = template.render(messages=messages)
+        assert tokenizer.encode_ids(text).tolist() == example["input_ids"].tolist()
+        prompt = template.render(messages=messages, add_generation_prompt=True)
+        (longer,) = collate.encode_dialogues([[*messages, {"role": "assistant", "content": "Yes"}]])
+        begin = tokenizer.encode_ids(prompt).tolist()
+        assert longer["input_ids"].tolist()[: len(begin)] == begin
 
 
 def test_adapters_of_a_language_model_are_merged(tmp_path: Path, tokenizer: str) -> None:

@@ -16,7 +16,7 @@ from ferrolm.data import TokenClassificationCollator
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.evaluation import entity_figures
 from ferrolm.models import BertConfig, BertModel, load
-from ferrolm.tokenizers import Tokenizer
+from ferrolm.tokenizers import Tokenizer, normalizers
 
 FIRST, LAST, PLACES, OTHERS = (
     ["Ann", "Bob", "Cy"],
@@ -116,6 +116,31 @@ def test_a_checkpoint_learns_parts_of_speech_of_a_treebank(tmp_path: Path) -> No
     result = tune(settings(task, {"checkpoint": str(folder)}, data), tmp_path / "run")
     assert result.metrics == {"accuracy": 1.0}, "there are no entities to count"
     assert labels_of(tmp_path / "run/final", ["Ann", "met", "a", "dog"]) == ["PROPN", *["NOUN"] * 3]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{**ENCODER, "case_token_types": True}, {**RECURRENT, "character_size": 8}],
+    ids=["case_token_types", "character_size"],
+)
+def test_case_that_the_tokenizer_drops_is_seen(tmp_path: Path, model: dict[str, Any]) -> None:
+    """Names and common words are the same words here, but for their first letter."""
+    random = np.random.default_rng(0)
+    words = ["ann", "rose", "mark", "grace"]
+    tokenizer = Tokenizer.from_file(word_tokenizer(tmp_path / "tokenizer.json", words))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    for name in ("train", "test"):
+        names = random.integers(0, 2, (150, 4)).tolist()
+        rows = [[(str(random.choice(words)), name) for name in row] for row in names]
+        lines = [[f"{w.capitalize()}\tB-PER" if name else f"{w}\tO" for w, name in row] for row in rows]
+        (tmp_path / f"{name}.conll").write_text("\n\n".join("\n".join(row) for row in lines) + "\n")
+    data = {name: str(tmp_path / f"{name}.conll") for name in ("train", "test")}
+    data["tokenizer"] = str(tmp_path / "tokenizer.json")
+    tune(settings({"type": "token-classification"}, model, data, epochs=6), tmp_path / "run")
+    assert figures_of(tmp_path / "run")["f1"] > 0.99
+    config: Any = load(tmp_path / "run/final").config
+    assert getattr(config, "case_token_types", False) or config.character_size == 8
 
 
 def test_words_beyond_the_longest_row_count_as_outside(data: dict[str, Any], tmp_path: Path) -> None:
