@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ferrolm.data.collators.padding import optional_numbers, pad_rows
+from ferrolm.data.collators.spelling import case_types, character_ids, pad_characters
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation.pipelines.base import PipelineSettings, check_choice
 from ferrolm.generation.pipelines.encoder_pipeline import EncoderPipeline
@@ -152,13 +153,30 @@ class TokenClassificationPipeline(EncoderPipeline[TokenClassificationSettings]):
         return found
 
     def _forward(self, rows: list[_TaggedRow], settings: TokenClassificationSettings) -> list[TaggedTokens]:
-        logits = self.model(**self.encoder.inputs([each.row for each in rows])).logits.float()
+        inputs = self.encoder.inputs([each.row for each in rows])
+        self._add_spelling(inputs, rows)
+        logits = self.model(**inputs).logits.float()
         if self._crf is not None:
             scores, tags = _decoded(self._crf, logits, rows)
         else:
             scores = softmax(logits.cpu().numpy())
             tags = scores.argmax(-1)
         return [_tokens(each, *found) for each, *found in zip(rows, scores, tags, strict=True)]
+
+    def _add_spelling(self, inputs: dict[str, torch.Tensor], rows: list[_TaggedRow]) -> None:
+        """What `TokenClassificationCollator` adds for models that see how words are written."""
+        config = self.model.config
+        case, letters = getattr(config, "case_token_types", False), getattr(config, "character_size", 0)
+        if not case and not letters:
+            return
+        found = [_words(row) for row in rows]
+        if case:
+            types = pad_rows([case_types(*each) for each in found]).astype(np.int64)
+            inputs["token_type_ids"] = torch.from_numpy(types).to(self.model.device)
+        if letters:
+            width = inputs["input_ids"].shape[1]
+            characters = pad_characters([character_ids(*each) for each in found], width)
+            inputs["character_ids"] = torch.from_numpy(characters).to(self.model.device)
 
     def _finish(
         self,
@@ -235,6 +253,15 @@ def _goes_on(row: _TaggedRow) -> NDArray[np.bool_]:
     goes_on = row.continues.copy()
     goes_on[np.flatnonzero(~row.special)[:1]] = False
     return goes_on
+
+
+def _words(row: _TaggedRow) -> tuple[list[str], NDArray[np.int64]]:
+    """The words of a window, and for each token the number of its word, -1 for special ones."""
+    begins = ~row.special & ~_goes_on(row)
+    places = np.where(row.special, -1, np.cumsum(begins) - 1)
+    ends = np.append(np.flatnonzero(begins)[1:], len(row) - np.argmax(~row.special[::-1])) - 1
+    starts = row.offsets[np.flatnonzero(begins), 0].tolist()
+    return [row.text[start : row.offsets[end, 1]] for start, end in zip(starts, ends, strict=False)], places
 
 
 def _tokens(row: _TaggedRow, scores: NDArray[np.float32], tags: NDArray[np.int64]) -> TaggedTokens:

@@ -10,7 +10,7 @@ import pytest
 from finetuning_runs import ENCODER, RECURRENT, settings, tune, word_tokenizer, write_json_lines
 
 import ferrolm
-from ferrolm.tokenizers import Tokenizer
+from ferrolm.tokenizers import Tokenizer, normalizers
 
 COLOURS, SIZES = ("red", "blue", "green"), ("big", "small", "tiny")
 
@@ -58,6 +58,36 @@ def test_labels_of_words(model: dict[str, Any], crf: bool, tmp_path: Path) -> No
     [found] = pipe("the tiny blue sea")
     assert (found["entity_group"], found["word"], found["start"], found["end"]) == ("COL", "blue sea", 9, 17)
     assert found["score"] > 0.8
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {**ENCODER, "case_token_types": True},
+        {**RECURRENT, "character_size": 8, "character_embedding_size": 8},
+    ],
+    ids=lambda model: model["type"],
+)
+def test_models_that_see_how_words_are_written(model: dict[str, Any], tmp_path: Path) -> None:
+    """A rose or Rose, which the tokenizer does not tell apart."""
+    rows = ["a O\nrose O\ngrows O\n", "Rose B-PER\ngrows O\n", "a O\nRose B-PER\n"]
+    (tmp_path / "train.conll").write_text("\n".join(rows * 12))
+    file = word_tokenizer(
+        tmp_path / "tokenizer.json", ["a", "rose", "grows"], special=model["type"] == "bert"
+    )
+    tokenizer = Tokenizer.from_file(file)
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.save(file)
+    data = {"train": str(tmp_path / "train.conll"), "tokenizer": file}
+    final = run(tmp_path, {"type": "token-classification"}, model, data, epochs=20)
+    find = ferrolm.pipeline("ner", final, device="cpu", aggregation_strategy="first")
+    texts = ["a rose grows", "Rose grows", "grows a Rose"]
+    for found in (find(texts), find([text.split() for text in texts], is_split_into_words=True)):
+        assert [[(each["word"], each["start"]) for each in entities] for entities in found] == [
+            [],
+            [("rose", 0)],
+            [("rose", 8)],
+        ]
 
 
 def test_answers(tmp_path: Path) -> None:
