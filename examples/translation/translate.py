@@ -72,9 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     for pair, text in list(zip(pairs, made, strict=True))[: options.show]:
         print(f"{pair.source}\n    {text}\n    ({pair.targets[0]})")
     result = bleu(made, targets, resamples=1000)
-    print(
-        f"BLEU {result.value:.1f} [{result.low:.1f}, {result.high:.1f}] of {len(pairs):,} pairs in {seconds:.0f} CPU seconds"
-    )
+    print(f"{result} in {seconds:.0f} CPU seconds")
     print(result.details["signature"])
     return result.value
 
