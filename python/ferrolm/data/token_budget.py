@@ -31,7 +31,7 @@ class TokenBudgetBatches(Generic[_Example]):
     ...     return {"input_ids": rows}
     >>> batches = TokenBudgetBatches(["a", "bb", "cc", "dddd"], collate, 4, lengths=[1, 2, 2, 4])
     >>> [batches.batch(index)["input_ids"] for index in range(3)], len(batches)
-    ([['dddd'], ['a', 'bb'], ['cc']], 3)
+    ([['dddd'], ['bb'], ['a', 'cc']], 3)
     """
 
     def __init__(

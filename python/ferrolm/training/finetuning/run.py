@@ -171,22 +171,17 @@ def _batches(task: Task, examples: list[Any], rows: list[Any], world: World) -> 
             f"data.augmentation is {data.augmentation!r}, which this task does not have"
         )
     content, collate = (examples, augmented(task, rates)) if rates else (rows, task.collate)
-    place = {"rank": world.rank, "world_size": world.size}
     named = f"{data.augmentation} {_fingerprint(rows)}"
     if settings.batch_tokens:
         return TokenBudgetBatches(
-            content,
-            collate,
-            settings.batch_tokens,
-            task.lengths(rows),
-            settings.seed,
-            fingerprint=named,
-            **place,
-        )
-    lengths = task.lengths(rows) if data.group_by_length else None
+            content, collate, settings.batch_tokens, task.lengths(rows), settings.seed,
+            fingerprint=named, rank=world.rank, world_size=world.size,
+        )  # fmt: skip
     return ExampleBatches(
-        content, collate, settings.batch_size, settings.seed, lengths=lengths, fingerprint=named, **place
-    )
+        content, collate, settings.batch_size, settings.seed,
+        lengths=task.lengths(rows) if data.group_by_length else None,
+        fingerprint=named, rank=world.rank, world_size=world.size,
+    )  # fmt: skip
 
 
 def _fingerprint(rows: list[Any]) -> str:
