@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import string
 from pathlib import Path
@@ -16,10 +17,11 @@ torch = pytest.importorskip("torch")
 from ferrolm import Tokenizer
 from ferrolm.data import TokenFile
 from ferrolm.errors import MissingFileError
-from ferrolm.training import RunConfig, pretrain
+from ferrolm.tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+from ferrolm.training import FinetuningConfig, RunConfig, pretrain
 
 RECIPES = Path(__file__).resolve().parents[2] / "examples" / "pretraining"
-CHARACTERS, WORDS = RECIPES / "char_shakespeare", RECIPES / "wikitext"
+CHARACTERS, WORDS, BERT = RECIPES / "char_shakespeare", RECIPES / "wikitext", RECIPES / "bert"
 QUICK = ["training.steps=2", "training.device=cpu", "training.plot=off", "training.batch_size=2"]
 
 
@@ -141,3 +143,72 @@ def test_the_mixture_is_the_best_one() -> None:
     for _ in range(20):
         other = random.dirichlet(np.ones(3))
         assert best <= compare.perplexity(compare.mixed(scores, other)) + 1e-6
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A BERT after two steps, and a treebank, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    words = [a + b for a in string.ascii_lowercase for b in "aeiou"]
+    for name, count in (("train", 6), ("validation", 3)):
+        rows = [
+            {"text": " ".join(" ".join(random.choice(words, 8)).capitalize() + "." for _ in range(20))}
+            for _ in range(count)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    texts = (json.loads(line)["text"] for line in (tmp_path / "train.jsonl").read_text().splitlines())
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=120, special_tokens=special))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.pad_token = "[PAD]"
+    tokenizer.save("tokenizer.json")
+    narrow = ["model.hidden_size=12", "model.intermediate_size=12", "model.num_hidden_layers=1"]
+    config = RunConfig.from_file(BERT / "bert.toml", [*QUICK, *narrow, "model.vocab_size=120"])
+    result = pretrain(config, tmp_path / "bert", show_progress=False)
+    assert 3.0 < result.metrics["validation_loss"] < 7.0, "ln 120 + ln 2 is 5.5"
+    for name in ("train", "dev", "test"):
+        sentences = [
+            "".join(
+                f"{place}\t{word}\t_\t{'VERB' if word[1] in 'ae' else 'NOUN'}\t_\t_\t0\troot\t_\t_\n"
+                for place, word in enumerate(random.choice(words, 5), start=1)
+            )
+            for _ in range(12)
+        ]
+        (tmp_path / f"{name}.conllu").write_text("\n".join(sentences) + "\n")
+    return tmp_path
+
+
+def test_an_encoder_is_compared_with_one_that_knows_nothing(
+    encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare = script(BERT / "compare.py")
+    files = {"train": "train", "validation": "dev", "test": "test"}
+    settings = [
+        *(f"data.{name}={file}.conllu" for name, file in files.items()),
+        "data.max_length=32", "training.epochs=1", "training.device=cpu",
+    ]  # fmt: skip
+    arguments = [str(BERT / "tags.toml"), "-o", "tags", "--seeds", "0", "1"]
+    for setting in settings:
+        arguments += ["--set", setting]
+    found = compare.main(arguments)
+    assert set(found) == {"pre-trained", "random"}
+    assert all(len(values) == 2 and 0 <= min(values) <= max(values) <= 1 for values in found.values())
+    printed = capsys.readouterr().out
+    assert "| pre-trained weights |" in printed
+    assert compare.main(arguments) == found, "read again, not trained again"
+    assert "CPU seconds" not in capsys.readouterr().out
+    config = FinetuningConfig.from_file(BERT / "tags.toml", settings)
+    shape = compare.without_weights(config.model)
+    assert shape["type"] == "bert"
+    assert (shape["hidden_size"], shape["num_hidden_layers"], shape["hidden_dropout_prob"]) == (12, 1, 0.1)
+
+
+def test_intervals_are_those_of_student() -> None:
+    middle, low, high = script(BERT / "compare.py").interval([0.9, 0.91, 0.92])
+    assert middle == pytest.approx(0.91)
+    assert (low, high) == pytest.approx((0.91 - 0.02484, 0.91 + 0.02484), abs=1e-5)
+    assert script(BERT / "compare.py").interval([0.5])[1:] == (-math.inf, math.inf)

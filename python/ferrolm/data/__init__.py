@@ -50,6 +50,7 @@ from ferrolm.data.sampler import BlockSampler
 from ferrolm.data.split import split
 from ferrolm.data.streaming import StreamingBlocks
 from ferrolm.data.token_blocks import TokenBlocks
+from ferrolm.data.token_budget import TokenBudgetBatches
 from ferrolm.data.token_file import TokenFile, TokenFileWriter, write_token_file
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "TextExample",
     "TextPair",
     "TokenBlocks",
+    "TokenBudgetBatches",
     "TokenClassificationCollator",
     "TokenFile",
     "TokenFileWriter",

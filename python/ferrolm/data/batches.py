@@ -18,7 +18,7 @@ from ferrolm.errors import InvalidArgumentError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Batch", "BatchSource", "ExampleBatches"]
+__all__ = ["Batch", "BatchSource", "ExampleBatches", "by_length"]
 
 Batch: TypeAlias = "dict[str, torch.Tensor]"
 
@@ -68,8 +68,8 @@ class ExampleBatches(Generic[_Example]):
         world_size: int = 1,
         fingerprint: str = "",
     ) -> None:
-        """``batch_size``: rows for each process. ``lengths`` [examples]: put rows of like length into one batch, which saves
-        padding. ``collate`` gets the rows and a generator that depends on the seed and their place in the order, for whatever it
+        """``batch_size``: rows for each process. ``lengths`` [examples], or [examples, kinds] where each has several, such as
+        target and source: put rows of like length into one batch, which saves padding. ``collate`` gets the rows and a generator that depends on the seed and their place in the order, for whatever it
         does at random. ``fingerprint``: of the content, for `BatchSource.fingerprint`; the number of examples is in it anyway.
         """
         if batch_size < 1:
@@ -86,9 +86,11 @@ class ExampleBatches(Generic[_Example]):
         self._collate = collate
         self._shuffle = shuffle
         self._lengths = None if lengths is None else np.asarray(lengths)
-        if self._lengths is not None and self._lengths.shape != (len(examples),):
+        if self._lengths is not None and (
+            self._lengths.ndim not in (1, 2) or len(self._lengths) != len(examples)
+        ):
             raise InvalidArgumentError(
-                f"lengths has shape {list(self._lengths.shape)}, expected [{len(examples)}]"
+                f"lengths has shape {list(self._lengths.shape)}, expected [{len(examples)}] or [{len(examples)}, kinds]"
             )
         self._content = fingerprint
         self._epoch = -1
@@ -139,6 +141,16 @@ class ExampleBatches(Generic[_Example]):
         batches: list[npt.NDArray[np.int64]] = []
         for start in range(0, len(order), stretch):
             part = order[start : start + stretch]
-            part = part[np.argsort(lengths[part], kind="stable")]
+            part = part[by_length(lengths[part])]
             batches += [part[cut : cut + size] for cut in range(0, len(part), size)]
         return np.concatenate([batches[index] for index in random.permutation(len(batches))])
+
+
+def by_length(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """The order of lengths [rows], or [rows, kinds] by the first kind and then the next; equal ones stay in their order.
+
+    >>> by_length(np.array([[3, 1], [2, 9], [3, 0]])).tolist()
+    [1, 2, 0]
+    """
+    order: npt.NDArray[np.int64] = np.lexsort(lengths.reshape(len(lengths), -1).T[::-1])
+    return order

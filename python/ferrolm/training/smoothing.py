@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ferrolm.data.batches import Batch
 from ferrolm.errors import InvalidArgumentError, ShapeError
-from ferrolm.training.objectives import IGNORED, ModelLoss
+from ferrolm.models.seq2seq import Seq2SeqLM
+from ferrolm.training.loss import next_token_loss
+from ferrolm.training.objectives import ModelLoss
 
 __all__ = ["LabelSmoothing"]
 
@@ -36,15 +37,18 @@ class LabelSmoothing(ModelLoss):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         self.targets(batch)  # names a batch without labels
         labels = batch[self._labels]
-        # With the labels, of which an encoder-decoder makes its decoder's inputs; the loss that it makes too costs little.
-        logits: Tensor = model(**batch).logits
+        logits: Tensor = model(**_without_loss(model, batch, self._labels)).logits
         if logits.shape[:-1] != labels.shape or labels.is_floating_point():
             raise ShapeError(
                 f"labels are {labels.dtype} {list(labels.shape)}, expected int64 {list(logits.shape[:-1])}: one class of each"
             )
-        return F.cross_entropy(
-            logits.flatten(0, -2).float(),
-            labels.flatten(),
-            ignore_index=IGNORED,
-            label_smoothing=self.smoothing,
-        )
+        return next_token_loss(logits, labels, label_smoothing=self.smoothing)
+
+
+def _without_loss(model: nn.Module, batch: Batch, labels: str) -> Batch:
+    """What the model makes logits of; it would make a loss of labels, whose softmax costs as much as the one that counts."""
+    inputs = {name: tensor for name, tensor in batch.items() if name != labels}
+    inner = getattr(model, "module", model)
+    if isinstance(inner, Seq2SeqLM) and "decoder_input_ids" not in inputs:
+        inputs["decoder_input_ids"] = inner.shift_right(batch[labels])
+    return inputs

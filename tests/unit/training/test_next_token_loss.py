@@ -13,13 +13,15 @@ from ferrolm.training import next_token_loss
 
 @pytest.mark.parametrize("rows", [1, 127, 128, 300])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_value_and_gradient(rows: int, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_value_and_gradient(rows: int, dtype: torch.dtype, smoothing: float) -> None:
     generator = torch.Generator().manual_seed(rows)
     values = (torch.randn(1, rows, 50, generator=generator) * 5).to(dtype)
     targets = torch.randint(50, (1, rows), generator=generator)
     plain, ours = (values.clone().requires_grad_() for _ in range(2))
-    expected = F.cross_entropy(plain.float().flatten(0, 1), targets.flatten())
-    loss = next_token_loss(ours, targets)
+    targets[0, ::3][1:] = -100
+    expected = F.cross_entropy(plain.float().flatten(0, 1), targets.flatten(), label_smoothing=smoothing)
+    loss = next_token_loss(ours, targets, label_smoothing=smoothing)
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, expected, rtol=1e-6, atol=1e-6)
     (expected * 3).backward()

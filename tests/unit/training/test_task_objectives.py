@@ -119,6 +119,13 @@ def test_smoothed_labels_of_texts_tokens_and_targets() -> None:
         torch.testing.assert_close(LabelSmoothing(0.2).loss(model, batch), expected)
         torch.testing.assert_close(LabelSmoothing(0.0).loss(model, batch), model(**batch).loss)
         assert LabelSmoothing().targets(batch) == ModelLoss().targets(batch)
+    batch = {"input_ids": ids(2, 3), "attention_mask": torch.tensor([[1, 1, 1], [1, 1, 0]]), "labels": some}
+    ours = loss_and_gradients(LabelSmoothing(0.2), writer, batch)
+    writer.zero_grad()
+    F.cross_entropy(writer(**batch).logits.flatten(0, 1), some.flatten(), label_smoothing=0.2).backward()
+    wanted = [each.grad for each in writer.parameters() if each.grad is not None]
+    for one, other in zip(ours[1:], wanted, strict=True):
+        torch.testing.assert_close(one, other)
     numbers = BertForSequenceClassification(config(num_labels=1))
     with pytest.raises(ShapeError, match=r"labels are torch.float32 \[2\], expected int64 \[2\]"):
         LabelSmoothing().loss(numbers, {"input_ids": ids(2, 3), "labels": torch.tensor([0.5, 1.0])})

@@ -54,13 +54,13 @@ def pad_rows(rows: Sequence[Any], value: int = 0, *, multiple_of: int = 1, lengt
     return padded
 
 
-def example_lengths(examples: Sequence[Example]) -> Ids:
-    """How many tokens examples have, int64 [examples]: the ``lengths`` of `ExampleBatches`.
+def example_lengths(examples: Sequence[Example], name: str = "input_ids") -> Ids:
+    """How many tokens examples have under ``name``, int64 [examples]: the ``lengths`` of `ExampleBatches`.
 
     >>> example_lengths([{"input_ids": [4, 5]}, {"input_ids": [6]}]).tolist()
     [2, 1]
     """
-    return np.fromiter((len(example["input_ids"]) for example in examples), np.int64, len(examples))
+    return np.fromiter((len(example[name]) for example in examples), np.int64, len(examples))
 
 
 def optional_numbers(values: Sequence[int | None]) -> npt.NDArray[np.int32]:

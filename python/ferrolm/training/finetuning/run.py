@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import torch
 
-from ferrolm.data import ExampleBatches, example_lengths, split
+from ferrolm.data import BatchSource, ExampleBatches, TokenBudgetBatches, split
 from ferrolm.data._atomic import replace_file
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, UnknownNameError, nearest
 from ferrolm.models import LoraConfig, PretrainedModel, add_lora, locate, merge_lora, save_adapter
@@ -164,18 +164,24 @@ def _check_sizes(model: PretrainedModel, task: Task) -> None:
         )
 
 
-def _batches(task: Task, examples: list[Any], rows: list[Any], world: World) -> ExampleBatches[Any]:
+def _batches(task: Task, examples: list[Any], rows: list[Any], world: World) -> BatchSource:
     settings, data = task.config.training, task.config.data
-    lengths = example_lengths(rows) if data.group_by_length else None
     rates = parse_augmentation(data.augmentation)
     if rates and not task.augments:
         raise InvalidArgumentError(
             f"data.augmentation is {data.augmentation!r}, which this task does not have"
         )
     content, collate = (examples, augmented(task, rates)) if rates else (rows, task.collate)
+    named = f"{data.augmentation} {_fingerprint(rows)}"
+    if settings.batch_tokens:
+        return TokenBudgetBatches(
+            content, collate, settings.batch_tokens, task.lengths(rows), settings.seed,
+            fingerprint=named, rank=world.rank, world_size=world.size,
+        )  # fmt: skip
     return ExampleBatches(
-        content, collate, settings.batch_size, settings.seed, lengths=lengths,
-        fingerprint=f"{data.augmentation} {_fingerprint(rows)}", rank=world.rank, world_size=world.size,
+        content, collate, settings.batch_size, settings.seed,
+        lengths=task.lengths(rows) if data.group_by_length else None,
+        fingerprint=named, rank=world.rank, world_size=world.size,
     )  # fmt: skip
 
 

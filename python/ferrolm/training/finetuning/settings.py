@@ -139,6 +139,10 @@ class FinetuningSettings(TrainingConfig):
 
     epochs: float = setting(3.0, "how often to see the data; 0: steps counts")
     batch_size: int = setting(32, "rows per forward pass (micro-batch) and process")
+    batch_tokens: int = setting(
+        0,
+        "instead of batch_size, in training: tokens per forward pass at most, with those of targets and padding, in rows of like length",
+    )
     learning_rate: float = setting(5e-5, "peak learning rate")
     final_learning_rate: float = setting(0.0, "learning rate at the end of the decay")
     schedule: str = setting("linear", "after the warm-up: cosine, linear, constant, inverse_sqrt, wsd")

@@ -94,6 +94,10 @@ class Task(ABC):
         """What is learnt of the examples, where those of a file are not what a row is made of."""
         return examples
 
+    def lengths(self, rows: list[Any]) -> Any:
+        """Of rows, int64 [rows] or [rows, kinds]: those of like length make a batch."""
+        return example_lengths(rows)
+
     @abstractmethod
     def measure(self, model: Any, examples: list[Any], precision: str) -> dict[str, float]:
         """Figures of a model in evaluation mode on examples."""

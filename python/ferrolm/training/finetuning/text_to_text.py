@@ -6,9 +6,10 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from ferrolm.data import Seq2SeqCollator, TextPair
+from ferrolm.data import Seq2SeqCollator, TextPair, example_lengths
 from ferrolm.evaluation import bleu, rouge
 from ferrolm.models import PretrainedModel, T5ForConditionalGeneration, Transformer, load_seq2seq_lm, locate
 from ferrolm.tokenizers import Tokenizer, processors
@@ -103,6 +104,10 @@ class TextToText(Task):
 
     def encode(self, examples: list[TextPair]) -> list[Any]:
         return self._collate.encode([each.source for each in examples], [each.target for each in examples])
+
+    def lengths(self, rows: list[Any]) -> Any:
+        # The target first: its padding costs the logits of all tokens.
+        return np.stack([example_lengths(rows, "labels"), example_lengths(rows)], axis=1)
 
     def training_examples(self, examples: list[TextPair]) -> list[TextPair]:
         return one_target_each(examples)
