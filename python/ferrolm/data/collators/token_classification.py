@@ -18,15 +18,13 @@ from ferrolm.data.collators.padding import (
     pad_rows,
     tensors,
 )
+from ferrolm.data.collators.spelling import pad_letters, spelling
 from ferrolm.errors import InvalidArgumentError, ShapeError
 
 if TYPE_CHECKING:
     from ferrolm.tokenizers import Tokenizer
 
 __all__ = ["TokenClassificationCollator"]
-
-# Of a word at most: those of an address in the web are cut.
-_LETTERS = 24
 
 
 class TokenClassificationCollator(Collator):
@@ -103,7 +101,9 @@ class TokenClassificationCollator(Collator):
         for example, encoding in zip(examples, encoded.encodings, strict=True):
             example["word_ids"] = optional_numbers(encoding.word_ids)
         for example, words in zip(examples, texts, strict=True):
-            self._add_spelling(example, words)
+            example |= spelling(
+                words, example["word_ids"], case_types=self.case_types, characters=self.characters
+            )
         if labels is not None:
             if len(labels) != len(examples):
                 raise InvalidArgumentError(f"labels: found {len(labels)} rows for {len(examples)} texts")
@@ -115,17 +115,6 @@ class TokenClassificationCollator(Collator):
                 numbers = np.array([label_number(label, self.label_names) for label in given], np.int64)
                 examples[row]["labels"] = self._spread(numbers, examples[row]["word_ids"])
         return examples
-
-    def _add_spelling(self, example: Example, words: Sequence[str]) -> None:
-        """What the words look like, at each of their tokens."""
-        word_ids = example["word_ids"]
-        if self.case_types:
-            # The last one is that of special tokens, whose word is -1.
-            capital = np.array([*(word != word.lower() for word in words), False], np.int8)
-            example["token_type_ids"] = capital[word_ids]
-        if self.characters:
-            letters = [np.frombuffer(word[:_LETTERS].encode("utf-32-le"), np.uint32) for word in (*words, "")]
-            example["character_ids"] = pad_rows(letters).astype(np.int32)[word_ids]
 
     def _spread(self, labels: Ids, word_ids: npt.NDArray[np.int32]) -> Ids:
         first = _first_tokens(word_ids)
@@ -154,7 +143,7 @@ class TokenClassificationCollator(Collator):
         """What a model reads, and ``labels`` int64 [rows, time]; nothing is random here."""
         arrays = self._inputs(examples)
         if self.characters:
-            arrays["character_ids"] = _pad_letters(
+            arrays["character_ids"] = pad_letters(
                 [example["character_ids"] for example in examples], arrays["input_ids"].shape[1]
             )
         if "labels" in examples[0]:
@@ -162,14 +151,6 @@ class TokenClassificationCollator(Collator):
                 [example["labels"] for example in examples], -100, multiple_of=self._multiple
             )
         return tensors(arrays)
-
-
-def _pad_letters(rows: Sequence[npt.NDArray[np.int32]], time: int) -> Ids:
-    """Letters [tokens, letters] of each row as int64 [rows, time, letters]."""
-    padded = np.zeros((len(rows), time, max(row.shape[1] for row in rows)), np.int64)
-    for place, row in zip(padded, rows, strict=True):
-        place[: row.shape[0], : row.shape[1]] = row
-    return padded
 
 
 def _first_tokens(word_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
