@@ -22,6 +22,7 @@
     packing.py      recurrent layers over padded rows
     lstm_config.py  what shapes a recurrent classifier or tagger: `LSTMConfig` (needs no torch)
     lstm_encoder.py, lstm_classifier.py, lstm_tagger.py  `LSTMClassifier` of texts, `BiLSTMTagger` of tokens
+    characters.py   the letters of words: `CharacterEncoder`
     gguf.py, gguf_types.py  `GgufFile`: what a GGUF file holds (needs no torch)
     gguf_names.py, gguf_loading.py  the language model of a GGUF file
     lora.py, lora_files.py  low-rank adapters: `add_lora`, `merge_lora`, `save_adapter`, `load_adapter`

@@ -2,7 +2,7 @@
 
 padding.py               `Collator`: what they share; rows of ids to padded tensors
 text_classification.py   texts and pairs of texts with a class, several classes, or a number
-token_classification.py  words with a label each
+token_classification.py  words with a label each;  spelling.py: their case and letters, where a tokenizer drops them
 question_answering.py    answers that are a stretch of a context, and from logits back to the text
 seq2seq.py               a source and a target
 completion.py            prompts with what is to follow, dialogues

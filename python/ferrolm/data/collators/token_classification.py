@@ -18,7 +18,7 @@ from ferrolm.data.collators.padding import (
     pad_rows,
     tensors,
 )
-from ferrolm.data.collators.spelling import case_types, character_ids, pad_characters
+from ferrolm.data.collators.spelling import pad_letters, spelling
 from ferrolm.errors import InvalidArgumentError, ShapeError
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ class TokenClassificationCollator(Collator):
         for example, encoding in zip(examples, encoded.encodings, strict=True):
             example["word_ids"] = optional_numbers(encoding.word_ids)
         for example, words in zip(examples, texts, strict=True):
-            self._add_spelling(example, words)
+            example |= spelling(
+                words, example["word_ids"], case_types=self.case_types, characters=self.characters
+            )
         if labels is not None:
             if len(labels) != len(examples):
                 raise InvalidArgumentError(f"labels: found {len(labels)} rows for {len(examples)} texts")
@@ -113,14 +115,6 @@ class TokenClassificationCollator(Collator):
                 numbers = np.array([label_number(label, self.label_names) for label in given], np.int64)
                 examples[row]["labels"] = self._spread(numbers, examples[row]["word_ids"])
         return examples
-
-    def _add_spelling(self, example: Example, words: Sequence[str]) -> None:
-        """What the words look like, at each of their tokens."""
-        word_ids = example["word_ids"]
-        if self.case_types:
-            example["token_type_ids"] = case_types(words, word_ids)
-        if self.characters:
-            example["character_ids"] = character_ids(words, word_ids)
 
     def _spread(self, labels: Ids, word_ids: npt.NDArray[np.int32]) -> Ids:
         first = _first_tokens(word_ids)
@@ -149,7 +143,7 @@ class TokenClassificationCollator(Collator):
         """What a model reads, and ``labels`` int64 [rows, time]; nothing is random here."""
         arrays = self._inputs(examples)
         if self.characters:
-            arrays["character_ids"] = pad_characters(
+            arrays["character_ids"] = pad_letters(
                 [example["character_ids"] for example in examples], arrays["input_ids"].shape[1]
             )
         if "labels" in examples[0]:

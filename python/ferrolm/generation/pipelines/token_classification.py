@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ferrolm.data.collators.padding import optional_numbers, pad_rows
-from ferrolm.data.collators.spelling import case_types, character_ids, pad_characters
+from ferrolm.data.collators.spelling import pad_letters, spelling
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation.pipelines.base import PipelineSettings, check_choice
 from ferrolm.generation.pipelines.encoder_pipeline import EncoderPipeline
@@ -166,17 +166,17 @@ class TokenClassificationPipeline(EncoderPipeline[TokenClassificationSettings]):
     def _add_spelling(self, inputs: dict[str, torch.Tensor], rows: list[_TaggedRow]) -> None:
         """What `TokenClassificationCollator` adds for models that see how words are written."""
         config = self.model.config
-        case, letters = getattr(config, "case_token_types", False), getattr(config, "character_size", 0)
+        case, letters = getattr(config, "case_token_types", False), getattr(config, "character_size", 0) > 0
         if not case and not letters:
             return
-        found = [_words(row) for row in rows]
+        found = [spelling(*_words(row), case_types=case, characters=letters) for row in rows]
+        arrays = {}
         if case:
-            types = pad_rows([case_types(*each) for each in found]).astype(np.int64)
-            inputs["token_type_ids"] = torch.from_numpy(types).to(self.model.device)
+            arrays["token_type_ids"] = pad_rows([each["token_type_ids"] for each in found]).astype(np.int64)
         if letters:
             width = inputs["input_ids"].shape[1]
-            characters = pad_characters([character_ids(*each) for each in found], width)
-            inputs["character_ids"] = torch.from_numpy(characters).to(self.model.device)
+            arrays["character_ids"] = pad_letters([each["character_ids"] for each in found], width)
+        inputs.update({name: torch.from_numpy(array).to(self.model.device) for name, array in arrays.items()})
 
     def _finish(
         self,
