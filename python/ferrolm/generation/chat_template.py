@@ -26,7 +26,11 @@ from ferrolm.errors import (
 __all__ = ["ChatTemplate"]
 
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-_GGUF_NAMES = {"unk_token": "unknown", "sep_token": "seperator", "pad_token": "padding"}  # as they are spelt there
+_GGUF_NAMES = {
+    "unk_token": "unknown",
+    "sep_token": "seperator",
+    "pad_token": "padding",
+}  # as they are spelt there
 # Names under which messages carry what the model thought; the first is the one that templates read.
 _REASONING = ("reasoning_content", "thinking", "reasoning")
 _HERE = "FERROLM_CONTINUES_HERE "
