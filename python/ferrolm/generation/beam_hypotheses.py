@@ -8,6 +8,7 @@ closed when none of its running ones can overtake the complete ones any more, by
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,48 +63,50 @@ class BeamGroup:
 
         Returns the beams and the tokens that run on, [texts, beams].
         """
-        ids, sources = self._candidates(beams, tokens)
         ends = ends | (self.time + 1 >= self._limits)[:, None]
-        self._keep_complete(scores, ids, sources, ends & (scores > -np.inf))
+        self._keep_complete(scores, beams, tokens, ends & (scores > -np.inf))
         running = np.where(ends, -np.inf, scores).astype(np.float32)
         best = np.argsort(-running, axis=1, kind="stable")[:, : self._beams]
-        chosen = [np.take_along_axis(part, best, axis=1) for part in (running, beams, tokens)]
-        parts = [np.take_along_axis(part, best[..., None], axis=1) for part in (ids, sources)]
-        self._run_on(chosen[0], parts[0], parts[1], scores[:, 0])
-        return chosen[1], chosen[2]
+        at = np.arange(len(best))[:, None]
+        chosen_beams, chosen_tokens = beams[at, best], tokens[at, best]
+        self._run_on(running[at, best], chosen_beams, chosen_tokens, scores[:, 0])
+        return chosen_beams, chosen_tokens
 
     def _candidates(self, beams: Ids, tokens: Ids) -> tuple[Ids, Ids]:
         """Ids, and the beams that they were added to, of candidates: [texts, candidates, longest] each."""
-        ids = np.take_along_axis(self.ids, beams[..., None], axis=1)
-        sources = np.take_along_axis(self._sources, beams[..., None], axis=1)
+        at = np.arange(len(beams))[:, None]
+        ids, sources = self.ids[at, beams], self._sources[at, beams]
         ids[..., self.time], sources[..., self.time] = tokens, beams
         return ids, sources
 
-    def _run_on(self, scores: Scores, ids: Ids, sources: Ids, best: Scores) -> None:
-        """These are the running ones now; ``best`` [texts] was the best candidate."""
-        self.scores, self.ids, self._sources = scores, ids, sources
+    def _run_on(self, scores: Scores, beams: Ids, tokens: Ids, best: Scores) -> None:
+        """These candidates are the running ones now; ``best`` [texts] was the score of the best one."""
+        self.scores = scores
+        self.ids, self._sources = self._candidates(beams, tokens)
         self.time += 1
         self._close(best if self.looks_at_ending else scores[:, 0])
 
-    def _keep_complete(self, scores: Scores, ids: Ids, sources: Ids, ends: NDArray[np.bool_]) -> None:
+    def _keep_complete(self, scores: Scores, beams: Ids, tokens: Ids, ends: NDArray[np.bool_]) -> None:
         """Of the candidates that end, those among the best ones and of open texts join the complete ones."""
         ends = ends & self.open[:, None]
         ends[:, self._beams :] = False
+        if not ends.any():
+            return
+        ids, sources = self._candidates(beams, tokens)
         divided = scores / np.float32((self.time + 1) ** self._penalty)
         own = np.where(ends, divided, 2 * _NONE).astype(np.float32)
         merged = np.concatenate([self._complete_scores, own], axis=1)
         best = np.argsort(-merged, axis=1, kind="stable")[:, : self._beams]
 
-        def taken(old: NDArray[np.generic], new: NDArray[np.generic]) -> NDArray[np.generic]:
-            both = np.concatenate([old, new], axis=1)
-            return np.take_along_axis(both, best if both.ndim == 2 else best[..., None], axis=1)
+        def taken(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+            return np.concatenate([old, new], axis=1)[np.arange(len(best))[:, None], best]
 
-        self._complete_scores = taken(self._complete_scores, own)  # type: ignore[assignment]
-        self._complete = taken(self._complete, ends)  # type: ignore[assignment]
-        self._complete_ids = taken(self._complete_ids, ids)  # type: ignore[assignment]
-        self._complete_sources = taken(self._complete_sources, sources)  # type: ignore[assignment]
+        self._complete_scores = taken(self._complete_scores, own)
+        self._complete = taken(self._complete, ends)
+        self._complete_ids = taken(self._complete_ids, ids)
+        self._complete_sources = taken(self._complete_sources, sources)
         lengths = np.full(ends.shape, self.time + 1)
-        self._lengths = taken(self._lengths, lengths)  # type: ignore[assignment]
+        self._lengths = taken(self._lengths, lengths)
 
     def _close(self, best: Scores) -> None:
         """Close the texts in which nothing better can come, if ``best`` [texts] is the score of the best candidate."""

@@ -8,7 +8,6 @@ beams cannot become better leave the batch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +55,7 @@ class _Search:
         limits = np.array(plan.limits[:: plan.copies])
         self._size = config.num_beams // config.num_beam_groups
         constraints = Constraints.of(config, plan.shape.vocab_size)
-        self._groups: list[Any] = (
+        self._groups: list[BeamGroup] = (
             [BeamGroup(config, self._size, limits) for _ in range(config.num_beam_groups)]
             if constraints is None
             else [ConstrainedGroup(config, self._size, limits, constraints, plan.prompts)]
@@ -98,7 +97,7 @@ class _Search:
                 group.select(kept)
         return rows.reshape(-1), tokens.reshape(-1)
 
-    def _advance(self, group: Any, logits: Tensor, place: int, taken: Ids | None) -> tuple[Ids, Ids]:
+    def _advance(self, group: BeamGroup, logits: Tensor, place: int, taken: Ids | None) -> tuple[Ids, Ids]:
         beams = np.arange(self._size) + place * self._size
         rows = (self._texts[:, None] * self._plan.copies + beams).reshape(-1).tolist()
         new = group.ids[..., : group.time].reshape(len(rows), -1)

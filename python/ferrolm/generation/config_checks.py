@@ -99,9 +99,9 @@ def _check_texts(config: GenerationConfig) -> None:
         functions = getattr(config, name)
         if not hasattr(functions, "__iter__") or not all(callable(function) for function in functions):
             raise InvalidTypeError(f"{name} is {functions!r}, expected a list of functions")
-    if config.prefix_cache is not None and not isinstance(config.prefix_cache, PrefixCache):
-        found = type(config.prefix_cache).__name__
-        raise InvalidTypeError(f"prefix_cache is {found}, expected a PrefixCache")
+    kept: Any = config.prefix_cache
+    if kept is not None and not isinstance(kept, PrefixCache):
+        raise InvalidTypeError(f"prefix_cache is {type(kept).__name__}, expected a PrefixCache")
     if config.streamer is not None and not (
         hasattr(config.streamer, "put") and hasattr(config.streamer, "end")
     ):

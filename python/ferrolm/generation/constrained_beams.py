@@ -62,7 +62,7 @@ class ConstrainedGroup(BeamGroup):
         complete = np.array(
             [[self._progress[text][beam].is_complete for beam in row] for text, row in enumerate(beams)]
         )
-        self._keep_complete(scores, *self._candidates(beams, tokens), ends & complete & (scores > -np.inf))
+        self._keep_complete(scores, beams, tokens, ends & complete & (scores > -np.inf))
         last = self.time + 1 >= self._limits
         for text in range(len(scores)):
             best = self._choose(text, scores[text], beams[text], tokens[text], ends[text], totals)
@@ -72,7 +72,7 @@ class ConstrainedGroup(BeamGroup):
             self._progress[text] = [each.progress for each in best] + self._progress[text][len(best) :]
         if last.any():
             self._keep_last(chosen, chosen_beams, chosen_tokens, last)
-        self._run_on(chosen, *self._candidates(chosen_beams, chosen_tokens), scores[:, 0])
+        self._run_on(chosen, chosen_beams, chosen_tokens, scores[:, 0])
         return chosen_beams, chosen_tokens
 
     def _choose(
@@ -109,7 +109,7 @@ class ConstrainedGroup(BeamGroup):
         done = np.array([[each.is_complete for each in row] for row in self._progress])
         enough = done.sum(axis=1) >= self._returned
         ends = np.where(enough[:, None], done, True) & last[:, None] & (scores > -np.inf)
-        self._keep_complete(scores, *self._candidates(beams, tokens), ends)
+        self._keep_complete(scores, beams, tokens, ends)
 
     def select(self, texts: NDArray[np.intp]) -> None:
         super().select(texts)

@@ -51,7 +51,7 @@ def contrastive_search(
         probabilities, ids = scores.softmax(-1).topk(count)
         decoder.keep(torch.arange(len(ids), device=ids.device).repeat_interleave(count))
         next_logits = decoder.step(ids.flatten())
-        states = decoder.states[:, -1].unflatten(0, (-1, count))  # [rows, candidates, hidden_size]
+        states = decoder.states[:, -1].view(len(ids), count, -1)  # [rows, candidates, hidden_size]
         best = _best(seen, mask, states, probabilities, alpha)
         drawn = ids.gather(1, best[:, None])[:, 0]
         host, alive = drawn.cpu().numpy(), active.copy()

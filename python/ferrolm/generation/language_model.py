@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
+from ferrolm.generation.chat_template import ChatTemplate
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.config_checks import check_draft
 from ferrolm.generation.config_names import settings_of
@@ -41,6 +42,7 @@ from ferrolm.sampling import SamplingParams
 from ferrolm.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
+    from ferrolm.generation.contrastive import DecoderWithStates
     from ferrolm.generation.decoder import Decoder
 
 __all__ = ["Generation", "LanguageModel", "Prompt"]
@@ -60,7 +62,7 @@ class LanguageModel:
     >>> print(model.generate("Once upon a time", max_new_tokens=20))  # doctest: +SKIP
     """
 
-    chat_template: Any = None
+    chat_template: ChatTemplate | None = None
 
     def __init__(
         self, model: CausalLM, tokenizer: Tokenizer, defaults: GenerationConfig | None = None
@@ -163,7 +165,9 @@ class LanguageModel:
         active, reasons = np.ones(1, dtype=bool), dict[int, str]()
         record = Record.of(config, 1)
         report = None if draft is None else DraftReport()
-        steps = steps_of(self, plan, draft, active, reasons, record, reports=report and [report])
+        steps = steps_of(
+            self, plan, draft, active, reasons, record, reports=None if report is None else [report]
+        )
         context = plan.prompts[0].tolist() if plan.sources is None else ()
         text = TextStream(self.tokenizer, context, config.stop_strings)
         return Stream(steps, text, plan.eos, active, reasons, record, report)
@@ -177,8 +181,7 @@ class LanguageModel:
             raise InvalidArgumentError(
                 "the model has no chat_template: set one, as ChatTemplate.plain(), or continue a text by generate"
             )
-        text: str = self.chat_template.render(messages, **variables)
-        return text
+        return self.chat_template.render(messages, **variables)
 
     def chat(self, messages: Sequence[Mapping[str, Any]], **settings: Any) -> Generation:
         """The answer to a dialogue: messages are dictionaries with "role" and "content"; settings those of `generate`.
@@ -198,17 +201,19 @@ class LanguageModel:
         self, messages: Sequence[Mapping[str, Any]], settings: dict[str, Any]
     ) -> tuple[Ids, dict[str, Any]]:
         goes_on = settings.pop("continue_final_message", False)
-        for_template = {name: settings.pop(name) for name in ("tools", "documents") if name in settings}
+        for_template: dict[str, Any] = {
+            name: settings.pop(name) for name in ("tools", "documents") if name in settings
+        }
         if goes_on:
             for_template["continue_final_message"] = True
         text = self.apply_chat_template(messages, add_generation_prompt=not goes_on, **for_template)
         template = self.chat_template
-        begins = getattr(template, "begins_itself", True)
-        ids = self.tokenizer.encode_ids(text, add_special_tokens=not begins).astype(np.int64)
-        if ends := tuple(getattr(template, "stop", ())):
+        assert template is not None  # `apply_chat_template` has seen to it
+        ids = self.tokenizer.encode_ids(text, add_special_tokens=not template.begins_itself).astype(np.int64)
+        if template.stop:
             name = "stop" if "stop" in settings else "stop_strings"
             own = settings.get(name) or ()
-            settings = settings | {name: (*((own,) if isinstance(own, str) else own), *ends)}
+            settings = settings | {name: (*((own,) if isinstance(own, str) else own), *template.stop)}
         return ids, settings
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:
@@ -340,11 +345,12 @@ class LanguageModel:
         every = [*([given] if isinstance(given, int) else given), *config.stop_token_ids, *more]
         return [token for token in dict.fromkeys(every) if 0 <= token < self._shape.vocab_size]
 
-    def _decoder(self, plan: Plan, *, keeps_states: bool = False, in_torch: bool = False) -> Decoder:
-        new_tokens = max(plan.limits)
-        return CausalDecoder(
-            self.model, plan.prompts, plan.copies, new_tokens, keeps_states=keeps_states, in_torch=in_torch
-        )
+    def _decoder(self, plan: Plan, *, in_torch: bool = False) -> Decoder:
+        """The state of the model for the rows of a plan; in_torch: through modules that are watched."""
+        return CausalDecoder(self.model, plan.prompts, plan.copies, max(plan.limits), in_torch=in_torch)
+
+    def _decoder_with_states(self, plan: Plan) -> DecoderWithStates:
+        return CausalDecoder(self.model, plan.prompts, plan.copies, max(plan.limits), keeps_states=True)
 
     def _stacks(self) -> tuple[Any, Any]:
         """The decoder's layers and the encoder's, whose attentions and states are recorded."""

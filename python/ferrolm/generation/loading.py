@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, nearest
+from ferrolm.generation.chat_template import ChatTemplate
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.language_model import LanguageModel
 from ferrolm.generation.ngram_model import NgramLanguageModel
@@ -87,8 +87,8 @@ def _assembled(
     return language_model
 
 
-def _chat_template(folder: Path) -> Any:
+def _chat_template(folder: Path) -> ChatTemplate | None:
     """The checkpoint's template; it needs Jinja only where there is one."""
     if folder.suffix != ".gguf" and not any((folder / name).is_file() for name in _TEMPLATES):
         return None
-    return importlib.import_module("ferrolm.generation.chat_template").ChatTemplate.of(folder)
+    return ChatTemplate.of(folder)

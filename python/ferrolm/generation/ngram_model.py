@@ -15,6 +15,7 @@ from torch import Tensor
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.config import GenerationConfig
+from ferrolm.generation.contrastive import DecoderWithStates
 from ferrolm.generation.decoder import Decoder
 from ferrolm.generation.decoding import Steps
 from ferrolm.generation.drafts import Draft, DraftReport
@@ -99,10 +100,11 @@ class NgramLanguageModel(LanguageModel):
         # An empty prompt needs no token to begin with: the model has its <s>.
         return self._text_ids(prompt, add_special_tokens=True)
 
-    def _decoder(self, plan: Plan, *, keeps_states: bool = False, in_torch: bool = False) -> Decoder:
-        if keeps_states:
-            raise InvalidArgumentError("penalty_alpha needs hidden states, which an n-gram model has not")
+    def _decoder(self, plan: Plan, *, in_torch: bool = False) -> Decoder:
         return _NgramDecoder(self.ngrams, plan.prompts, plan.copies)
+
+    def _decoder_with_states(self, plan: Plan) -> DecoderWithStates:
+        raise InvalidArgumentError("penalty_alpha needs hidden states, which an n-gram model has not")
 
     def _stacks(self) -> tuple[Any, Any]:
         raise InvalidArgumentError("an n-gram model has neither attentions nor hidden states")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,7 +40,7 @@ class _Source:
         sources: list[Ids] = plan.prompts if plan.sources is None else plan.sources
         self._penalty = plan.config.encoder_repetition_penalty
         self._n = plan.config.encoder_no_repeat_ngram_size
-        self._distinct = [torch.from_numpy(source).unique() for source in sources]
+        self._distinct = [torch.from_numpy(np.unique(source)) for source in sources]
         self._sources = [torch.from_numpy(source) for source in sources]
         self.rows = [row // plan.copies for row in range(plan.rows)]
 

@@ -69,7 +69,7 @@ def steps_of(
     if draft is not None:
         steps = model._decode_with_draft(plan, active, draft, reports)
     elif plan.config.penalty_alpha:
-        steps = contrastive_search(model._decoder(plan, keeps_states=True), plan, active, record)
+        steps = contrastive_search(model._decoder_with_states(plan), plan, active, record)
     else:
         decoder = decoder or _decoder(model, plan)
         steps = decode(decoder, plan, choice_of(plan), active, record)
@@ -109,7 +109,7 @@ def _unconditional(model: LanguageModel, plan: Plan) -> Plan:
         raise InvalidArgumentError(
             f"negative_prompt has {len(prompts)} texts for {len(plan.prompts)} prompts"
         )
-    return replace(plan, **{"prompts" if plan.sources is None else "sources": prompts})
+    return replace(plan, prompts=prompts) if plan.sources is None else replace(plan, sources=prompts)
 
 
 def _beams(

@@ -18,7 +18,7 @@ class Seq2SeqDecoder:
     """The `Decoder` of an encoder-decoder: the keys and values of the source are made once for all copies of a row.
 
     sources: ids of each, or features float [time, feature_size]. prompts: what the target begins with, of one length.
-    keeps_states: as in `CausalDecoder`.
+    ``keeps_states``: whether ``states`` has the last hidden states of what was fed last.
     """
 
     states: Tensor
@@ -30,10 +30,9 @@ class Seq2SeqDecoder:
         prompts: Sequence[Ids],
         copies: int,
         new_tokens: int,
-        *,
-        keeps_states: bool = False,
     ) -> None:
-        self._model, self._copies, self._keeps_states = model, copies, keeps_states
+        self._model, self._copies = model, copies
+        self.keeps_states = False
         self._source, self._mask = _padded(sources, model)
         self._prompts = torch.tensor(np.stack(prompts), device=model.device)
         self._cache = EncoderDecoderCache(
@@ -70,7 +69,7 @@ class Seq2SeqDecoder:
     @torch.inference_mode()
     def keep(self, rows: Tensor) -> None:
         self._cache.select(rows)
-        if self._keeps_states:
+        if self.keeps_states:
             self.states = self.states[rows]
 
     def _feed(self, ids: Tensor) -> Tensor:
@@ -79,10 +78,10 @@ class Seq2SeqDecoder:
             encoder_outputs=self._encoded,
             attention_mask=self._mask,
             cache=self._cache,
-            logits_to_keep=0 if self._keeps_states else 1,
+            logits_to_keep=0 if self.keeps_states else 1,
             with_head=False,
         ).logits
-        if self._keeps_states:
+        if self.keeps_states:
             self.states = hidden
         return self._model.head(hidden[:, -1])
 

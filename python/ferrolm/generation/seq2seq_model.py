@@ -191,12 +191,14 @@ class Seq2SeqLanguageModel(LanguageModel):
         pad = self.model.config.pad_token_id if config.pad_token_id is None else config.pad_token_id
         return [self._begun(row) for row in unpadded(ids, mask, pad, self._eos(config))]
 
-    def _decoder(self, plan: Plan, *, keeps_states: bool = False, in_torch: bool = False) -> Seq2SeqDecoder:
+    def _decoder(self, plan: Plan, *, in_torch: bool = False) -> Seq2SeqDecoder:
         assert plan.sources is not None
-        new_tokens = max(plan.limits)
-        return Seq2SeqDecoder(
-            self.model, plan.sources, plan.prompts, plan.copies, new_tokens, keeps_states=keeps_states
-        )
+        return Seq2SeqDecoder(self.model, plan.sources, plan.prompts, plan.copies, max(plan.limits))
+
+    def _decoder_with_states(self, plan: Plan) -> Seq2SeqDecoder:
+        decoder = self._decoder(plan)
+        decoder.keeps_states = True
+        return decoder
 
     def _stacks(self) -> tuple[Any, Any]:
         return self.model.decoder, self.model.encoder

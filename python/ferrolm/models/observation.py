@@ -88,7 +88,8 @@ def _parts(stack: nn.Module) -> tuple[list[nn.Module], nn.Module]:
     if isinstance(stack, LlamaModel):
         return list(stack.layers), stack.norm
     if isinstance(stack, t5.Stack):
-        return [block.layer[0] for block in stack.block], stack.final_layer_norm  # type: ignore[index, union-attr]
+        blocks: Any = stack.block
+        return [block.layer[0] for block in blocks], stack.final_layer_norm
     if isinstance(stack, transformer.Stack):
         return list(stack.layers), stack.norm
     raise InvalidArgumentError(f"{type(stack).__name__} has no attention that could be shown")
