@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Dialogue"]
 
+# Tokens whose keys and values are kept.
+_MOST_KEPT = 32_768
+
 
 class Dialogue:
     """What has been said, and how the next answer is made.
@@ -35,6 +38,7 @@ class Dialogue:
         self.messages: list[dict[str, Any]] = []
         self.seed: int | None = None
         self._next_seed = values.get("seed")
+        self._read = self._cache()
 
     def answer(self, text: str) -> Stream:
         """Say something; the answer comes as a stream, and has to be given to `heard`."""
@@ -120,15 +124,25 @@ class Dialogue:
         self.seed = None
         if settings["do_sample"]:
             self.seed = settings["seed"] = new_seed() if self._next_seed is None else self._next_seed
-        stream = self.model.stream(prompt[0], draft=self.draft, **settings)
+        stream = self.model.stream(prompt[0], draft=self.draft, **settings, **self._read)
         if self._next_seed is not None:
             self._next_seed += 1
         return stream
 
+    def _cache(self) -> dict[str, Any]:
+        """What keeps the dialogue from being read from its beginning for each answer."""
+        from ferrolm.generation import PrefixCache
+        from ferrolm.models import CausalLM
+
+        if self.draft is not None or not isinstance(getattr(self.model, "model", None), CausalLM):
+            return {}  # a draft reads by itself, and an n-gram model has nothing to keep
+        return {"prefix_cache": PrefixCache(min(2 * self.model._shape.n_positions, _MOST_KEPT))}
+
     def _ids(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
         text = self.template.render(self._with_system(messages), add_generation_prompt=True)
         special = not self.template.begins_itself
-        return self.model.tokenizer.encode_ids(text, add_special_tokens=special).tolist()
+        ids: list[int] = self.model.tokenizer.encode_list(text, special)
+        return ids
 
     def _with_system(self, messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return [*([{"role": "system", "content": self.system}] if self.system else []), *messages]

@@ -67,6 +67,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="texts that may wait beside them; one more gets 429 (default: 256)",
     )
     limits(
+        "--prefix-cache-tokens",
+        type=int,
+        default=8192,
+        metavar="N",
+        help="tokens of earlier texts that are kept, for prompts that begin alike; 0: none (default: 8192)",
+    )
+    limits(
         "--request-timeout", type=float, default=600.0, metavar="S", help="seconds an answer (default: 600)"
     )
     limits("--max-body-bytes", type=int, default=4 << 20, metavar="N", help="of a request (default: 4 MiB)")
@@ -93,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         cors_origins=tuple(arguments.cors_origin),
         max_batch_size=arguments.max_batch_size,
         max_waiting=arguments.max_waiting,
+        prefix_cache_tokens=arguments.prefix_cache_tokens,
         max_body_bytes=arguments.max_body_bytes,
         request_timeout=arguments.request_timeout,
         grace=arguments.grace,

@@ -130,10 +130,11 @@ async def _tokenize(service: Service, http: Request) -> Response:
     model = service.models.generator(service.models.name if asked.model is None else asked.model)
     if (asked.text is None) == (asked.messages is None):
         raise Problem("expected either text or messages", param="text")
-    text, special = asked.text, asked.add_special_tokens
-    if asked.messages is not None:
-        text = await chat.render(service, ChatRequest(model=service.models.name, messages=asked.messages))
-        special = not service.models.template.begins_itself
+    if asked.text is not None:
+        text, special = asked.text, asked.add_special_tokens
+    else:
+        chatted = ChatRequest(model=service.models.name, messages=asked.messages or [])
+        text, special = await chat.render(service, chatted), not service.models.template.begins_itself
     ids = model.tokenizer.encode_list(text, special)
     texts = service.token_texts
     if asked.top_logprobs is None:

@@ -11,10 +11,8 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from ferrolm.generation import LanguageModel, TokenLogprobs
-from ferrolm.sampling import SamplingParams
 from ferrolm.serving.answers import (
     Answers,
-    Running,
     generation_settings,
     seeds,
     submitting,
@@ -102,25 +100,14 @@ def _requests(service: Service, model: LanguageModel, asked: ChatRequest, ids: l
     drawn = settings.get("do_sample", model.defaults.do_sample)
     own = seeds(asked.seed, asked.n)
     form = asked.response_format
-    if form is not None and form.type != "text":
-        schema = form.json_schema.schema_ if form.json_schema is not None else {"type": "object"}
-        params = _params(model, settings)
-        limit = min(limit, room)
-
-        def constrained(seed: int) -> Running:
-            return service.constrained.submit(ids, schema, params.replace(seed=seed), limit)
-
-        return [partial(constrained, seed) for seed in own]
     settings |= {"max_time": service.settings.request_timeout}
     if asked.logprobs:
         settings["logprobs"] = asked.top_logprobs or 0
-    return [submitting(service.engine, ids, settings | ({"seed": seed} if drawn else {})) for seed in own]
-
-
-def _params(model: LanguageModel, settings: dict[str, Any]) -> SamplingParams:
-    """How the constrained answers are drawn."""
-    config = model.defaults.updated(**settings)
-    return config.sampling_params(0)
+    each = [settings | ({"seed": seed} if drawn else {}) for seed in own]
+    if form is None or form.type == "text":
+        return [submitting(service.engine, ids, one) for one in each]
+    schema = form.json_schema.schema_ if form.json_schema is not None else {"type": "object"}
+    return [partial(service.constrained.submit, ids, schema, one) for one in each]
 
 
 class _Form:

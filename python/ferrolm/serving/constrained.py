@@ -1,31 +1,31 @@
-"""Answers that follow a JSON schema: one at a time, beside the engine, whose rows are free.
+"""Answers that follow a JSON schema: one at a time, in a thread beside the engine, whose rows are free.
 
-The mask of each step is made by a grammar engine (extra ``grammar``) and applied where the token is drawn.
+What may come next is said by a grammar engine (extra ``grammar``), and all else is forbidden where the token is drawn.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ferrolm._extras import require
 from ferrolm.errors import EngineError, EngineFullError
-from ferrolm.generation import LanguageModel, Piece, TokenLogprobs
-from ferrolm.generation.engine_batch import Forward, Prefill, RunningBatch
-from ferrolm.generation.text_stream import TextStream
-from ferrolm.sampling import Sampler, SamplingParams
+from ferrolm.generation import LanguageModel, Piece
 from ferrolm.sampling.grammar import Constraint, Grammar
 
 __all__ = ["ConstrainedAnswer", "ConstrainedAnswers"]
 
-_PROMPT_TOKENS = 256
+
+class _CancelledError(Exception):
+    """Nobody waits for the answer."""
 
 
 class ConstrainedAnswer:
@@ -80,9 +80,12 @@ class ConstrainedAnswers:
         return max(self._left - 1, 0)
 
     def submit(
-        self, prompt_ids: list[int], schema: Mapping[str, Any], params: SamplingParams, limit: int
+        self, prompt_ids: list[int], schema: Mapping[str, Any], settings: Mapping[str, Any]
     ) -> ConstrainedAnswer:
-        """Queue a prompt; called in an event loop. Raises as `ferrolm.generation.Engine.submit`."""
+        """Queue a prompt; called in an event loop. Raises as `ferrolm.generation.Engine.submit`.
+
+        settings: those of `LanguageModel.stream`.
+        """
         require("llguidance", extra="grammar", purpose="an answer that follows a JSON schema")
         if self._closed:
             raise EngineError("the server is ending")
@@ -90,7 +93,7 @@ class ConstrainedAnswers:
             raise EngineFullError(f"{self._max_waiting} requests with a schema are waiting: try again later")
         answer = ConstrainedAnswer(prompt_ids, asyncio.get_running_loop())
         self._left += 1
-        self._thread.submit(self._run, answer, json.dumps(schema), params, limit)
+        self._thread.submit(self._run, answer, json.dumps(schema), dict(settings))
         return answer
 
     def close(self) -> None:
@@ -103,44 +106,50 @@ class ConstrainedAnswers:
         compact = {"x-guidance": {"whitespace_flexible": False}, **json.loads(schema)}
         return Grammar.from_json_schema(compact, self._model.tokenizer, eos_token_id=eos)
 
-    def _run(self, answer: ConstrainedAnswer, schema: str, params: SamplingParams, limit: int) -> None:
+    def _run(self, answer: ConstrainedAnswer, schema: str, settings: dict[str, Any]) -> None:
         try:
-            answer.finish_reason = self._make(answer, self._grammar(schema), params, limit)
+            self._make(answer, self._grammar(schema), settings)
+            answer.put(None)
+        except _CancelledError:
+            answer.finish_reason = "cancelled"
             answer.put(None)
         except Exception as error:
             answer.put(error)
         finally:
             self._left -= 1
 
-    @torch.inference_mode()
-    def _make(self, answer: ConstrainedAnswer, grammar: Grammar, params: SamplingParams, limit: int) -> str:
-        """Draw until the JSON is complete; returns why it ended."""
-        network = self._model.model
-        eos = set(self._model._eos(self._model.defaults))
-        prompt = np.array(answer.prompt_ids)
-        forward, batch = Forward(network), RunningBatch(Forward(network))
-        prefill = Prefill(forward, prompt)
-        logits = None
-        while logits is None:
-            logits = prefill.advance(_PROMPT_TOKENS)
-        batch.join(prefill)
-        sampler, constraint = Sampler([params], prompt=[prompt]), Constraint([grammar])
-        text = TextStream(self._model.tokenizer, answer.prompt_ids)
-        for made in range(1, limit + 1):
+    def _make(self, answer: ConstrainedAnswer, grammar: Grammar, settings: dict[str, Any]) -> None:
+        """Give out the pieces of the text as they come."""
+        processor = self._allowing(answer, grammar)
+        stream = self._model.stream(answer.prompt_ids, logits_processor=[processor], **settings)
+        given = 0
+        for text in stream:
+            logprobs = stream.logprobs or []
+            answer.put(Piece(text, stream.ids[given:], logprobs[given:]))
+            given = len(stream.ids)
+        if given < len(stream.ids):
+            answer.put(Piece("", stream.ids[given:], (stream.logprobs or [])[given:]))
+        answer.finish_reason = stream.finish_reason
+
+    def _allowing(self, answer: ConstrainedAnswer, grammar: Grammar) -> Callable[[Tensor, Tensor], Tensor]:
+        """A processor of logits that forbids what does not fit the grammar."""
+        constraint = Constraint([grammar])
+        eos = self._model._eos(self._model.defaults)
+        read = len(answer.prompt_ids)
+
+        def allow(ids: Tensor, scores: Tensor) -> Tensor:
+            nonlocal read
             if answer.cancelled or self._closed:
-                return "cancelled"
-            ids = sampler.sample(logits, mask=constraint.mask(network.config.vocab_size))
-            token = int(ids[0])
-            sampler.accept(ids)
-            constraint.accept([token])
-            logprob = float(logits[0].float().log_softmax(-1)[token])
-            ended = token in eos or constraint.finished[0]
-            piece = "" if token in eos else text.push(token)
-            if ended or made == limit:
-                piece += text.finish()
-            answer.put(Piece(piece, [token], [TokenLogprobs(token, logprob, [])]))
-            if ended:
-                return "eos"
-            if made < limit:
-                logits = batch.step([token])
-        return "length"
+                raise _CancelledError
+            for token in ids[0, read:].tolist():
+                constraint.accept([token])
+            read = ids.shape[1]
+            size = scores.shape[-1]
+            bits = constraint.mask(size).view(np.uint8)
+            allowed = np.unpackbits(bits, axis=-1, count=size, bitorder="little").astype(bool)
+            if constraint.finished[0]:
+                allowed[:] = False
+                allowed[:, eos] = True
+            return scores.masked_fill(~torch.from_numpy(allowed).to(scores.device), float("-inf"))
+
+        return allow

@@ -25,7 +25,10 @@ class Service:
         self._engine: Engine | None = None
         if models.language is not None:
             self._engine = Engine(
-                models.language, max_batch_size=settings.max_batch_size, max_waiting=settings.max_waiting
+                models.language,
+                max_batch_size=settings.max_batch_size,
+                max_waiting=settings.max_waiting,
+                prefix_cache_tokens=settings.prefix_cache_tokens,
             )
             self.token_texts = TokenTexts(models.language.tokenizer)
             self.constrained = ConstrainedAnswers(models.language, settings.max_waiting)
