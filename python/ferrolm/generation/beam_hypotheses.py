@@ -99,7 +99,7 @@ class BeamGroup:
         best = np.argsort(-merged, axis=1, kind="stable")[:, : self._beams]
 
         def taken(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
-            return np.concatenate([old, new], axis=1)[np.arange(len(best))[:, None], best]  # type: ignore[no-any-return]
+            return np.concatenate([old, new], axis=1)[np.arange(len(best))[:, None], best]
 
         self._complete_scores = taken(self._complete_scores, own)
         self._complete = taken(self._complete, ends)
