@@ -2,21 +2,21 @@
 
 "one by one" is `generate` for each in turn; "static batches" fills batches of 8 in order of arrival, each of which takes as long
 as its longest text; "bare loop" feeds 8 rows for as many steps as the tokens need, and neither draws with parameters nor makes
-text: what an engine cannot be faster than. The group "first token" ends when the last request has its first token.
+text: what an engine cannot be faster than. The group "first token" ends when the last request has its first token; the engine has
+a place for each request then.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from shared_data import shared
 
 torch = pytest.importorskip("torch")
 
@@ -25,17 +25,14 @@ from ferrolm.generation import Engine, LanguageModel  # noqa: E402
 from ferrolm.generation.engine_batch import Forward, Prefill, RunningBatch  # noqa: E402
 
 BATCH, SECONDS_BETWEEN = 8, 0.002
-SHARED = Path(os.environ.get("FERROLM_SHARED", Path(__file__).resolve().parents[3] / "shared"))
-MODELS = {"ferrolm-tiny": "ferrolm-tiny", "stories260K": str(SHARED / "data/models/stories260K-hf")}
+MODELS = ("ferrolm-tiny", "stories260K-hf")
 ASKED: dict[str, Any] = {"ignore_eos": True, "do_sample": False}
 Jobs = list[tuple[list[int], int]]  # prompt and number of new tokens
 
 
 @functools.cache
 def load(name: str) -> LanguageModel:
-    if name != "ferrolm-tiny" and not Path(MODELS[name]).is_dir():
-        pytest.skip(f"{MODELS[name]} is not there")
-    return ferrolm.load_model(MODELS[name], device="cpu")
+    return ferrolm.load_model(name if name == "ferrolm-tiny" else shared(f"models/{name}"), device="cpu")
 
 
 def jobs(model: LanguageModel, count: int) -> Jobs:
@@ -91,7 +88,7 @@ def bare_loop(model: LanguageModel, work: Jobs, first: bool) -> Callable[[], Any
     @torch.inference_mode()
     def run() -> None:
         forward = Forward(model.model)
-        batch = RunningBatch(forward, BATCH)
+        batch = RunningBatch(forward, max_rows=BATCH)
         for prompt, _ in work[:BATCH]:
             prefill = Prefill(forward, np.array(prompt))
             prefill.advance(len(prompt))

@@ -26,6 +26,11 @@ from ferrolm.errors import (
 __all__ = ["ChatTemplate"]
 
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_GGUF_NAMES = {
+    "unk_token": "unknown",
+    "sep_token": "seperator",
+    "pad_token": "padding",
+}  # as they are spelt there
 # Names under which messages carry what the model thought; the first is the one that templates read.
 _REASONING = ("reasoning_content", "thinking", "reasoning")
 _HERE = "FERROLM_CONTINUES_HERE "
@@ -80,18 +85,19 @@ class ChatTemplate:
 
     @classmethod
     def of(cls, folder_or_string: Path | str) -> ChatTemplate | None:
-        """The template of a checkpoint's folder, of a file, or of a text that is one; None for a folder without.
+        """The template of a checkpoint's folder, of a file, or of a text that is one; None for a checkpoint without.
 
         A folder's chat_template.jinja (with additional_chat_templates/NAME.jinja) wins over tokenizer_config.json, whose
-        ``chat_template`` is one program or a list of named ones; its special tokens become variables.
+        ``chat_template`` is one program or a list of named ones; its special tokens become variables. A GGUF file has its
+        template and its tokens inside.
         """
         if isinstance(folder_or_string, str) and ("{{" in folder_or_string or "{%" in folder_or_string):
             return cls(folder_or_string)
         path = Path(folder_or_string)
         if path.is_dir():
             return _of_folder(cls, path)
-        if path.suffix == ".gguf" and path.exists():
-            return None
+        if path.suffix == ".gguf":
+            return _of_gguf(cls, path)
         return cls(_text(path), filename=str(path))
 
     @classmethod
@@ -343,6 +349,20 @@ def _of_folder(cls: type[ChatTemplate], folder: Path) -> ChatTemplate | None:
             f"{settings_file}: chat_template is neither a text nor a list of texts with names"
         )
     return cls({**sources, **more}, _special_tokens(settings), str(settings_file))
+
+
+def _of_gguf(cls: type[ChatTemplate], path: Path) -> ChatTemplate | None:
+    from ferrolm.models.gguf import GgufFile
+    from ferrolm.tokenizers import Tokenizer
+
+    keys = GgufFile(path).metadata
+    source = keys.get("tokenizer.chat_template")
+    if not isinstance(source, str):
+        return None
+    tokenizer = Tokenizer.from_gguf(str(path))
+    ids = {name: keys.get(f"tokenizer.ggml.{_GGUF_NAMES.get(name, name[:-6])}_token_id") for name in _SPECIAL}
+    texts = {name: tokenizer.id_to_token(token) for name, token in ids.items() if isinstance(token, int)}
+    return cls(source, {name: text for name, text in texts.items() if text is not None}, str(path))
 
 
 def _settings(path: Path) -> dict[str, Any]:

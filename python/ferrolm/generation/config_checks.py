@@ -96,12 +96,12 @@ def _check_texts(config: GenerationConfig) -> None:
     if not all(words):
         raise InvalidArgumentError("stop_strings has an empty string, which would end every text at once")
     for name in ("stopping_criteria", "logits_processor"):
-        functions: Any = getattr(config, name)
+        functions = getattr(config, name)
         if not hasattr(functions, "__iter__") or not all(callable(function) for function in functions):
             raise InvalidTypeError(f"{name} is {functions!r}, expected a list of functions")
-    if config.prefix_cache is not None and not isinstance(config.prefix_cache, PrefixCache):
-        found = type(config.prefix_cache).__name__
-        raise InvalidTypeError(f"prefix_cache is {found}, expected a PrefixCache")
+    kept: Any = config.prefix_cache
+    if kept is not None and not isinstance(kept, PrefixCache):
+        raise InvalidTypeError(f"prefix_cache is {type(kept).__name__}, expected a PrefixCache")
     if config.streamer is not None and not all(hasattr(config.streamer, each) for each in ("put", "end")):
         raise InvalidTypeError(
             f"streamer is {type(config.streamer).__name__}, expected an object with put and end"

@@ -137,7 +137,7 @@ class Engine:
             params=plan.params[0],
             limit=plan.limits[0],
             eos=frozenset(plan.eos),
-            stop=config.stop_strings,
+            stop=tuple(config.stop_strings),
             logprobs=config.logprobs,
             max_time=config.max_time,
         )

@@ -108,13 +108,15 @@ def read_prompts(
 class RunningBatch:
     """Rows that are continued together; their order is that in which they joined, but the last one fills a gap."""
 
-    def __init__(self, forward: Forward, max_rows: int, prefixes: PrefixCache | None = None) -> None:
+    def __init__(
+        self, forward: Forward, prefixes: PrefixCache | None = None, *, max_rows: int = 1 << 30
+    ) -> None:
         self._forward, self._max_rows, self._prefixes = forward, max_rows, prefixes
         self.cache = new_rows(forward.model, max_rows=max_rows)
 
     def anew(self) -> RunningBatch:
         """An empty one, when this one's cache cannot be trusted."""
-        return RunningBatch(self._forward, self._max_rows, self._prefixes)
+        return RunningBatch(self._forward, self._prefixes, max_rows=self._max_rows)
 
     def __len__(self) -> int:
         return len(self.cache)

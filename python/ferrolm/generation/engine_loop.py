@@ -50,7 +50,7 @@ class EngineLoop:
     ) -> None:
         self._max_waiting, self._prefill_tokens = max_waiting, prefill_tokens
         self._forward, self._prefixes = Forward(model), prefixes
-        self._batch = RunningBatch(self._forward, max_batch_size, prefixes)
+        self._batch = RunningBatch(self._forward, prefixes, max_rows=max_batch_size)
         self._sampler = Sampler(SamplingParams(), max_batch_size)
         self._places = list(range(max_batch_size))[::-1]  # rows of the sampler that are free
         self._running: list[_Row] = []  # in the order of the batch

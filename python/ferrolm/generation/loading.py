@@ -89,6 +89,6 @@ def _assembled(
 
 def _chat_template(folder: Path) -> ChatTemplate | None:
     """The checkpoint's template; it needs Jinja only where there is one."""
-    if not any((folder / name).is_file() for name in _TEMPLATES):
+    if folder.suffix != ".gguf" and not any((folder / name).is_file() for name in _TEMPLATES):
         return None
     return ChatTemplate.of(folder)

@@ -30,7 +30,7 @@ from jinja2.utils import Namespace  # noqa: E402
 
 __all__ = ["MAX_CHARACTERS", "MAX_STEPS", "RefusedError", "Rendering", "Sandbox"]
 
-MAX_STEPS = 100_000
+MAX_STEPS = 50_000
 MAX_CHARACTERS = 16_000_000
 # A field of a format that is wider than any that pads text.
 _WIDE = re.compile(r"\d{5}")
@@ -107,7 +107,8 @@ class _Counted(Extension):
             for node in tree.find_all(kind):
                 step = nodes.ExprStmt(self.call_method("step", lineno=node.lineno), lineno=node.lineno)
                 node.body.insert(0, step)  # type: ignore[attr-defined]
-        return self._joined(tree)
+        joined: nodes.Template = self._joined(tree)
+        return joined
 
     def _joined(self, node: Any) -> Any:
         for name, value in node.iter_fields():

@@ -19,6 +19,9 @@ _SETTINGS = [
     "tokenizer_config.json",
     "chat_template.jinja",
     "special_tokens_map.json",
+    "chat_template.jinja",
+    "modules.json",
+    "1_Pooling/config.json",
 ]
 _VOCABULARIES = ["vocab.json", "merges.txt", "vocab.txt", "tekken.json", "tokenizer.model", "*.tiktoken"]
 _WEIGHTS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]

@@ -40,6 +40,24 @@ def test_where_a_template_comes_from(tmp_path):
         ChatTemplate.of(tmp_path / "nowhere")
 
 
+def test_a_gguf_file_has_its_template_inside(tmp_path):
+    gguf = pytest.importorskip("gguf")
+    path = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(path, "gpt2")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(["a", "b", "ab", "<s>", "</s>"])
+    writer.add_token_types([1, 1, 1, 3, 3])
+    writer.add_token_merges(["a b"])
+    writer.add_bos_token_id(3)
+    writer.add_eos_token_id(4)
+    writer.add_chat_template("{{ bos_token }}{{ messages[0].content }}{{ eos_token }}")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    assert ChatTemplate.of(path).render(HELLO) == "<s>Hello</s>"
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

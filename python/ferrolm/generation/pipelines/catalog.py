@@ -40,7 +40,7 @@ def pipeline(
     dtype: torch.dtype | str | None = None,
     token: str | bool | None = None,
     revision: str | None = None,
-    batch_size: int = 1,
+    batch_size: int | None = None,
     **settings: Any,
 ) -> Any:
     """What does a task, called and answering as in transformers (version 4 where version 5 has the task no more).

@@ -53,7 +53,7 @@ class Text2TextGenerationPipeline(WritingPipeline[Text2TextGenerationSettings]):
 
     _tasks: Mapping[str, Mapping[str, Any]]
 
-    def __init__(self, model: Any, batch_size: int = 1, **settings: Any) -> None:
+    def __init__(self, model: Any, batch_size: int | None = None, **settings: Any) -> None:
         super().__init__(model, batch_size, **settings)
         config = model.model.config
         more = getattr(config, "extra", {})  # what a config.json has beyond the settings of a model

@@ -61,7 +61,7 @@ class TextGenerationPipeline(WritingPipeline[TextGenerationSettings]):
     defaults: ClassVar[Mapping[str, Any]] = {"max_new_tokens": 256, "do_sample": True, "temperature": 0.7}
 
     def __init__(
-        self, model: LanguageModel, batch_size: int = 1, *, chat_template: ChatTemplate | Path | str | None = None, **settings: Any
+        self, model: LanguageModel, batch_size: int | None = None, *, chat_template: ChatTemplate | Path | str | None = None, **settings: Any
     ) -> None:  # fmt: skip
         super().__init__(model, batch_size, **settings)
         self.chat_template: Any = model.chat_template

@@ -65,7 +65,7 @@ class WritingPipeline(Pipeline[WritingT]):
     # What `generate` does when neither the call nor the checkpoint says otherwise.
     defaults: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(self, model: LanguageModel, batch_size: int = 1, **settings: Any) -> None:
+    def __init__(self, model: LanguageModel, batch_size: int | None = None, **settings: Any) -> None:
         super().__init__(batch_size=batch_size, **settings)
         self.model = model
         self._check(self.settings)
