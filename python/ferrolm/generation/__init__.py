@@ -13,6 +13,8 @@
     verification.py     a model fed several tokens of a text at a time
     config.py           `GenerationConfig`: what can be asked for; config_names.py and config_checks.py: under which
                         names, and what contradicts what
+    prompts.py          what may be a prompt; chat_prompt.py: from messages to one
+    resolving.py        from the arguments of a call to its settings
     plan.py             `Plan`: what a call has been resolved to, row by row
     running.py          from a plan to results: the way of decoding that it asks for
     decoder.py          `Decoder`: the state of a model for a batch; seq2seq_decoder.py, guided_decoder.py,

@@ -102,9 +102,7 @@ def _check_texts(config: GenerationConfig) -> None:
     kept: Any = config.prefix_cache
     if kept is not None and not isinstance(kept, PrefixCache):
         raise InvalidTypeError(f"prefix_cache is {type(kept).__name__}, expected a PrefixCache")
-    if config.streamer is not None and not (
-        hasattr(config.streamer, "put") and hasattr(config.streamer, "end")
-    ):
+    if config.streamer is not None and not all(hasattr(config.streamer, each) for each in ("put", "end")):
         raise InvalidTypeError(
             f"streamer is {type(config.streamer).__name__}, expected an object with put and end"
         )

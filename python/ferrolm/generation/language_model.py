@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -11,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferrolm.errors import InvalidArgumentError, InvalidTypeError
+from ferrolm.errors import InvalidArgumentError
+from ferrolm.generation.chat_prompt import chat_prompt, template_of
 from ferrolm.generation.chat_template import ChatTemplate
 from ferrolm.generation.config import GenerationConfig
-from ferrolm.generation.config_checks import check_draft
-from ferrolm.generation.config_names import settings_of
 from ferrolm.generation.decoder import CausalDecoder
 from ferrolm.generation.decoding import Steps
-from ferrolm.generation.drafts import Draft, DraftReport, as_draft
-from ferrolm.generation.ngram_draft import NgramDraft
+from ferrolm.generation.drafts import Draft, DraftReport
 from ferrolm.generation.output import Generation, Record
-from ferrolm.generation.plan import Plan
+from ferrolm.generation.plan import Ids, Plan
+from ferrolm.generation.prompts import Prompt, ids_of, is_ids
+from ferrolm.generation.resolving import configured, draft_of, ends_of
 from ferrolm.generation.running import run, steps_of
 from ferrolm.generation.scoring import Score, token_logprobs
 from ferrolm.generation.speculative import decode_with_draft
@@ -30,6 +29,7 @@ from ferrolm.generation.tensors import (
     TENSORS,
     as_output,
     generate_tensors,
+    ids_and_mask,
     left_padded,
     rows_of_ids,
     unpadded,
@@ -45,10 +45,7 @@ if TYPE_CHECKING:
     from ferrolm.generation.contrastive import DecoderWithStates
     from ferrolm.generation.decoder import Decoder
 
-__all__ = ["Generation", "LanguageModel", "Prompt"]
-
-Ids = NDArray[np.int64]
-Prompt = str | Sequence[int] | NDArray[np.integer[Any]]
+__all__ = ["Generation", "Ids", "LanguageModel", "Prompt"]
 
 
 class LanguageModel:
@@ -119,7 +116,7 @@ class LanguageModel:
         if isinstance(prompt, Tensor) and prompt.dim() == 2:
             given["inputs"], prompt = prompt, None
         config = self._config(params, settings)
-        draft = self._draft(draft, config)
+        draft = draft_of(draft, config)
         if given:
             if prompt is not None:
                 raise InvalidArgumentError(
@@ -128,7 +125,7 @@ class LanguageModel:
             return generate_tensors(self, config, draft, given)
         if prompt is None:
             raise InvalidArgumentError("prompt is missing: expected text, token ids, or input_ids")
-        single = isinstance(prompt, str) or _is_ids(prompt)
+        single = isinstance(prompt, str) or is_ids(prompt)
         prompts = self._prompts(prompt)
         if not prompts:
             return []
@@ -160,7 +157,7 @@ class LanguageModel:
                 raise InvalidArgumentError(f"{name} is {getattr(config, name)}, a stream has 1")
         if config.return_dict_in_generate:
             raise InvalidArgumentError("return_dict_in_generate is True, but a stream gives pieces of text")
-        draft = self._draft(draft, config)
+        draft = draft_of(draft, config)
         plan = self._plan(self._prompts([prompt]), config)
         active, reasons = np.ones(1, dtype=bool), dict[int, str]()
         record = Record.of(config, 1)
@@ -177,11 +174,7 @@ class LanguageModel:
 
         Raises `InvalidArgumentError` for a model without one.
         """
-        if self.chat_template is None:
-            raise InvalidArgumentError(
-                "the model has no chat_template: set one, as ChatTemplate.plain(), or continue a text by generate"
-            )
-        return self.chat_template.render(messages, **variables)
+        return template_of(self.chat_template).render(messages, **variables)
 
     def chat(self, messages: Sequence[Mapping[str, Any]], **settings: Any) -> Generation:
         """The answer to a dialogue: messages are dictionaries with "role" and "content"; settings those of `generate`.
@@ -189,32 +182,15 @@ class LanguageModel:
         tools, documents: for the template. A last message of the assistant is gone on with where
         ``continue_final_message=True`` says so.
         """
-        prompt, settings = self._chat_prompt(messages, settings)
+        template = template_of(self.chat_template)
+        prompt, settings = chat_prompt(template, self.tokenizer, messages, settings)
         return self.generate(prompt, **settings)  # type: ignore[no-any-return]
 
     def stream_chat(self, messages: Sequence[Mapping[str, Any]], **settings: Any) -> Stream:
         """`chat` in pieces, as `stream`."""
-        prompt, settings = self._chat_prompt(messages, settings)
+        template = template_of(self.chat_template)
+        prompt, settings = chat_prompt(template, self.tokenizer, messages, settings)
         return self.stream(prompt, **settings)
-
-    def _chat_prompt(
-        self, messages: Sequence[Mapping[str, Any]], settings: dict[str, Any]
-    ) -> tuple[Ids, dict[str, Any]]:
-        goes_on = settings.pop("continue_final_message", False)
-        for_template: dict[str, Any] = {
-            name: settings.pop(name) for name in ("tools", "documents") if name in settings
-        }
-        if goes_on:
-            for_template["continue_final_message"] = True
-        text = self.apply_chat_template(messages, add_generation_prompt=not goes_on, **for_template)
-        template = self.chat_template
-        assert template is not None  # `apply_chat_template` has seen to it
-        ids = self.tokenizer.encode_ids(text, add_special_tokens=not template.begins_itself).astype(np.int64)
-        if template.stop:
-            name = "stop" if "stop" in settings else "stop_strings"
-            own = settings.get(name) or ()
-            settings = settings | {name: (*((own,) if isinstance(own, str) else own), *template.stop)}
-        return ids, settings
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:
         """Log-probabilities of the tokens of ``text``, which may be longer than the model's context.
@@ -248,45 +224,13 @@ class LanguageModel:
         return self.model.config
 
     def _config(self, params: SamplingParams | None, settings: dict[str, Any]) -> GenerationConfig:
-        config = self.defaults
-        if (given := settings.get("generation_config")) is not None:
-            config = config.updated(**settings_of(given))
-        settings = {name: value for name, value in settings.items() if name != "generation_config"}
-        config = config.updated(**settings)
-        if params is not None:
-            clash = [name for name in settings if hasattr(params, name)]
-            if clash:
-                raise InvalidArgumentError(f"{', '.join(clash)} is given twice: in params and as an argument")
-            return config.with_params(params)
-        if ignored := config.without_effect(settings):
-            way = "beam search" if config.num_beams > 1 else "greedy decoding"
-            hint = (
-                "num_beams"
-                if set(ignored) & {"length_penalty", "early_stopping"}
-                else "do_sample=True to draw"
-            )
-            if set(ignored) <= {"output_scores", "output_logits"}:
-                hint = "return_dict_in_generate=True"
-            warnings.warn(f"{way} ignores {', '.join(ignored)}; pass {hint}", stacklevel=3)
-        return config
-
-    def _draft(self, draft: Draft | None, config: GenerationConfig) -> Draft | None:
-        """The draft that the arguments ask for."""
-        if draft is not None:
-            check_draft(config)
-            return as_draft(draft)
-        if config.prompt_lookup_num_tokens:
-            order = config.max_matching_ngram_size or 2
-            return NgramDraft(num_draft_tokens=config.prompt_lookup_num_tokens, prompt_order=order)
-        if config.assistant_model is not None:
-            return as_draft(config.assistant_model, config.num_assistant_tokens)
-        return None
+        return configured(self.defaults, params, settings)
 
     def _prompts(self, prompt: Any) -> list[Any]:
         """The prompts as ids: of one, or of several."""
         if isinstance(prompt, Tensor):
             return unpadded(rows_of_ids("prompt", prompt, self._shape.vocab_size), None, None, [])
-        single = isinstance(prompt, str) or _is_ids(prompt)
+        single = isinstance(prompt, str) or is_ids(prompt)
         several = cast("Sequence[Prompt]", [prompt] if single else prompt)
         return [self._encode(each) for each in several]
 
@@ -295,7 +239,7 @@ class LanguageModel:
 
     def _tensor_plan(self, config: GenerationConfig, given: dict[str, Any]) -> tuple[Plan, Tensor]:
         """The plan for tensors, and what the rows of the result begin with."""
-        ids, mask = _ids_and_mask(given)
+        ids, mask = ids_and_mask(given)
         ids = rows_of_ids("input_ids", ids, self._shape.vocab_size)
         eos = self._eos(config)
         pad = config.pad_token_id
@@ -319,17 +263,7 @@ class LanguageModel:
         return np.array([start])
 
     def _text_ids(self, text: Prompt, add_special_tokens: bool) -> Ids:
-        if isinstance(text, str):
-            return self.tokenizer.encode_ids(text, add_special_tokens=add_special_tokens).astype(np.int64)
-        if not _is_ids(text):
-            raise InvalidTypeError(f"prompt is {type(text).__name__}, expected text or token ids")
-        ids = np.asarray(text, dtype=np.int64)
-        vocab_size = self._shape.vocab_size
-        if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:
-            raise InvalidArgumentError(
-                f"prompt has ids from {ids.min()} to {ids.max()}, expected 0 to {vocab_size - 1}"
-            )
-        return ids
+        return ids_of(text, self.tokenizer, self._shape.vocab_size, add_special_tokens=add_special_tokens)
 
     def _start_id(self) -> int | None:
         """What comes before a text: the beginning-of-text token, else the token that ends the text before it."""
@@ -338,12 +272,7 @@ class LanguageModel:
         return next((token for token in candidates if token is not None and token < config.vocab_size), None)
 
     def _eos(self, config: GenerationConfig) -> list[int]:
-        if config.ignore_eos:
-            return []
-        given = self._shape.eos_token_ids if config.eos_token_id is None else config.eos_token_id
-        more = () if config.params is None else config.params.stop_token_ids
-        every = [*([given] if isinstance(given, int) else given), *config.stop_token_ids, *more]
-        return [token for token in dict.fromkeys(every) if 0 <= token < self._shape.vocab_size]
+        return ends_of(config, self._shape)
 
     def _decoder(self, plan: Plan, *, in_torch: bool = False) -> Decoder:
         """The state of the model for the rows of a plan; in_torch: through modules that are watched."""
@@ -372,27 +301,3 @@ def _check_sizes(tokenizer: Tokenizer, vocab_size: int) -> None:
     size = tokenizer.get_vocab_size()
     if size > vocab_size:
         raise InvalidArgumentError(f"tokenizer has {size} tokens, but the model's vocab_size is {vocab_size}")
-
-
-def _ids_and_mask(given: dict[str, Any]) -> tuple[Any, Any]:
-    """The ids and the mask among tensors of a decoder."""
-    if "inputs" in given and "input_ids" in given:
-        raise InvalidArgumentError("inputs and input_ids are both given, expected one of them")
-    for name in ("input_features", "decoder_input_ids"):
-        if name in given:
-            raise InvalidArgumentError(f"{name} is for an encoder-decoder, and the model is a decoder")
-    ids = given.get("input_ids", given.get("inputs"))
-    if ids is None:
-        raise InvalidArgumentError("attention_mask is given without input_ids")
-    return ids, given.get("attention_mask")
-
-
-def _is_ids(value: Any) -> bool:
-    """Whether this is one prompt of ids, not several prompts."""
-    if isinstance(value, np.ndarray):
-        return value.ndim == 1 and (value.dtype.kind in "iu" or not value.size)
-    return (
-        isinstance(value, Sequence)
-        and bool(value)
-        and all(isinstance(item, int | np.integer) for item in value)
-    )

@@ -19,7 +19,16 @@ from ferrolm.generation.running import Results, run
 if TYPE_CHECKING:
     from ferrolm.generation.language_model import LanguageModel
 
-__all__ = ["TENSORS", "as_output", "generate_tensors", "rows_of_ids", "unpadded"]
+__all__ = [
+    "TENSORS",
+    "as_output",
+    "generate_tensors",
+    "ids_and_mask",
+    "left_padded",
+    "rows_of_ids",
+    "unpadded",
+    "with_lengths",
+]
 
 # Arguments of `generate` that are tensors; ``inputs`` is another name of the first.
 TENSORS = ("input_ids", "inputs", "attention_mask", "input_features", "decoder_input_ids")
@@ -100,3 +109,16 @@ def left_padded(prompts: list[Ids], pad: int) -> Tensor:
     longest = max(map(len, prompts))
     rows = [F.pad(torch.from_numpy(prompt), (longest - len(prompt), 0), value=pad) for prompt in prompts]
     return torch.stack(rows)
+
+
+def ids_and_mask(given: dict[str, Any]) -> tuple[Any, Any]:
+    """The ids and the mask among tensors of a decoder."""
+    if "inputs" in given and "input_ids" in given:
+        raise InvalidArgumentError("inputs and input_ids are both given, expected one of them")
+    for name in ("input_features", "decoder_input_ids"):
+        if name in given:
+            raise InvalidArgumentError(f"{name} is for an encoder-decoder, and the model is a decoder")
+    ids = given.get("input_ids", given.get("inputs"))
+    if ids is None:
+        raise InvalidArgumentError("attention_mask is given without input_ids")
+    return ids, given.get("attention_mask")

@@ -9,6 +9,7 @@ from tiny_language_model import tiny_language_model
 
 import ferrolm
 from ferrolm.errors import InvalidArgumentError
+from ferrolm.generation.chat_prompt import chat_prompt
 from ferrolm.generation.chat_template import ChatTemplate
 
 TEMPLATE = (
@@ -42,6 +43,8 @@ def test_a_model_without_a_template_says_so() -> None:
 def test_what_ends_an_answer_of_the_template_ends_it() -> None:
     model = tiny_language_model()
     model.chat_template = ChatTemplate.plain()
-    prompt, settings = model._chat_prompt(TALK, {"stop": "x", "max_new_tokens": 4})
+    prompt, settings = chat_prompt(
+        model.chat_template, model.tokenizer, TALK, {"stop": "x", "max_new_tokens": 4}
+    )
     assert settings == {"stop": ("x", *model.chat_template.stop), "max_new_tokens": 4}
     assert model.tokenizer.decode(prompt.tolist()).endswith("Assistant:")
