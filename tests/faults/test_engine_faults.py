@@ -15,7 +15,7 @@ from watched_model import PATIENCE, Watched
 from ferrolm import SamplingParams
 from ferrolm.errors import EngineError, InvalidArgumentError
 from ferrolm.generation import Engine, LanguageModel, Request
-from ferrolm.generation.engine_loop import EngineLoop
+from ferrolm.generation.engine.loop import EngineLoop
 
 LONG: dict[str, Any] = {"max_new_tokens": 4000, "ignore_eos": True}
 

@@ -50,7 +50,7 @@ class GenerationConfig:
     over so many hypotheses, whose sums of log-probabilities are divided by their length to the power of length_penalty;
     early_stopping True ends with as many complete ones, False when no better one is likely, "never" when none is possible.
     num_beam_groups, diversity_penalty: diverse beam search. force_words_ids, constraints: see
-    `ferrolm.generation.constraints`. penalty_alpha: contrastive search among the top_k. guidance_scale, negative_prompt:
+    `ferrolm.generation.beams.constraints`. penalty_alpha: contrastive search among the top_k. guidance_scale, negative_prompt:
     logits led away from those of another prompt (`ferrolm.sampling.guided`); without one, of the prompt's last token.
 
     What is drawn from. temperature, top_k (0 or None: off), top_p, min_p, top_h, typical_p, epsilon_cutoff, eta_cutoff, and

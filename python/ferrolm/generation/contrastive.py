@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferrolm.generation.decoder import Decoder
+from ferrolm.generation.decoders.causal import Decoder
 from ferrolm.generation.decoding import Steps
 from ferrolm.generation.output import Record
 from ferrolm.generation.plan import Plan

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ferrolm.generation.choosing import Choice
-from ferrolm.generation.decoder import MAX_TOKENS_IN_RUST, Decoder
+from ferrolm.generation.decoders.causal import MAX_TOKENS_IN_RUST, Decoder
 from ferrolm.generation.output import Record
 from ferrolm.generation.plan import Ids, Plan
 

@@ -14,16 +14,16 @@ from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.chat_prompt import chat_prompt, template_of
 from ferrolm.generation.chat_template import ChatTemplate
 from ferrolm.generation.config import GenerationConfig
-from ferrolm.generation.decoder import CausalDecoder
+from ferrolm.generation.decoders.causal import CausalDecoder
 from ferrolm.generation.decoding import Steps
-from ferrolm.generation.drafts import Draft, DraftReport
+from ferrolm.generation.drafts.decoding import decode_with_draft
+from ferrolm.generation.drafts.draft import Draft, DraftReport
 from ferrolm.generation.output import Generation, Record
 from ferrolm.generation.plan import Ids, Plan
 from ferrolm.generation.prompts import Prompt, ids_of, is_ids
 from ferrolm.generation.resolving import configured, draft_of, ends_of
 from ferrolm.generation.running import run, steps_of
 from ferrolm.generation.scoring import Score, token_logprobs
-from ferrolm.generation.speculative import decode_with_draft
 from ferrolm.generation.stream import Stream
 from ferrolm.generation.tensors import (
     TENSORS,
@@ -43,7 +43,7 @@ from ferrolm.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from ferrolm.generation.contrastive import DecoderWithStates
-    from ferrolm.generation.decoder import Decoder
+    from ferrolm.generation.decoders.causal import Decoder
 
 __all__ = ["Generation", "Ids", "LanguageModel", "Prompt"]
 

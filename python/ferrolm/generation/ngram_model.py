@@ -16,9 +16,9 @@ from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.contrastive import DecoderWithStates
-from ferrolm.generation.decoder import Decoder
+from ferrolm.generation.decoders.causal import Decoder
 from ferrolm.generation.decoding import Steps
-from ferrolm.generation.drafts import Draft, DraftReport
+from ferrolm.generation.drafts.draft import Draft, DraftReport
 from ferrolm.generation.language_model import LanguageModel, Prompt
 from ferrolm.generation.plan import Plan
 from ferrolm.generation.scoring import Score

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferrolm.generation.config import GenerationConfig
-from ferrolm.generation.drafts import DraftReport
+from ferrolm.generation.drafts.draft import DraftReport
 from ferrolm.sampling import top_logprobs
 
 __all__ = ["GenerateOutput", "Generation", "Record", "TokenLogprobs"]

@@ -9,8 +9,8 @@ from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.config_checks import check_draft
 from ferrolm.generation.config_names import settings_of
-from ferrolm.generation.drafts import Draft, as_draft
-from ferrolm.generation.ngram_draft import NgramDraft
+from ferrolm.generation.drafts.draft import Draft, as_draft
+from ferrolm.generation.drafts.ngram import NgramDraft
 from ferrolm.models.config import ModelShape
 from ferrolm.sampling import SamplingParams
 

@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferrolm.errors import InvalidArgumentError
-from ferrolm.generation.beam_hypotheses import Hypothesis
-from ferrolm.generation.beam_search import beam_search
+from ferrolm.generation.beams.hypotheses import Hypothesis
+from ferrolm.generation.beams.search import beam_search
 from ferrolm.generation.choosing import choice_of
 from ferrolm.generation.contrastive import contrastive_search
-from ferrolm.generation.decoder import Decoder
+from ferrolm.generation.decoders.causal import Decoder
+from ferrolm.generation.decoders.guided import GuidedDecoder
+from ferrolm.generation.decoders.observed import ObservedDecoder
+from ferrolm.generation.decoders.prefixed import PrefixedDecoder
 from ferrolm.generation.decoding import Steps, decode
-from ferrolm.generation.drafts import Draft, DraftReport
-from ferrolm.generation.guided_decoder import GuidedDecoder
-from ferrolm.generation.observed_decoder import ObservedDecoder
+from ferrolm.generation.drafts.draft import Draft, DraftReport
 from ferrolm.generation.output import Generation, Record
 from ferrolm.generation.plan import Ids, Plan
-from ferrolm.generation.prefixed_decoder import PrefixedDecoder
 from ferrolm.generation.stopping import CandidateEnds, streamed, watched
 from ferrolm.generation.text_stream import TextStream
 

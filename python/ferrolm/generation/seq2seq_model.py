@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from ferrolm.generation.config import GenerationConfig
+from ferrolm.generation.decoders.seq2seq import Seq2SeqDecoder
 from ferrolm.generation.language_model import Ids, LanguageModel, Prompt
 from ferrolm.generation.plan import Plan
 from ferrolm.generation.scoring import Score
-from ferrolm.generation.seq2seq_decoder import Seq2SeqDecoder
 from ferrolm.generation.tensors import rows_of_ids, unpadded
 from ferrolm.models.seq2seq import Seq2SeqLM
 from ferrolm.tokenizers import Tokenizer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ferrolm.generation.decoding import Steps
-from ferrolm.generation.drafts import Draft, DraftReport
+from ferrolm.generation.drafts.draft import Draft, DraftReport
 
 __all__ = ["Seq2SeqLanguageModel"]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ferrolm.generation.drafts import DraftReport
+from ferrolm.generation.drafts.draft import DraftReport
 from ferrolm.generation.output import Record, TokenLogprobs
 from ferrolm.generation.text_stream import TextStream
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferrolm.generation import LanguageModel
-from ferrolm.generation.constraints import Constraints
+from ferrolm.generation.beams.constraints import Constraints
 from ferrolm.models import GPT2Config, GPT2LMHeadModel
 from ferrolm.tokenizers import Tokenizer
 

@@ -10,7 +10,7 @@ from tiny_language_model import tiny_language_model
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from ferrolm.generation import GenerationConfig, NgramDraft
-from ferrolm.generation.constraints import DisjunctiveConstraint, PhrasalConstraint
+from ferrolm.generation.beams.constraints import DisjunctiveConstraint, PhrasalConstraint
 from ferrolm.sampling import SamplingParams
 
 model = tiny_language_model()

@@ -10,7 +10,7 @@ from tiny_language_model import TINY, byte_tokenizer, tiny_language_model
 
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation import NgramDraft, NgramLanguageModel
-from ferrolm.generation.acceptance import Acceptance
+from ferrolm.generation.drafts.acceptance import Acceptance
 from ferrolm.ngram import NgramLM
 from ferrolm.sampling import SamplingParams
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ferrolm import _rust
 from ferrolm.errors import InvalidArgumentError
-from ferrolm.generation.acceptance import Acceptance
+from ferrolm.generation.drafts.acceptance import Acceptance
 from ferrolm.models import CausalLM
 from ferrolm.ngram import NgramLM
 from ferrolm.sampling import SamplingParams
@@ -26,7 +26,7 @@ class NgramDraft:
     Where the last ``prompt_order`` tokens (or fewer, down to two) occurred before in the prompt or in what was generated since, what
     followed them last is the guess (prompt lookup: an n-gram model that learns on the fly); otherwise the most probable path of ``model``. Pays where texts repeat themselves or resemble the
     text of ``model``, and greedy decoding more than drawing. How many guesses are verified follows from how many were right
-    so far in the text: none where they are mostly wrong (see `ferrolm.generation.acceptance`). Results are those of decoding without a draft, up to
+    so far in the text: none where they are mostly wrong (see `ferrolm.generation.drafts.acceptance`). Results are those of decoding without a draft, up to
     rounding: a pass over several tokens may round otherwise than one over a single token, which can decide between
     tokens of nearly equal logits.
 

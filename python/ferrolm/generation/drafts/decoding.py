@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ferrolm.generation.drafts import Draft, DraftReport
-from ferrolm.generation.verification import Verifier
+from ferrolm.generation.drafts.draft import Draft, DraftReport
+from ferrolm.generation.drafts.verification import Verifier
 from ferrolm.models import CausalLM
 from ferrolm.sampling import Sampler, SamplingParams
 

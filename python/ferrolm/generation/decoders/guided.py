@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ferrolm.generation.decoder import Decoder
+from ferrolm.generation.decoders.causal import Decoder
 from ferrolm.sampling import guided
 
 __all__ = ["GuidedDecoder"]

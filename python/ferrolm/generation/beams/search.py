@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferrolm.generation.beam_candidates import Candidates
-from ferrolm.generation.beam_hypotheses import BeamGroup, Hypothesis
-from ferrolm.generation.constrained_beams import ConstrainedGroup
-from ferrolm.generation.constraints import Constraints
-from ferrolm.generation.decoder import Decoder
+from ferrolm.generation.beams.candidates import Candidates
+from ferrolm.generation.beams.constrained import ConstrainedGroup
+from ferrolm.generation.beams.constraints import Constraints
+from ferrolm.generation.beams.hypotheses import BeamGroup, Hypothesis
+from ferrolm.generation.decoders.causal import Decoder
 from ferrolm.generation.output import Record
 from ferrolm.generation.plan import Ids, Plan
 

@@ -21,7 +21,7 @@ from ferrolm.generation.text_stream import Decodes, TextStream
 from ferrolm.sampling import SamplingParams
 
 if TYPE_CHECKING:
-    from ferrolm.generation.engine import Engine
+    from ferrolm.generation.engine.engine import Engine
 
 __all__ = ["Asked", "Piece", "Request", "notify"]
 

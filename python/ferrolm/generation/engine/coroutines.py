@@ -8,8 +8,8 @@ import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ferrolm.generation.engine import Engine
-from ferrolm.generation.engine_request import Request
+from ferrolm.generation.engine.engine import Engine
+from ferrolm.generation.engine.request import Request
 from ferrolm.generation.language_model import LanguageModel, Prompt
 from ferrolm.sampling import SamplingParams
 

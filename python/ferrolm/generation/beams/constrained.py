@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferrolm.generation.beam_hypotheses import BeamGroup, Scores
+from ferrolm.generation.beams.constraints import Constraints, Progress
+from ferrolm.generation.beams.hypotheses import BeamGroup, Scores
 from ferrolm.generation.config import GenerationConfig
-from ferrolm.generation.constraints import Constraints, Progress
 from ferrolm.generation.plan import Ids
 
 __all__ = ["ConstrainedGroup"]

@@ -75,8 +75,8 @@ def as_draft(draft: Any, num_draft_tokens: int | None = None) -> Draft:
 
     Raises `InvalidTypeError` for anything else.
     """
-    from ferrolm.generation.model_draft import ModelDraft
-    from ferrolm.generation.ngram_draft import NgramDraft
+    from ferrolm.generation.drafts.model import ModelDraft
+    from ferrolm.generation.drafts.ngram import NgramDraft
 
     if callable(getattr(draft, "begin", None)):
         found: Draft = draft

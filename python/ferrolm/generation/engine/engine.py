@@ -16,8 +16,8 @@ import numpy as np
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation.config import GenerationConfig
-from ferrolm.generation.engine_loop import EngineLoop
-from ferrolm.generation.engine_request import Asked, Request
+from ferrolm.generation.engine.loop import EngineLoop
+from ferrolm.generation.engine.request import Asked, Request
 from ferrolm.generation.language_model import LanguageModel, Prompt
 from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.generation.processing import needs_processing

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ferrolm.generation.config import GenerationConfig
-from ferrolm.generation.decoder import Decoder
+from ferrolm.generation.decoders.causal import Decoder
 from ferrolm.models.observation import Observation
 
 __all__ = ["ObservedDecoder"]

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from ferrolm.errors import InvalidArgumentError
-from ferrolm.generation.acceptance import Acceptance
-from ferrolm.generation.verification import Verifier
+from ferrolm.generation.drafts.acceptance import Acceptance
+from ferrolm.generation.drafts.verification import Verifier
 from ferrolm.models import CausalLM, KeyValueCache
 from ferrolm.models.cache import Cache
 from ferrolm.sampling import SamplingParams, sample

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ferrolm.generation.decoder import CausalDecoder
+from ferrolm.generation.decoders.causal import CausalDecoder
 from ferrolm.generation.decoding import Steps
-from ferrolm.generation.engine_batch import read_prompts
+from ferrolm.generation.engine.batch import read_prompts
 from ferrolm.generation.plan import Ids
 from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from ferrolm.errors import EngineError, EngineFullError
-from ferrolm.generation.engine_batch import Forward, Prefill, RunningBatch
-from ferrolm.generation.engine_request import Request, notify
+from ferrolm.generation.engine.batch import Forward, Prefill, RunningBatch
+from ferrolm.generation.engine.request import Request, notify
 from ferrolm.generation.output import TokenLogprobs
 from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM

@@ -1,0 +1,1 @@
+"""Beam search: diverse, constrained and drawn beams."""

@@ -1,0 +1,1 @@
+"""Speculative decoding: drafts that guess, and the loop that verifies their guesses."""

@@ -1,0 +1,1 @@
+"""Continuous batching: `Engine`, its thread and its rows, and what it gives to threads and coroutines."""
