@@ -16,6 +16,9 @@ from ferrolm.sampling import SamplingParams
 
 __all__ = ["configured", "draft_of", "ends_of"]
 
+# What draws nothing. A checkpoint that draws by default does not contradict a caller who asks for one of these.
+_SEARCHES = ("penalty_alpha", "force_words_ids", "constraints", "diversity_penalty")
+
 
 def configured(
     defaults: GenerationConfig, params: SamplingParams | None, settings: dict[str, Any]
@@ -23,8 +26,8 @@ def configured(
     """The settings of a call of `generate`: arguments go before ``generation_config``, and that before the defaults."""
     config, settings = defaults, dict(settings)
     if (given := settings.pop("generation_config", None)) is not None:
-        config = config.updated(**settings_of(given))
-    config = config.updated(**settings)
+        config = config.updated(**_searching(settings_of(given)))
+    config = config.updated(**_searching(settings))
     if params is not None:
         clash = [name for name in settings if hasattr(params, name)]
         if clash:
@@ -34,6 +37,12 @@ def configured(
         # The caller of `generate` or `stream`, which call `LanguageModel._config`.
         warnings.warn(_without_effect(config, ignored), stacklevel=4)
     return config
+
+
+def _searching(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings, which draw nothing where they ask for a search that does not."""
+    searches = any(settings.get(name) for name in _SEARCHES)
+    return {"do_sample": False, **settings} if searches else settings
 
 
 def _without_effect(config: GenerationConfig, ignored: list[str]) -> str:

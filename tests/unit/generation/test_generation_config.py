@@ -128,6 +128,16 @@ def test_a_config_of_ours_and_of_transformers() -> None:
     assert model.generate("abc", generation_config=theirs).ids.tolist() == expected
 
 
+def test_a_search_is_one_with_a_model_that_draws_by_default() -> None:
+    drawing = tiny_language_model(GenerationConfig(do_sample=True, max_new_tokens=6))
+    for search in ({"penalty_alpha": 0.6, "top_k": 4}, {"num_beams": 3, "force_words_ids": [[11]]}):
+        expected = model.generate("abc", max_new_tokens=6, **search)
+        assert drawing.generate("abc", **search).ids.tolist() == expected.ids.tolist()
+        assert drawing.generate("abc", generation_config=search).ids.tolist() == expected.ids.tolist()
+        with pytest.raises(InvalidArgumentError, match="contradict each other"):
+            drawing.generate("abc", do_sample=True, **search)
+
+
 def test_none_is_the_default() -> None:
     assert GenerationConfig(num_beams=3).updated(num_beams=None).num_beams == 1
 
