@@ -108,7 +108,7 @@ def test_scores_of_a_draw_are_what_is_drawn_from(pair: Any) -> None:
         {"prefix_allowed_tokens_fn": lambda batch, ids: [batch + 3, 50 + len(ids) % 7]},
         {"max_length": 9},
     ],
-    ids=str,
+    ids=lambda settings: ", ".join(settings),
 )
 @pytest.mark.parametrize("beams", [1, 3])
 def test_settings_that_act_on_scores(pair: Any, settings: dict[str, Any], beams: int) -> None:

@@ -87,6 +87,9 @@ class ModelDraft:
             cost = ratio + _VERIFYING
         return RunningModelDraft(self, prompt, params or SamplingParams(temperature=0.0), cost)
 
+    def __repr__(self) -> str:
+        return f"ModelDraft({type(self.model).__name__}, num_draft_tokens={self.num_draft_tokens})"
+
 
 class RunningModelDraft:
     """A draft with the text so far, and its own cache of it."""

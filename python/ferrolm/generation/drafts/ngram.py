@@ -70,6 +70,9 @@ class NgramDraft:
         """The draft of one text, which begins with ``prompt``; what draws and verifies makes no difference to it."""
         return RunningNgramDraft(self, prompt)
 
+    def __repr__(self) -> str:
+        return f"NgramDraft({self.model!r}, num_draft_tokens={self.num_draft_tokens}, prompt_order={self.prompt_order})"
+
 
 class RunningNgramDraft:
     """A draft with the text so far; constant time for each token."""
