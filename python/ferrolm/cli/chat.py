@@ -109,6 +109,8 @@ class Conversation:
                 self._note(f"error: {error}", always=True)
             except OSError as error:
                 self._note(f"error: {error}", always=True)
+            except KeyboardInterrupt:  # before an answer has begun, or in a command
+                self._note("\n(stopped)")
 
     def _answer(self, text: str) -> None:
         """Write an answer as it comes. Ctrl-C ends it, and what there is of it has been said."""

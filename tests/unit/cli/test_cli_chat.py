@@ -6,9 +6,11 @@ import io
 import json
 import os
 import re
+import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -158,25 +160,30 @@ def test_in_a_terminal_ctrl_c_stops_the_answer_and_ctrl_d_the_program(tmp_path):
         os.execve(command[0], [*command, *settings], environment)
     seen = b""
 
-    def wait_for(words: bytes) -> None:
+    def wait_until(done: Callable[[], bool]) -> None:
         nonlocal seen
         end = time.monotonic() + 60
-        while words not in seen:
-            assert time.monotonic() < end, seen
+        while not done():
+            ready = select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]
+            assert ready, seen
             seen += os.read(terminal, 4096)
 
+    def wait_for(words: bytes, start: int) -> int:
+        """The end of the words, after ``start``."""
+        wait_until(lambda: words in seen[start:])
+        return seen.index(words, start) + len(words)
+
     try:
-        wait_for(b"> ")
+        # What is written before there is a prompt may get lost, as the terminal changes its mode.
+        at = wait_for(b"> ", 0)
         os.write(terminal, b"hello\n")
-        wait_for(b"hello\r\n")
-        start = len(seen)
-        while len(seen) < start + 20:
-            seen += os.read(terminal, 4096)
+        at = wait_for(b"hello\r\n", at)
+        wait_until(lambda: len(seen) > at + 60)  # an answer, not the control codes of the end of a line
         os.write(terminal, b"\x03")
-        wait_for(b"(stopped)")
-        wait_for(b"tokens/s, seed 1")
+        at = wait_for(b"tokens/s, seed 1", wait_for(b"(stopped)", at))
+        at = wait_for(b"> ", at)
         os.write(terminal, b"/set top_k 3\n")
-        wait_for(b"top_k 3")
+        at = wait_for(b"> ", wait_for(b"top_k 3\r\n", at))
         os.write(terminal, b"\x04")
         end = time.monotonic() + 30
         status = 0
