@@ -22,7 +22,9 @@ torch = pytest.importorskip("torch")
 
 import ferrolm  # noqa: E402
 from ferrolm.generation import Engine, LanguageModel  # noqa: E402
-from ferrolm.generation.engine.batch import Forward, Prefill, RunningBatch  # noqa: E402
+from ferrolm.generation.decoders.forward import Forward  # noqa: E402
+from ferrolm.generation.decoders.prefill import Prefill  # noqa: E402
+from ferrolm.generation.engine.batch import RunningBatch  # noqa: E402
 
 BATCH, SECONDS_BETWEEN = 8, 0.002
 MODELS = ("ferrolm-tiny", "stories260K-hf")

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from ferrolm.generation.choosing import Choice
-from ferrolm.generation.decoders.causal import MAX_TOKENS_IN_RUST, Decoder
+from ferrolm.generation.decoders.causal import Decoder
 from ferrolm.generation.output import Record
 from ferrolm.generation.plan import Ids, Plan
 
-__all__ = ["MAX_TOKENS_IN_RUST", "Ids", "Steps", "decode"]
+__all__ = ["Ids", "Steps", "decode"]
 
 # The tokens of each step, (rows, ids), for the rows that are still active.
 Steps: TypeAlias = Iterator[tuple[NDArray[np.intp], Ids]]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, cast, overload
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError
@@ -15,8 +14,6 @@ from ferrolm.generation.chat_prompt import chat_prompt, template_of
 from ferrolm.generation.chat_template import ChatTemplate
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.decoders.causal import CausalDecoder
-from ferrolm.generation.decoding import Steps
-from ferrolm.generation.drafts.decoding import decode_with_draft
 from ferrolm.generation.drafts.draft import Draft, DraftReport
 from ferrolm.generation.output import Generation, Record
 from ferrolm.generation.plan import Ids, Plan
@@ -60,6 +57,9 @@ class LanguageModel:
     """
 
     chat_template: ChatTemplate | None = None
+
+    # Why the guesses of a draft cannot be verified, of a kind of model that is so.
+    _without_drafts: ClassVar[str | None] = None
 
     def __init__(
         self, model: CausalLM, tokenizer: Tokenizer, defaults: GenerationConfig | None = None
@@ -116,7 +116,7 @@ class LanguageModel:
         if isinstance(prompt, Tensor) and prompt.dim() == 2:
             given["inputs"], prompt = prompt, None
         config = self._config(params, settings)
-        draft = draft_of(draft, config)
+        draft = draft_of(draft, config, self._without_drafts)
         if given:
             if prompt is not None:
                 raise InvalidArgumentError(
@@ -157,7 +157,7 @@ class LanguageModel:
                 raise InvalidArgumentError(f"{name} is {getattr(config, name)}, a stream has 1")
         if config.return_dict_in_generate:
             raise InvalidArgumentError("return_dict_in_generate is True, but a stream gives pieces of text")
-        draft = draft_of(draft, config)
+        draft = draft_of(draft, config, self._without_drafts)
         plan = self._plan(self._prompts([prompt]), config)
         active, reasons = np.ones(1, dtype=bool), dict[int, str]()
         record = Record.of(config, 1)
@@ -284,17 +284,6 @@ class LanguageModel:
     def _stacks(self) -> tuple[Any, Any]:
         """The decoder's layers and the encoder's, whose attentions and states are recorded."""
         return self.model.decoder, None
-
-    def _decode_with_draft(
-        self,
-        plan: Plan,
-        active: NDArray[np.bool_],
-        draft: Draft,
-        reports: Sequence[DraftReport] | None = None,
-    ) -> Steps:
-        return decode_with_draft(
-            self.model, plan.prompts, plan.params, plan.limits, plan.eos, active, draft, reports
-        )
 
 
 def _check_sizes(tokenizer: Tokenizer, vocab_size: int) -> None:

@@ -33,6 +33,7 @@ def load_model(
     dtype: torch.dtype | str | None = None,
     token: str | bool | None = None,
     revision: str | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> LanguageModel:
     """A language model with its tokenizer, its generation defaults and its chat template.
 
@@ -42,13 +43,14 @@ def load_model(
     `NgramLanguageModel`, which has no device and no dtype.
     device: by default the CUDA device where there is one, else the CPU. dtype: of the weights, a torch dtype or its
     name; by default that of the file. "int8" and "int4" keep the matrices in so many bits, for a CPU (see
-    `ferrolm.models.quantize`).
+    `ferrolm.models.quantize`). tokenizer: in place of the one that the folder has.
 
     Raises `MissingFileError` and `FileAccessError` for what is not there, `InvalidFileError` for files that are
     corrupt or do not fit each other, `UnknownNameError` for another architecture.
     """
     if (Path(name_or_directory) / "model.flm").is_file():
-        return NgramLanguageModel.load(name_or_directory)
+        found = NgramLanguageModel.load(name_or_directory)
+        return found if tokenizer is None else NgramLanguageModel(found.ngrams, tokenizer, found.defaults)
     quantized: Any = dtype if dtype in _QUANTIZED else None
     if quantized is not None:
         device, dtype = device or "cpu", torch.float32
@@ -62,18 +64,22 @@ def load_model(
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = locate(name_or_directory, revision=revision, token=token)
-    return _assembled(folder, dtype, device, quantized)
+    return _assembled(folder, dtype, device, quantized, tokenizer)
 
 
 def _assembled(
-    folder: Path, dtype: torch.dtype | None, device: torch.device | str, quantized: Any
+    folder: Path,
+    dtype: torch.dtype | None,
+    device: torch.device | str,
+    quantized: Any,
+    tokenizer: Tokenizer | None,
 ) -> LanguageModel:
     settings = folder / "config.json"
     is_seq2seq = settings.is_file() and read_config(settings)["model_type"] in SEQ2SEQ_ARCHITECTURES
     model: Any = (load_seq2seq_lm if is_seq2seq else load_causal_lm)(folder, dtype=dtype, device=device)
     if quantized is not None:
         model = quantize(model, quantized)
-    tokenizer = Tokenizer.from_pretrained(str(folder))
+    tokenizer = tokenizer or Tokenizer.from_pretrained(str(folder))
     path = folder / "generation_config.json"
     kind = Seq2SeqLanguageModel if is_seq2seq else LanguageModel
     try:

@@ -17,8 +17,6 @@ from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.config import GenerationConfig
 from ferrolm.generation.contrastive import DecoderWithStates
 from ferrolm.generation.decoders.causal import Decoder
-from ferrolm.generation.decoding import Steps
-from ferrolm.generation.drafts.draft import Draft, DraftReport
 from ferrolm.generation.language_model import LanguageModel, Prompt
 from ferrolm.generation.plan import Plan
 from ferrolm.generation.scoring import Score
@@ -78,6 +76,8 @@ class NgramLanguageModel(LanguageModel):
     [1, 0, 1]
     """
 
+    _without_drafts = "an n-gram model is its own draft"
+
     def __init__(
         self, ngrams: NgramLM, tokenizer: Tokenizer, defaults: GenerationConfig | None = None
     ) -> None:
@@ -108,15 +108,6 @@ class NgramLanguageModel(LanguageModel):
 
     def _stacks(self) -> tuple[Any, Any]:
         raise InvalidArgumentError("an n-gram model has neither attentions nor hidden states")
-
-    def _decode_with_draft(
-        self,
-        plan: Plan,
-        active: NDArray[np.bool_],
-        draft: Draft,
-        reports: Sequence[DraftReport] | None = None,
-    ) -> Steps:
-        raise InvalidArgumentError("draft: an n-gram model is its own draft")
 
     def score(self, text: Prompt, *, stride: int | None = None) -> Score:
         """Log-probabilities of the tokens of ``text``, each given all before it; ``stride`` is not looked at."""

@@ -47,7 +47,7 @@ class PrefixCache:
     looked for, and those of which a part was found. tokens_saved: tokens that were not computed.
 
     >>> import numpy as np
-    >>> from ferrolm.generation.engine.batch import read_prompts
+    >>> from ferrolm.generation.decoders.prefill import read_prompts
     >>> from ferrolm.models import GPT2Config, GPT2LMHeadModel
     >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_positions=16, n_embd=4, n_layer=1, n_head=2)).eval()
     >>> prefixes = PrefixCache(1000)

@@ -55,8 +55,11 @@ def _without_effect(config: GenerationConfig, ignored: list[str]) -> str:
     return f"{way} ignores {', '.join(ignored)}; pass {hint}"
 
 
-def draft_of(draft: Draft | None, config: GenerationConfig) -> Draft | None:
-    """The draft that the arguments ask for; raises where it does not go with the settings."""
+def draft_of(draft: Draft | None, config: GenerationConfig, refusal: str | None = None) -> Draft | None:
+    """The draft that the arguments ask for; raises where it does not go with the settings, or for a model that gives a ``refusal``."""
+    wanted = draft is not None or config.prompt_lookup_num_tokens or config.assistant_model is not None
+    if wanted and refusal is not None:
+        raise InvalidArgumentError(f"draft: {refusal}")
     if draft is not None:
         check_draft(config)
         return as_draft(draft)

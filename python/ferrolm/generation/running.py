@@ -19,6 +19,7 @@ from ferrolm.generation.decoders.guided import GuidedDecoder
 from ferrolm.generation.decoders.observed import ObservedDecoder
 from ferrolm.generation.decoders.prefixed import PrefixedDecoder
 from ferrolm.generation.decoding import Steps, decode
+from ferrolm.generation.drafts.decoding import decode_with_draft
 from ferrolm.generation.drafts.draft import Draft, DraftReport
 from ferrolm.generation.output import Generation, Record
 from ferrolm.generation.plan import Ids, Plan
@@ -67,7 +68,7 @@ def steps_of(
 ) -> Steps:
     """The steps of everything but beam search. reasons: why rows ended for another reason than their tokens; reports: of a draft."""
     if draft is not None:
-        steps = model._decode_with_draft(plan, active, draft, reports)
+        steps = decode_with_draft(model.model, plan, active, draft, reports)
     elif plan.config.penalty_alpha:
         steps = contrastive_search(model._decoder_with_states(plan), plan, active, record)
     else:

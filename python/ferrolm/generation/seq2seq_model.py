@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +20,6 @@ from ferrolm.generation.scoring import Score
 from ferrolm.generation.tensors import rows_of_ids, unpadded
 from ferrolm.models.seq2seq import Seq2SeqLM
 from ferrolm.tokenizers import Tokenizer
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ferrolm.generation.decoding import Steps
-from ferrolm.generation.drafts.draft import Draft, DraftReport
 
 __all__ = ["Seq2SeqLanguageModel"]
 
@@ -50,6 +44,7 @@ class Seq2SeqLanguageModel(LanguageModel):
     """
 
     model: Any
+    _without_drafts = "an encoder-decoder has no drafts, they guess how a prompt goes on"
 
     def __init__(
         self,
@@ -202,15 +197,6 @@ class Seq2SeqLanguageModel(LanguageModel):
 
     def _stacks(self) -> tuple[Any, Any]:
         return self.model.decoder, self.model.encoder
-
-    def _decode_with_draft(
-        self,
-        plan: Plan,
-        active: NDArray[np.bool_],
-        draft: Draft,
-        reports: Sequence[DraftReport] | None = None,
-    ) -> Steps:
-        raise InvalidArgumentError("draft: an encoder-decoder has no drafts, they guess how a prompt goes on")
 
 
 def _has_positions(model: Any) -> bool:

@@ -16,7 +16,8 @@ from watched_model import PATIENCE, Watched
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation import Engine, LanguageModel, PrefixCache
-from ferrolm.generation.engine.batch import Forward, Prefill, read_prompts
+from ferrolm.generation.decoders.forward import Forward
+from ferrolm.generation.decoders.prefill import Prefill, read_prompts
 from ferrolm.models.cache_rows import KeyValueRows
 
 model = tiny_language_model(n_positions=256)

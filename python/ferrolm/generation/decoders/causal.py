@@ -7,20 +7,18 @@ beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError
+from ferrolm.generation.decoders.forward import Forward
 from ferrolm.generation.plan import Ids
-from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
+from ferrolm.models import CausalLM
 
-__all__ = ["MAX_TOKENS_IN_RUST", "CausalDecoder", "Decoder"]
-
-# Tokens of one call above which torch's matrix products in float32 are the faster ones.
-MAX_TOKENS_IN_RUST = 32
+__all__ = ["CausalDecoder", "Decoder"]
 
 
 class Decoder(Protocol):
@@ -75,7 +73,7 @@ class CausalDecoder:
         self._cache = model.new_cache(min(longest + new_tokens, model.config.n_positions))
         self._to(model.device)
         self._keeps_states = keeps_states
-        self._on_cpu = None if keeps_states or in_torch else CpuDecoder.of(model)
+        self._forward = Forward(model, in_torch=keeps_states or in_torch)
 
     def _to(self, device: torch.device) -> None:
         self._prompts, self._past, self._mask = (
@@ -119,15 +117,9 @@ class CausalDecoder:
 
     def _feed(self, ids: Tensor, positions: Tensor) -> Tensor:
         mask = self._mask[:, : self._cache.length + ids.shape[1]] if self._padded else None
-        if self._on_cpu is not None and ids.numel() <= MAX_TOKENS_IN_RUST:
-            return self._on_cpu.step(ids, positions, cast(KeyValueCache, self._cache), mask)[:, -1]
         if self._keeps_states:
             return self._feed_for_states(ids, positions, mask)
-        output = self._model(
-            ids, attention_mask=mask, position_ids=positions, cache=self._cache, logits_to_keep=1
-        )
-        logits: Tensor = output.logits
-        return logits[:, -1]
+        return self._forward(ids, self._cache, mask, positions)[:, -1]
 
     def _feed_for_states(self, ids: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         if not hasattr(self._model, "lm_head"):

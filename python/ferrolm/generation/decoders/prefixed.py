@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ferrolm.generation.decoders.causal import CausalDecoder
+from ferrolm.generation.decoders.prefill import read_prompts
 from ferrolm.generation.decoding import Steps
-from ferrolm.generation.engine.batch import read_prompts
 from ferrolm.generation.plan import Ids
 from ferrolm.generation.prefix_cache import PrefixCache
 from ferrolm.models import CausalLM

@@ -14,34 +14,31 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ferrolm.generation.decoding import Steps
 from ferrolm.generation.drafts.draft import Draft, DraftReport
 from ferrolm.generation.drafts.verification import Verifier
+from ferrolm.generation.plan import Ids, Plan
 from ferrolm.models import CausalLM
 from ferrolm.sampling import Sampler, SamplingParams
 
 __all__ = ["decode_with_draft"]
 
-Ids = NDArray[np.int64]
-
 
 def decode_with_draft(
     model: CausalLM,
-    prompts: Sequence[Ids],
-    params: Sequence[SamplingParams],
-    limits: Sequence[int],
-    eos: Sequence[int],
+    plan: Plan,
     active: NDArray[np.bool_],
     draft: Draft,
     reports: Sequence[DraftReport] | None = None,
-) -> Iterator[tuple[NDArray[np.intp], Ids]]:
+) -> Steps:
     """As `decode`, with the same tokens, one row after the other; ``reports``, one for each row, are filled on the way."""
-    copies = len(params) // len(prompts)
-    for row, own in enumerate(params):
+    for row, prompt in enumerate(plan.prompts_of_rows):
         rows = np.array([row])
         # A view: the caller may end the row through `active`.
         alive = active[row : row + 1]
         report = DraftReport() if reports is None else reports[row]
-        for token in _decode_row(model, prompts[row // copies], own, limits[row], eos, alive, draft, report):
+        params, limit = plan.params[row], plan.limits[row]
+        for token in _decode_row(model, prompt, params, limit, plan.eos, alive, draft, report):
             yield rows, np.array([token])
 
 

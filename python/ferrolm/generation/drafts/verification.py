@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor
 
-from ferrolm.generation.decoding import MAX_TOKENS_IN_RUST
-from ferrolm.models import CausalLM, CpuDecoder, KeyValueCache
+from ferrolm.generation.decoders.forward import Forward
+from ferrolm.models import CausalLM
 from ferrolm.models.cache import Cache
 
 __all__ = ["Verifier"]
@@ -24,11 +23,9 @@ class Verifier:
     """
 
     def __init__(self, model: CausalLM, capacity: int) -> None:
-        self._model = model
         self.cache: Cache = model.new_cache(capacity)
-        self._on_cpu = CpuDecoder.of(model)
-        self._device = model.device  # looking it up goes through all modules
-        self._positions = torch.arange(capacity)
+        self._forward = Forward(model)
+        self._positions = torch.arange(capacity, device=self._forward.device)
 
     @property
     def length(self) -> int:
@@ -38,11 +35,8 @@ class Verifier:
     @torch.inference_mode()
     def feed(self, ids: Sequence[int], keep: int) -> Tensor:
         """Read ``ids``; the logits of what follows each of the last ``keep`` of them: [keep, vocab]."""
-        tokens = torch.tensor([list(ids)], device=self._device)
-        if self._on_cpu is not None and len(ids) <= MAX_TOKENS_IN_RUST:
-            end = self.length + len(ids)
-            if end > len(self._positions):
-                self._positions = torch.arange(2 * end)
-            positions = self._positions[self.length : end]
-            return self._on_cpu.step(tokens, positions, cast(KeyValueCache, self.cache), keep=keep)[0]
-        return self._model(tokens, cache=self.cache, logits_to_keep=keep).logits[0]  # type: ignore[no-any-return]
+        end = self.length + len(ids)
+        if end > len(self._positions):
+            self._positions = torch.arange(2 * end, device=self._forward.device)
+        tokens = torch.tensor([list(ids)], device=self._forward.device)
+        return self._forward(tokens, self.cache, None, self._positions[None, self.length : end], keep)[0]

@@ -18,7 +18,9 @@ import torch
 from torch import Tensor
 
 from ferrolm.errors import EngineError, EngineFullError
-from ferrolm.generation.engine.batch import Forward, Prefill, RunningBatch
+from ferrolm.generation.decoders.forward import Forward
+from ferrolm.generation.decoders.prefill import Prefill
+from ferrolm.generation.engine.batch import RunningBatch
 from ferrolm.generation.engine.request import Request, notify
 from ferrolm.generation.output import TokenLogprobs
 from ferrolm.generation.prefix_cache import PrefixCache

@@ -96,7 +96,9 @@ def _around(
     model: Any, task: str | None, tokenizer: Tokenizer | None, device: torch.device | None, options: dict[str, Any]
 ) -> Pipeline[Any]:  # fmt: skip
     """The pipeline of a model that is there."""
+    encoder = None
     if isinstance(model, TextEncoder):
+        encoder = model if tokenizer is None else None  # which has settings beside its tokenizer
         model, tokenizer = model.model, tokenizer or model.tokenizer
     if not isinstance(model, LanguageModel | PretrainedModel):
         raise InvalidTypeError(
@@ -107,7 +109,7 @@ def _around(
     if isinstance(model, LanguageModel):
         if tokenizer is not None:
             raise InvalidArgumentError(f"tokenizer is given beside a {name}, which has its own")
-        if device is not None:
+        if device is not None and kind != "n-gram model":
             model.model.to(device)
         return made(model, **options)  # type: ignore[no-any-return]
     if tokenizer is None:
@@ -118,7 +120,7 @@ def _around(
     if kind == "language model":
         return made(LanguageModel(model, tokenizer), **options)  # type: ignore[no-any-return]
     check_head(model, made)
-    return made(TextEncoder(model, tokenizer), **options)  # type: ignore[no-any-return]
+    return made(encoder or TextEncoder(model, tokenizer), **options)  # type: ignore[no-any-return]
 
 
 def _tokenizer(given: Tokenizer | Path | str | None) -> Tokenizer | None:

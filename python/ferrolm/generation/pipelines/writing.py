@@ -80,10 +80,7 @@ class WritingPipeline(Pipeline[WritingT]):
         cls, folder: Path, tokenizer: Tokenizer | None, dtype: Any, device: torch.device | str | None, **options: Any
     ) -> Self:  # fmt: skip
         """With the model of a checkpoint folder; options are those of the pipeline."""
-        model = load_model(folder, device=device, dtype=dtype)
-        return cls(
-            model if tokenizer is None else type(model)(model.model, tokenizer, model.defaults), **options
-        )
+        return cls(load_model(folder, device=device, dtype=dtype, tokenizer=tokenizer), **options)
 
     def save_pretrained(self, directory: Path | str) -> None:
         """Write the checkpoint and tokenizer.json, from which a pipeline is made again."""

@@ -89,10 +89,7 @@ class LikelihoodClassificationPipeline(LabelScoring[LikelihoodClassificationSett
         cls, folder: Path, tokenizer: Tokenizer | None, dtype: Any, device: torch.device | str | None, **options: Any
     ) -> Self:  # fmt: skip
         """With the model of a checkpoint folder; options are those of the pipeline."""
-        model = load_model(folder, device=device, dtype=dtype)
-        return cls(
-            model if tokenizer is None else LanguageModel(model.model, tokenizer, model.defaults), **options
-        )
+        return cls(load_model(folder, device=device, dtype=dtype, tokenizer=tokenizer), **options)
 
     def _prepare(self, items: list[Any], settings: LikelihoodClassificationSettings) -> list[list[_Scored]]:
         hypotheses = settings.hypotheses

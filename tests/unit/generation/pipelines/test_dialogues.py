@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tiny_language_model import tiny_language_model
 
 import ferrolm
 from ferrolm.errors import InvalidTypeError
-from ferrolm.generation import ChatTemplate
+from ferrolm.generation import ChatTemplate, NgramLanguageModel
+from ferrolm.ngram import NgramLM
 
 pytest.importorskip("jinja2", reason="needs the extra that chat templates need")
 
@@ -73,3 +76,22 @@ def test_messages_that_are_none() -> None:
     for messages in ([{"content": "hi"}], [*ASKED, "hi"]):
         with pytest.raises(InvalidTypeError, match="expected a dictionary with role and content"):
             pipe(messages)
+
+
+def test_a_tokenizer_of_ones_own_leaves_the_rest_as_the_folder_has_it(tmp_path: Path) -> None:
+    own = tiny_language_model()
+    own.save(tmp_path / "chat")
+    (tmp_path / "chat" / "chat_template.jinja").write_text(
+        "{% for m in messages %}{{ m.content }}{% endfor %}"
+    )
+    talk = ferrolm.pipeline(
+        "text-generation", tmp_path / "chat", tokenizer=own.tokenizer, device="cpu", do_sample=False
+    )
+    assert talk.tokenizer is own.tokenizer
+    history = talk([{"role": "user", "content": "hello"}], max_new_tokens=4)[0]["generated_text"]
+    assert history[-1]["content"] == own.generate("hello", max_new_tokens=4).text
+    ngrams = NgramLM.train([[0, 1] * 4] * 9, order=2, vocab_size=257, smoothing="witten-bell")
+    NgramLanguageModel(ngrams, own.tokenizer).save(tmp_path / "ngrams")
+    other = ferrolm.load_model(tmp_path / "ngrams", tokenizer=own.tokenizer)
+    assert other.tokenizer is own.tokenizer
+    assert len(other.generate([0], max_new_tokens=3).ids) > 0

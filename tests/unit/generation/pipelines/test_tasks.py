@@ -29,6 +29,7 @@ from ferrolm.generation.pipelines import (
     TokenClassificationPipeline,
     ZeroShotClassificationPipeline,
 )
+from ferrolm.generation.pipelines.text_encoder import TextEncoder
 from ferrolm.models import BertForMaskedLM, BertForTokenClassification, load
 from ferrolm.ngram import NgramLM
 from ferrolm.tokenizers import Tokenizer
@@ -113,11 +114,18 @@ def test_a_language_model_and_its_tokenizer_in_memory() -> None:
     assert pipe("hello", seed=1, max_new_tokens=5) == own("hello", seed=1, max_new_tokens=5)
 
 
+def test_a_text_encoder_in_memory_keeps_its_settings(folders: dict[str, Path]) -> None:
+    encoder = ferrolm.pipeline("fill-mask", folders["fill-mask"], device="cpu").encoder
+    own = TextEncoder(encoder.model, encoder.tokenizer, max_length=7, mask_token=encoder.mask_token)
+    assert ferrolm.pipeline("fill-mask", own).encoder is own
+
+
 def test_an_ngram_model_writes() -> None:
     tokenizer = Tokenizer.from_bpe({"a": 0, "b": 1}, [])
     model = NgramLanguageModel(NgramLM.train([[0, 1] * 4] * 3, order=3, vocab_size=2), tokenizer)
-    pipe = ferrolm.pipeline("text-generation", model)
-    assert pipe("a", do_sample=False, max_new_tokens=3) == [{"generated_text": "abab"}]
+    for device in (None, "cpu"):  # it has none
+        pipe = ferrolm.pipeline("text-generation", model, device=device)
+        assert pipe("a", do_sample=False, max_new_tokens=3) == [{"generated_text": "abab"}]
     with pytest.raises(InvalidArgumentError, match="'n-gram model', which serves text-generation; fill-mask"):
         ferrolm.pipeline("fill-mask", model)
 
