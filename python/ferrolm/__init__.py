@@ -60,6 +60,7 @@ _ROOMS = frozenset(
         "models",
         "ngram",
         "sampling",
+        "tagging",
         "text",
         "tokenizers",
         "training",

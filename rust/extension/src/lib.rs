@@ -15,6 +15,7 @@ mod decoder;
 mod embedding;
 mod enter;
 mod errors;
+mod glove;
 mod linear;
 mod ngram;
 mod ngram_external;
@@ -24,6 +25,9 @@ mod ngram_uses;
 mod sampling;
 mod sampling_choices;
 mod sampling_params;
+mod tagging;
+mod text_html;
+mod text_words;
 mod tokenizer;
 mod train;
 mod unsafe_buffers;
@@ -31,6 +35,7 @@ mod unsafe_integers;
 mod unsafe_lists;
 mod unsafe_shown;
 mod unsafe_views;
+mod vectors;
 
 #[pymodule(gil_used = false)]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -50,6 +55,11 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     attention_gradients::register(module)?;
     attention_forms::register(module)?;
     embedding::register(module)?;
+    glove::register(module)?;
+    vectors::register(module)?;
+    text_html::register(module)?;
+    text_words::register(module)?;
+    tagging::register(module)?;
     // The package decides what is public, not this module.
     module.delattr("__all__")
 }

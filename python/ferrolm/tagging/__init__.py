@@ -1,0 +1,1 @@
+"""A part of speech, or a name, for each word of a sentence."""
