@@ -9,6 +9,7 @@ overlap.py          `bleu`, `chrf`, `ter` (sacrebleu) and `rouge` (rouge-score):
 diversity.py        `distinct`, `self_bleu`: how much texts repeat themselves and each other
 intervals.py        `bootstrap`: confidence intervals
 significance.py     `compare`, `compare_corpus`: whether one system is better than another
+tasks/              `evaluate`: a model on a task's data, with a `Report`
 result.py           `Result`: a score, its interval, and what it was made of
 """
 
@@ -24,11 +25,13 @@ from ferrolm.evaluation.overlap import bleu, chrf, rouge, ter
 from ferrolm.evaluation.perplexity import Perplexity, perplexity
 from ferrolm.evaluation.result import Result
 from ferrolm.evaluation.significance import Comparison, compare, compare_corpus
+from ferrolm.evaluation.tasks import Report, evaluate
 
 __all__ = [
     "Calibration",
     "Comparison",
     "Perplexity",
+    "Report",
     "Result",
     "accuracy",
     "answer_f1",
@@ -42,6 +45,7 @@ __all__ = [
     "distinct",
     "entity_f1",
     "entity_figures",
+    "evaluate",
     "f1",
     "mcc",
     "normalized_answer",
