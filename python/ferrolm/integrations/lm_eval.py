@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch.nn.utils.rnn import pad_sequence
+import numpy as np
 from tqdm import tqdm
 
 from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation import LanguageModel, load_model
+from ferrolm.generation.scoring import continuation_scores
 from ferrolm.models import CausalLM
 
 __all__ = ["HarnessModel"]
@@ -123,7 +122,6 @@ class HarnessModel(_api.TemplateLM):  # type: ignore[misc]
         )
         return [self.prefix_token_id, *ids] if begin and ids[:1] != [self.prefix_token_id] else ids
 
-    @torch.inference_mode()
     def _loglikelihood_tokens(
         self,
         requests: list[tuple[tuple[str, str], list[int], list[int]]],
@@ -138,27 +136,15 @@ class HarnessModel(_api.TemplateLM):  # type: ignore[misc]
         with tqdm(total=len(order), unit="request", disable=disable_tqdm) as bar:
             for first in range(0, len(order), self.batch_size):
                 places = order[first : first + self.batch_size]
-                answers = self._scored([requests[place][1:] for place in places])
-                for place, answer in zip(places, answers, strict=True):
-                    found[place] = answer
-                    self.cache_hook.add_partial("loglikelihood", requests[place][0], answer)
+                contexts, endings = (
+                    [np.array(requests[place][part], np.int64) for place in places] for part in (1, 2)
+                )
+                scores = continuation_scores(self.model.model, contexts, endings)
+                for place, score in zip(places, scores, strict=True):
+                    found[place] = (score.logprob, score.is_greedy)
+                    self.cache_hook.add_partial("loglikelihood", requests[place][0], found[place])
                 bar.update(len(places))
         return [found[place] for place in range(len(requests))]
-
-    def _scored(self, pairs: Sequence[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
-        """Log-probability of each continuation, and whether each of its tokens is the likeliest."""
-        sequences = [torch.tensor((context + rest)[-self.max_length - 1 :]) for context, rest in pairs]
-        inputs = pad_sequence([sequence[:-1] for sequence in sequences], batch_first=True)
-        # What is padded stands behind, where a causal model does not look.
-        logits = self.model.model(inputs.to(self.model.model.device)).logits
-        answers = []
-        for row, sequence, (_, rest) in zip(logits, sequences, pairs, strict=True):
-            count = min(len(rest), len(sequence) - 1)
-            target = sequence[-count:].to(row.device)
-            scores = F.log_softmax(row[len(sequence) - 1 - count : len(sequence) - 1].float(), dim=-1)
-            chosen = scores.gather(1, target[:, None]).double().sum()
-            answers.append((float(chosen), bool((scores.argmax(1) == target).all())))
-        return answers
 
     def loglikelihood_rolling(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[float]:
         """Log-probability of whole texts: windows side by side, the last one with a full context."""
