@@ -117,7 +117,7 @@ def k_means(
         total = apart.sum()
         chances = apart / total if total > 0 else np.full(len(rows), 1 / len(rows))
         centres = np.concatenate([centres, rows[[generator.choice(len(rows), p=chances / chances.sum())]]])
-    clusters = _distances(rows, centres).argmin(axis=1)
+    clusters: NDArray[np.intp] = _distances(rows, centres).argmin(axis=1)
     for _ in range(iterations):
         sizes = np.bincount(clusters, minlength=count)
         sums = np.zeros_like(centres)
@@ -133,4 +133,4 @@ def k_means(
 def _distances(rows: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float64]:
     """Squared, [rows, centres]; rounding does not make them negative."""
     found = (rows**2).sum(1)[:, None] - 2 * rows @ centres.T + (centres**2).sum(1)
-    return np.maximum(found, 0).astype(np.float64)
+    return np.asarray(np.maximum(found, 0), np.float64)

@@ -12,7 +12,7 @@ pretrained=my-model,dtype=int8``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,12 @@ from ferrolm.models import CausalLM
 
 __all__ = ["HarnessModel"]
 
-_api = require("lm_eval.api.model", "harness", "an adapter for lm-evaluation-harness")
+_Base: Any = require("lm_eval.api.model", "harness", "an adapter for lm-evaluation-harness").TemplateLM
 _registry = require("lm_eval.api.registry", "harness", "an adapter for lm-evaluation-harness")
 
 
 @_registry.register_model("ferrolm")
-class HarnessModel(_api.TemplateLM):  # type: ignore[misc]
+class HarnessModel(_Base):  # type: ignore[misc]
     """A causal language model that answers the harness's three questions.
 
     Args:
@@ -47,7 +47,7 @@ class HarnessModel(_api.TemplateLM):  # type: ignore[misc]
 
     def __init__(
         self,
-        pretrained: LanguageModel | str | PathLike[str],
+        pretrained: LanguageModel | Path | str,
         batch_size: int | str = 8,
         device: str | None = None,
         dtype: str | None = None,

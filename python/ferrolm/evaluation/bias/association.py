@@ -134,7 +134,8 @@ def _units(rows: Any, name: str, least: int = 2) -> NDArray[np.float64]:
             f"a set of {name} has shape {array.shape}, expected (words, size) with {least} words or more"
         )
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
-    return np.divide(array, lengths, out=np.zeros_like(array), where=lengths > 0)
+    units: NDArray[np.float64] = np.divide(array, lengths, out=np.zeros_like(array), where=lengths > 0)
+    return units
 
 
 def _p_value(values: NDArray[np.float64], count: int, permutations: int, seed: int) -> float:

@@ -30,7 +30,7 @@ def tagging(model: Any, data: Path, settings: Settings) -> Outcome:
     for batch in batches(sentences, settings, "sentence"):
         predictions += [list(tags) for tags in tagger.tag_sents([each.words for each in batch])]
     references = [list(each.labels) for each in sentences]
-    options = {"resamples": settings.resamples, "seed": settings.seed}
+    options: dict[str, Any] = {"resamples": settings.resamples, "seed": settings.seed}
     words = [[tag for row in rows for tag in row] for rows in (predictions, references)]
     results: dict[str, Result] = {"accuracy": accuracy(*words, **options)}
     if _are_entities(references):

@@ -38,7 +38,7 @@ def text_classification(model: Any, data: Path, settings: Settings) -> Outcome:
                 table[done, labels.index(each["label"])] = each["score"]
             done += 1
     chosen = table.argmax(axis=1)
-    options = {"resamples": settings.resamples, "seed": settings.seed}
+    options: dict[str, Any] = {"resamples": settings.resamples, "seed": settings.seed}
     calibrated = calibration(table / table.sum(axis=1, keepdims=True), true)
     predictions = [labels[place] for place in chosen]
     references = [labels[place] for place in true]
