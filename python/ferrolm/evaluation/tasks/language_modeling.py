@@ -65,7 +65,7 @@ def _result(
 def _exp(name: str, value: float, columns: dict[str, Any], unit: str, settings: Settings) -> Result:
     low, high = _ratio(columns["nats"], columns[unit], settings)
     ends = [None if end is None else math.exp(end) for end in (low, high)]
-    return Result(name, value, *ends, count=len(columns["nats"]))
+    return Result(name, value, ends[0], ends[1], count=len(columns["nats"]))
 
 
 def _ratio(

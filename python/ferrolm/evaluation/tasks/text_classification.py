@@ -57,9 +57,8 @@ def text_classification(model: Any, data: Path, settings: Settings) -> Outcome:
 
 
 def _read(data: Path, settings: Settings) -> Any:
-    names = [
-        None if name is None else column(name) for name in (settings.text, settings.text_pair, settings.label)
-    ]
+    text, label = column(settings.text), column(settings.label)
+    pair = None if settings.text_pair is None else column(settings.text_pair)
     if data.is_dir():
         return read_labeled_files(data, encoding=settings.encoding)
     ending = [suffix for suffix in data.suffixes if suffix in (".csv", ".tsv", ".jsonl")]
@@ -69,7 +68,7 @@ def _read(data: Path, settings: Settings) -> Any:
         raise InvalidArgumentError(
             f"{data}: expected a .csv, .tsv or .jsonl file, or a folder with a file for each class"
         )
-    return (read_csv if ending == [".csv"] else read_tsv)(data, *names, encoding=settings.encoding)
+    return (read_csv if ending == [".csv"] else read_tsv)(data, text, pair, label, encoding=settings.encoding)
 
 
 def _class(example: TextExample, labels: list[str], data: Path) -> int:
