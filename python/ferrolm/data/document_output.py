@@ -90,7 +90,7 @@ class DocumentEncoder:
     def _note_columns(self, record: dict[str, Any]) -> None:
         for name, value in record.items():
             kind = _KINDS.get(type(value), "json") if value is not None else "null"
-            known = self.columns.get(name, "null")
+            known = self.columns.setdefault(name, "null")
             if kind != known:
                 self.columns[name] = _common(known, kind)
         if len(self.columns) > MAX_COLUMNS:

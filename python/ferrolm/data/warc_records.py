@@ -11,7 +11,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ __all__ = ["read_warc"]
 
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+# Compressed files without members for records.
+_STREAMS = frozenset({".bz2", ".xz", ".zst"})
 # Where a record begins, for going on behind one whose length is wrong.
 _BEGIN = b"\nWARC/1."
 _CUT = "a record that ends before its Content-Length"
@@ -37,49 +39,104 @@ _MAX_WRONG = 1000
 
 
 def read_warc(path: Path, start: Position, limit: int) -> Iterator[Entry]:
-    """The HTML responses and text conversions of an archive, plain, with a gzip member for each record, or zstd."""
-    failed = require("warcio.exceptions", "data", "reading WARC").ArchiveLoadFailed
-    with _open(path) as (raw, content, seekable):
-        if seekable:
-            content.seek(start[0])
-        number, begin = (start[1], start[0]) if seekable else (0, 0)
-        for _ in range(_MAX_WRONG):
-            cut: Entry | None = None
-            what = "the file ends"
-            try:
-                for offset, entry in _records(path, raw, content, number, limit):
-                    if cut is not None:
-                        yield cut
-                    number = entry.position[1]
-                    begin = offset if entry.problem in _WRONG else entry.position[0]
-                    cut = entry if entry.problem == _CUT else None
-                    if cut is None and (seekable or number > start[1]):
-                        yield entry
-                if cut is None:
-                    return
-            except (failed, AttributeError, ValueError, TypeError) as error:
-                # No header where one should be: warcio raises its own error, or trips over what is missing.
-                what = " ".join(str(error).split())
-            if not seekable or not _find_record(content, begin):
-                if cut is not None:
-                    raise InvalidFileError(f"{path}: cut off in record {number}")
-                raise InvalidFileError(f"{path}: no WARC record where record {number + 1} should begin: {what}")
-            if cut is not None:
-                yield cut
-        raise InvalidFileError(f"{path}: more than {_MAX_WRONG} records whose length is wrong")
+    """The HTML responses and text conversions of an archive, plain, with a gzip member for each record, or zstd.
 
-
-@contextmanager
-def _open(path: Path) -> Iterator[tuple[IO[bytes], Any, bool]]:
-    """The file, what warcio reads, and whether positions are places in it."""
+    Raises `InvalidFileError` where the archive ends within a record, or no further record is found.
+    """
     if str(path) == "-":
-        yield io.BytesIO(), sys.stdin.buffer, False
-    elif path.suffix == ".zst":
+        yield from _stream(path, io.BytesIO(), sys.stdin.buffer, start[1], limit)
+        return
+    with path.open("rb") as file:
+        members = file.read(2) == b"\x1f\x8b"
+    # Only archives that are one stream have positions without a place, see `_members`.
+    if path.suffix in _STREAMS or (members and start[0] == 0 and start[1] > 1):
         with open_content(path) as (raw, content):
-            yield raw, content, False
-    else:
-        with path.open("rb") as raw:
-            yield raw, raw, True
+            yield from _stream(path, raw, content, start[1], limit)
+        return
+    with path.open("rb") as file:
+        yield from (_members if members else _plain)(path, file, start, limit)
+
+
+def _plain(path: Path, file: IO[bytes], start: Position, limit: int) -> Iterator[Entry]:
+    """Records one behind the other; behind one whose length is wrong the next is searched for."""
+    place, number = start
+    for _ in range(_MAX_WRONG):
+        file.seek(place)
+        what = "the file ends"
+        try:
+            for offset, entry in _records(path, file, file, number, limit):
+                number = entry.position[1]
+                if entry.problem in _WRONG:
+                    place, what = offset, entry.problem
+                    break
+                place = entry.position[0]
+                yield entry
+            else:
+                return
+        except _errors() as error:
+            entry, what = None, _said(error)
+        found = _find_record(file, place)
+        if found is None and (entry is None or entry.problem == _CUT):
+            raise InvalidFileError(f"{path}: cut off or damaged at byte {place}, behind record {number}: {what}")
+        place = path.stat().st_size if found is None else found
+        if entry is not None:
+            entry.position = (place, number)
+            yield entry
+    raise InvalidFileError(f"{path}: more than {_MAX_WRONG} records whose length is wrong")
+
+
+def _members(path: Path, file: IO[bytes], start: Position, limit: int) -> Iterator[Entry]:
+    """Records that are gzip members, whose ends are known whatever the records say."""
+    # One record may be all of a file that is a single member, and the place behind it the end: read it again.
+    skip = start[1] if start[1] == 1 else 0
+    number = start[1] - skip
+    file.seek(0 if skip else start[0])
+    held: Entry | None = None
+    try:
+        for _, entry in _records(path, file, file, number, limit):
+            if held is not None:
+                yield held
+            number = entry.position[1]
+            # Cut by its own mistake if there is another record behind it, by the end of the file if not.
+            held = entry if entry.problem == _CUT else None
+            if held is None and number > skip:
+                yield entry
+    except _errors() as error:
+        if "non-chunked" in str(error):  # all in one member, which some programs write
+            with open_content(path, ".gz") as (raw, content):
+                yield from _stream(path, raw, content, number, limit)
+            return
+        raise InvalidFileError(f"{path}: damaged behind record {number}: {_said(error)}") from error
+    if held is not None:
+        raise InvalidFileError(f"{path}: cut off in record {number}")
+
+
+def _stream(path: Path, raw: IO[bytes], content: Any, skip: int, limit: int) -> Iterator[Entry]:
+    """Records of a stream in which nobody can go back; the first ``skip`` are passed over."""
+    number = 0
+    try:
+        for _, entry in _records(path, raw, content, 0, limit):
+            number = entry.position[1]
+            entry.position = (0, number)
+            if entry.problem == _CUT:
+                raise InvalidFileError(f"{path}: cut off in record {number}")
+            if number > skip:
+                yield entry
+    except InvalidFileError:
+        raise
+    except _errors() as error:
+        raise InvalidFileError(f"{path}: damaged behind record {number}: {_said(error)}") from error
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Where no header is to be found warcio raises its own error, or trips over what is missing."""
+    failed = require("warcio.exceptions", "data", "reading WARC").ArchiveLoadFailed
+    return failed, AttributeError, ValueError, TypeError, IndexError
+
+
+def _said(error: Exception) -> str:
+    own = isinstance(error, (AttributeError, TypeError, IndexError))
+    return "no header of a record" if own else " ".join(str(error).split())
 
 
 def _records(path: Path, raw: IO[bytes], content: Any, number: int, limit: int) -> Iterator[tuple[int, Entry]]:
@@ -101,7 +158,7 @@ def _records(path: Path, raw: IO[bytes], content: Any, number: int, limit: int) 
             entry.document, entry.problem, entry.severity = None, _MISFIT, "record"
         errors = archive.err_count
         offset = archive.get_record_offset()
-        entry.position = (offset + archive.get_record_length(), number)
+        entry.position = (archive.offset, number)  # where the next one begins
         entry.done = raw.tell()
         yield offset, entry
 
@@ -159,15 +216,14 @@ def _known(encoding: str) -> str | None:
     return encoding
 
 
-def _find_record(content: Any, begin: int) -> bool:
-    """Put the file at the next beginning of a record behind ``begin``; False if there is none."""
-    content.seek(begin)
+def _find_record(file: IO[bytes], place: int) -> int | None:
+    """Where the next record begins behind ``place``."""
+    file.seek(place)
     held = b""
-    while piece := content.read(1 << 20):
+    while piece := file.read(1 << 20):
         held += piece
         found = held.find(_BEGIN)
         if found >= 0:
-            content.seek(content.tell() - len(held) + found + 1)
-            return True
+            return file.tell() - len(held) + found + 1
         held = held[-len(_BEGIN) :]
-    return False
+    return None

@@ -163,7 +163,7 @@ class ResumableOutput:
             for file in (*self._files.values(), self._lock):
                 with suppress(OSError):  # a full disk says so a second time
                     file.close()
-            if kind is None or not self._resume:
+            if kind is None or not self._resume or not (self.folder / "state.json").exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def _finish(self) -> None:

@@ -12,6 +12,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, get_args
 
+from ferrolm._rust import __version__
+from ferrolm.data.cleaning import chunks
 from ferrolm.data.cleaning.chunks import Chunk, Place, read_chunks
 from ferrolm.data.cleaning.output import ResumableOutput, StreamOutput
 from ferrolm.data.cleaning.workers import Workers
@@ -87,16 +89,16 @@ def clean_files(
         for path in unknown if written.state is None else ():
             add_example(run.report.unread, "a file of a folder whose kind is unknown", str(path), "", 0, examples)
         pool = stack.enter_context(Workers(pipeline, workers, examples)) if workers > 1 else None
-        chunks = read_chunks(
+        stream = read_chunks(
             files, field=field, split=documents, tolerate=tolerate, start=run.place, examples=examples
         )
         for first, end in pipeline.segments():
             if first in run.memories:
-                chunks = run.remember(first, chunks)
+                stream = run.remember(first, stream)
             else:
-                chunks = run.work(first, end, chunks, pool, workers)
+                stream = run.work(first, end, stream, pool, workers)
         with _bar(files, progress) as bar:
-            for chunk in chunks:
+            for chunk in stream:
                 run.write(chunk)
                 bar.update(run.bytes_done(chunk) - bar.n)
         return run.finished()
@@ -227,7 +229,8 @@ def _key(pipeline: Pipeline, files: Sequence[InputFile], **options: Any) -> str:
         f"{step.name} {getattr(given, '__module__', '')}.{getattr(given, '__qualname__', '')}"
         for given, step in zip(pipeline.given, pipeline.steps, strict=True)
     ]
-    return json.dumps([1, facts, steps, options], sort_keys=True)
+    sizes = [chunks.CHUNK_CHARACTERS, chunks.CHUNK_DOCUMENTS]  # compressed output shows the borders
+    return json.dumps([__version__, sizes, facts, steps, options], sort_keys=True)
 
 
 def _bar(files: Sequence[InputFile], progress: bool | None) -> Any:

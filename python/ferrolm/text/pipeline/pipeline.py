@@ -8,7 +8,7 @@ from itertools import islice
 from os import PathLike
 from typing import Literal
 
-from ferrolm.errors import FerrolmError, InvalidArgumentError, InvalidTypeError
+from ferrolm.errors import FerrolmError, InvalidTypeError
 from ferrolm.text.pipeline import filter_steps, memory_steps, page_steps, text_steps  # noqa: F401  they register
 from ferrolm.text.pipeline.document import Document
 from ferrolm.text.pipeline.presets import preset_steps
@@ -30,7 +30,7 @@ def available_steps() -> dict[str, str]:
     >>> available_steps()["lowercase"]
     'Small letters.'
     """
-    return {name: (factory.__doc__ or "").strip().partition("\n")[0] for name, factory in registered().items()}
+    return {name: (factory.__doc__ or "").strip().partition("\n")[0] for name, factory in sorted(registered().items())}
 
 
 class Pipeline:
@@ -199,5 +199,5 @@ def _as_document(document: str | Document) -> Document:
     if isinstance(document, str):
         return Document(document)
     if not isinstance(document, Document):
-        raise InvalidArgumentError(f"documents hold {type(document).__name__}, expected str or Document")
+        raise InvalidTypeError(f"documents hold {type(document).__name__}, expected str or Document")
     return document
