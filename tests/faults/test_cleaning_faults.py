@@ -55,7 +55,9 @@ def start(source, target, workers=1):
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
-@pytest.mark.parametrize(("name", "workers"), [("out.jsonl.zst", 1), ("out.parquet", 2)], ids=["one", "two-workers"])
+@pytest.mark.parametrize(
+    ("name", "workers"), [("out.jsonl.zst", 1), ("out.parquet", 2)], ids=["one", "two-workers"]
+)
 def test_a_run_that_is_killed_again_and_again_makes_the_same_bytes(name, workers, source, tmp_path):
     whole = tmp_path / f"whole-{name}"
     Pipeline(STEPS).run(source, whole)
@@ -121,7 +123,16 @@ def damaged(name: str, folder: Path) -> Path:
     return path
 
 
-DAMAGED = ["a.jsonl.gz", "a.jsonl.bz2", "a.jsonl.xz", "a.jsonl.zst", "a.txt.gz", "a.parquet", "a.warc", "a.warc.gz"]
+DAMAGED = [
+    "a.jsonl.gz",
+    "a.jsonl.bz2",
+    "a.jsonl.xz",
+    "a.jsonl.zst",
+    "a.txt.gz",
+    "a.parquet",
+    "a.warc",
+    "a.warc.gz",
+]
 
 
 @pytest.mark.parametrize("name", DAMAGED)
@@ -154,7 +165,9 @@ def test_an_archive_with_a_lying_length_loses_that_record_alone(name, wrong, tmp
         Pipeline("normalize").run(tmp_path / name, tmp_path / "no.txt", tolerate="none")
 
 
-@pytest.mark.parametrize("name", ["a.warc", "a.warc.gz", "a.parquet", "a.jsonl.gz", "a.jsonl.zst", "a.jsonl.xz"])
+@pytest.mark.parametrize(
+    "name", ["a.warc", "a.warc.gz", "a.parquet", "a.jsonl.gz", "a.jsonl.zst", "a.jsonl.xz"]
+)
 def test_a_file_that_is_something_else_is_told(name, tmp_path):
     (tmp_path / name).write_bytes(b"neither this nor that\n" * 50)
     with pytest.raises((InvalidFileError, FileAccessError), match=name):

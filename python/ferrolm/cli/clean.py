@@ -68,7 +68,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = _DESCRIPTION, _EPILOG
     parser.usage = "ferrolm clean [options] IN... [OUT]"
     add = parser.add_argument
-    add("paths", metavar="IN... OUT", nargs="+", help="what to read; the last of several is written; - is standard input, output")
+    add(
+        "paths",
+        metavar="IN... OUT",
+        nargs="+",
+        help="what to read; the last of several is written; - is standard input, output",
+    )
     _pipeline_options(parser)
     _input_options(parser)
     _simple_options(parser)
@@ -77,14 +82,41 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _pipeline_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("pipeline").add_argument
-    add("--steps", action="append", default=[], metavar="STEPS", help="steps, joined by commas; may be repeated")
-    add("--preset", choices=("web", "books", "plain"), help="steps that belong together; --steps come after them")
+    add(
+        "--steps",
+        action="append",
+        default=[],
+        metavar="STEPS",
+        help="steps, joined by commas; may be repeated",
+    )
+    add(
+        "--preset",
+        choices=("web", "books", "plain"),
+        help="steps that belong together; --steps come after them",
+    )
     add("--list-steps", action=_ListSteps, nargs=0, help="explain all steps and presets, and end")
-    add("--workers", type=int, default=1, metavar="N", help="processes (1); what is written does not depend on it")
-    add("--resume", action=argparse.BooleanOptionalAction, default=True, help="go on from an interrupted run (the default)")
+    add(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes (1); what is written does not depend on it",
+    )
+    add(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on from an interrupted run (the default)",
+    )
     add("--dry-run", action="store_true", help="write nothing, only report")
     add("--report", type=Path, metavar="FILE", help="write the report as JSON")
-    add("--examples", type=int, default=0, metavar="N", help="show so many documents of each reason in the report (0)")
+    add(
+        "--examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="show so many documents of each reason in the report (0)",
+    )
     add("--no-progress", action="store_true", help="no bar, which only a terminal shows anyway")
 
 
@@ -96,7 +128,12 @@ def _input_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what IN is; auto looks at its name, and at the beginning of texts",
     )
-    add("--output-format", choices=("auto", "jsonl", "parquet", "text"), default="auto", help="what OUT is; auto looks at its name")
+    add(
+        "--output-format",
+        choices=("auto", "jsonl", "parquet", "text"),
+        default="auto",
+        help="what OUT is; auto looks at its name",
+    )
     add("--field", default="text", help="of the text in JSON lines and Parquet (text)")
     add(
         "--documents",
@@ -177,7 +214,9 @@ def _pipeline(arguments: argparse.Namespace) -> Pipeline:
     if arguments.steps or arguments.preset:
         given = ("all", "encoding", "form", "fix_mojibake", "mask")
         for option in (f"--{name.replace('_', '-')}" for name in given if getattr(arguments, name)):
-            raise InvalidArgumentError(f"{option} is for texts without steps; say --steps {_AS_STEPS[option]}")
+            raise InvalidArgumentError(
+                f"{option} is for texts without steps; say --steps {_AS_STEPS[option]}"
+            )
         return Pipeline([*(preset_steps(arguments.preset) if arguments.preset else ()), *arguments.steps])
     steps = ["decode" if arguments.encoding is None else f"decode:encoding={arguments.encoding}"]
     if arguments.format != "text":
@@ -191,9 +230,7 @@ def _pipeline(arguments: argparse.Namespace) -> Pipeline:
 def _stages(report: Report) -> str:
     """What is left of one text after each part."""
     first = report.steps[0].characters_out
-    stages = [("read", first)]
-    for step in report.steps[1:]:
-        if step.name.startswith("html") and step.changed:
-            stages.append(("after markup and boilerplate", step.characters_out))
+    pages = [step.characters_out for step in report.steps if step.name.startswith("html") and step.changed]
+    stages = [("read", first), *(("after markup and boilerplate", size) for size in pages)]
     stages.append(("after normalization", report.written_characters))
     return "\n".join(f"{name:<29}{size:>12,} characters {size / (first or 1):>6.1%}" for name, size in stages)

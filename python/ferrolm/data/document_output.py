@@ -130,7 +130,9 @@ def finish_output(gathered: Path, path: Path, format: OutputFormat, columns: dic
     schema = arrow.schema([(name, types.get(kind, arrow.string())) for name, kind in columns.items()])
     with replace_file(path) as target, parquet.ParquetWriter(target, schema, compression="zstd") as writer:
         for records in _groups(gathered):
-            rows = [{name: _cell(record.get(name), kind) for name, kind in columns.items()} for record in records]
+            rows = [
+                {name: _cell(record.get(name), kind) for name, kind in columns.items()} for record in records
+            ]
             writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
 
 
@@ -148,4 +150,3 @@ def _cell(value: Any, kind: str) -> Any:
     if not -(2**63) <= value < 2**63:
         raise InvalidArgumentError(f"the number {value} is too large for a column of Parquet; write .jsonl")
     return value
-

@@ -95,7 +95,12 @@ def _whole(file: InputFile) -> Entry:
     name = str(file.path)
     if len(data) > MAX_RECORD:
         hint = "; read its lines or paragraphs as documents" if file.format == "text" else ""
-        return Entry((1, 1), done, problem=f"a file of more than {MAX_RECORD >> 20} MiB as one document{hint}", source=name)
+        return Entry(
+            (1, 1),
+            done,
+            problem=f"a file of more than {MAX_RECORD >> 20} MiB as one document{hint}",
+            source=name,
+        )
     media_type = {"html": "text/html", "text": "text/plain" if file.named else ""}[file.format]
     metadata = {} if file.path == STANDARD_INPUT else {"source": name}
     return Entry((1, 1), done, Document(metadata=metadata, source=name, data=data, media_type=media_type))
@@ -161,7 +166,12 @@ def _parts(path: Path, raw: IO[bytes], content: Any, split: Split, start: Positi
     for offset, number, line in _lines(content, start):
         position = (offset, number)
         if line is None or size > MAX_RECORD:
-            yield Entry(position, raw.tell(), problem=f"a {split} of more than {MAX_RECORD >> 20} MiB", source=str(path))
+            yield Entry(
+                position,
+                raw.tell(),
+                problem=f"a {split} of more than {MAX_RECORD >> 20} MiB",
+                source=str(path),
+            )
             held, size = [], 0
             continue
         if line.strip():

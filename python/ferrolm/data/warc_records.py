@@ -77,7 +77,9 @@ def _plain(path: Path, file: IO[bytes], start: Position, limit: int) -> Iterator
             entry, what = None, _said(error)
         found = _find_record(file, place)
         if found is None and (entry is None or entry.problem == _CUT):
-            raise InvalidFileError(f"{path}: cut off or damaged at byte {place}, behind record {number}: {what}")
+            raise InvalidFileError(
+                f"{path}: cut off or damaged at byte {place}, behind record {number}: {what}"
+            )
         place = path.stat().st_size if found is None else found
         if entry is not None:
             entry.position = (place, number)
@@ -139,7 +141,9 @@ def _said(error: Exception) -> str:
     return "no header of a record" if own else " ".join(str(error).split())
 
 
-def _records(path: Path, raw: IO[bytes], content: Any, number: int, limit: int) -> Iterator[tuple[int, Entry]]:
+def _records(
+    path: Path, raw: IO[bytes], content: Any, number: int, limit: int
+) -> Iterator[tuple[int, Entry]]:
     """(where the record begins, the record)."""
     from ferrolm.data.document_records import Entry
 
@@ -174,7 +178,9 @@ def _fill(entry: Entry, record: Any, limit: int) -> None:
             entry.problem = "a response other than 200"
         elif kind.partition(";")[0].strip().lower() not in _PAGES:
             entry.problem = "a response that is not HTML"
-    elif record.rec_type == "conversion" and (headers.get_header("Content-Type") or "").startswith("text/plain"):
+    elif record.rec_type == "conversion" and (headers.get_header("Content-Type") or "").startswith(
+        "text/plain"
+    ):
         kind = "text/plain; charset=utf-8"
     else:
         entry.problem = "not a response"

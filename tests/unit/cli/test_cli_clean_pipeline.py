@@ -15,19 +15,34 @@ from ferrolm.cli import main
 def pages(tmp_path):
     path = tmp_path / "in.jsonl"
     texts = ["Tea.", "Bread and butter.", "Bread and butter.", "  Milk\u200b and honey. "]
-    path.write_text("".join(json.dumps({"text": text, "id": number}) + "\n" for number, text in enumerate(texts)) + "[]\n")
+    path.write_text(
+        "".join(json.dumps({"text": text, "id": number}) + "\n" for number, text in enumerate(texts)) + "[]\n"
+    )
     return path
 
 
 def test_steps_write_what_is_left_and_report_what_is_not(pages, tmp_path, capsys):
     target, report = tmp_path / "out.jsonl", tmp_path / "report.json"
-    command = ["clean", str(pages), str(target), "--steps", "normalize,length:min=6", "--steps", "dedup:exact"]
+    command = [
+        "clean",
+        str(pages),
+        str(target),
+        "--steps",
+        "normalize,length:min=6",
+        "--steps",
+        "dedup:exact",
+    ]
     assert main([*command, "--report", str(report), "--examples", "1"]) == 0
     rows = [json.loads(line) for line in target.read_text().splitlines()]
     assert rows == [{"text": "Bread and butter.", "id": 1}, {"text": "Milk and honey.", "id": 3}]
     printed = capsys.readouterr()
     assert printed.out == ""
-    for words in ("under 6 characters", "the same text before", "not read: no string under 'text'", "in.jsonl, line 1: Tea."):
+    for words in (
+        "under 6 characters",
+        "the same text before",
+        "not read: no string under 'text'",
+        "in.jsonl, line 1: Tea.",
+    ):
         assert words in printed.err
     data = json.loads(report.read_text())
     assert [step["name"] for step in data["steps"]] == ["decode", "normalize", "length:min=6", "dedup:exact"]
@@ -63,7 +78,10 @@ def test_a_forgotten_output_does_not_cost_a_page(tmp_path, capsys):
 def test_standard_input_of_json_lines(pages):
     command = [sys.executable, "-m", "ferrolm", "clean", "-", "--format", "jsonl", "--output-format", "jsonl"]
     result = subprocess.run(
-        [*command, "--steps", "lowercase", "--quiet"], input=pages.read_bytes(), capture_output=True, check=True
+        [*command, "--steps", "lowercase", "--quiet"],
+        input=pages.read_bytes(),
+        capture_output=True,
+        check=True,
     )
     assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == [0, 1, 2, 3]
     assert result.stderr == b""
@@ -77,9 +95,21 @@ def test_a_dry_run(pages, tmp_path, capsys):
 
 def test_field_documents_and_formats(tmp_path):
     (tmp_path / "in.data").write_text("One.\nTwo.\n")
-    command = ["clean", str(tmp_path / "in.data"), str(tmp_path / "rows"), "--quiet", "--steps", "normalize", "--field", "body"]
+    command = [
+        "clean",
+        str(tmp_path / "in.data"),
+        str(tmp_path / "rows"),
+        "--quiet",
+        "--steps",
+        "normalize",
+        "--field",
+        "body",
+    ]
     assert main([*command, "--documents", "line", "--output-format", "jsonl"]) == 0
-    assert [json.loads(line)["body"] for line in (tmp_path / "rows").read_text().splitlines()] == ["One.", "Two."]
+    assert [json.loads(line)["body"] for line in (tmp_path / "rows").read_text().splitlines()] == [
+        "One.",
+        "Two.",
+    ]
 
 
 def test_help_teaches_and_steps_are_listed(capsys):
@@ -98,7 +128,10 @@ def test_help_teaches_and_steps_are_listed(capsys):
     ("options", "message"),
     [
         (["--steps", "normalise"], "there is no step 'normalise'; did you mean 'normalize'"),
-        (["--preset", "web", "--form", "NFC"], "--form is for texts without steps; say --steps normalize:form=..."),
+        (
+            ["--preset", "web", "--form", "NFC"],
+            "--form is for texts without steps; say --steps normalize:form=...",
+        ),
         (["--steps", "normalize", "--mask", "url"], "--mask is for texts without steps"),
         (["--steps", "normalize", "--workers", "0"], "workers is 0, expected at least 1"),
         (["--steps", "normalize", "--tolerate", "none"], "in.jsonl, line 5: no string under 'text'"),

@@ -21,19 +21,19 @@ def texts(steps, documents, report=None):
 
 
 CHANGES = [
-        ("normalize", "Cafe\u0301\u200b  au lait\r\n", "Café au lait"),
-        ("normalize:form=NFKC", "ﬁne", "fine"),
-        ("normalize:NFKC", "ﬁne", "fine"),
-        ("control", "a\u200b  b\0", "a  b"),
-        ("mask", "me@example.org 12", "<email> 12"),
-        ("mask:url+number", "me@example.org 12", "me@example.org <number>"),
-        ("lowercase", "Tea", "tea"),
-        ("sentences", "Tea, please. No\nmilk. Thanks!", "Tea, please.\nNo milk.\nThanks!"),
-        ("words", "Tea, please.\n\n- No milk!", "Tea please\nNo milk"),
-        ("words:lowercase=true", "Tea", "tea"),
-        ("html:mode=all", "<p>a</p><p>b</p>", "a\nb"),
-        ("html:mode=all,always=yes", "a &amp; b", "a & b"),
-        ("html:mode=all", "if a &lt; b", "if a &lt; b"),
+    ("normalize", "Cafe\u0301\u200b  au lait\r\n", "Café au lait"),
+    ("normalize:form=NFKC", "ﬁne", "fine"),
+    ("normalize:NFKC", "ﬁne", "fine"),
+    ("control", "a\u200b  b\0", "a  b"),
+    ("mask", "me@example.org 12", "<email> 12"),
+    ("mask:url+number", "me@example.org 12", "me@example.org <number>"),
+    ("lowercase", "Tea", "tea"),
+    ("sentences", "Tea, please. No\nmilk. Thanks!", "Tea, please.\nNo milk.\nThanks!"),
+    ("words", "Tea, please.\n\n- No milk!", "Tea please\nNo milk"),
+    ("words:lowercase=true", "Tea", "tea"),
+    ("html:mode=all", "<p>a</p><p>b</p>", "a\nb"),
+    ("html:mode=all,always=yes", "a &amp; b", "a & b"),
+    ("html:mode=all", "if a &lt; b", "if a &lt; b"),
 ]
 
 
@@ -111,7 +111,9 @@ def test_any_callable_is_a_step():
             return document
 
     report = Report()
-    pipeline = Pipeline(["normalize", only_tea, Shout(), on_text(str.swapcase), on_text(lambda text: text or None, "some")])
+    pipeline = Pipeline(
+        ["normalize", only_tea, Shout(), on_text(str.swapcase), on_text(lambda text: text or None, "some")]
+    )
     (result,) = pipeline.apply(["tea ", "coffee"], report=report)
     assert (result.text, result.metadata) == ("tea", {"seen": True})
     assert pipeline.names == ["decode", "normalize", "only_tea", "shout", "swapcase", "some"]
@@ -130,7 +132,10 @@ def test_a_memory_step_of_ones_own_begins_anew_each_time():
 
         def process(self, documents):
             self.count += len(documents)
-            return [document if place % 2 else document.remove("odd") for place, document in enumerate(documents, 1)]
+            return [
+                document if place % 2 else document.remove("odd")
+                for place, document in enumerate(documents, 1)
+            ]
 
         def take_journal(self):
             return b""
@@ -143,19 +148,19 @@ def test_a_memory_step_of_ones_own_begins_anew_each_time():
 
 
 MISTAKES = [
-        ("htlm", UnknownNameError, "there is no step 'htlm'; did you mean 'html'"),
-        ("normalize,fr", UnknownNameError, "lists are joined by +"),
-        ("length:mim=3", UnknownNameError, "no parameter 'mim'; did you mean 'min'"),
-        ("length:min=x", InvalidArgumentError, "min is 'x', expected a whole number"),
-        ("length:min=3,min=4", InvalidArgumentError, "min is given twice"),
-        ("length:min=9,max=3", InvalidArgumentError, "max is 3, expected at least the minimum, 9"),
-        ("words:lowercase=maybe", InvalidArgumentError, "expected true or false"),
-        ("normalize:NFX", UnknownNameError, "form is 'NFX'"),
-        ("html:mode=man", UnknownNameError, "did you mean 'main'"),
-        ("decode:utf-99", InvalidArgumentError, "utf-99"),
-        ("dedup:nera", UnknownNameError, "did you mean 'near'"),
-        ("dedup:near,threshold=2", InvalidArgumentError, "threshold is 2.0"),
-        ("mask:adress", UnknownNameError, "adress"),
+    ("htlm", UnknownNameError, "there is no step 'htlm'; did you mean 'html'"),
+    ("normalize,fr", UnknownNameError, "lists are joined by +"),
+    ("length:mim=3", UnknownNameError, "no parameter 'mim'; did you mean 'min'"),
+    ("length:min=x", InvalidArgumentError, "min is 'x', expected a whole number"),
+    ("length:min=3,min=4", InvalidArgumentError, "min is given twice"),
+    ("length:min=9,max=3", InvalidArgumentError, "max is 3, expected at least the minimum, 9"),
+    ("words:lowercase=maybe", InvalidArgumentError, "expected true or false"),
+    ("normalize:NFX", UnknownNameError, "form is 'NFX'"),
+    ("html:mode=man", UnknownNameError, "did you mean 'main'"),
+    ("decode:utf-99", InvalidArgumentError, "utf-99"),
+    ("dedup:nera", UnknownNameError, "did you mean 'near'"),
+    ("dedup:near,threshold=2", InvalidArgumentError, "threshold is 2.0"),
+    ("mask:adress", UnknownNameError, "adress"),
 ]
 
 

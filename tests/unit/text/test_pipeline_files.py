@@ -28,7 +28,15 @@ pytest.importorskip("warcio")
 from web_archives import packed, warc_record
 
 STEPS = "normalize,length:min=30,dedup:exact,mask,dedup:lines,lowercase"
-OUTPUTS = ["out.jsonl", "out.jsonl.gz", "out.jsonl.zst", "out.jsonl.xz", "out.txt", "out.txt.bz2", "out.parquet"]
+OUTPUTS = [
+    "out.jsonl",
+    "out.jsonl.gz",
+    "out.jsonl.zst",
+    "out.jsonl.xz",
+    "out.txt",
+    "out.txt.bz2",
+    "out.parquet",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +83,12 @@ def test_the_output_does_not_depend_on_workers(pages, tmp_path):
     assert 20 < first.written < 200
     assert first.unread["not JSON"].examples == [{"source": f"{pages}, line 72", "text": ""}]
     assert first.steps[2].removed["under 30 characters"].examples[0]["source"].startswith(f"{pages}, line ")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.jsonl.gz", "2.jsonl.gz", "3.jsonl.gz", "in.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "1.jsonl.gz",
+        "2.jsonl.gz",
+        "3.jsonl.gz",
+        "in.jsonl",
+    ]
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -134,7 +147,10 @@ def test_folders_pages_and_text_files(tmp_path):
     assert report.unread["a file of a folder whose kind is unknown"].number == 1
     again = Pipeline("html:mode=all").run(folder, folder / "out.jsonl")
     assert (again.written, again.files) == (2, 2), "an output inside the folder is no input"
-    for split, expected in (("line", ["One.", "Two", "lines.", "Three."]), ("paragraph", ["One.", "Two\nlines.", "Three."])):
+    for split, expected in (
+        ("line", ["One.", "Two", "lines.", "Three."]),
+        ("paragraph", ["One.", "Two\nlines.", "Three."]),
+    ):
         found = read_documents(folder / "sub", documents=split)
         assert [document.text for document in found] == expected
 
@@ -142,11 +158,15 @@ def test_folders_pages_and_text_files(tmp_path):
 def archive():
     return [
         warc_record(b"software: x", kind="warcinfo", content_type="application/warc-fields"),
-        warc_record("<p>Žluťoučký kůň</p>".encode("cp1250"), number=1, content_type="text/html; charset=windows-1250"),
+        warc_record(
+            "<p>Žluťoučký kůň</p>".encode("cp1250"), number=1, content_type="text/html; charset=windows-1250"
+        ),
         warc_record(b"GIF89a", number=2, content_type="image/gif"),
         warc_record(b"<p>gone</p>", number=3, status="404 Not Found"),
         warc_record(gzip.compress(b"<p>zipped</p>"), number=4, headers="Content-Encoding: gzip\r\n"),
-        warc_record(b"6\r\n<p>c</\r\n2\r\np>\r\n0\r\n\r\n", number=5, headers="Transfer-Encoding: chunked\r\n"),
+        warc_record(
+            b"6\r\n<p>c</\r\n2\r\np>\r\n0\r\n\r\n", number=5, headers="Transfer-Encoding: chunked\r\n"
+        ),
         warc_record("plain ž".encode(), number=6, kind="conversion", content_type="text/plain"),
         warc_record(b"<p>odd</p>", number=7, content_type="text/html; charset=unknown-9"),
     ]
@@ -196,10 +216,14 @@ def stopping_after(documents):
     return step
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.warc", "a.warc.gz", "one.warc.gz", "a.parquet", "pages", "a.txt"])
+@pytest.mark.parametrize(
+    "name", ["a.jsonl", "a.jsonl.gz", "a.warc", "a.warc.gz", "one.warc.gz", "a.parquet", "pages", "a.txt"]
+)
 def test_a_run_that_stopped_goes_on_to_the_same_bytes(name, tmp_path, monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_DOCUMENTS", 3)
-    texts = [f"Text {number % 17} of several,\nin a line that comes again {number % 5}." for number in range(40)]
+    texts = [
+        f"Text {number % 17} of several,\nin a line that comes again {number % 5}." for number in range(40)
+    ]
     records = [warc_record(text.encode(), number=place) for place, text in enumerate(texts)]
     path = tmp_path / name
     if name == "pages":
@@ -207,24 +231,29 @@ def test_a_run_that_stopped_goes_on_to_the_same_bytes(name, tmp_path, monkeypatc
         for place, text in enumerate(texts):
             (path / f"{place:02}.html").write_text(text)
     elif "warc" in name:
-        path.write_bytes({"a.warc": b"".join, "a.warc.gz": packed}.get(name, lambda all: gzip.compress(b"".join(all)))(records))
+        path.write_bytes(
+            {"a.warc": b"".join, "a.warc.gz": packed}.get(name, lambda all: gzip.compress(b"".join(all)))(
+                records
+            )
+        )
     else:
         write_documents(texts, path)
     options = {"documents": "paragraph"} if name == "a.txt" else {}
     steps = ["normalize", "dedup:exact", "dedup:lines,min=5"]
     target = tmp_path / "out.jsonl.gz"
     expected = Pipeline([*steps, stopping_after(1000)]).run(path, tmp_path / "whole.jsonl.gz", **options)
-    resumed = -1
-    for allowed in (3, 0, 2, 5, 1000):
-        try:
-            report = Pipeline([*steps, stopping_after(allowed)]).run(path, target, **options)
-        except FerrolmError as error:
-            assert "Stop" in str(error)
-            assert not target.exists()
-        resumed += 1
+    for allowed in (3, 0, 2, 5):
+        with pytest.raises(FerrolmError, match="Stop"):
+            Pipeline([*steps, stopping_after(allowed)]).run(path, target, **options)
+        assert not target.exists()
+    report = Pipeline([*steps, stopping_after(1000)]).run(path, target, **options)
     assert target.read_bytes() == (tmp_path / "whole.jsonl.gz").read_bytes()
     assert report.resumed >= 2
-    assert (report.records, report.written, report.removed) == (expected.records, expected.written, expected.removed)
+    assert (report.records, report.written, report.removed) == (
+        expected.records,
+        expected.written,
+        expected.removed,
+    )
     assert report.unread.keys() == expected.unread.keys()
     assert not (tmp_path / ".out.jsonl.gz.partial").exists()
 
@@ -248,7 +277,9 @@ def test_other_inputs_steps_or_options_begin_anew(pages, tmp_path):
 
 def test_bad_records_are_counted_or_stop(tmp_path):
     path = tmp_path / "in.jsonl"
-    path.write_bytes(b'{"text": "good"}\n[1]\n{"text": 3}\n\n{"text": "\xff"}\n{"other": 1}\n' + b"[" * 100_000 + b"\n{}")
+    path.write_bytes(
+        b'{"text": "good"}\n[1]\n{"text": 3}\n\n{"text": "\xff"}\n{"other": 1}\n' + b"[" * 100_000 + b"\n{}"
+    )
     report = Pipeline("normalize").run(path, tmp_path / "out.txt")
     assert {reason: count.number for reason, count in report.unread.items()} == {
         "no string under 'text'": 4,
@@ -277,7 +308,10 @@ def test_empty_inputs_give_empty_outputs(name, target, tmp_path):
     (tmp_path / name).write_bytes(b"")
     report = Pipeline("html:mode=all,dedup:exact").run(tmp_path / name, tmp_path / target)
     assert report.written == 0
-    assert list(read_documents(tmp_path / target, input_format="parquet" if "parquet" in target else "jsonl")) == []
+    assert (
+        list(read_documents(tmp_path / target, input_format="parquet" if "parquet" in target else "jsonl"))
+        == []
+    )
 
 
 def _jsonl(folder, texts):
@@ -341,5 +375,7 @@ def test_two_runs_do_not_write_one_file(pages, tmp_path):
 
     first = [True]
     step = on_text(lambda text: text, "once")
-    Pipeline([step, lambda document: again(document) if first and first.pop() else document]).run(pages, tmp_path / "out.txt")
+    Pipeline([step, lambda document: again(document) if first and first.pop() else document]).run(
+        pages, tmp_path / "out.txt"
+    )
     assert (tmp_path / "out.txt").exists()

@@ -68,7 +68,9 @@ def read_chunks(
             if tolerate != "files":
                 raise
             name = str(files[number].path)
-            add_example(chunk.unread, "a damaged file, or the rest of one", name, str(error), 0, max(examples, 1))
+            add_example(
+                chunk.unread, "a damaged file, or the rest of one", name, str(error), 0, max(examples, 1)
+            )
         chunk.place, chunk.done = (number + 1, START), 0
     yield chunk
 

@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 
 from ferrolm.data._atomic import replace_file
 from ferrolm.data.document_output import DocumentEncoder, OutputFormat, finish_output
-from ferrolm.errors import FileAccessError, FerrolmError, InvalidFileError
+from ferrolm.errors import FerrolmError, FileAccessError, InvalidFileError
 from ferrolm.text.pipeline.document import Document
 
 try:
@@ -61,7 +61,9 @@ class ResumableOutput:
 
     state: dict[str, Any] | None = None
 
-    def __init__(self, path: Path, format: OutputFormat, key: str, field: str, *, resume: bool = True) -> None:
+    def __init__(
+        self, path: Path, format: OutputFormat, key: str, field: str, *, resume: bool = True
+    ) -> None:
         self.path = path
         self.folder = path.with_name(f".{path.name}.partial")
         self._format = format
@@ -86,10 +88,9 @@ class ResumableOutput:
             self._open(name)
 
     def _take_lock(self) -> None:
-        if fcntl is None:
-            return
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is not None:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock.close()
             raise FileAccessError(f"cannot write {self.path}: another run is writing it") from None

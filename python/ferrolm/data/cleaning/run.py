@@ -74,7 +74,9 @@ def clean_files(
     if target is not None and target != STANDARD_INPUT:
         files = _without_output(files, target)
     format = output_format_of(target or STANDARD_INPUT, output_format)
-    key = _key(pipeline, files, field=field, format=format, documents=documents, tolerate=tolerate, examples=examples)
+    key = _key(
+        pipeline, files, field=field, format=format, documents=documents, tolerate=tolerate, examples=examples
+    )
     with ExitStack() as stack:
         written: ResumableOutput | StreamOutput
         if target is None or target == STANDARD_INPUT:
@@ -87,7 +89,9 @@ def clean_files(
             )
         run = _Run(pipeline, files, written, examples)
         for path in unknown if written.state is None else ():
-            add_example(run.report.unread, "a file of a folder whose kind is unknown", str(path), "", 0, examples)
+            add_example(
+                run.report.unread, "a file of a folder whose kind is unknown", str(path), "", 0, examples
+            )
         pool = stack.enter_context(Workers(pipeline, workers, examples)) if workers > 1 else None
         stream = read_chunks(
             files, field=field, split=documents, tolerate=tolerate, start=run.place, examples=examples
@@ -108,7 +112,11 @@ class _Run:
     """What is known between two chunks."""
 
     def __init__(
-        self, pipeline: Pipeline, files: Sequence[InputFile], output: ResumableOutput | StreamOutput, examples: int
+        self,
+        pipeline: Pipeline,
+        files: Sequence[InputFile],
+        output: ResumableOutput | StreamOutput,
+        examples: int,
     ) -> None:
         self.pipeline = pipeline
         self.output = output
@@ -204,7 +212,10 @@ def _with(chunk: Chunk, first: int, documents: list[Any], reports: list[StepRepo
 def _check(workers: int, documents: str, tolerate: str) -> None:
     if workers < 1:
         raise InvalidArgumentError(f"workers is {workers}, expected at least 1")
-    for name, value, known in (("documents", documents, get_args(Split)), ("tolerate", tolerate, get_args(Tolerate))):
+    for name, value, known in (
+        ("documents", documents, get_args(Split)),
+        ("tolerate", tolerate, get_args(Tolerate)),
+    ):
         if value not in known:
             raise UnknownNameError(f"{name} is {value!r}, expected {', '.join(known)}{nearest(value, known)}")
 
@@ -215,7 +226,9 @@ def _without_output(files: list[InputFile], output: Path) -> list[InputFile]:
         return files
     kept = [file for file in files if file.path == STANDARD_INPUT or not file.path.samefile(output)]
     if not kept:
-        raise InvalidArgumentError(f"{output} is the input and the output, expected another name for the output")
+        raise InvalidArgumentError(
+            f"{output} is the input and the output, expected another name for the output"
+        )
     return kept
 
 

@@ -1,7 +1,6 @@
-"""Processes that run steps: documents go through a pipe and come back.
+"""Processes that run steps: documents go through a pipe to `ferrolm.text.pipeline.worker` and come back.
 
-Not `multiprocessing`, for the reasons of `ferrolm.data._stream_process`. What is unpickled was written by this program to its
-own pipe. A worker ends when its standard input does, that is, with its parent however that ends.
+Not `multiprocessing`, for the reasons of `ferrolm.data._stream_process`.
 """
 
 from __future__ import annotations
@@ -9,25 +8,22 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import signal
-import struct
 import subprocess
 import sys
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 from ferrolm.errors import FerrolmError, InvalidArgumentError
 from ferrolm.text.pipeline.document import Document
-from ferrolm.text.pipeline.pipeline import Pipeline, run_steps
+from ferrolm.text.pipeline.pipeline import Pipeline
 from ferrolm.text.pipeline.report import StepReport
-from ferrolm.text.pipeline.step import MemoryStep, make_step
+from ferrolm.text.pipeline.step import MemoryStep
+from ferrolm.text.pipeline.worker import receive, send
 
-__all__ = ["Workers", "main"]
+__all__ = ["Workers"]
 
-_SIZE = struct.Struct("<Q")
-_COMMAND = "import sys; sys.path[:] = {path!r}; from ferrolm.data.cleaning.workers import main; main()"
+_COMMAND = "import sys; sys.path[:] = {path!r}; from ferrolm.text.pipeline.worker import main; main()"
 
 Result = tuple[list[Document], list[StepReport]]
 
@@ -47,7 +43,8 @@ class Workers:
         self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
         for process in self._processes:
             with suppress(BrokenPipeError):  # it ended at once: the first call says so
-                _send(process.stdin, pickle.dumps(steps))
+                assert process.stdin is not None
+                send(process.stdin, pickle.dumps(steps))
             self._idle.put(process)
         self._threads = ThreadPoolExecutor(count)
 
@@ -57,9 +54,11 @@ class Workers:
 
     def _call(self, first: int, end: int, documents: list[Document]) -> Result:
         process = self._idle.get()
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            _send(process.stdin, pickle.dumps((first, end, documents, self._examples)))
-            answer = _receive(process.stdout)
+            send(process.stdin, pickle.dumps((first, end, documents, self._examples)))
+            answer = receive(process.stdout)
         except (BrokenPipeError, ValueError):
             answer = None
         if answer is None:
@@ -98,53 +97,3 @@ def _message(given: Any, step: Any) -> bytes | None:
             f"step {step.name} cannot be sent to worker processes ({error}); define it at the top of a module, or use "
             "workers=1"
         ) from None
-
-
-def _step(message: bytes | None) -> Any:
-    if message is None:
-        return None
-    try:
-        given = pickle.loads(message)
-    except (AttributeError, ImportError) as error:
-        raise InvalidArgumentError(
-            f"a step cannot be found by worker processes ({error}); define it in a module that can be imported, or use "
-            "workers=1"
-        ) from None
-    return make_step(given)
-
-
-def _send(pipe: IO[bytes] | None, data: bytes) -> None:
-    assert pipe is not None
-    pipe.write(_SIZE.pack(len(data)))
-    pipe.write(data)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes] | None) -> bytes | None:
-    assert pipe is not None
-    head = pipe.read(_SIZE.size)
-    if len(head) < _SIZE.size:
-        return None
-    (size,) = _SIZE.unpack(head)
-    data = pipe.read(size)
-    return data if len(data) == size else None
-
-
-def main() -> None:
-    """What a process runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent decides
-    pipe = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints does not print into the pipe
-    messages = _receive(sys.stdin.buffer)
-    if messages is None:
-        return
-    steps: list[Any] | None = None
-    while (task := _receive(sys.stdin.buffer)) is not None:
-        try:
-            steps = [_step(message) for message in pickle.loads(messages)] if steps is None else steps
-            first, end, documents, examples = pickle.loads(task)
-            answer = pickle.dumps(run_steps(steps[first:end], documents, examples))
-        except FerrolmError as error:
-            answer = pickle.dumps(type(error)(str(error)))
-        with suppress(BrokenPipeError):
-            _send(pipe, answer)

@@ -31,7 +31,7 @@ class _HashMemory(MemoryStep):
         hashes = hashes_of(texts)
         fresh = self._seen.add(hashes)
         self._journal.append(hashes[fresh].astype("<u8").tobytes())
-        return fresh.tolist()
+        return [bool(new) for new in fresh]
 
     def take_journal(self) -> bytes:
         journal, self._journal = b"".join(self._journal), []

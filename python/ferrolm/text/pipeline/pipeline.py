@@ -30,7 +30,10 @@ def available_steps() -> dict[str, str]:
     >>> available_steps()["lowercase"]
     'Small letters.'
     """
-    return {name: (factory.__doc__ or "").strip().partition("\n")[0] for name, factory in sorted(registered().items())}
+    return {
+        name: (factory.__doc__ or "").strip().partition("\n")[0]
+        for name, factory in sorted(registered().items())
+    }
 
 
 class Pipeline:
@@ -104,8 +107,10 @@ class Pipeline:
         while together := [_as_document(document) for document in islice(rest, _TOGETHER)]:
             report.records += len(together)
             for step, counts in zip(steps, report.steps, strict=True):
-                run = run_memory_step if isinstance(step, MemoryStep) else _run_step
-                together = run(step, together, counts, examples)  # type: ignore[operator]
+                if isinstance(step, MemoryStep):
+                    together = run_memory_step(step, together, counts, examples)
+                else:
+                    together = _run_step(step, together, counts, examples)
             report.written += len(together)
             report.written_characters += sum(document.size for document in together)
             yield from together
@@ -122,7 +127,7 @@ class Pipeline:
         field: str = "text",
         input_format: str = "auto",
         output_format: str = "auto",
-        documents: str = "file",
+        documents: Literal["file", "line", "paragraph"] = "file",
         tolerate: Tolerate = "records",
     ) -> Report:
         """Clean files into one file, in bounded memory; see `ferrolm.data.cleaning.clean_files`.
@@ -157,7 +162,9 @@ def _run_step(step: Step, documents: list[Document], report: StepReport, example
             raise
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
-            raise FerrolmError(f"step {step.name} failed on {document.source or 'a document'}: {what}") from error
+            raise FerrolmError(
+                f"step {step.name} failed on {document.source or 'a document'}: {what}"
+            ) from error
 
     return _counted(lambda: [one(document) for document in documents], documents, report, examples)
 
@@ -184,10 +191,14 @@ def _counted(
             add_example(report.changes, note, document.source, text or "", 0, examples)
         document.notes.clear()
         if result is None:
-            add_example(report.removed, document.reason or "removed", document.source, text or "", size, examples)
+            add_example(
+                report.removed, document.reason or "removed", document.source, text or "", size, examples
+            )
             continue
         if not isinstance(result, Document):
-            raise InvalidTypeError(f"step {report.name} returned {type(result).__name__}, expected Document or None")
+            raise InvalidTypeError(
+                f"step {report.name} returned {type(result).__name__}, expected Document or None"
+            )
         report.documents_out += 1
         report.characters_out += result.size
         report.changed += result.data is None and result.text != text

@@ -23,5 +23,7 @@ def preset_steps(name: str) -> list[str]:
     ['normalize', 'dedup:exact']
     """
     if name not in PRESETS:
-        raise UnknownNameError(f"there is no preset {name!r}, there are {', '.join(PRESETS)}{nearest(name, PRESETS)}")
+        raise UnknownNameError(
+            f"there is no preset {name!r}, there are {', '.join(PRESETS)}{nearest(name, PRESETS)}"
+        )
     return list(PRESETS[name])

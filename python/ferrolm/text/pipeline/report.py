@@ -63,7 +63,14 @@ class StepReport:
 
     def merge(self, other: StepReport, limit: int) -> None:
         """Add what the step did to later documents."""
-        for name in ("documents_in", "documents_out", "characters_in", "characters_out", "changed", "seconds"):
+        for name in (
+            "documents_in",
+            "documents_out",
+            "characters_in",
+            "characters_out",
+            "changed",
+            "seconds",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         _merge(self.removed, other.removed, limit)
         _merge(self.changes, other.changes, limit)
@@ -126,8 +133,13 @@ class Report:
     def table(self) -> str:
         """For people: a line for each step, and below it one for each reason."""
         lines = [f"{'step':<34}{'documents':>12}{'characters':>16}{'MB/s':>9}"]
-        lines.append(f"{'read':<34}{self.records:>12,}" + (f"{self.steps[0].characters_in:>16,}" if self.steps else ""))
-        lines.extend(f"  {'not read: ' + reason:<32}{count.number:>12,}" for reason, count in sorted(self.unread.items()))
+        lines.append(
+            f"{'read':<34}{self.records:>12,}" + (f"{self.steps[0].characters_in:>16,}" if self.steps else "")
+        )
+        lines.extend(
+            f"  {'not read: ' + reason:<32}{count.number:>12,}"
+            for reason, count in sorted(self.unread.items())
+        )
         for step in self.steps:
             lines.extend(_rows(step))
         if self.empty:

@@ -19,7 +19,9 @@ def hashes_of(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
 
     Two of a thousand million different texts share a hash with probability 0.03.
     """
-    digests = b"".join(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
+    digests = b"".join(
+        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts
+    )
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 

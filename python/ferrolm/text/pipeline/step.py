@@ -12,7 +12,16 @@ from typing import IO, Any, Protocol, Union, get_args, get_origin, get_type_hint
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError, nearest
 from ferrolm.text.pipeline.document import Document
 
-__all__ = ["FunctionStep", "MemoryStep", "Step", "make_step", "on_text", "register", "registered", "split_steps"]
+__all__ = [
+    "FunctionStep",
+    "MemoryStep",
+    "Step",
+    "make_step",
+    "on_text",
+    "register",
+    "registered",
+    "split_steps",
+]
 
 DocumentFunction = Callable[[Document], Document | None]
 
@@ -24,7 +33,9 @@ class Step(Protocol):
     A step that removes says why by `Document.remove`. It may be called in another process, and in any order.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
 
     def __call__(self, document: Document) -> Document | None: ...
 
@@ -94,9 +105,7 @@ _FACTORIES: dict[str, Callable[..., DocumentFunction | MemoryStep]] = {}
 
 def register(
     name: str,
-) -> Callable[
-    [Callable[..., DocumentFunction | MemoryStep]], Callable[..., DocumentFunction | MemoryStep]
-]:
+) -> Callable[[Callable[..., DocumentFunction | MemoryStep]], Callable[..., DocumentFunction | MemoryStep]]:
     """Make a function that takes parameters and gives a step known under ``name``; its docstring is shown to users."""
 
     def remember(

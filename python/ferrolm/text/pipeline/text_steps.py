@@ -49,7 +49,9 @@ def _changing(function: Callable[[str], str]) -> DocumentFunction:
 def normalize(form: str = "NFC") -> DocumentFunction:
     """One Unicode form= (NFC, NFD, NFKC, NFKD, none), no control or invisible characters, plain white space."""
     if form not in _FORMS:
-        raise UnknownNameError(f"normalize: form is {form!r}, expected one of {', '.join(_FORMS)}{nearest(form, _FORMS)}")
+        raise UnknownNameError(
+            f"normalize: form is {form!r}, expected one of {', '.join(_FORMS)}{nearest(form, _FORMS)}"
+        )
     chosen = _FORMS[form]
     return _changing(lambda text: normalize_text(text, chosen))
 
