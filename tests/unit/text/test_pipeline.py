@@ -74,12 +74,14 @@ def test_pages_in_bytes_are_decoded_first_whatever_the_steps_are():
 def test_exact_duplicates_and_repeated_lines():
     line = "This line is long enough to be compared."
     report = Report()
-    assert texts("dedup:exact", ["a", "b", "a"]) == ["a", "b"]
+    assert texts("dedup:exact", ["a b", "c", "A  b", "a b"]) == ["a b", "c"]
+    assert texts("dedup:exact,verbatim=true", ["a b", "c", "A  b", "a b"]) == ["a b", "c", "A  b"]
     found = texts("dedup:lines", [f"{line}\nYes.", f"Yes.\n{line}\n{line}", line], report)
     assert found == [f"{line}\nYes.", "Yes."]
     assert report.steps[1].changes["a line that was there before"].number == 3
     assert report.steps[1].removed["no line that is new"].number == 1
-    assert texts("dedup:lines,min=3", ["abc", "abc\nde"]) == ["abc", "de"]
+    assert texts("dedup:lines,min=3", ["abc", "ABC\nde"]) == ["abc", "de"]
+    assert texts("dedup:lines,min=3,verbatim=yes", ["abc", "ABC\nde"]) == ["abc", "ABC\nde"]
 
 
 def test_every_document_and_character_is_accounted_for():

@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, get_args
 
+from ferrolm._extras import require
 from ferrolm._rust import __version__
 from ferrolm.data.cleaning import chunks
 from ferrolm.data.cleaning.chunks import Chunk, Place, read_chunks
@@ -20,7 +21,7 @@ from ferrolm.data.cleaning.workers import Workers
 from ferrolm.data.document_inputs import STANDARD_INPUT, InputFile, find_inputs
 from ferrolm.data.document_output import DocumentEncoder, output_format_of
 from ferrolm.data.document_records import START, Split
-from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
+from ferrolm.errors import InvalidArgumentError, MissingExtraError, UnknownNameError, nearest
 from ferrolm.text.pipeline.pipeline import Pipeline, Tolerate, run_memory_step, run_steps
 from ferrolm.text.pipeline.report import Report, StepReport, add_example
 from ferrolm.text.pipeline.step import MemoryStep
@@ -249,10 +250,14 @@ def _key(pipeline: Pipeline, files: Sequence[InputFile], **options: Any) -> str:
 def _bar(files: Sequence[InputFile], progress: bool | None) -> Any:
     if progress is False or (progress is None and not sys.stderr.isatty()):
         return _NoBar()
-    from tqdm import tqdm
-
+    try:
+        bar = require("tqdm", "torch", "a progress bar")
+    except MissingExtraError:
+        if progress:
+            raise
+        return _NoBar()
     total = sum(file.path.stat().st_size for file in files if file.path != STANDARD_INPUT)
-    return tqdm(total=total or None, desc="clean", unit="B", unit_scale=True)
+    return bar.tqdm(total=total or None, desc="clean", unit="B", unit_scale=True)
 
 
 class _NoBar:

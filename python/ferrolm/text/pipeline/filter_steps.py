@@ -43,6 +43,8 @@ def language(keep: tuple[str, ...] = (), probability: float = 0.5) -> DocumentFu
 
     if not 0.0 <= probability <= 1.0:
         raise InvalidArgumentError(f"language: probability is {probability}, expected 0 to 1")
+    known = [code for code in keep if code != "und"]
+    detect_language("a", languages=known or None)  # an unknown code would remove every document
 
     def step(document: Document) -> Document | None:
         found = detect_language(document.text)
@@ -57,18 +59,20 @@ def language(keep: tuple[str, ...] = (), probability: float = 0.5) -> DocumentFu
 
 
 @register("quality")
-def quality(rules: str = "gopher", language: str = "en") -> DocumentFunction:
-    """Published rules=: gopher removes documents, c4 removes lines and documents; for texts of language=."""
+def quality(rules: str = "gopher", language: str = "en", **thresholds: float) -> DocumentFunction:
+    """Published rules=: gopher removes documents, c4 removes lines and documents; for texts of language=.
+
+    Other parameters are thresholds of `ferrolm.text.GopherRules` and `C4Rules`: quality:gopher,min_words=20.
+    """
     from ferrolm.text.quality import QualityFilter
 
-    judge = QualityFilter(rules, language=language)
+    judge = QualityFilter(rules, language=language, **thresholds)  # type: ignore[arg-type]  it tells what is wrong
 
     def step(document: Document) -> Document | None:
         text, reasons = judge(document.text)
         if text is None:
             return document.remove(reasons[0] if reasons else rules)
         document.text = text
-        document.notes.extend(reasons)
         return document
 
     return step

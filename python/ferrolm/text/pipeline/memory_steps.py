@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO
 
 import numpy as np
@@ -21,14 +21,19 @@ _PIECE = 1 << 23
 
 
 class _HashMemory(MemoryStep):
-    """A memory of hashes, whose journal is the new ones."""
+    """A memory of hashes, whose journal is the new ones.
 
-    def __init__(self) -> None:
+    Args:
+        verbatim: case and white space count; else they do not, as in `ferrolm.text.Deduplicator`.
+    """
+
+    def __init__(self, verbatim: bool = False) -> None:
+        self.verbatim = verbatim
         self._seen = SeenHashes()
         self._journal: list[bytes] = []
 
     def _new(self, texts: Sequence[str]) -> list[bool]:
-        hashes = hashes_of(texts)
+        hashes = hashes_of(texts if self.verbatim else (" ".join(text.lower().split()) for text in texts))
         fresh = self._seen.add(hashes)
         self._journal.append(hashes[fresh].astype("<u8").tobytes())
         return [bool(new) for new in fresh]
@@ -43,12 +48,14 @@ class _HashMemory(MemoryStep):
 
 
 class ExactDuplicates(_HashMemory):
-    """Removes texts that were there before, character for character; eight bytes of memory for each text."""
+    """Removes texts that were there before; eight bytes of memory for each text."""
 
     name = "dedup:exact"
 
     def fresh(self) -> MemoryStep:
-        return ExactDuplicates()
+        copy = ExactDuplicates(self.verbatim)
+        copy.name = self.name
+        return copy
 
     def process(self, documents: Sequence[Document]) -> list[Document | None]:
         fresh = self._new([document.text for document in documents])
@@ -63,16 +70,17 @@ class RepeatedLines(_HashMemory):
 
     Args:
         min: characters under which a line may come again: dialogue, headings, list items.
+        verbatim: case and white space count.
     """
 
     name = "dedup:lines"
 
-    def __init__(self, min: int = 30) -> None:
-        super().__init__()
+    def __init__(self, min: int = 20, verbatim: bool = False) -> None:
+        super().__init__(verbatim)
         self.min = min
 
     def fresh(self) -> MemoryStep:
-        copy = RepeatedLines(self.min)
+        copy = RepeatedLines(self.min, self.verbatim)
         copy.name = self.name
         return copy
 
@@ -91,35 +99,38 @@ class RepeatedLines(_HashMemory):
 
 
 class NearDuplicates(MemoryStep):
-    """Removes texts that are nearly those before, by MinHash of their words.
+    """Removes texts that are nearly one that was kept, by `ferrolm.text.Deduplicator`.
+
+    Its journal is the texts that were kept, which are sketched again when a run is taken up.
 
     Args:
-        threshold: share of common shingles from which two texts are the same.
+        threshold: Jaccard similarity from which on two texts are nearly the same.
+        ngram: words whose sequences are compared.
     """
 
     name = "dedup:near"
 
-    def __init__(self, threshold: float = 0.8) -> None:
+    def __init__(self, threshold: float = 0.8, ngram: int = 5) -> None:
         from ferrolm.text.deduplication import Deduplicator
 
         self.threshold = threshold
-        self._memory = Deduplicator(threshold=threshold)
+        self.ngram = ngram
+        self._memory = Deduplicator(threshold, ngram=ngram)
         self._journal: list[bytes] = []
 
     def fresh(self) -> MemoryStep:
-        copy = NearDuplicates(self.threshold)
+        copy = NearDuplicates(self.threshold, self.ngram)
         copy.name = self.name
         return copy
 
     def process(self, documents: Sequence[Document]) -> list[Document | None]:
+        fresh = self._memory.add_all([document.text for document in documents])
         kept: list[Document | None] = []
-        for document in documents:
-            if self._memory.add(document.text):
+        for document, new in zip(documents, fresh, strict=True):
+            if new:
                 data = document.text.encode("utf-8", "surrogatepass")
                 self._journal.append(_LENGTH.pack(len(data)) + data)
-                kept.append(document)
-            else:
-                kept.append(document.remove("nearly the same text before"))
+            kept.append(document if new else document.remove("nearly the same text before"))
         return kept
 
     def take_journal(self) -> bytes:
@@ -127,23 +138,33 @@ class NearDuplicates(MemoryStep):
         return journal
 
     def restore(self, journal: IO[bytes]) -> None:
+        texts: list[str] = []
+        size = 0
         while head := journal.read(_LENGTH.size):
-            (size,) = _LENGTH.unpack(head)
-            self._memory.add(journal.read(size).decode("utf-8", "surrogatepass"))
+            data = journal.read(*_LENGTH.unpack(head))
+            texts.append(data.decode("utf-8", "surrogatepass"))
+            size += len(data)
+            if size >= _PIECE:
+                self._memory.add_all(texts)
+                texts, size = [], 0
+        self._memory.add_all(texts)
 
 
-_KINDS: dict[str, Callable[[float, int], MemoryStep]] = {
-    "exact": lambda threshold, min: ExactDuplicates(),
-    "near": lambda threshold, min: NearDuplicates(threshold),
-    "lines": lambda threshold, min: RepeatedLines(min),
-}
+_KINDS = ("exact", "near", "lines")
 
 
 @register("dedup")
-def dedup(kind: str = "exact", threshold: float = 0.8, min: int = 30) -> MemoryStep:
-    """Keep the first of equal texts (exact), of similar ones (near, threshold=), of equal lines (lines, from min= characters)."""
+def dedup(
+    kind: str = "exact", threshold: float = 0.8, ngram: int = 5, min: int = 20, verbatim: bool = False
+) -> MemoryStep:
+    """Keep the first of equal texts (exact), of similar ones (near, threshold=, ngram=), of equal lines (lines, from min= characters).
+
+    Case and white space do not count, but with verbatim=true.
+    """
     if kind not in _KINDS:
         raise UnknownNameError(f"dedup: {kind!r} is not one of {', '.join(_KINDS)}{nearest(kind, _KINDS)}")
     if not 0.0 < threshold <= 1.0:
         raise InvalidArgumentError(f"dedup: threshold is {threshold}, expected above 0 and at most 1")
-    return _KINDS[kind](threshold, min)
+    if kind == "near":
+        return NearDuplicates(threshold, ngram)
+    return ExactDuplicates(verbatim) if kind == "exact" else RepeatedLines(min, verbatim)

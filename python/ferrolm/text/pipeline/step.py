@@ -182,14 +182,16 @@ def _from_description(description: str) -> Step | MemoryStep:
 
 
 def _parameters(description: str, factory: Callable[..., Any], pieces: Iterable[str]) -> dict[str, Any]:
-    signature = inspect.signature(factory).parameters
+    parameters = inspect.signature(factory).parameters
+    signature = [key for key, parameter in parameters.items() if parameter.kind != parameter.VAR_KEYWORD]
+    anything = len(signature) < len(parameters)
     hints = get_type_hints(factory)
     values: dict[str, Any] = {}
     for piece in pieces:
         key, equals, value = piece.partition("=")
         if not equals:
             key, value = next(iter(signature), ""), piece
-        if key not in signature:
+        if key not in signature and not anything:
             known = ", ".join(signature) or "none"
             raise UnknownNameError(
                 f"step {description!r}: no parameter {key!r}{nearest(key, signature)}; there are: {known}"
@@ -198,11 +200,13 @@ def _parameters(description: str, factory: Callable[..., Any], pieces: Iterable[
             raise InvalidArgumentError(
                 f"step {description!r}: {key} is given twice; lists are joined by +, as in language:en+fr"
             )
-        values[key] = _value(description, key, value, hints[key])
+        values[key] = _value(description, key, value, hints[key] if key in signature else None)
     return values
 
 
 def _value(description: str, key: str, text: str, kind: Any) -> Any:
+    if kind is None:  # a threshold of somebody else's, who says what is wrong
+        kind = bool if text.lower() in {"true", "false"} else int if text.lstrip("-").isdigit() else float
     if get_origin(kind) in (Union, types.UnionType):  # "int | None"
         kind = next(member for member in get_args(kind) if member is not type(None))
     if get_origin(kind) is tuple:

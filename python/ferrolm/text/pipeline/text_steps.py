@@ -98,10 +98,10 @@ def punctuation(keep: str = "") -> DocumentFunction:
 
 @register("stop-words")
 def stop_words(language: str = "en") -> DocumentFunction:
-    """Remove the function words of language=."""
+    """Remove the function words of language=, and with them the punctuation; lines stay."""
     from ferrolm.text.stop_words import remove_stop_words
 
-    return _changing(lambda text: remove_stop_words(text, language))
+    return _changing(lambda text: "\n".join(remove_stop_words(line, language) for line in text.split("\n")))
 
 
 @register("lowercase")
@@ -118,7 +118,7 @@ def sentences() -> DocumentFunction:
 
 @register("words")
 def words(language: str | None = None, lowercase: bool = False) -> DocumentFunction:
-    """Words alone, with a space between two; lines stay. language= zh, ja or th finds words by dictionary."""
+    """Words alone, with a space between two; lines stay. language= zh, ja, th, lo, km or my finds words by dictionary."""
     named: dict[str, Any] = {} if language is None else {"language": language}
 
     def line_of(line: str) -> str:
