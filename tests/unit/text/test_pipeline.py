@@ -71,6 +71,16 @@ def test_pages_in_bytes_are_decoded_first_whatever_the_steps_are():
     assert texts("decode:iso-8859-7,lowercase", [greek]) == ["λόγος"]
 
 
+def test_lines_of_pages_are_paragraphs_and_those_of_texts_are_not():
+    page = "<h1>Tea</h1><p>It is good. Is it?</p>"
+    assert texts("html:mode=all,sentences", [page]) == ["Tea\nIt is good.\nIs it?"]
+    assert texts("sentences", ["Tea\nIt is good."]) == ["Tea It is good."]
+    assert texts("sentences:lines=true", ["Tea\nIt is good."]) == ["Tea\nIt is good."]
+    assert texts("html:mode=all", [Document("<p>1 &lt; 2</p>", media_type="text/plain")]) == [
+        "<p>1 &lt; 2</p>"
+    ]
+
+
 def test_exact_duplicates_and_repeated_lines():
     line = "This line is long enough to be compared."
     report = Report()

@@ -41,12 +41,15 @@ def html(mode: str = "main", always: bool = False) -> DocumentFunction:
         raise UnknownNameError(f"html: mode is {mode!r}, expected {', '.join(_MODES)}{nearest(mode, _MODES)}")
 
     def step(document: Document) -> Document | None:
-        if not (always or document.media_type == "text/html" or looks_like_html(document.text)):
+        if not (always or document.media_type == "text/html") and (
+            document.media_type or not looks_like_html(document.text)
+        ):
             return document
         if mode == "markdown":
             document.text = clean_html(document.text, format="markdown")
         else:
             document.text = clean_html(document.text, main_content=mode == "main")
+        document.media_type = "text/html"  # where nothing but the text told
         return document if document.text else document.remove("no text on the page")
 
     return step

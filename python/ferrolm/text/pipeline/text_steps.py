@@ -111,9 +111,17 @@ def lowercase() -> DocumentFunction:
 
 
 @register("sentences")
-def sentences() -> DocumentFunction:
-    """One sentence a line."""
-    return _changing(lambda text: "\n".join(" ".join(sentence.split()) for sentence in split_sentences(text)))
+def sentences(lines: bool | None = None) -> DocumentFunction:
+    """One sentence a line. lines=true: none goes on in the next line (true for pages, whose lines are paragraphs)."""
+
+    def step(document: Document) -> Document:
+        apart = document.media_type == "text/html" if lines is None else lines
+        blocks = document.text.split("\n") if apart else [document.text]
+        found = (sentence for block in blocks for sentence in split_sentences(block))
+        document.text = "\n".join(" ".join(sentence.split()) for sentence in found)
+        return document
+
+    return step
 
 
 @register("words")
