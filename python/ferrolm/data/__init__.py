@@ -20,6 +20,7 @@ from ferrolm.data.collators import (
     TokenClassificationCollator,
     example_lengths,
 )
+from ferrolm.data.document_files import read_documents, write_documents
 from ferrolm.data.documents import choose_held_out, iter_documents
 from ferrolm.data.entity_spans import EntitySpan, bio_labels, entity_spans
 from ferrolm.data.labels import LabelNames
@@ -100,6 +101,7 @@ __all__ = [
     "read_conllu",
     "read_csv",
     "read_dialogues",
+    "read_documents",
     "read_jsonl",
     "read_jsonl_pairs",
     "read_labeled_files",
@@ -109,5 +111,6 @@ __all__ = [
     "read_tsv",
     "split",
     "temperature_weights",
+    "write_documents",
     "write_token_file",
 ]

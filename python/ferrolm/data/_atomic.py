@@ -12,7 +12,7 @@ from typing import IO
 
 from ferrolm.errors import FileAccessError
 
-__all__ = ["replace_file", "replace_folder"]
+__all__ = ["replace_file", "replace_folder", "sync_folder"]
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
         with suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -70,7 +70,8 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make a rename in the folder last."""
     with suppress(OSError):  # not every file system lets one sync a folder
         _sync(path)
 

@@ -1,33 +1,54 @@
-"""Text before it is tokens: cleaning of HTML and Unicode, words, sentences, stop words, masking, augmentation.
+"""Text before it is tokens: cleaning, words and sentences, languages, quality, duplicates, masking, augmentation.
 
 clean_html        an HTML page (bytes or text) -> its article, or all its visible text    (extra `text`)
 decode_html       bytes of a page -> text, by byte order mark, content and declaration
 normalize_text    Unicode form, control and invisible characters, white space, mojibake
 words             text -> its words
 split_sentences   text -> its sentences
+remove_punctuation, remove_stop_words
 stop_words        the function words of a language
+detect_language   text -> the language it is in                                           (extra `text`)
+QualityFilter     text -> the text that stays, and the rules of Gopher or C4 that it breaks
+Deduplicator      text -> whether it, or nearly it, was there before; LineDeduplicator for lines, deduplicate for lists
 mask              URLs, e-mail addresses and numbers -> place-holders
+mask_personal_data  addresses, telephone, card, account and social security numbers -> place-holders
 augmentation      random changes that leave labels right, a module of its own
 """
 
 from __future__ import annotations
 
 from ferrolm.text import augmentation
+from ferrolm.text.deduplication import Deduplicator, LineDeduplicator, deduplicate
 from ferrolm.text.encoding import decode_html
 from ferrolm.text.html import clean_html, looks_like_html
+from ferrolm.text.language import Language, detect_language, detect_languages
 from ferrolm.text.masking import mask
 from ferrolm.text.normalize import normalize_text
+from ferrolm.text.personal_data import mask_personal_data
+from ferrolm.text.quality import C4Rules, GopherRules, QualityFilter
 from ferrolm.text.sentences import split_sentences
-from ferrolm.text.stop_words import stop_words
-from ferrolm.text.words import words
+from ferrolm.text.stop_words import remove_stop_words, stop_words
+from ferrolm.text.words import remove_punctuation, words
 
 __all__ = [
+    "C4Rules",
+    "Deduplicator",
+    "GopherRules",
+    "Language",
+    "LineDeduplicator",
+    "QualityFilter",
     "augmentation",
     "clean_html",
     "decode_html",
+    "deduplicate",
+    "detect_language",
+    "detect_languages",
     "looks_like_html",
     "mask",
+    "mask_personal_data",
     "normalize_text",
+    "remove_punctuation",
+    "remove_stop_words",
     "split_sentences",
     "stop_words",
     "words",

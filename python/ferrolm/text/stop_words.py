@@ -1,10 +1,20 @@
-"""Function words: articles, pronouns, prepositions, conjunctions and auxiliaries, collected for this package."""
+"""Function words: articles, pronouns, prepositions, conjunctions and auxiliaries.
+
+Six languages have lists that were collected for this package; more than fifty others those of stopwords-iso, which are
+longer and also have frequent adverbs and numerals.
+"""
 
 from __future__ import annotations
 
-from ferrolm.errors import UnknownNameError, nearest
+from collections.abc import Iterable
+from functools import cache
+from typing import overload
 
-__all__ = ["stop_words"]
+from ferrolm._extras import require
+from ferrolm.errors import UnknownNameError, nearest
+from ferrolm.text.words import words
+
+__all__ = ["remove_stop_words", "stop_words"]
 
 _LISTS = {
     "de": """
@@ -64,18 +74,57 @@ _LISTS = {
 
 
 def stop_words(language: str = "en") -> frozenset[str]:
-    """The function words of a language, in lower case: ``de``, ``en``, ``es``, ``fr``, ``it`` or ``pt``.
+    """The function words of a language, in lower case.
+
+    Args:
+        language: a code of ISO 639-1. ``de``, ``en``, ``es``, ``fr``, ``it`` and ``pt`` come with the package, some
+            fifty others with the extra ``text`` (stopwordsiso), among them ``ar``, ``hi``, ``ja``, ``ru`` and ``zh``.
 
     Raises:
         UnknownNameError: there is no list for the language.
+        MissingExtraError: the list comes with the extra, which is not installed.
 
     >>> from ferrolm.text import words
     >>> [word for word in words("The cat sat on the mat", lowercase=True) if word not in stop_words()]
     ['cat', 'sat', 'mat']
+    >>> "и" in stop_words("ru")
+    True
     """
-    if language not in _LISTS:
-        known = ", ".join(_LISTS)
-        raise UnknownNameError(
-            f"no stop words for {language!r}; there are: {known}{nearest(language, _LISTS)}"
-        )
-    return frozenset(_LISTS[language].split())
+    return _list(language)
+
+
+@overload
+def remove_stop_words(text: str, language: str = "en") -> str: ...
+@overload
+def remove_stop_words(text: Iterable[str], language: str = "en") -> list[str]: ...
+def remove_stop_words(text: str | Iterable[str], language: str = "en") -> str | list[str]:
+    """A text, or a list of words, without the function words of a language, in whatever case.
+
+    Args:
+        text: a text, of which the words that stay (as found by `words`) are joined by single spaces; or words, of which
+            a list is left.
+        language: as for `stop_words`, whose errors this raises.
+
+    >>> remove_stop_words("The cat sat on the mat.")
+    'cat sat mat'
+    >>> remove_stop_words(["Der", "Hund", "und", "die", "Katze"], "de")
+    ['Hund', 'Katze']
+    """
+    found = _list(language)
+    if isinstance(text, str):
+        kept = (word for word in words(text, language=language) if word.lower() not in found)
+        return " ".join(kept)
+    return [word for word in text if word.lower() not in found]
+
+
+@cache
+def _list(language: str) -> frozenset[str]:
+    if language in _LISTS:
+        return frozenset(_LISTS[language].split())
+    iso = require("stopwordsiso", "text", f"the stop words of {language!r}") if len(language) == 2 else None
+    if iso is not None and iso.has_lang(language):
+        return frozenset(word.lower() for word in iso.stopwords(language))
+    known = sorted({*_LISTS, *(iso.langs() if iso is not None else ())})
+    raise UnknownNameError(
+        f"no stop words for {language!r}; there are: {', '.join(known)}{nearest(language, known)}"
+    )

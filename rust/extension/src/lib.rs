@@ -26,6 +26,7 @@ mod sampling;
 mod sampling_choices;
 mod sampling_params;
 mod tagging;
+mod text_duplicates;
 mod text_html;
 mod text_words;
 mod tokenizer;
@@ -57,6 +58,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     embedding::register(module)?;
     glove::register(module)?;
     vectors::register(module)?;
+    text_duplicates::register(module)?;
     text_html::register(module)?;
     text_words::register(module)?;
     tagging::register(module)?;

@@ -1,11 +1,11 @@
-"""`words`, `stop_words` and `mask`."""
+"""`words`, `remove_punctuation`, `stop_words`, `remove_stop_words` and `mask`."""
 
 from __future__ import annotations
 
 import pytest
 
 from ferrolm.errors import UnknownNameError
-from ferrolm.text import mask, stop_words, words
+from ferrolm.text import mask, remove_punctuation, remove_stop_words, stop_words, words
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,52 @@ def test_words(text, expected):
 
 def test_words_can_be_lower_cased():
     assert words("The CAT", lowercase=True) == ["the", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("zh", "", []),
+        ("zh", "我们今天去北京。", ["我们", "今天", "去", "北京"]),
+        ("zh-Hant", "臺灣大學,GPT-4 與 3.14", ["臺灣", "大學", "GPT-4", "與", "3.14"]),
+        ("ja", "吾輩は猫である。コンピュータ", ["吾輩", "は", "猫", "で", "ある", "コンピュータ"]),
+        ("th", "ภาษาไทยง่ายมาก don't", ["ภาษา", "ไทย", "ง่าย", "มาก", "don't"]),
+        ("lo", "ພາສາລາວ", ["ພາສາ", "ລາວ"]),
+        ("km", "ភាសាខ្មែរ", ["ភាសា", "ខ្មែរ"]),
+        ("en", "我们 it's", ["我", "们", "it's"]),
+    ],
+)
+def test_a_dictionary_splits_unspaced_scripts(language, text, expected):
+    assert words(text, language=language) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "expected"),
+    [
+        ("", {}, ""),
+        ("¿Qué? «Ça» „va“ — 100 %, 1+1=2!", {}, "Qué Ça va  100  1+1=2"),
+        ("日本語。（はい）、「x」", {}, "日本語はいx"),
+        ("end.Start--now", {"replacement": " "}, "end Start now"),
+        ("don't stop!", {"keep": "'"}, "don't stop"),
+        ("a-b]c^d\\e", {"keep": "]^-\\"}, "a-b]c^d\\e"),
+    ],
+)
+def test_punctuation_is_removed(text, arguments, expected):
+    assert remove_punctuation(text, **arguments) == expected
+
+
+def test_stop_words_are_removed():
+    assert remove_stop_words("The Cat sat, and THE dog didn't.") == "Cat sat dog"
+    assert remove_stop_words(["Le", "chat", "et", "la"], "fr") == ["chat"]
+    assert remove_stop_words([]) == []
+
+
+def test_other_languages_have_lists_of_the_extra():
+    pytest.importorskip("stopwordsiso")
+    assert {"и", "не"} <= stop_words("ru")
+    assert remove_stop_words("我们今天去北京", "zh") == "今天 北京"
+    with pytest.raises(UnknownNameError, match="no stop words for 'xx'; there are: af, ar"):
+        stop_words("xx")
 
 
 @pytest.mark.parametrize("language", ["de", "en", "es", "fr", "it", "pt"])
