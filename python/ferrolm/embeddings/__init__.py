@@ -1,14 +1,14 @@
 """Vectors of words and of sentences: train them, ask for their neighbours, draw them, exchange them with other programs.
 
-    keyed_vectors.py       `KeyedVectors`: vectors by word
-    word2vec.py            `Word2Vec`; torch_word2vec.py, the same on a CUDA device
-    sentence.py            `SentenceEmbedder`, what the next three have in common; `cosine_similarity`
-    sentence_average.py    `AverageEmbeddings`: the mean of word vectors
-    sif.py                 `SIFEmbeddings`: a weighted mean without what all texts share
-    sentence_encoder.py    `EncoderEmbeddings`: pooled states of an encoder (needs torch)
-    sentence_search.py     `semantic_search`: the nearest of many, exactly
-    sentence_evaluation.py `evaluate_sentence_pairs`: agreement with people
-    word_map.py            `word_map`: words in two dimensions; word_map_plot.py and word_map_page.py, as a picture and a page
+keyed_vectors.py       `KeyedVectors`: vectors by word
+word2vec.py            `Word2Vec`; torch_word2vec.py, the same on a CUDA device
+sentence.py            `SentenceEmbedder`, what the next three have in common; `cosine_similarity`
+sentence_average.py    `AverageEmbeddings`: the mean of word vectors
+sif.py                 `SIFEmbeddings`: a weighted mean without what all texts share
+sentence_encoder.py    `EncoderEmbeddings`: pooled states of an encoder (needs torch)
+sentence_search.py     `semantic_search`: the nearest of many, exactly
+sentence_evaluation.py `evaluate_sentence_pairs`: agreement with people
+word_map.py            `word_map`: words in two dimensions; word_map_plot.py and word_map_page.py, as a picture and a page
 """
 
 from __future__ import annotations

@@ -118,7 +118,9 @@ def _similarities(
         squares = np.einsum("ij,ij->i", rows, rows)
         if not np.isfinite(squares).all():
             wrong = first + int(np.flatnonzero(~np.isfinite(squares))[0])
-            raise InvalidArgumentError(f"corpus_embeddings[{wrong}] has a number that is infinite, too large or NaN")
+            raise InvalidArgumentError(
+                f"corpus_embeddings[{wrong}] has a number that is infinite, too large or NaN"
+            )
         # Products are scaled, and not the rows: nothing is copied.
         similarities = queries @ rows.T
         similarities /= np.sqrt(np.where(squares == 0, 1, squares))

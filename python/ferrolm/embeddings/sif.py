@@ -54,7 +54,9 @@ class SIFEmbeddings(AverageEmbeddings):
         if not a > 0:
             raise InvalidArgumentError(f"a is {a}: expected more than 0")
         if not 0 <= components <= self.size:
-            raise InvalidArgumentError(f"components is {components}: expected 0 to {self.size}, the size of wv")
+            raise InvalidArgumentError(
+                f"components is {components}: expected 0 to {self.size}, the size of wv"
+            )
         self.a, self._num_components = a, components
         self.weights: NDArray[np.float32] | None = None
         if wv.counts is not None:
@@ -97,7 +99,9 @@ class SIFEmbeddings(AverageEmbeddings):
 
     def _encode(self, texts: list[str], batch_size: int, progress: bool) -> NDArray[np.float32]:
         if self.weights is None or (self._num_components and self.components is None):
-            raise InvalidArgumentError("these SIFEmbeddings have learnt nothing yet: call fit with texts first")
+            raise InvalidArgumentError(
+                "these SIFEmbeddings have learnt nothing yet: call fit with texts first"
+            )
         found = self._encode_plain(texts, batch_size, progress)
         if self.components is not None:
             found -= (found @ self.components.T) @ self.components

@@ -87,7 +87,9 @@ def train_word2vec(
     if len(corpus.ids) and int(corpus.ids.max()) >= len(frequencies):
         raise ShapeError(f"corpus has the id {int(corpus.ids.max())}, counts {len(frequencies)} words")
     random = torch.Generator(place).manual_seed(seed)
-    inputs = torch.rand(len(frequencies), vector_size, generator=random, device=place).sub_(0.5).div_(vector_size)
+    inputs = (
+        torch.rand(len(frequencies), vector_size, generator=random, device=place).sub_(0.5).div_(vector_size)
+    )
     outputs = torch.zeros_like(inputs)
     every = _Corpus(
         torch.from_numpy(corpus.ids.astype(np.int64)).to(place),
@@ -104,7 +106,9 @@ def train_word2vec(
             drawn = torch.rand(len(places), negative, generator=random, device=place, dtype=torch.float64)
             wrong = torch.searchsorted(below, drawn)
             targets = torch.cat([text.ids[places][:, None], wrong], dim=1)
-            moves = negative_sampling_gradients(inputs, outputs, around, valid, targets, bool(sg), bool(cbow_mean))
+            moves = negative_sampling_gradients(
+                inputs, outputs, around, valid, targets, bool(sg), bool(cbow_mean)
+            )
             for matrix, rows, gradients, counted in zip((inputs, outputs), (around, targets), moves[::2], moves[1::2], strict=True):  # fmt: skip
                 _add(matrix, rows, gradients, counted, rate)
     return inputs.cpu().numpy()

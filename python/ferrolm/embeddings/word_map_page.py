@@ -14,7 +14,18 @@ from ferrolm.embeddings.word_map import WordMap
 
 __all__ = ["PALETTE", "palette_index", "save_page", "word_map_html"]
 
-PALETTE = ("#2f6fd0", "#d1541f", "#2b8a57", "#a6449b", "#b08400", "#c4314b", "#1b8a99", "#7a5bd0", "#6b7a1e", "#8a5a3c")
+PALETTE = (
+    "#2f6fd0",
+    "#d1541f",
+    "#2b8a57",
+    "#a6449b",
+    "#b08400",
+    "#c4314b",
+    "#1b8a99",
+    "#7a5bd0",
+    "#6b7a1e",
+    "#8a5a3c",
+)
 """Colours of groups, which are told apart on white and on black."""
 
 _TEMPLATE = Path(__file__).with_name("word_map.html")
