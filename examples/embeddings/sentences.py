@@ -34,7 +34,7 @@ def reviews(data: Path) -> tuple[Examples, Examples]:
     found = [
         (line.strip(), label)
         for label in ("pos", "neg")
-        for line in (folder / f"rt-polarity.{label}.txt").open(encoding="utf-8")
+        for line in (folder / f"rt-polarity.{label}.txt").read_text(encoding="utf-8").splitlines()
     ]
     return [each for place, each in enumerate(found) if place % 10], found[::10]
 

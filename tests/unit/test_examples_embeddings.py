@@ -22,7 +22,9 @@ RANDOM = np.random.default_rng(0)
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Files in the form of the published ones, whose labels their words give away."""
-    intents, reviews, pairs = (tmp_path / name for name in ("topic/banking77", "sentiment/rt-polarity", "pair/snli"))
+    intents, reviews, pairs = (
+        tmp_path / name for name in ("topic/banking77", "sentiment/rt-polarity", "pair/snli")
+    )
     for folder in (intents, reviews, pairs):
         folder.mkdir(parents=True)
     for name, rows in (("train", 80), ("test", 40)):
@@ -48,7 +50,9 @@ def example(monkeypatch: pytest.MonkeyPatch) -> object:
     return load
 
 
-def test_pairs_are_of_one_intent(data: Path, tmp_path: Path, example, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pairs_are_of_one_intent(
+    data: Path, tmp_path: Path, example, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = importlib.util.spec_from_file_location("embeddings_prepare", EXAMPLES / "prepare.py")
     prepare = importlib.util.module_from_spec(script)
     script.loader.exec_module(prepare)
@@ -66,7 +70,9 @@ def test_intents(data: Path, tmp_path: Path, example) -> None:
 
 
 def test_sentences(data: Path, tmp_path: Path, example, capsys: pytest.CaptureFixture[str]) -> None:
-    KeyedVectors(WORDS, RANDOM.standard_normal((len(WORDS), 12))).save_word2vec_format(tmp_path / "v.bin", binary=True)
+    KeyedVectors(WORDS, RANDOM.standard_normal((len(WORDS), 12))).save_word2vec_format(
+        tmp_path / "v.bin", binary=True
+    )
     folder = encoder_folder(tmp_path / "encoder", "sentence-similarity")
     found = example("sentences").main([str(data), str(tmp_path / "v.bin"), "--encoder", str(folder)])
     assert found.keys() == {"average", "SIF", "encoder"}

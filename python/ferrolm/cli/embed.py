@@ -203,9 +203,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     vectors = load_vectors(arguments.vectors, arguments.limit)
     for path in arguments.pairs:
         found = vectors.evaluate_word_pairs(path)
-        pearson, spearman, unknown = _pair_figures(found)
         print(
-            f"{Path(path).name}\tSpearman {100 * spearman:.1f}\tPearson {100 * pearson:.1f}\tunknown {unknown:.1f} %"
+            f"{Path(path).name}\tSpearman {100 * found.spearman:.1f}\tPearson {100 * found.pearson:.1f}\t"
+            f"unknown {100 * found.out_of_vocabulary:.1f} %"
         )
     for path in arguments.analogies:
         score, sections = vectors.evaluate_word_analogies(path, restrict_vocab=arguments.restrict_vocab)
@@ -217,13 +217,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
                 )
         print(f"{Path(path).name}\t{100 * score:.1f} %")
     return 0
-
-
-def _pair_figures(found: Any) -> tuple[float, float, float]:
-    """Pearson, Spearman, per cent of unknown pairs."""
-    if hasattr(found, "out_of_vocabulary"):
-        return found.pearson, found.spearman, 100 * found.out_of_vocabulary
-    return float(found[0][0]), float(found[1][0]), float(found[2])
 
 
 def _map(arguments: argparse.Namespace) -> int:

@@ -24,16 +24,21 @@ def save_plot(drawn: WordMap, path: Path, title: str, labels: int) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 8), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     axis = figure.subplots()
     names, index = palette_index(drawn)
     for number, name in enumerate(names or [""]):
         own = index == number
-        axis.scatter(*drawn.coordinates[own].T, s=9, color=PALETTE[number % len(PALETTE)], label=name, alpha=0.8, linewidths=0)  # fmt: skip
+        left, up = drawn.coordinates[own].T
+        colour = PALETTE[number % len(PALETTE)]
+        axis.scatter(left, up, s=9, color=colour, label=name, alpha=0.8, linewidths=0)
     axis.set(xticks=[], yticks=[], title=title)
     if names:
         # Words are not mathematics, whatever they contain.
-        for text in axis.legend(fontsize="small", markerscale=2, framealpha=0.6).get_texts():
+        legend = axis.legend(
+            loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small", markerscale=2
+        )
+        for text in legend.get_texts():
             text.set_parse_math(False)
     axis.title.set_parse_math(False)
     with warnings.catch_warnings():
