@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferrolm.cli._progress import add_progress
 from ferrolm.cli._embed_training import configure_training, train
+from ferrolm.cli._progress import add_progress
 from ferrolm.errors import FileAccessError, InvalidArgumentError, InvalidEncodingError, MissingFileError
 
 if TYPE_CHECKING:
