@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "train_tokenizer",
         "learn a tokenizer.json from text: BPE, WordPiece, Unigram or words",
     ),
+    "embed": ("embed", "word vectors and sentence vectors: train, ask, measure, draw"),
     "prepare": ("prepare", "tokenize text into a token file for training"),
     "pretrain": ("pretrain", "train a language model as a TOML file says"),
     "finetune": ("finetune", "teach a model a task: classes, tags, answers, translations, dialogue"),
