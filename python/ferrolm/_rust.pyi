@@ -893,10 +893,14 @@ class WordCorpus:
     ) -> NDArray[np.float32]: ...
 
 def load_word_vectors(
-    path: str | PathLike[str], binary: bool, no_header: bool, limit: int | None
+    path: str | PathLike[str], binary: bool, no_header: bool, limit: int | None, unicode_errors: str
 ) -> tuple[list[str], NDArray[np.float32]]: ...
 def save_word_vectors(
-    path: str | PathLike[str], words: list[str], vectors: NDArray[np.float32], binary: bool
+    path: str | PathLike[str],
+    words: list[str],
+    vectors: NDArray[np.float32],
+    binary: bool,
+    header: bool,
 ) -> None: ...
 
 # text: words, quality, personal data
@@ -958,3 +962,54 @@ class NearDuplicates:
     def __len__(self) -> int: ...
     def add(self, document: str) -> tuple[int, float] | None: ...
     def add_all(self, texts: Sequence[str]) -> list[tuple[int, float] | None]: ...
+def nearest_vectors(
+    vectors: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    *,
+    top: int,
+    offsets: NDArray[np.int64],
+    excluded: NDArray[np.uint32],
+    rows: tuple[int, int],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
+@final
+class WordPairs:
+    def __new__(
+        cls,
+        corpus: WordCorpus,
+        *,
+        vocabulary: list[str] | None,
+        window: int,
+        symmetric: bool,
+        memory_limit: int,
+        directory: str | PathLike[str] | None,
+        workers: int,
+        seed: int,
+    ) -> WordPairs: ...
+    def __len__(self) -> int: ...
+    @property
+    def on_disk(self) -> bool: ...
+    def arrays(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float32]]: ...
+
+@final
+class GloveParameters:
+    def __new__(cls, words: int, vector_size: int, seed: int) -> GloveParameters: ...
+    @staticmethod
+    def from_arrays(
+        values: NDArray[np.float32],
+        squares: NDArray[np.float32],
+        context_values: NDArray[np.float32],
+        context_squares: NDArray[np.float32],
+    ) -> GloveParameters: ...
+    def arrays(self) -> list[NDArray[np.float32]]: ...
+    def epoch(
+        self,
+        pairs: WordPairs,
+        *,
+        x_max: float,
+        alpha: float,
+        learning_rate: float,
+        workers: int,
+        seed: int,
+    ) -> float: ...
+

@@ -22,6 +22,9 @@ from ferrolm.embeddings.sentence_average import AverageEmbeddings
 from ferrolm.embeddings.sentence_evaluation import SentencePairResult, evaluate_sentence_pairs
 from ferrolm.embeddings.sentence_search import SearchHits, semantic_search
 from ferrolm.embeddings.sif import SIFEmbeddings
+from ferrolm.embeddings.evaluation import Correlation, WordPairResult
+from ferrolm.embeddings.glove import GloVe
+from ferrolm.embeddings.keyed_vectors import KeyedVectors
 from ferrolm.embeddings.word2vec import Word2Vec
 from ferrolm.embeddings.word_map import WordMap, word_map
 
@@ -54,3 +57,4 @@ def __getattr__(name: str) -> Any:
 
     globals()[name] = EncoderEmbeddings
     return EncoderEmbeddings
+__all__ = ["Correlation", "GloVe", "KeyedVectors", "Word2Vec", "WordPairResult"]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ferrolm_embedding::format::{self, Reading};
+use ferrolm_embedding::format::{self, Reading, Unicode, Writing};
 use ferrolm_embedding::{Architecture, Corpus, CorpusBuilder, EmbeddingError, Settings, train};
 use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
@@ -14,7 +14,7 @@ use crate::errors::{Kind, ToPyErr};
 
 /// Sentences as ids of the words that occur often enough.
 #[pyclass(frozen, module = "ferrolm._rust")]
-struct WordCorpus(Corpus);
+pub struct WordCorpus(pub Corpus);
 
 #[pymethods]
 impl WordCorpus {
@@ -119,8 +119,19 @@ fn load_word_vectors(
     binary: bool,
     no_header: bool,
     limit: Option<usize>,
+    unicode_errors: &str,
 ) -> PyResult<(Vec<String>, Bound<'_, PyArray2<f32>>)> {
-    let reading = Reading { binary, no_header, limit };
+    let unicode = match unicode_errors {
+        "strict" => Unicode::Strict,
+        "replace" => Unicode::Replace,
+        "ignore" => Unicode::Ignore,
+        other => {
+            let message =
+                format!("unicode_errors is {other:?}: expected \"strict\", \"replace\" or \"ignore\"");
+            return Err(Kind::InvalidArgumentError.error(message));
+        }
+    };
+    let reading = Reading { binary, no_header, limit, unicode };
     let vectors = enter(py, |cancel| format::load(&path, &reading, cancel))?;
     let vectors = vectors.map_err(EmbeddingError::to_py_err)?;
     Ok((vectors.words, matrix(py, vectors.values, vectors.size)?))
@@ -134,9 +145,10 @@ fn save_word_vectors(
     words: Vec<String>,
     vectors: PyReadonlyArray2<'_, f32>,
     binary: bool,
+    header: bool,
 ) -> PyResult<()> {
-    let values = vectors.as_slice()?;
-    let saved = enter(py, |cancel| format::save(&path, &words, values, binary, cancel))?;
+    let (values, writing) = (vectors.as_slice()?, Writing { binary, header });
+    let saved = enter(py, |cancel| format::save(&path, &words, values, writing, cancel))?;
     saved.map_err(EmbeddingError::to_py_err)
 }
 

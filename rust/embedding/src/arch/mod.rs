@@ -3,6 +3,9 @@
 //! The code is plain Rust over chunks of [`LANES`]; inside functions that enable an instruction set the compiler
 //! makes vector code of it. All `unsafe` code of this crate is the calls of those functions.
 
+pub(crate) mod glove;
+pub(crate) mod search;
+
 use ferrolm_base::simd::Level;
 
 use crate::matrix::LANES;
