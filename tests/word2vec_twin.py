@@ -105,7 +105,7 @@ class Twin:
         rows = []
         for number in range(self.bucket + len(self.words)):
             random = SplitMix(options["seed"], MASK, number)
-            rows.append([(np.float32(random.unit()) - 0.5) / size for _ in range(size)])
+            rows.append([(2 * random.unit() - 1) / size for _ in range(size)])
         self.inputs = np.array(rows, dtype=np.float64)
         self.outputs = np.zeros((len(self.words), size))
         self.nodes = np.zeros((len(self.words), size))

@@ -21,7 +21,7 @@ def sentences(seed: int) -> list[list[str]]:
 
 BASE: dict[str, Any] = {
     "vector_size": 12, "window": 3, "sg": 1, "hs": 0, "negative": 3, "cbow_mean": 1, "sample": 0.05,
-    "alpha": 0.3, "min_alpha": 0.1, "epochs": 2, "seed": 5, "ns_exponent": 0.75, "shrink_windows": True,
+    "alpha": 0.1, "min_alpha": 0.05, "epochs": 2, "seed": 5, "ns_exponent": 0.75, "shrink_windows": True,
 }  # fmt: skip
 
 WAYS = {

@@ -26,9 +26,8 @@ ENGLISH_CONNECTOR_WORDS = frozenset(
 class _PhraseModel:
     """What both kinds of phrases can do with sentences."""
 
-    delimiter: str
-
-    def _table(self) -> _rust.PhraseTable:
+    def analyze_sentence(self, sentence: Sentence) -> list[tuple[str, float | None]]:
+        """The words of a sentence with its phrases joined, and the score of each phrase (None for words)."""
         raise NotImplementedError
 
     @overload
@@ -37,21 +36,15 @@ class _PhraseModel:
     def __getitem__(self, sentence: Iterable[Sequence[str]]) -> Iterator[list[str]]: ...
     def __getitem__(self, sentence: Any) -> Any:
         """A sentence (a list of words, or a string that is split) with its phrases joined; of several an iterator."""
-        table = self._table()
-        if isinstance(sentence, str):
-            return table.apply(sentence)
-        if isinstance(sentence, (list, tuple)) and all(isinstance(word, str) for word in sentence):
-            return table.apply(sentence)
-        return (table.apply(one) for one in sentence)
-
-    def analyze_sentence(self, sentence: Sentence) -> list[tuple[str, float | None]]:
-        """The words of a sentence with its phrases joined, and the score of each phrase (None for words)."""
-        return self._table().analyze(sentence)
+        if isinstance(sentence, str) or (
+            isinstance(sentence, (list, tuple)) and all(isinstance(word, str) for word in sentence)
+        ):
+            return [word for word, _ in self.analyze_sentence(sentence)]
+        return (self[one] for one in sentence)
 
     def find_phrases(self, sentences: Iterable[Sentence]) -> dict[str, float]:
         """The phrases that occur in sentences, with their scores."""
-        table = self._table()
-        found = (table.analyze(sentence) for sentence in sentences)
+        found = (self.analyze_sentence(sentence) for sentence in sentences)
         return {word: score for words in found for word, score in words if score is not None}
 
 
@@ -111,7 +104,6 @@ class Phrases(_PhraseModel):
         self.scoring: Scoring = scoring
         self.connector_words = frozenset(connector_words)
         self._counts = _rust.PhraseCounts(delimiter, set(self.connector_words), max_vocab_size)
-        self._known: tuple[Any, _rust.PhraseTable] | None = None
         if sentences is not None:
             self.add_vocab(sentences)
 
@@ -119,7 +111,6 @@ class Phrases(_PhraseModel):
         """Count more sentences."""
         if isinstance(sentences, str):
             raise InvalidArgumentError("sentences is a string: expected an iterable of sentences")
-        self._known = None
         self._counts.add(sentences)
 
     @property
@@ -132,16 +123,17 @@ class Phrases(_PhraseModel):
         """Words that were counted."""
         return self._counts.num_words
 
-    def _table(self) -> _rust.PhraseTable:
-        settings = (self.scoring, self.min_count, self.threshold)
-        if self._known is None or self._known[0] != settings:
-            table = self._counts.phrases(self.scoring == "npmi", self.min_count, self.threshold)
-            self._known = (settings, table)
-        return self._known[1]
+    def analyze_sentence(self, sentence: Sentence) -> list[tuple[str, float | None]]:
+        """The words of a sentence with its phrases joined, and the score of each phrase (None for words)."""
+        return self._counts.analyze(sentence, self.scoring == "npmi", self.min_count, self.threshold)
 
     def export_phrases(self) -> dict[str, float]:
-        """All phrases with their scores."""
-        return self._table().phrases()
+        """All phrases with their scores.
+
+        Where words have the delimiter in them, what stands before the first and behind the last one is taken for the
+        words of the pair, as in gensim.
+        """
+        return self._counts.phrases(self.scoring == "npmi", self.min_count, self.threshold).phrases()
 
     def freeze(self) -> FrozenPhrases:
         """The phrases alone: a fraction of the memory, and no more counting."""
@@ -207,10 +199,11 @@ class FrozenPhrases(_PhraseModel):
         self.delimiter = delimiter
         self.connector_words = frozenset(connector_words)
         self.threshold = threshold
-        self._frozen = _rust.PhraseTable(phrasegrams, delimiter, set(self.connector_words), threshold)
+        self._table = _rust.PhraseTable(phrasegrams, delimiter, set(self.connector_words), threshold)
 
-    def _table(self) -> _rust.PhraseTable:
-        return self._frozen
+    def analyze_sentence(self, sentence: Sentence) -> list[tuple[str, float | None]]:
+        """The words of a sentence with its phrases joined, and the score of each phrase (None for words)."""
+        return self._table.analyze(sentence)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write phrases and settings as JSON, whole or not at all."""

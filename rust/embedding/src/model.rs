@@ -200,11 +200,11 @@ fn grow(matrix: &mut Matrix, rows: usize) -> Result<(), EmbeddingError> {
     Ok(())
 }
 
-/// Uniform in ±1/(2 · size), as word2vec starts; each row by its number, and padding stays zero.
+/// Uniform in ±1/size, as gensim starts; each row by its number, and padding stays zero.
 fn start(inputs: &mut Matrix, first: usize, settings: &Settings) {
     let (width, size) = (inputs.width(), settings.vector_size);
     for (number, row) in inputs.values_mut().chunks_exact_mut(width).enumerate().skip(first) {
         let mut random = Random::new(settings.seed, u64::MAX, number as u64);
-        row[..size].iter_mut().for_each(|value| *value = (random.unit() - 0.5) / size as f32);
+        row[..size].iter_mut().for_each(|value| *value = (2.0 * random.unit() - 1.0) / size as f32);
     }
 }

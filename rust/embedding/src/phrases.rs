@@ -28,7 +28,7 @@ pub struct PhraseCounts {
     connectors: HashSet<String>,
     /// Prune when there are more entries than this.
     max_vocab_size: usize,
-    /// What pruning drops next: entries that do not occur more often.
+    /// What pruning drops next: entries that occur less often.
     min_reduce: u64,
     joined: String,
 }
@@ -95,7 +95,7 @@ impl PhraseCounts {
     fn prune(&mut self) -> Result<(), EmbeddingError> {
         let (vocabulary, counts) = (std::mem::take(&mut self.vocabulary), std::mem::take(&mut self.counts));
         for (entry, count) in vocabulary.iter().zip(counts) {
-            if count > self.min_reduce {
+            if count >= self.min_reduce {
                 self.vocabulary.insert(entry)?;
                 self.counts.push(count);
             }
@@ -138,14 +138,14 @@ impl PhraseCounts {
     }
 
     /// The phrases whose score is above `threshold`.
+    ///
+    /// The ends of a pair are taken to be the words before the first and behind the last delimiter.
     pub fn phrases(&self, scoring: Scoring, min_count: f64, threshold: f64) -> PhraseTable {
         let mut phrases = HashMap::new();
-        for (entry, count) in self.entries().filter(|(entry, _)| entry.contains(&self.delimiter)) {
-            // The ends of a pair are the words before the first and behind the last delimiter.
+        for (entry, _) in self.entries().filter(|(entry, _)| entry.contains(&self.delimiter)) {
             let mut parts = entry.split(&self.delimiter);
             if let (Some(first), Some(last)) = (parts.next(), parts.last())
-                && let (Some(a), Some(b)) = (self.count_of(first), self.count_of(last))
-                && let score = self.score(scoring, min_count, [a, b, count].map(|count| count as f64))
+                && let Some(score) = self.score(scoring, min_count, first, last, entry)
                 && score > threshold
             {
                 phrases.insert(entry.to_owned(), score);
@@ -154,20 +154,37 @@ impl PhraseCounts {
         PhraseTable::new(phrases, self.delimiter.clone(), self.connectors.clone(), threshold)
     }
 
+    /// A sentence with its phrases as single words, each with its score, by the counts themselves: words that have
+    /// the delimiter in them, as phrases of an earlier round have, are seen as words.
+    pub fn apply(
+        &self,
+        sentence: &[&str],
+        scoring: Scoring,
+        min_count: f64,
+        threshold: f64,
+    ) -> Vec<(String, Option<f64>)> {
+        let score = |first: &str, last: &str, joined: &str| {
+            self.score(scoring, min_count, first, last, joined).filter(|&score| score > threshold)
+        };
+        analyze(sentence, &self.delimiter, &self.connectors, score)
+    }
+
     fn count_of(&self, entry: &str) -> Option<u64> {
         self.vocabulary.find(entry).map(|id| self.counts[id as usize])
     }
 
-    fn score(&self, scoring: Scoring, min_count: f64, [a, b, pair]: [f64; 3]) -> f64 {
-        let words = self.words as f64;
-        match scoring {
+    /// `None` if any of the three was never counted.
+    fn score(&self, scoring: Scoring, min_count: f64, first: &str, last: &str, joined: &str) -> Option<f64> {
+        let (a, b, pair) = (self.count_of(first)?, self.count_of(last)?, self.count_of(joined)?);
+        let [a, b, pair, words] = [a, b, pair, self.words].map(|count| count as f64);
+        Some(match scoring {
             Scoring::Default => (pair - min_count) / a / b * self.vocabulary.len() as f64,
             Scoring::Npmi if pair < min_count => f64::NEG_INFINITY,
             Scoring::Npmi => {
                 let (a, b, pair) = (a / words, b / words, pair / words);
                 (pair / (a * b)).ln() / -pair.ln()
             }
-        }
+        })
     }
 }
 
@@ -187,36 +204,46 @@ impl PhraseTable {
 
     /// The sentence with its phrases as single words, each with its score; others have none.
     pub fn apply(&self, sentence: &[&str]) -> Vec<(String, Option<f64>)> {
-        let mut found = Vec::with_capacity(sentence.len());
-        let mut joined = String::new();
-        // Where the open candidate begins, of which only connectors have followed.
-        let mut open: Option<usize> = None;
-        for (at, &word) in sentence.iter().enumerate() {
-            let connects = self.connectors.contains(word);
-            match open {
-                None if connects => found.push((word.to_owned(), None)),
-                None => open = Some(at),
-                Some(_) if connects => {}
-                Some(start) => {
-                    join(&sentence[start..=at], &self.delimiter, &mut joined);
-                    match self.phrases.get(&joined).filter(|&&score| score > self.threshold) {
-                        Some(&score) => {
-                            found.push((joined.clone(), Some(score)));
-                            open = None;
-                        }
-                        None => {
-                            found.extend(sentence[start..at].iter().map(|&word| (word.to_owned(), None)));
-                            open = Some(at);
-                        }
-                    }
+        let score = |_: &str, _: &str, joined: &str| {
+            self.phrases.get(joined).copied().filter(|&score| score > self.threshold)
+        };
+        analyze(sentence, &self.delimiter, &self.connectors, score)
+    }
+}
+
+/// Goes through a sentence from left to right; `score` knows the phrases by first word, last word and all joined.
+fn analyze(
+    sentence: &[&str],
+    delimiter: &str,
+    connectors: &HashSet<String>,
+    score: impl Fn(&str, &str, &str) -> Option<f64>,
+) -> Vec<(String, Option<f64>)> {
+    let mut found = Vec::with_capacity(sentence.len());
+    let mut joined = String::new();
+    // Where the open candidate begins, of which only connectors have followed.
+    let mut open: Option<usize> = None;
+    for (at, &word) in sentence.iter().enumerate() {
+        let connects = connectors.contains(word);
+        match open {
+            None if connects => found.push((word.to_owned(), None)),
+            None => open = Some(at),
+            Some(_) if connects => {}
+            Some(start) => {
+                join(&sentence[start..=at], delimiter, &mut joined);
+                if let Some(score) = score(sentence[start], word, &joined) {
+                    found.push((joined.clone(), Some(score)));
+                    open = None;
+                } else {
+                    found.extend(sentence[start..at].iter().map(|&word| (word.to_owned(), None)));
+                    open = Some(at);
                 }
             }
         }
-        if let Some(start) = open {
-            found.extend(sentence[start..].iter().map(|&word| (word.to_owned(), None)));
-        }
-        found
     }
+    if let Some(start) = open {
+        found.extend(sentence[start..].iter().map(|&word| (word.to_owned(), None)));
+    }
+    found
 }
 
 fn join(words: &[&str], delimiter: &str, to: &mut String) {
@@ -258,8 +285,8 @@ mod tests {
 
     #[test]
     fn pruning_keeps_what_is_frequent() {
-        let pruned = counted(4);
-        assert!(pruned.len() <= 6);
+        // Each of 15 sentences makes room: the second time for what comes twice, then three times, and so on.
+        assert!(counted(4).len() <= 6);
         assert_eq!(counted(100).len(), 9);
     }
 }

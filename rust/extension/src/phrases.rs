@@ -63,11 +63,25 @@ impl PhraseCounts {
         self.counts().len()
     }
 
+    /// A sentence with its phrases as single words, and their scores.
+    fn analyze(
+        &self,
+        sentence: &Bound<'_, PyAny>,
+        npmi: bool,
+        min_count: f64,
+        threshold: f64,
+    ) -> PyResult<Vec<(String, Option<f64>)>> {
+        with_words(sentence, 0, |words| Ok(self.counts().apply(words, scoring(npmi), min_count, threshold)))
+    }
+
     /// The phrases whose score is above `threshold`.
     fn phrases(&self, npmi: bool, min_count: f64, threshold: f64) -> PhraseTable {
-        let scoring = if npmi { Scoring::Npmi } else { Scoring::Default };
-        PhraseTable(self.counts().phrases(scoring, min_count, threshold))
+        PhraseTable(self.counts().phrases(scoring(npmi), min_count, threshold))
     }
+}
+
+fn scoring(npmi: bool) -> Scoring {
+    if npmi { Scoring::Npmi } else { Scoring::Default }
 }
 
 impl PhraseCounts {
@@ -92,13 +106,7 @@ impl PhraseTable {
         self.0.phrases().clone()
     }
 
-    /// A sentence with its phrases as single words.
-    fn apply(&self, sentence: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-        let found = self.analyze(sentence)?;
-        Ok(found.into_iter().map(|(word, _)| word).collect())
-    }
-
-    /// The same with the scores of phrases.
+    /// A sentence with its phrases as single words, and their scores.
     fn analyze(&self, sentence: &Bound<'_, PyAny>) -> PyResult<Vec<(String, Option<f64>)>> {
         with_words(sentence, 0, |words| Ok(self.0.apply(words)))
     }

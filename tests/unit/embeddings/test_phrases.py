@@ -10,18 +10,23 @@ import pytest
 from ferrolm.embeddings import FrozenPhrases, Phraser, Phrases
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, InvalidTypeError, MissingFileError
 
-TEXT = ["the new york times is big", "he reads the new york times", "a new day in york", "times are new"] * 5
+TEXT = [
+    *(f"a{number} new york times b{number}" for number in range(10)),
+    *(f"c{number} new d{number}" for number in range(5)),
+    "the new york",
+]
 
 
 def test_phrases_of_phrases() -> None:
-    pairs = Phrases(TEXT, min_count=1, threshold=1.5)
+    pairs = Phrases(TEXT, min_count=1, threshold=2)
     assert pairs["in new york times"] == ["in", "new_york", "times"]
-    triples = Phrases(pairs[[line.split() for line in TEXT]], min_count=1, threshold=1.5)
-    assert triples[pairs["the new york times"]][-1] == "new_york_times"
+    triples = Phrases(pairs[[line.split() for line in TEXT]], min_count=1, threshold=2)
+    assert triples[pairs["the new york times"]] == ["the", "new_york_times"]
     found = pairs.analyze_sentence("in new york")
     assert found[0] == ("in", None)
     assert found[1][0] == "new_york"
-    assert found[1][1] == pytest.approx((10 - 1) / 20 / 15 * len(pairs))
+    assert found[1][1] == pytest.approx((11 - 1) / 16 / 11 * len(pairs))
+    assert pairs.find_phrases(TEXT).items() <= pairs.export_phrases().items()
 
 
 def test_files(tmp_path: Path) -> None:
