@@ -870,27 +870,100 @@ class Decoder:
 # embedding
 @final
 class WordCorpus:
-    def __new__(cls, sentences: Iterable[str | Iterable[str]], min_count: int) -> WordCorpus: ...
+    def __new__(
+        cls,
+        sentences: Iterable[str | Iterable[str]],
+        min_count: int,
+        *,
+        max_final_vocab: int | None = None,
+        sorted_vocab: bool = True,
+        ids_in_memory: int | None = None,
+    ) -> WordCorpus: ...
+    @staticmethod
+    def from_file(
+        path: str | PathLike[str],
+        min_count: int,
+        *,
+        max_final_vocab: int | None = None,
+        sorted_vocab: bool = True,
+        ids_in_memory: int | None = None,
+    ) -> WordCorpus: ...
     @property
     def words(self) -> list[str]: ...
     @property
     def counts(self) -> NDArray[np.uint64]: ...
+    @property
+    def raw_words(self) -> int: ...
+    @property
+    def num_sentences(self) -> int: ...
+    @property
+    def is_spooled(self) -> bool: ...
     def __len__(self) -> int: ...
-    def word2vec(
-        self,
+
+@final
+class WordModel:
+    def __new__(
+        cls,
+        corpus: WordCorpus,
         *,
         skip_gram: bool,
         vector_size: int,
         window: int,
+        shrink_windows: bool,
         negative: int,
         ns_exponent: float,
+        hierarchical: bool,
+        cbow_mean: bool,
         sample: float,
+        seed: int,
+        min_n: int = 0,
+        max_n: int = 0,
+        bucket: int = 0,
+    ) -> WordModel: ...
+    def extend(self, corpus: WordCorpus) -> None: ...
+    def train(
+        self,
+        corpus: WordCorpus,
+        *,
+        epoch: int,
+        epochs: int,
         alpha: float,
         min_alpha: float,
-        epochs: int,
         workers: int,
-        seed: int,
-    ) -> NDArray[np.float32]: ...
+        compute_loss: bool,
+    ) -> tuple[int, float]: ...
+    @property
+    def words(self) -> list[str]: ...
+    @property
+    def counts(self) -> NDArray[np.uint64]: ...
+    def vectors(self) -> NDArray[np.float32]: ...
+    def vector(self, word: str) -> NDArray[np.float32] | None: ...
+    def output_vectors(self) -> NDArray[np.float32] | None: ...
+    def save(self, path: str | PathLike[str], note: str) -> None: ...
+    @staticmethod
+    def load(path: str | PathLike[str]) -> tuple[WordModel, str]: ...
+
+@final
+class PhraseCounts:
+    def __new__(cls, delimiter: str, connectors: set[str], max_vocab_size: int) -> PhraseCounts: ...
+    def add(self, sentences: Iterable[str | Iterable[str]]) -> int: ...
+    def entries(self) -> dict[str, int]: ...
+    def restore(self, entries: list[tuple[str, int]], words: int) -> None: ...
+    @property
+    def num_words(self) -> int: ...
+    def __len__(self) -> int: ...
+    def analyze(
+        self, sentence: str | Iterable[str], npmi: bool, min_count: float, threshold: float
+    ) -> list[tuple[str, float | None]]: ...
+    def phrases(self, npmi: bool, min_count: float, threshold: float) -> PhraseTable: ...
+
+@final
+class PhraseTable:
+    def __new__(
+        cls, phrases: dict[str, float], delimiter: str, connectors: set[str], threshold: float
+    ) -> PhraseTable: ...
+    def phrases(self) -> dict[str, float]: ...
+    def analyze(self, sentence: str | Iterable[str]) -> list[tuple[str, float | None]]: ...
 
 def load_word_vectors(
     path: str | PathLike[str], binary: bool, no_header: bool, limit: int | None, unicode_errors: str

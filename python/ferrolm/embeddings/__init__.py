@@ -25,6 +25,9 @@ from ferrolm.embeddings.sif import SIFEmbeddings
 from ferrolm.embeddings.evaluation import Correlation, WordPairResult
 from ferrolm.embeddings.glove import GloVe
 from ferrolm.embeddings.keyed_vectors import KeyedVectors
+from ferrolm.embeddings.fast_text import FastText, FastTextKeyedVectors
+from ferrolm.embeddings.keyed_vectors import KeyedVectors, WordPairResult
+from ferrolm.embeddings.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
 from ferrolm.embeddings.word2vec import Word2Vec
 from ferrolm.embeddings.word_map import WordMap, word_map
 
@@ -58,3 +61,14 @@ def __getattr__(name: str) -> Any:
     globals()[name] = EncoderEmbeddings
     return EncoderEmbeddings
 __all__ = ["Correlation", "GloVe", "KeyedVectors", "Word2Vec", "WordPairResult"]
+__all__ = [
+    "ENGLISH_CONNECTOR_WORDS",
+    "FastText",
+    "FastTextKeyedVectors",
+    "FrozenPhrases",
+    "KeyedVectors",
+    "Phraser",
+    "Phrases",
+    "Word2Vec",
+    "WordPairResult",
+]

@@ -151,7 +151,7 @@ impl ToPyErr for ferrolm_embedding::EmbeddingError {
             Error::File(error) => return error.to_py_err(),
             Error::Cancelled(error) => return error.to_py_err(),
             Error::Format { .. } => Kind::InvalidFileError,
-            Error::TooManyWords { .. } => Kind::LimitError,
+            Error::TooManyWords { .. } | Error::Memory { .. } => Kind::LimitError,
             _ => Kind::InvalidArgumentError,
         };
         kind.error(self.to_string())
