@@ -34,6 +34,7 @@ from ferrolm.data.readers import (
     QuestionExample,
     TextExample,
     TextPair,
+    conllu_text,
     read_conll,
     read_conllu,
     read_csv,
@@ -45,6 +46,9 @@ from ferrolm.data.readers import (
     read_parallel_tsv,
     read_squad,
     read_tsv,
+    with_labels,
+    write_conll,
+    write_conllu,
 )
 from ferrolm.data.sampler import BlockSampler
 from ferrolm.data.split import split
@@ -93,6 +97,7 @@ __all__ = [
     "TokenFileWriter",
     "bio_labels",
     "choose_held_out",
+    "conllu_text",
     "entity_spans",
     "example_lengths",
     "iter_documents",
@@ -109,5 +114,8 @@ __all__ = [
     "read_tsv",
     "split",
     "temperature_weights",
+    "with_labels",
+    "write_conll",
+    "write_conllu",
     "write_token_file",
 ]
