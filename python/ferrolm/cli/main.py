@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("chat", "talk to a language model in the terminal"),
     "serve": ("serve", "answer OpenAI's API with a model, and a page to try it"),
     "clean": ("clean", "make clean text of an HTML page or a text file"),
+    "tag": ("tag", "give words their parts of speech, or find entities; learn a tagger from a treebank"),
     "tokenize": ("tokenize", "show the tokens of a text with ids and offsets"),
     "inspect": ("inspect", "describe a model or a tokenizer, or compare two tokenizers on the same text"),
     "train-tokenizer": (

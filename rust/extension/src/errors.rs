@@ -171,3 +171,17 @@ impl ToPyErr for ferrolm_text::duplicates::DuplicatesError {
         kind.error(self.to_string())
     }
 }
+
+impl ToPyErr for ferrolm_tagging::TaggingError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_tagging::TaggingError as Error;
+        let kind = match self {
+            Error::File(error) => return error.to_py_err(),
+            Error::Cancelled(error) => return error.to_py_err(),
+            Error::Format { .. } => Kind::InvalidFileError,
+            Error::TooManyTags { .. } => Kind::LimitError,
+            _ => Kind::InvalidArgumentError,
+        };
+        kind.error(self.to_string())
+    }
+}
