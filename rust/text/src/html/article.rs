@@ -5,7 +5,7 @@ use ferrolm_base::{Cancel, Cancelled};
 use super::hints::Hints;
 use super::measure::{Measure, measure};
 use super::tags::Tag;
-use super::tokens::Name;
+use super::tokens::Key;
 use super::tree::{NodeId, Tree};
 
 /// The part of a page to be written.
@@ -47,7 +47,15 @@ const DECAY: f32 = 0.7;
 fn is_transparent(tag: Tag) -> bool {
     matches!(
         tag,
-        Tag::UL | Tag::OL | Tag::DL | Tag::BLOCKQUOTE | Tag::LI | Tag::TBODY | Tag::TR | Tag::DD | Tag::FIGURE
+        Tag::UL
+            | Tag::OL
+            | Tag::DL
+            | Tag::BLOCKQUOTE
+            | Tag::LI
+            | Tag::TBODY
+            | Tag::TR
+            | Tag::DD
+            | Tag::FIGURE
     ) || !tag.is_block()
 }
 
@@ -86,7 +94,10 @@ fn climb(tree: &Tree<'_>, root: NodeId, measures: &[Measure]) -> NodeId {
         let parent = tree.nodes[id].parent as usize;
         let node = &tree.nodes[parent];
         let gains = measures[parent].mass > 1.02 * measures[top].mass;
-        if gains && measures[parent].link_density() < 0.4 && (node.hints.has(Hints::BODY) || has_twin(tree, id, measures)) {
+        if gains
+            && measures[parent].link_density() < 0.4
+            && (node.hints.has(Hints::BODY) || has_twin(tree, id, measures))
+        {
             top = parent;
         }
         id = parent;
@@ -97,7 +108,9 @@ fn climb(tree: &Tree<'_>, root: NodeId, measures: &[Measure]) -> NodeId {
 /// Whether a sibling with paragraphs has the classes of this node.
 fn has_twin(tree: &Tree<'_>, id: NodeId, measures: &[Measure]) -> bool {
     let node = &tree.nodes[id];
-    let Some(class) = tree.attribute(node, Name::Class).filter(|class| !class.is_empty()) else { return false };
+    let Some(class) = tree.attribute(node, Key::Class).filter(|class| !class.is_empty()) else {
+        return false;
+    };
     let parent = tree.range(node.parent as usize);
     let mut sibling = parent.start + 1;
     while sibling < parent.end {
@@ -105,7 +118,7 @@ fn has_twin(tree: &Tree<'_>, id: NodeId, measures: &[Measure]) -> bool {
         if sibling != id
             && other.tag == node.tag
             && measures[sibling].mass > 100.0
-            && tree.attribute(other, Name::Class) == Some(class)
+            && tree.attribute(other, Key::Class) == Some(class)
         {
             return true;
         }
@@ -130,13 +143,31 @@ fn filter(tree: &Tree<'_>, root: NodeId, measures: &[Measure], dropped: &mut [bo
     }
 }
 
+/// Themes also put author and category of an article into the classes of the article itself.
+fn is_about(hints: Hints) -> bool {
+    hints.has(Hints::ABOUT) && !hints.has(Hints::ARTICLE) && !hints.has(Hints::BODY)
+}
+
+/// Whether most items of a list are links and nothing else.
+fn lists_links(tree: &Tree<'_>, id: NodeId, measures: &[Measure]) -> bool {
+    let range = tree.range(id);
+    let (mut items, mut links) = (0, 0);
+    let mut child = range.start + 1;
+    while child < range.end {
+        items += usize::from(measures[child].text > 0);
+        links += usize::from(measures[child].text > 0 && measures[child].link_density() > 0.8);
+        child = tree.nodes[child].end as usize;
+    }
+    links * 3 > items * 2
+}
+
 fn is_foreign(tree: &Tree<'_>, id: NodeId, measures: &[Measure], whole: &Measure) -> bool {
     let node = &tree.nodes[id];
     let measure = &measures[id];
     if measure.mass > 0.4 * whole.mass {
         return false;
     }
-    if node.hints.has(Hints::CAPTION) || node.hints.has(Hints::ABOUT) {
+    if node.hints.has(Hints::CAPTION) || is_about(node.hints) {
         return true;
     }
     if !node.tag.is_block() {
@@ -144,9 +175,11 @@ fn is_foreign(tree: &Tree<'_>, id: NodeId, measures: &[Measure], whole: &Measure
     }
     match node.tag {
         Tag::FORM => true,
-        Tag::H1 => true,
+        Tag::UL | Tag::OL if lists_links(tree, id, measures) => true,
         Tag::UL | Tag::OL | Tag::DIV | Tag::SECTION | Tag::TABLE | Tag::DL => measure.link_density() > 0.5,
-        Tag::P => measure.link_density() > 0.9 || (measure.link_density() > 0.5 && measure.own_punctuation == 0),
+        Tag::P => {
+            measure.link_density() > 0.9 || (measure.link_density() > 0.5 && measure.own_punctuation == 0)
+        }
         _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! What the attributes of an element tell about its text: whether it is shown, and what its author calls it.
 
 use super::tags::Tag;
-use super::tokens::{Attribute, Name};
+use super::tokens::{Attribute, Key};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hints(u16);
@@ -43,13 +43,13 @@ impl Hints {
         for attribute in attributes {
             let value = source.as_bytes().get(attribute.value.clone()).unwrap_or_default();
             let value = value.get(..LONGEST_VALUE).unwrap_or(value);
-            hints = hints.with(match attribute.name {
-                Name::Class | Name::Id => of_names(value),
-                Name::Role => of_role(value),
-                Name::ItemProp => of_property(value),
-                Name::Hidden => Self::HIDDEN,
-                Name::AriaHidden if value.eq_ignore_ascii_case(b"true") => Self::HIDDEN,
-                Name::Style if hides(value) => Self::HIDDEN,
+            hints = hints.with(match attribute.key {
+                Key::Class | Key::Id => of_names(value),
+                Key::Role => of_role(value),
+                Key::ItemProp => of_property(value),
+                Key::Hidden => Self::HIDDEN,
+                Key::AriaHidden if value.eq_ignore_ascii_case(b"true") => Self::HIDDEN,
+                Key::Style if hides(value) => Self::HIDDEN,
                 _ => Self::default(),
             });
         }
@@ -87,17 +87,16 @@ fn hides(style: &[u8]) -> bool {
     style.split(|&byte| byte == b';').any(|rule| {
         let mut parts = rule.splitn(2, |&byte| byte == b':').map(<[u8]>::trim_ascii);
         let (Some(name), Some(value)) = (parts.next(), parts.next()) else { return false };
-        let is = |text: &[u8], start: &[u8]| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start));
+        let is = |text: &[u8], start: &[u8]| {
+            text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
+        };
         (is(name, b"display") && is(value, b"none")) || (is(name, b"visibility") && is(value, b"hidden"))
     })
 }
 
 /// Of a list of classes or an id: of each name, what its words say together.
 fn of_names(value: &[u8]) -> Hints {
-    value
-        .split(u8::is_ascii_whitespace)
-        .map(of_name)
-        .fold(Hints::default(), Hints::with)
+    value.split(u8::is_ascii_whitespace).map(of_name).fold(Hints::default(), Hints::with)
 }
 
 /// The words of `article__body-text` and `articleBody` alike.
@@ -139,6 +138,8 @@ struct Sense {
     content: bool,
     more: bool,
     part: bool,
+    print: bool,
+    only: bool,
 }
 
 impl Sense {
@@ -146,20 +147,27 @@ impl Sense {
         match word {
             b"article" | b"story" | b"post" | b"entry" | b"blog" | b"news" => self.article = true,
             b"body" | b"content" | b"text" | b"copy" | b"fulltext" | b"paragraphs" => self.content = true,
-            b"more" | b"also" | b"other" | b"latest" | b"top" | b"next" | b"previous" | b"prev" | b"read" => self.more = true,
-            b"list" | b"links" | b"link" | b"stories" | b"articles" | b"posts" | b"item" | b"items" | b"card" | b"cards" => {
+            b"more" | b"also" | b"other" | b"latest" | b"top" | b"next" | b"previous" | b"prev" | b"read" => {
+                self.more = true;
+            }
+            b"list" | b"links" | b"link" | b"stories" | b"articles" | b"posts" | b"item" | b"items"
+            | b"card" | b"cards" => {
                 self.part = true;
             }
+            b"print" => self.print = true,
+            b"only" | b"header" | b"footer" => self.only = true,
             _ => self.hints = self.hints.with(of_word(word)),
         }
     }
 
     fn hints(self) -> Hints {
         let mut hints = self.hints;
-        if self.more && (self.part || self.article) {
+        if (self.more && (self.part || self.article)) || (self.print && self.only) {
             hints = hints.with(Hints::JUNK);
         }
-        if self.article && self.content {
+        if hints != Hints::default() {
+            // `article-share` is no article.
+        } else if self.article && self.content {
             hints = hints.with(Hints::BODY);
         } else if self.article && !self.part {
             hints = hints.with(Hints::ARTICLE);
@@ -170,21 +178,24 @@ impl Sense {
 
 fn of_word(word: &[u8]) -> Hints {
     match word {
-        b"articlebody" | b"storybody" | b"entrycontent" | b"postcontent" | b"articletext" | b"articlecontent"
-        | b"postbody" | b"storytext" | b"bodytext" | b"maintext" => Hints::BODY,
+        b"articlebody" | b"storybody" | b"entrycontent" | b"postcontent" | b"articletext"
+        | b"articlecontent" | b"postbody" | b"storytext" | b"bodytext" | b"maintext" => Hints::BODY,
         b"ad" | b"ads" | b"adv" | b"advert" | b"adverts" | b"advertisement" | b"advertising" | b"adsense"
-        | b"sponsor" | b"sponsored" | b"sponsors" | b"promo" | b"promos" | b"promoted" | b"promotion" | b"share"
-        | b"sharing" | b"sharebar" | b"sharethis" | b"addtoany" | b"addthis" | b"sharedaddy" | b"social"
-        | b"socials" | b"related" | b"relatedposts" | b"jp" | b"recommended" | b"recommendations" | b"recommend"
-        | b"recirc" | b"outbrain" | b"taboola" | b"zergnet" | b"newsletter" | b"newsletters" | b"signup"
-        | b"subscribe" | b"subscription" | b"popup" | b"modal" | b"overlay" | b"cookie" | b"cookies" | b"consent"
-        | b"gdpr" | b"login" | b"breadcrumb" | b"breadcrumbs" | b"pagination" | b"pager" | b"trending"
-        | b"popular" | b"mostpopular" | b"teaser" | b"teasers" | b"print" | b"noprint" | b"donate" | b"donation"
-        | b"rss" | b"tooltip" | b"toolbar" | b"paywall" | b"poll" | b"player" | b"playlist" | b"slideshow" => Hints::JUNK,
+        | b"sponsor" | b"sponsored" | b"sponsors" | b"promo" | b"promos" | b"promoted" | b"promotion"
+        | b"share" | b"sharing" | b"sharebar" | b"sharethis" | b"addtoany" | b"addthis" | b"sharedaddy"
+        | b"social" | b"socials" | b"related" | b"relatedposts" | b"recommended" | b"recommendations"
+        | b"recommend" | b"recirc" | b"outbrain" | b"taboola" | b"zergnet" | b"newsletter"
+        | b"newsletters" | b"signup" | b"subscribe" | b"subscription" | b"popup" | b"modal" | b"overlay"
+        | b"cookie" | b"cookies" | b"consent" | b"gdpr" | b"login" | b"breadcrumb" | b"breadcrumbs"
+        | b"pagination" | b"pager" | b"trending" | b"popular" | b"mostpopular" | b"noprint" | b"donate"
+        | b"donation" | b"rss" | b"tooltip" | b"toolbar" | b"poll" | b"close" | b"player" | b"playlist" => {
+            Hints::JUNK
+        }
         b"nav" | b"navbar" | b"navigation" | b"menu" | b"submenu" | b"sidebar" | b"footer" | b"masthead"
         | b"rail" | b"copyright" => Hints::FRAME,
-        b"author" | b"authors" | b"byline" | b"bio" | b"date" | b"dateline" | b"timestamp" | b"tags" | b"taglist"
-        | b"meta" | b"metadata" | b"postmeta" | b"published" | b"kicker" | b"category" | b"categories" => Hints::ABOUT,
+        b"author" | b"authors" | b"byline" | b"bio" | b"date" | b"dateline" | b"timestamp" | b"tags"
+        | b"taglist" | b"meta" | b"metadata" | b"postmeta" | b"published" | b"kicker" | b"category"
+        | b"categories" => Hints::ABOUT,
         b"comment" | b"comments" | b"commentlist" | b"disqus" | b"respond" => Hints::COMMENTS,
         b"caption" | b"captions" | b"credit" | b"credits" => Hints::CAPTION,
         _ => Hints::default(),

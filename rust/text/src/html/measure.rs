@@ -103,8 +103,10 @@ pub fn weigh(text: &str) -> (u32, u32) {
             0xe3 | 0xef => {
                 let (second, third) = (bytes.next().unwrap_or_default(), bytes.next().unwrap_or_default());
                 weight += 2;
-                punctuation +=
-                    u32::from(matches!((second, third), (0x80, 0x81 | 0x82) | (0xbc, 0x8c | 0x81 | 0x9f | 0x9b)));
+                punctuation += u32::from(matches!(
+                    (second, third),
+                    (0x80, 0x81 | 0x82) | (0xbc, 0x8c | 0x81 | 0x9f | 0x9b)
+                ));
             }
             0xe4..=0xed => weight += 2,
             0x80..=0xbf | 0..=b' ' => {}

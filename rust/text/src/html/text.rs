@@ -74,34 +74,24 @@ impl Lines {
 /// All text that a reader of the page sees, straight from its tags.
 pub fn all_text(source: &str, cancel: &Cancel) -> Result<String, Cancelled> {
     let mut lines = Lines::default();
-    let mut tokens = Tokens::new(source, cancel);
-    // Inside of these elements nothing is seen: the one that is outermost, and how often it is open.
-    let mut unseen: Option<(Tag, usize)> = None;
+    let mut curtain = Curtain::default();
     let mut preformatted = 0_usize;
-    while let Some(token) = tokens.next() {
-        match (token, &mut unseen) {
-            (Token::Start { tag, self_closing: false }, Some((outer, depth))) if tag == *outer => *depth += 1,
-            (Token::End(tag), Some((outer, depth))) if tag == *outer => {
-                *depth -= 1;
-                if *depth == 0 {
-                    unseen = None;
+    for token in Tokens::new(source, cancel) {
+        if curtain.hides(&token) {
+            continue;
+        }
+        match token {
+            Token::Start { tag, .. } | Token::End(tag) => {
+                if tag == Tag::PRE && matches!(token, Token::Start { .. }) {
+                    preformatted += 1;
+                } else if tag == Tag::PRE {
+                    preformatted = preformatted.saturating_sub(1);
                 }
-            }
-            (Token::Start { tag, self_closing: false }, None) if tag.is_unseen() => unseen = Some((tag, 1)),
-            (_, Some(_)) => {}
-            (Token::Start { tag, .. }, None) => {
-                preformatted += usize::from(tag == Tag::PRE);
                 if tag.is_block() {
                     lines.block();
                 }
             }
-            (Token::End(tag), None) => {
-                preformatted = preformatted.saturating_sub(usize::from(tag == Tag::PRE));
-                if tag.is_block() {
-                    lines.block();
-                }
-            }
-            (Token::Text(text) | Token::Raw(text), None) => {
+            Token::Text(text) | Token::Raw(text) => {
                 let text = &source[text];
                 if preformatted > 0 { lines.write_preformatted(text) } else { lines.write(text) }
             }
@@ -111,8 +101,52 @@ pub fn all_text(source: &str, cancel: &Cancel) -> Result<String, Cancelled> {
     Ok(lines.finish())
 }
 
+/// Whether what comes is inside of an element that is not seen.
+#[derive(Default)]
+struct Curtain {
+    /// The outermost such element, and how often elements of its name are open.
+    down: Option<(Tag, usize)>,
+}
+
+impl Curtain {
+    fn hides(&mut self, token: &Token) -> bool {
+        match (token, &mut self.down) {
+            (Token::Start { tag, self_closing: false }, None) if tag.is_unseen() => {
+                self.down = Some((*tag, 1));
+                true
+            }
+            (_, None) => false,
+            // Blocks end a drawing, and all tags end a parenthesis of ruby: neither needs an end tag of its own.
+            (Token::Start { tag, .. }, Some((Tag::SVG, _))) if tag.ends_paragraph() => self.lift(),
+            (Token::Start { .. } | Token::End(_), Some((Tag::RP, _))) => self.lift(),
+            (Token::Start { tag, self_closing: false }, Some((outer, depth))) if tag == outer => {
+                *depth += 1;
+                true
+            }
+            (Token::End(tag), Some((outer, depth))) if tag == outer => {
+                *depth -= 1;
+                if *depth == 0 {
+                    self.down = None;
+                }
+                true
+            }
+            (_, Some(_)) => true,
+        }
+    }
+
+    fn lift(&mut self) -> bool {
+        self.down = None;
+        false
+    }
+}
+
 /// The text of a subtree without what is `dropped`.
-pub fn of_tree(tree: &Tree<'_>, root: NodeId, dropped: &[bool], cancel: &Cancel) -> Result<String, Cancelled> {
+pub fn of_tree(
+    tree: &Tree<'_>,
+    root: NodeId,
+    dropped: &[bool],
+    cancel: &Cancel,
+) -> Result<String, Cancelled> {
     let mut lines = Lines::default();
     // Ends of the blocks that are open, innermost last.
     let mut ends: Vec<u32> = Vec::new();
@@ -148,5 +182,15 @@ pub fn of_tree(tree: &Tree<'_>, root: NodeId, dropped: &[bool], cancel: &Cancel)
         }
         id += 1;
     }
+    Ok(lines.finish())
+}
+
+/// Of an article that is told in JSON: markup, or text whose lines are blocks.
+pub fn of_told(told: &str, cancel: &Cancel) -> Result<String, Cancelled> {
+    if told.contains("</") {
+        return all_text(told, cancel);
+    }
+    let mut lines = Lines::default();
+    lines.write_preformatted(told);
     Ok(lines.finish())
 }

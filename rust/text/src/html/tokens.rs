@@ -14,7 +14,7 @@ use super::tags::Tag;
 /// The attributes that tell something about text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Name {
+pub enum Key {
     Alt,
     AriaHidden,
     Class,
@@ -34,7 +34,7 @@ pub enum Name {
     Type,
 }
 
-impl Name {
+impl Key {
     fn of(name: &[u8]) -> Option<Self> {
         let mut lowercase = [0; 12];
         let lowercase = lowercase.get_mut(..name.len())?;
@@ -65,7 +65,7 @@ impl Name {
 
 #[derive(Debug, Clone)]
 pub struct Attribute {
-    pub name: Name,
+    pub key: Key,
     pub value: Range<usize>,
 }
 
@@ -248,9 +248,9 @@ impl<'a> Tokens<'a> {
                 return Some(slash);
             }
             let (name, value) = self.attribute()?;
-            if let Some(name) = Name::of(name).filter(|&name| seen & 1 << name as u8 == 0) {
-                seen |= 1 << name as u8;
-                self.attributes.push(Attribute { name, value });
+            if let Some(key) = Key::of(name).filter(|&key| seen & 1 << key as u8 == 0) {
+                seen |= 1 << key as u8;
+                self.attributes.push(Attribute { key, value });
             }
         }
         None
@@ -268,19 +268,15 @@ impl<'a> Tokens<'a> {
         }
         self.at += 1;
         self.skip_spaces();
-        match self.byte()? {
-            quote @ (b'"' | b'\'') => {
-                self.at += 1;
-                let length = memchr(quote, self.rest())?;
-                self.at += length + 1;
-                Some((name, self.at - 1 - length..self.at - 1))
-            }
-            _ => {
-                let start = self.at;
-                self.at += self.rest().iter().position(|&byte| is_space(byte) || byte == b'>')?;
-                Some((name, start..self.at))
-            }
+        if let quote @ (b'"' | b'\'') = self.byte()? {
+            self.at += 1;
+            let length = memchr(quote, self.rest())?;
+            self.at += length + 1;
+            return Some((name, self.at - 1 - length..self.at - 1));
         }
+        let start = self.at;
+        self.at += self.rest().iter().position(|&byte| is_space(byte) || byte == b'>')?;
+        Some((name, start..self.at))
     }
 
     fn skip_spaces(&mut self) {

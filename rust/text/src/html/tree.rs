@@ -13,7 +13,7 @@ use memchr::memrchr;
 
 use super::hints::Hints;
 use super::tags::Tag;
-use super::tokens::{Attribute, Name, Token, Tokens};
+use super::tokens::{Attribute, Key, Token, Tokens};
 
 /// Elements around an element, at most.
 const MAX_DEPTH: usize = 512;
@@ -41,7 +41,7 @@ pub struct Node {
 pub struct Tree<'a> {
     pub source: &'a str,
     pub nodes: Vec<Node>,
-    attributes: Vec<(Name, u32, u32)>,
+    attributes: Vec<(Key, u32, u32)>,
 }
 
 impl<'a> Tree<'a> {
@@ -73,7 +73,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The source of the value of an element's attribute.
-    pub fn attribute(&self, node: &Node, name: Name) -> Option<&'a str> {
+    pub fn attribute(&self, node: &Node, name: Key) -> Option<&'a str> {
         let attributes = self.attributes.get(node.content.0 as usize..node.content.1 as usize)?;
         let &(_, start, end) = attributes.iter().find(|attribute| attribute.0 == name)?;
         self.source.get(start as usize..end as usize)
@@ -122,10 +122,15 @@ impl<'a> Builder<'a> {
     }
 
     fn text(&mut self, text: Range<usize>) {
-        if self.is_open(Tag::HEAD) && !self.tree.source[text.clone()].trim_ascii().is_empty() {
+        if self.is_in_head() && !self.tree.source[text.clone()].trim_ascii().is_empty() {
             self.close_to_last(Tag::HEAD);
         }
         self.append(Tag::TEXT, Hints::default(), as_u32(&text));
+    }
+
+    /// Templates may hold what else ends a head.
+    fn is_in_head(&self) -> bool {
+        self.is_open(Tag::HEAD) && !self.is_open(Tag::TEMPLATE)
     }
 
     fn append(&mut self, tag: Tag, hints: Hints, content: (u32, u32)) {
@@ -238,14 +243,14 @@ impl<'a> Builder<'a> {
         let start = self.tree.attributes.len() as u32;
         self.tree.attributes.extend(attributes.iter().map(|attribute| {
             let (start, end) = as_u32(&attribute.value);
-            (attribute.name, start, end)
+            (attribute.key, start, end)
         }));
         (start, self.tree.attributes.len() as u32)
     }
 
     /// Close what the start of `tag` ends.
     fn close_implied(&mut self, tag: Tag) {
-        if !tag.is_head_part() && self.is_open(Tag::HEAD) {
+        if !tag.is_head_part() && self.is_in_head() {
             self.close_to_last(Tag::HEAD);
         }
         if tag.ends_paragraph() {
@@ -279,11 +284,14 @@ impl<'a> Builder<'a> {
 
     /// Close the outermost of `siblings` that is inside the innermost of `around`.
     fn close_item(&mut self, siblings: &[Tag], around: &[Tag]) {
-        let outside = around.iter().filter_map(|&tag| self.last(tag)).max().map_or(0, |depth| depth + 1);
+        let around = around.iter().chain(&[Tag::TEMPLATE]);
+        let outside = around.filter_map(|&tag| self.last(tag)).max().map_or(0, |depth| depth + 1);
         let inside = self.tags.get(outside..).unwrap_or_default();
         let innermost = siblings.iter().filter(|&&tag| self.is_open(tag));
         let depth = innermost.filter_map(|&tag| memrchr(tag.byte(), inside)).min();
-        if let Some(depth) = depth.filter(|&depth| siblings[0] != Tag::LI || outside + depth >= self.barrier()) {
+        if let Some(depth) =
+            depth.filter(|&depth| siblings[0] != Tag::LI || outside + depth >= self.barrier())
+        {
             self.close_to(outside + depth);
         }
     }
@@ -301,6 +309,8 @@ impl<'a> Builder<'a> {
         };
         // A barrier may be closed itself.
         let outside = if tag.is_barrier() { outside.saturating_sub(1) } else { outside };
+        let template = self.last(Tag::TEMPLATE).map_or(0, |depth| depth + usize::from(tag != Tag::TEMPLATE));
+        let outside = outside.max(template);
         let heading = tag.is_heading() && !self.is_open(tag);
         let depth = if heading { self.open_heading() } else { self.last(tag) };
         match depth.filter(|&depth| depth >= outside) {
@@ -321,7 +331,8 @@ impl<'a> Builder<'a> {
     fn close_formatting(&mut self, depth: usize) {
         let inside = self.open.get(depth + 1..).unwrap_or_default();
         let nodes = inside.iter().filter_map(|open| self.tree.nodes.get(open.node as usize));
-        let blocks: Vec<Node> = nodes.filter(|node| node.tag.is_block()).take(MAX_REOPENED + 1).cloned().collect();
+        let blocks: Vec<Node> =
+            nodes.filter(|node| node.tag.is_block()).take(MAX_REOPENED + 1).cloned().collect();
         if blocks.len() > MAX_REOPENED {
             return;
         }

@@ -19,7 +19,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn ends_sentence(&self) -> bool {
-        let ends = ['.', '!', '?', '…', '"', '\'', '”', '’', ')', ']', '»', '。', '！', '？', '」', '』', ';', ':', '।'];
+        let ends = [
+            '.', '!', '?', '…', '"', '\'', '”', '’', ')', ']', '»', '。', '！', '？', '」', '』', ';', ':',
+            '।',
+        ];
         self.last.trim_end().ends_with(ends)
     }
 
@@ -35,6 +38,9 @@ const MAX_LOOSE: usize = 4;
 pub fn trim(tree: &Tree<'_>, root: NodeId, dropped: &mut [bool]) {
     let runs = runs(tree, root, dropped);
     let mut kept: Vec<bool> = runs.iter().map(|run| !is_invitation(run)).collect();
+    if let Some(title) = title(tree, &runs) {
+        kept[title] = false;
+    }
     if runs.iter().zip(&kept).any(|(run, &kept)| kept && run.is_prose()) {
         let loose_before = |run: &Run<'_>| is_loose(tree, run) && !tree.nodes[run.block].tag.is_heading();
         drop_first(runs.iter().zip(&mut kept), loose_before);
@@ -48,6 +54,12 @@ pub fn trim(tree: &Tree<'_>, root: NodeId, dropped: &mut [bool]) {
     }
 }
 
+/// The headline, if hardly anything stands before it.
+fn title(tree: &Tree<'_>, runs: &[Run<'_>]) -> Option<usize> {
+    let found = runs.iter().position(|run| tree.nodes[run.block].tag == Tag::H1)?;
+    (runs.get(..found)?.iter().filter(|run| run.is_prose()).count() <= 1).then_some(found)
+}
+
 /// A line that may stand around an article: short, no sentence, and in no list, table, quotation or code.
 fn is_loose(tree: &Tree<'_>, run: &Run<'_>) -> bool {
     let inside = [Tag::LI, Tag::TD, Tag::TH, Tag::DD, Tag::PRE, Tag::BLOCKQUOTE];
@@ -59,10 +71,12 @@ fn drop_first<'r, 'a: 'r>(
     runs: impl Iterator<Item = (&'r Run<'a>, &'r mut bool)>,
     is_loose: impl Fn(&Run<'a>) -> bool,
 ) {
-    let mut loose: Vec<&mut bool> =
+    let loose: Vec<&mut bool> =
         runs.take_while(|(run, kept)| !**kept || is_loose(run)).map(|(_, kept)| kept).collect();
     if loose.iter().filter(|kept| ***kept).count() <= MAX_LOOSE {
-        loose.iter_mut().for_each(|kept| **kept = false);
+        for kept in loose {
+            *kept = false;
+        }
     }
 }
 
@@ -114,7 +128,14 @@ fn runs<'a>(tree: &Tree<'a>, root: NodeId, dropped: &[bool]) -> Vec<Run<'a>> {
                     broken = false;
                 }
                 None => {
-                    runs.push(Run { block: around, nodes: id..id + 1, first: source, last: source, text, links });
+                    runs.push(Run {
+                        block: around,
+                        nodes: id..id + 1,
+                        first: source,
+                        last: source,
+                        text,
+                        links,
+                    });
                     broken = false;
                 }
             }
@@ -126,7 +147,23 @@ fn runs<'a>(tree: &Tree<'a>, root: NodeId, dropped: &[bool]) -> Vec<Run<'a>> {
 
 /// How lines begin that invite to something else than to read on.
 const INVITATIONS: [&str; 17] = [
-    "advertisement", "also read", "click here", "follow us", "get access to", "like this story", "like us on", "more:", "read also", "read more", "related:", "related coverage", "see also", "share this", "sign up", "subscribe", "you may also like",
+    "advertisement",
+    "also read",
+    "click here",
+    "follow us",
+    "get access to",
+    "like this story",
+    "like us on",
+    "more:",
+    "read also",
+    "read more",
+    "related:",
+    "related coverage",
+    "see also",
+    "share this",
+    "sign up",
+    "subscribe",
+    "you may also like",
 ];
 
 fn is_invitation(run: &Run<'_>) -> bool {
@@ -134,5 +171,7 @@ fn is_invitation(run: &Run<'_>) -> bool {
         return false;
     }
     let first = run.first.trim_start_matches(|letter: char| !letter.is_alphanumeric());
-    INVITATIONS.iter().any(|start| first.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start)))
+    INVITATIONS
+        .iter()
+        .any(|start| first.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start)))
 }
