@@ -8,3 +8,4 @@ pub mod segment;
 mod texts;
 
 pub use texts::each;
+pub mod html;
