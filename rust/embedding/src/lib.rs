@@ -1,11 +1,9 @@
 //! Word vectors: from sentences to ids, from ids to vectors, and the files that others read them from.
 //!
-//! - [`Corpus`]: sentences as ids of the words that occur often enough
-//! - [`train`]: skip-gram and CBOW with negative sampling (Mikolov et al. 2013)
-//! - [`cooccurrence`] and [`glove`]: counts of pairs of words, and vectors from them (Pennington et al. 2014)
-//! - [`search`]: the nearest vectors
 //! - [`Corpus`]: sentences as ids of the words that occur often enough, from [`CorpusBuilder`] or [`read_text_file`]
 //! - [`Model`]: skip-gram and CBOW (Mikolov et al. 2013), with subwords (Bojanowski et al. 2017) or without
+//! - [`cooccurrence`] and [`glove`]: counts of pairs of words, and vectors from them (Pennington et al. 2014)
+//! - [`search`]: the nearest vectors
 //! - [`PhraseCounts`]: words that are more often together than by chance
 //! - [`format`]: the text and binary files of word2vec
 
@@ -15,11 +13,6 @@ mod corpus;
 mod error;
 pub mod format;
 pub mod glove;
-mod matrix;
-mod random;
-mod sampling;
-pub mod search;
-mod word2vec;
 mod huffman;
 mod model;
 mod model_file;
@@ -29,6 +22,7 @@ mod phrases;
 mod plan;
 mod random;
 mod sampling;
+pub mod search;
 mod settings;
 mod subword;
 mod text_file;

@@ -2,10 +2,10 @@
 
 pub mod duplicates;
 mod hash;
+pub mod html;
 pub mod personal;
 pub mod quality;
 pub mod segment;
 mod texts;
 
 pub use texts::each;
-pub mod html;
