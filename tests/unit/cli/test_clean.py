@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from ferrolm.cli import main
 
 PAGE = Path(main.__code__.co_filename).with_name("demo_page.html")
