@@ -69,11 +69,10 @@ def test_masks_leave_nothing_to_mask(text):
 @settings(max_examples=60, deadline=None)
 @given(html=ANY_TEXT | MARKUP)
 def test_any_text_can_be_cleaned_as_html(main_content, html):
-    if main_content:
-        pytest.importorskip("trafilatura")
-    text = clean_html(html, main_content=main_content)
-    assert text == text.strip()
-    assert text == text.encode().decode()
+    for format in ("text", "markdown"):
+        text = clean_html(html, main_content=main_content, format=format)
+        assert text == text.encode().decode()
+        assert text == text.strip() or format == "markdown"
 
 
 @given(st.binary(max_size=200))
