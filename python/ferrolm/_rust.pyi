@@ -870,33 +870,110 @@ class Decoder:
 # embedding
 @final
 class WordCorpus:
-    def __new__(cls, sentences: Iterable[str | Iterable[str]], min_count: int) -> WordCorpus: ...
+    def __new__(
+        cls,
+        sentences: Iterable[str | Iterable[str]],
+        min_count: int,
+        *,
+        max_final_vocab: int | None = None,
+        sorted_vocab: bool = True,
+        ids_in_memory: int | None = None,
+    ) -> WordCorpus: ...
+    @staticmethod
+    def from_file(
+        path: str | PathLike[str],
+        min_count: int,
+        *,
+        max_final_vocab: int | None = None,
+        sorted_vocab: bool = True,
+        ids_in_memory: int | None = None,
+    ) -> WordCorpus: ...
     @property
     def words(self) -> list[str]: ...
     @property
     def counts(self) -> NDArray[np.uint64]: ...
+    @property
+    def raw_words(self) -> int: ...
+    @property
+    def num_sentences(self) -> int: ...
+    @property
+    def is_spooled(self) -> bool: ...
     def __len__(self) -> int: ...
-    def word2vec(
-        self,
+
+@final
+class WordModel:
+    def __new__(
+        cls,
+        corpus: WordCorpus,
         *,
         skip_gram: bool,
         vector_size: int,
         window: int,
+        shrink_windows: bool,
         negative: int,
         ns_exponent: float,
+        hierarchical: bool,
+        cbow_mean: bool,
         sample: float,
+        seed: int,
+        min_n: int = 0,
+        max_n: int = 0,
+        bucket: int = 0,
+    ) -> WordModel: ...
+    def extend(self, corpus: WordCorpus) -> None: ...
+    def train(
+        self,
+        corpus: WordCorpus,
+        *,
+        epoch: int,
+        epochs: int,
         alpha: float,
         min_alpha: float,
-        epochs: int,
         workers: int,
-        seed: int,
-    ) -> NDArray[np.float32]: ...
+        compute_loss: bool,
+    ) -> tuple[int, float]: ...
+    @property
+    def words(self) -> list[str]: ...
+    @property
+    def counts(self) -> NDArray[np.uint64]: ...
+    def vectors(self) -> NDArray[np.float32]: ...
+    def vector(self, word: str) -> NDArray[np.float32] | None: ...
+    def output_vectors(self) -> NDArray[np.float32] | None: ...
+    def save(self, path: str | PathLike[str], note: str) -> None: ...
+    @staticmethod
+    def load(path: str | PathLike[str]) -> tuple[WordModel, str]: ...
+
+@final
+class PhraseCounts:
+    def __new__(cls, delimiter: str, connectors: set[str], max_vocab_size: int) -> PhraseCounts: ...
+    def add(self, sentences: Iterable[str | Iterable[str]]) -> int: ...
+    def entries(self) -> dict[str, int]: ...
+    def restore(self, entries: list[tuple[str, int]], words: int) -> None: ...
+    @property
+    def num_words(self) -> int: ...
+    def __len__(self) -> int: ...
+    def analyze(
+        self, sentence: str | Iterable[str], npmi: bool, min_count: float, threshold: float
+    ) -> list[tuple[str, float | None]]: ...
+    def phrases(self, npmi: bool, min_count: float, threshold: float) -> PhraseTable: ...
+
+@final
+class PhraseTable:
+    def __new__(
+        cls, phrases: dict[str, float], delimiter: str, connectors: set[str], threshold: float
+    ) -> PhraseTable: ...
+    def phrases(self) -> dict[str, float]: ...
+    def analyze(self, sentence: str | Iterable[str]) -> list[tuple[str, float | None]]: ...
 
 def load_word_vectors(
-    path: str | PathLike[str], binary: bool, no_header: bool, limit: int | None
+    path: str | PathLike[str], binary: bool, no_header: bool, limit: int | None, unicode_errors: str
 ) -> tuple[list[str], NDArray[np.float32]]: ...
 def save_word_vectors(
-    path: str | PathLike[str], words: list[str], vectors: NDArray[np.float32], binary: bool
+    path: str | PathLike[str],
+    words: list[str],
+    vectors: NDArray[np.float32],
+    binary: bool,
+    header: bool,
 ) -> None: ...
 
 # text: words, quality, personal data
@@ -958,3 +1035,98 @@ class NearDuplicates:
     def __len__(self) -> int: ...
     def add(self, document: str) -> tuple[int, float] | None: ...
     def add_all(self, texts: Sequence[str]) -> list[tuple[int, float] | None]: ...
+def nearest_vectors(
+    vectors: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    *,
+    top: int,
+    offsets: NDArray[np.int64],
+    excluded: NDArray[np.uint32],
+    rows: tuple[int, int],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
+@final
+class WordPairs:
+    def __new__(
+        cls,
+        corpus: WordCorpus,
+        *,
+        vocabulary: list[str] | None,
+        window: int,
+        symmetric: bool,
+        memory_limit: int,
+        directory: str | PathLike[str] | None,
+        workers: int,
+        seed: int,
+    ) -> WordPairs: ...
+    def __len__(self) -> int: ...
+    @property
+    def on_disk(self) -> bool: ...
+    def arrays(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float32]]: ...
+
+@final
+class GloveParameters:
+    def __new__(cls, words: int, vector_size: int, seed: int) -> GloveParameters: ...
+    @staticmethod
+    def from_arrays(
+        values: NDArray[np.float32],
+        squares: NDArray[np.float32],
+        context_values: NDArray[np.float32],
+        context_squares: NDArray[np.float32],
+    ) -> GloveParameters: ...
+    def arrays(self) -> list[NDArray[np.float32]]: ...
+    def epoch(
+        self,
+        pairs: WordPairs,
+        *,
+        x_max: float,
+        alpha: float,
+        learning_rate: float,
+        workers: int,
+        seed: int,
+    ) -> float: ...
+
+# tagging
+@final
+class TaggerTraining:
+    def __new__(
+        cls,
+        words: Iterable[Iterable[str]],
+        tags: Iterable[Iterable[str]],
+        *,
+        seed: int,
+        margin: int,
+        missed_margin: int,
+        min_count: int,
+        constraints: bool | None,
+    ) -> TaggerTraining: ...
+    def epoch(self) -> float: ...
+    def tagger(self, prune: float, info: str) -> TaggerModel: ...
+    @property
+    def num_features(self) -> int: ...
+
+@final
+class TaggerModel:
+    @staticmethod
+    def load(path: str | PathLike[str]) -> TaggerModel: ...
+    @staticmethod
+    def from_bytes(content: bytes) -> TaggerModel: ...
+    def to_bytes(self) -> bytes: ...
+    def save(self, path: str | PathLike[str]) -> None: ...
+    def tag(self, words: Iterable[str]) -> list[str]: ...
+    def tag_sents(self, sentences: Iterable[Iterable[str]]) -> list[list[str]]: ...
+    @property
+    def labels(self) -> list[str]: ...
+    @property
+    def info(self) -> str: ...
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def num_features(self) -> int: ...
+    @property
+    def num_weights(self) -> int: ...
+def clean_html(page: str, main_content: bool, markdown: bool) -> str: ...
+def clean_html_batch(pages: Sequence[str], main_content: bool, markdown: bool) -> list[str]: ...
+def html_metadata(
+    page: str,
+) -> tuple[str | None, str | None, str | None, str | None, str | None, str | None]: ...

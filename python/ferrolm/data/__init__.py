@@ -35,6 +35,7 @@ from ferrolm.data.readers import (
     QuestionExample,
     TextExample,
     TextPair,
+    conllu_text,
     read_conll,
     read_conllu,
     read_csv,
@@ -46,6 +47,9 @@ from ferrolm.data.readers import (
     read_parallel_tsv,
     read_squad,
     read_tsv,
+    with_labels,
+    write_conll,
+    write_conllu,
 )
 from ferrolm.data.sampler import BlockSampler
 from ferrolm.data.split import split
@@ -94,6 +98,7 @@ __all__ = [
     "TokenFileWriter",
     "bio_labels",
     "choose_held_out",
+    "conllu_text",
     "entity_spans",
     "example_lengths",
     "iter_documents",
@@ -112,5 +117,8 @@ __all__ = [
     "split",
     "temperature_weights",
     "write_documents",
+    "with_labels",
+    "write_conll",
+    "write_conllu",
     "write_token_file",
 ]

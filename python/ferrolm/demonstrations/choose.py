@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ferrolm.demonstrations.coverage import CoverageSelector
+from ferrolm.demonstrations.diversity import DPPSelector, KMeansSelector
 from ferrolm.demonstrations.selectors import (
     BM25Selector,
     MMRSelector,
@@ -19,13 +21,16 @@ from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 
 __all__ = ["METHODS", "Method", "select", "selector"]
 
-Method = Literal["random", "bm25", "nearest", "mmr"]
+Method = Literal["random", "bm25", "coverage", "nearest", "mmr", "dpp", "k-means"]
 METHODS = get_args(Method)
 _KINDS: dict[str, type[Selector]] = {
     "random": RandomSelector,
     "bm25": BM25Selector,
+    "coverage": CoverageSelector,
     "nearest": NearestSelector,
     "mmr": MMRSelector,
+    "dpp": DPPSelector,
+    "k-means": KMeansSelector,
 }
 
 

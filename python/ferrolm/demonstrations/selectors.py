@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from ferrolm.demonstrations.bm25 import BM25Index
 from ferrolm.errors import InvalidArgumentError, ShapeError
 
-__all__ = ["BM25Selector", "Embed", "MMRSelector", "NearestSelector", "RandomSelector", "Selector"]
+__all__ = [
+    "BM25Selector",
+    "Embed",
+    "MMRSelector",
+    "NearestSelector",
+    "RandomSelector",
+    "Selector",
+    "unit_rows",
+]
 
 Embed = Callable[[Sequence[str]], ArrayLike]
 """From texts to their embeddings, shape (texts, dimensions)."""
+
+_QUERIES_AT_ONCE = 32
 
 
 class Selector(ABC):
@@ -46,7 +57,23 @@ class Selector(ABC):
             raise InvalidArgumentError(f"k is {k}, expected at least 0")
         return self._best(query, self.scores(query), k)
 
-    def _best(self, query: str, scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    def select_batch(self, queries: Sequence[str], k: int) -> list[NDArray[np.int64]]:
+        """What `select` gives for each query; faster together where the kind of selector allows."""
+        return [self.select(query, k) for query in queries]
+
+    def nearest(self, query: str, count: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Positions and scores of the ``count`` best, best first, for kinds that choose ``k`` of these.
+
+        Raises:
+            InvalidArgumentError: ``k`` is negative.
+        """
+        if k < 0:
+            raise InvalidArgumentError(f"k is {k}, expected at least 0")
+        scores = self.scores(query)
+        positions = self._best(query, scores, count)
+        return positions, scores[positions]
+
+    def _best(self, query: str, scores: NDArray[Any], k: int) -> NDArray[np.int64]:
         own = self._positions.get(query, [])
         k = min(k, len(self.pool) - len(own))
         if k == 0:
@@ -103,15 +130,29 @@ class NearestSelector(Selector):
     ) -> None:
         super().__init__(pool, seed=seed)
         self._embed = embed
-        self._unit = _unit_rows(embed(self.pool) if embeddings is None else embeddings, len(self.pool))
+        self._unit = unit_rows(embed(self.pool) if embeddings is None else embeddings, len(self.pool))
 
     def scores(self, query: str) -> NDArray[np.float64]:
         """Cosines between the query and each text."""
-        vector = _unit_rows(self._embed([query]), 1)[0]
+        vector = unit_rows(self._embed([query]), 1)[0]
         if vector.shape != self._unit.shape[1:]:
             raise ShapeError(f"the query has {vector.size} dimensions, the pool {self._unit.shape[1]}")
         similarities: NDArray[np.float32] = self._unit @ vector
         return similarities.astype(np.float64)
+
+    def select_batch(self, queries: Sequence[str], k: int) -> list[NDArray[np.int64]]:
+        """As `select`; all queries are embedded and compared in products of blocks, which read the pool once a block."""
+        if type(self).select is not NearestSelector.select:
+            return super().select_batch(queries, k)  # a kind that chooses otherwise among the nearest
+        if k < 0:
+            raise InvalidArgumentError(f"k is {k}, expected at least 0")
+        chosen: list[NDArray[np.int64]] = []
+        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+            block = list(queries[start : start + _QUERIES_AT_ONCE])
+            rows = unit_rows(self._embed(block), len(block))
+            table = rows @ self._unit.T
+            chosen += [self._best(query, row, k) for query, row in zip(block, table, strict=True)]
+        return chosen
 
 
 class MMRSelector(NearestSelector):
@@ -141,11 +182,8 @@ class MMRSelector(NearestSelector):
 
     def select(self, query: str, k: int) -> NDArray[np.int64]:
         """Positions of ``k`` examples in the order in which they were taken."""
-        if k < 0:
-            raise InvalidArgumentError(f"k is {k}, expected at least 0")
-        scores = self.scores(query)
-        near = self._best(query, scores, max(self._candidates, k))
-        value, between = self._relevance * scores[near], self._unit[near] @ self._unit[near].T
+        near, scores = self.nearest(query, max(self._candidates, k), k)
+        value, between = self._relevance * scores, self._unit[near] @ self._unit[near].T
         redundancy = np.zeros(len(near))
         taken: list[int] = []
         for _ in range(min(k, len(near))):
@@ -156,7 +194,7 @@ class MMRSelector(NearestSelector):
         return near[taken]
 
 
-def _unit_rows(embeddings: ArrayLike, rows: int) -> NDArray[np.float32]:
+def unit_rows(embeddings: ArrayLike, rows: int) -> NDArray[np.float32]:
     """Rows of length 1 (or 0, where they were 0), so that products are cosines."""
     array = np.asarray(embeddings, dtype=np.float32)
     if array.ndim != 2 or len(array) != rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.evaluation.intervals import bootstrap, check, percentiles
 from ferrolm.evaluation.result import Result
 
-__all__ = ["Average", "accuracy", "f1"]
+__all__ = ["Average", "accuracy", "confusion", "f1", "mcc"]
 
 Average = Literal["macro", "micro", "weighted"]
 
@@ -78,6 +78,54 @@ def f1(
         str(name): float(score) for name, score in zip(classes, per_class, strict=True)
     }
     return Result(f"{average} F1", float(value), low, high, count=len(true), details=details)
+
+
+def mcc(predictions: ArrayLike, references: ArrayLike, *, resamples: int = 1000, seed: int = 0) -> Result:
+    """Matthews' correlation of predicted and true classes, -1 to 1, with its 95 % interval.
+
+    For any number of classes (Gorodkin 2004); 0 is chance, also where all predictions or all references are one class.
+    Arguments and errors are those of `accuracy`.
+
+    >>> round(mcc(["a", "a", "b", "b"], ["a", "b", "b", "b"], resamples=0).value, 4)
+    0.5774
+    """
+    table, _ = confusion(predictions, references)
+    low = high = None
+    if resamples:
+        check(resamples, 0.95)
+        drawn = np.random.default_rng(seed).multinomial(
+            table.sum(), table.ravel() / table.sum(), size=resamples
+        )
+        low, high = percentiles(_mcc(drawn.reshape(-1, *table.shape)), 0.95)
+    return Result("MCC", float(_mcc(table[None])[0]), low, high, count=int(table.sum()))
+
+
+def confusion(predictions: ArrayLike, references: ArrayLike) -> tuple[NDArray[np.int64], list[Any]]:
+    """How often each class (row) was taken for each (column), int64[classes, classes], and the classes in order.
+
+    Raises `ShapeError` as `accuracy` does.
+
+    >>> counts, classes = confusion(["a", "a", "b"], ["a", "b", "b"])
+    >>> counts.tolist(), classes
+    ([[1, 0], [1, 1]], ['a', 'b'])
+    """
+    predicted, true = _labels(predictions, references)
+    classes, numbers = np.unique(np.concatenate([true, predicted]), return_inverse=True)
+    rows, columns = numbers.reshape(2, -1)
+    size = len(classes)
+    counts = np.bincount(rows * size + columns, minlength=size * size).reshape(size, size)
+    return counts, classes.tolist()
+
+
+def _mcc(tables: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of each table [resamples, classes, classes]."""
+    counts = tables.astype(np.float64)
+    total, right = counts.sum((1, 2)), np.trace(counts, axis1=1, axis2=2)
+    true, predicted = counts.sum(2), counts.sum(1)
+    covariance = right * total - (true * predicted).sum(1)
+    spread = np.sqrt((total**2 - (predicted**2).sum(1)) * (total**2 - (true**2).sum(1)))
+    found: NDArray[np.float64] = np.divide(covariance, spread, out=np.zeros(len(counts)), where=spread > 0)
+    return found
 
 
 def _labels(predictions: ArrayLike, references: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.generic]]:

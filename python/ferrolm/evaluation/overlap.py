@@ -1,4 +1,4 @@
-"""Overlap of texts with references: BLEU and chrF as sacrebleu computes them, ROUGE as rouge-score does."""
+"""Overlap of texts with references: BLEU, chrF and TER as sacrebleu computes them, ROUGE as rouge-score does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ferrolm.errors import InvalidArgumentError, ShapeError
 from ferrolm.evaluation.intervals import bootstrap
 from ferrolm.evaluation.result import Result
 
-__all__ = ["bleu", "chrf", "rouge"]
+__all__ = ["bleu", "chrf", "rouge", "ter"]
 
 References = Sequence[str] | Sequence[Sequence[str]]
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
@@ -74,6 +74,32 @@ def chrf(
         list(predictions), _streams(predictions, references), n_bootstrap=max(resamples, 1)
     )
     return _result("chrF++" if word_order else "chrF", metric, score, len(predictions), {})
+
+
+def ter(
+    predictions: Sequence[str],
+    references: References,
+    *,
+    normalized: bool = False,
+    case_sensitive: bool = False,
+    resamples: int = 0,
+) -> Result:
+    """Translation edit rate (Snover et al. 2006), 0 for equal texts, 100 for as many edits as words, by sacrebleu.
+
+    Lower is better. Words that move together count as one edit. ``normalized``: separate punctuation first. Other arguments,
+    result and errors are as in `bleu`.
+
+    >>> round(ter(["the cat sat on the mat"], ["the cat is on the mat"]).value, 2)
+    16.67
+    """
+    metric = require("sacrebleu.metrics", "eval", "TER").TER(
+        normalized=normalized, case_sensitive=case_sensitive
+    )
+    score = metric.corpus_score(
+        list(predictions), _streams(predictions, references), n_bootstrap=max(resamples, 1)
+    )
+    details = {"edits": float(score.num_edits), "reference length": float(score.ref_length)}
+    return _result("TER", metric, score, len(predictions), details)
 
 
 def rouge(

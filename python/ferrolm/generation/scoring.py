@@ -1,7 +1,8 @@
-"""Log-probabilities that a model gives to a text of any length, by windows that slide over it."""
+"""Log-probabilities that a model gives to a text of any length, by windows that slide over it, and to what follows a text."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ferrolm.data.collators.padding import pad_rows
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import CausalLM
 
-__all__ = ["Score", "token_logprobs"]
+__all__ = ["ContinuationScore", "Score", "continuation_scores", "token_logprobs"]
 
 _LOGITS_AT_ONCE = 1 << 25  # 128 MiB of float32
 
@@ -46,6 +48,49 @@ class Score:
 
     def __float__(self) -> float:
         return self.logprob
+
+
+@dataclass(frozen=True)
+class ContinuationScore:
+    """Natural log-probability of a continuation's tokens, how many they are, and whether each is the likeliest."""
+
+    logprob: float
+    num_tokens: int
+    is_greedy: bool
+
+
+@torch.inference_mode()
+def continuation_scores(
+    model: CausalLM, contexts: Sequence[NDArray[np.int64]], endings: Sequence[NDArray[np.int64]]
+) -> list[ContinuationScore]:
+    """How probable each ending is after its context, int64 ids both; in one batch.
+
+    A context that does not fit ``n_positions`` with its ending loses its beginning. Raises `InvalidArgumentError` for an empty
+    context or ending, and for an ending that does not fit.
+    """
+    room = model.config.n_positions + 1  # the last token is predicted, not read
+    for context, ending in zip(contexts, endings, strict=True):
+        if not len(context) or not 0 < len(ending) < room:
+            raise InvalidArgumentError(
+                f"a context has {len(context)} tokens and its ending {len(ending)}: expected 1 or more, "
+                f"and 1 to {room - 1} (n_positions)"
+            )
+    rows = [np.concatenate(pair)[-room:] for pair in zip(contexts, endings, strict=True)]
+    # Padded on the left, so that what is scored ends in one column, whose logits alone are made.
+    ids = pad_rows([row[::-1] for row in rows])[:, ::-1].copy()
+    mask = pad_rows([np.ones(len(row) - 1, np.int64) for row in rows])[:, ::-1].copy()
+    longest = max(map(len, endings))
+    tokens = torch.from_numpy(ids).to(model.device)
+    padded = None if mask.all() else torch.from_numpy(mask).to(model.device)
+    logits = model(tokens[:, :-1], attention_mask=padded, logits_to_keep=longest).logits.float()
+    targets = tokens[:, -longest:]
+    logprobs = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0].double().cpu().numpy()
+    likeliest = (logits.argmax(-1) == targets).cpu().numpy()
+    counts = [len(ending) for ending in endings]
+    return [
+        ContinuationScore(float(row[longest - count :].sum()), count, bool(best[longest - count :].all()))
+        for row, best, count in zip(logprobs, likeliest, counts, strict=True)
+    ]
 
 
 def token_logprobs(model: CausalLM, ids: NDArray[np.int64], stride: int | None = None) -> NDArray[np.float64]:

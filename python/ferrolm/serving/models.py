@@ -11,23 +11,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ferrolm.embeddings import EncoderEmbeddings
 from ferrolm.errors import InvalidArgumentError, nearest
 from ferrolm.generation import ChatTemplate, LanguageModel, load_model
 from ferrolm.models import BertForSentenceEmbedding, locate
 from ferrolm.models.bert_config import MODEL_TYPES
 from ferrolm.serving.problems import Problem
-from ferrolm.tokenizers import Tokenizer
+from ferrolm.tokenizers import RaggedIds, Tokenizer
 
 __all__ = ["EmbeddingModel", "ServedModels"]
 
-_TEXTS_AT_ONCE = 32
-
 
 class EmbeddingModel:
-    """An encoder whose states are pooled to one vector a text; see `ferrolm.models.BertForSentenceEmbedding`."""
+    """`EncoderEmbeddings` for requests, which may have ids and must not be cut in silence."""
 
     def __init__(self, model: BertForSentenceEmbedding, tokenizer: Tokenizer) -> None:
         self.model, self.tokenizer = model, tokenizer
+        self._embedder = EncoderEmbeddings(model, tokenizer)
 
     @classmethod
     def load(cls, name_or_directory: Path | str, *, device: torch.device | str | None = None) -> Self:
@@ -47,20 +47,10 @@ class EmbeddingModel:
             raise InvalidArgumentError(f"a text has ids beyond 0 to {vocab_size - 1}")
         return ids
 
-    @torch.inference_mode()
     def embed(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """One vector for each text: float32 [texts, hidden_size]. texts: ids that `encode` gave."""
-        device = next(self.model.parameters()).device
-        parts = []
-        for first in range(0, len(texts), _TEXTS_AT_ONCE):
-            batch = texts[first : first + _TEXTS_AT_ONCE]
-            lengths = torch.tensor([len(ids) for ids in batch])
-            longest = int(lengths.max())
-            rows = [[*ids, *[0] * (longest - len(ids))] for ids in batch]
-            mask = torch.arange(longest)[None] < lengths[:, None]
-            output = self.model(torch.tensor(rows).to(device), mask.long().to(device))
-            parts.append(output.embeddings.float().cpu().numpy())
-        return np.concatenate(parts)
+        rows = RaggedIds.from_rows([np.array(ids, np.uint32) for ids in texts])
+        return self._embedder.embed_ids(rows)
 
 
 class ServedModels:

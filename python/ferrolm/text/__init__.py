@@ -1,6 +1,8 @@
 """Text before it is tokens: cleaning, words and sentences, languages, quality, duplicates, masking, augmentation.
 
-clean_html        an HTML page (bytes or text) -> its article, or all its visible text    (extra `text`)
+clean_html        an HTML page (bytes or text) -> its article, or all its visible text; as lines or Markdown
+clean_html_batch  the same for many pages, in parallel
+page_metadata     title, language, description, author, date and site of a page
 decode_html       bytes of a page -> text, by byte order mark, content and declaration
 normalize_text    Unicode form, control and invisible characters, white space, mojibake
 words             text -> its words
@@ -22,6 +24,13 @@ from ferrolm.text.deduplication import Deduplicator, LineDeduplicator, deduplica
 from ferrolm.text.encoding import decode_html
 from ferrolm.text.html import clean_html, looks_like_html
 from ferrolm.text.language import Language, detect_language, detect_languages
+from ferrolm.text.html import (
+    PageMetadata,
+    clean_html,
+    clean_html_batch,
+    looks_like_html,
+    page_metadata,
+)
 from ferrolm.text.masking import mask
 from ferrolm.text.normalize import normalize_text
 from ferrolm.text.personal_data import mask_personal_data
@@ -37,8 +46,10 @@ __all__ = [
     "Language",
     "LineDeduplicator",
     "QualityFilter",
+    "PageMetadata",
     "augmentation",
     "clean_html",
+    "clean_html_batch",
     "decode_html",
     "deduplicate",
     "detect_language",
@@ -49,6 +60,7 @@ __all__ = [
     "normalize_text",
     "remove_punctuation",
     "remove_stop_words",
+    "page_metadata",
     "split_sentences",
     "stop_words",
     "words",

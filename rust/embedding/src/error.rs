@@ -12,6 +12,8 @@ pub enum EmbeddingError {
     EmptyCorpus { words: u64, distinct: usize, min_count: u64 },
     #[error("the corpus has more than the {limit} words that ids can name")]
     TooManyWords { limit: u32 },
+    #[error("there is no memory for {rows} vectors of {width} values")]
+    Memory { rows: usize, width: usize },
     #[error("{}: {reason} at {place}", path.display())]
     Format { path: PathBuf, place: String, reason: String },
     #[error(transparent)]

@@ -1,10 +1,11 @@
 //! The text and binary files of word2vec: a header `count size`, then each word with its vector.
 //!
 //! Text has a line per word, values separated by spaces; binary has the word, a space, `size` little-endian `f32`,
-//! and (from most programs) a line feed.
+//! and (from most programs) a line feed. Either may be compressed by gzip.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use ferrolm_base::atomic_file::AtomicFile;
@@ -28,6 +29,30 @@ pub struct Reading {
     pub no_header: bool,
     /// Read this many vectors at most.
     pub limit: Option<usize>,
+    pub unicode: Unicode,
+}
+
+/// What becomes of words that are not UTF-8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unicode {
+    #[default]
+    Strict,
+    /// U+FFFD stands for what cannot be read.
+    Replace,
+    /// What cannot be read is left out.
+    Ignore,
+}
+
+impl Unicode {
+    fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, String> {
+        match self {
+            Self::Strict => {
+                std::str::from_utf8(bytes).map(Cow::from).map_err(|error| format!("not UTF-8: {error}"))
+            }
+            Self::Replace => Ok(String::from_utf8_lossy(bytes)),
+            Self::Ignore => Ok(bytes.utf8_chunks().map(|chunk| chunk.valid()).collect()),
+        }
+    }
 }
 
 /// Files beyond this are refused.
@@ -38,8 +63,8 @@ const MAX_BYTES: u64 = 1 << 36;
 /// # Errors
 /// If it cannot be read, or has fewer vectors than its header says, or one of another size.
 pub fn load(path: &Path, reading: &Reading, cancel: &Cancel) -> Result<Vectors, EmbeddingError> {
-    let bytes = read::bytes(path, MAX_BYTES)?;
-    let mut reader = Reader { path, bytes: &bytes, at: 0, line: 1 };
+    let bytes = unpacked(path, read::bytes(path, MAX_BYTES)?, cancel)?;
+    let mut reader = Reader { path, bytes: &bytes, at: 0, line: 1, unicode: reading.unicode };
     let (count, size) = if reading.no_header { reader.infer()? } else { reader.header()? };
     let count = count.min(reading.limit.unwrap_or(usize::MAX));
     // Even a vector of the text form takes two bytes a value: a lying header reserves nothing.
@@ -60,10 +85,11 @@ pub fn load(path: &Path, reading: &Reading, cancel: &Cancel) -> Result<Vectors, 
             reader.text_row(size, &mut vectors.values)
         };
         let word = word.map_err(|reason| reader.error(format!("vector {} of {count}: {reason}", row + 1)))?;
-        if seen.insert(word) {
-            vectors.words.push(word.to_owned());
-        } else {
+        if seen.contains(&word) {
             vectors.values.truncate(start);
+        } else {
+            vectors.words.push(word.clone().into_owned());
+            seen.insert(word);
         }
     }
     if reading.limit.is_none() && !reader.rest().trim_ascii().is_empty() {
@@ -72,11 +98,34 @@ pub fn load(path: &Path, reading: &Reading, cancel: &Cancel) -> Result<Vectors, 
     Ok(vectors)
 }
 
+/// What gzip packed, or `bytes` as they are.
+fn unpacked(path: &Path, bytes: Vec<u8>, cancel: &Cancel) -> Result<Vec<u8>, EmbeddingError> {
+    const PIECE: u64 = 1 << 20;
+    if !bytes.starts_with(&[0x1F, 0x8B]) {
+        return Ok(bytes);
+    }
+    let mut decoder = flate2::read::MultiGzDecoder::new(&bytes[..]);
+    let mut content = Vec::new();
+    loop {
+        cancel.check()?;
+        let piece = decoder.by_ref().take(PIECE).read_to_end(&mut content);
+        let read = piece.map_err(|error| FileError::new("unpack", path, error))?;
+        if content.len() as u64 > MAX_BYTES {
+            let reason = format!("more than {MAX_BYTES} bytes when unpacked");
+            return Err(EmbeddingError::Format { path: path.to_owned(), place: "its end".into(), reason });
+        }
+        if read == 0 {
+            return Ok(content);
+        }
+    }
+}
+
 struct Reader<'a> {
     path: &'a Path,
     bytes: &'a [u8],
     at: usize,
     line: usize,
+    unicode: Unicode,
 }
 
 impl<'a> Reader<'a> {
@@ -135,13 +184,13 @@ impl<'a> Reader<'a> {
         Ok((lines.count(), size))
     }
 
-    fn text_row(&mut self, size: usize, values: &mut Vec<f32>) -> Result<&'a str, String> {
+    fn text_row(&mut self, size: usize, values: &mut Vec<f32>) -> Result<Cow<'a, str>, String> {
         let line = self.line().ok_or("the file ends before it")?;
-        let line = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"))?;
         // From the right, because some vocabularies have words with spaces.
-        let mut fields = line.trim_end().rsplitn(size + 1, ' ');
+        let mut fields = line.trim_ascii_end().rsplitn(size + 1, |&byte| byte == b' ');
         let start = values.len();
         for field in fields.by_ref().take(size) {
+            let field = String::from_utf8_lossy(field);
             values.push(
                 field.parse().map_err(|_| format!("{field:?} is no number (of {size} after the word)"))?,
             );
@@ -150,14 +199,15 @@ impl<'a> Reader<'a> {
         let word =
             word.ok_or_else(|| format!("{} values, expected a word and {size}", values.len() - start))?;
         values[start..].reverse();
+        let word = self.unicode.decode(word)?;
         self.line += 1;
         Ok(word)
     }
 
-    fn binary_row(&mut self, size: usize, values: &mut Vec<f32>) -> Result<&'a str, String> {
+    fn binary_row(&mut self, size: usize, values: &mut Vec<f32>) -> Result<Cow<'a, str>, String> {
         let word = self.until(b' ').ok_or("the file ends before it")?;
         let word = word.trim_ascii_start();
-        let word = std::str::from_utf8(word).map_err(|error| format!("its word is not UTF-8: {error}"))?;
+        let word = self.unicode.decode(word)?;
         let bytes = self.rest().get(..size * 4).ok_or("the file ends within it")?;
         values.extend(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
         self.at += size * 4;
@@ -165,7 +215,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Write `words` and their `values` (row-major), whole or not at all.
+/// Write `words` and their `values` (row-major), whole or not at all; compressed if the name ends with `.gz`.
 ///
 /// # Errors
 /// If the file cannot be written, or a word could not be read back: it is empty, or has a line feed (text) or any
@@ -174,9 +224,10 @@ pub fn save(
     path: &Path,
     words: &[String],
     values: &[f32],
-    binary: bool,
+    writing: Writing,
     cancel: &Cancel,
 ) -> Result<(), EmbeddingError> {
+    let Writing { binary, header } = writing;
     let size = values.len().checked_div(words.len()).unwrap_or(0);
     if size * words.len() != values.len() {
         let value = format!("{} values for {} words", values.len(), words.len());
@@ -192,18 +243,38 @@ pub fn save(
         return Err(EmbeddingError::Argument { argument: "a word", value: format!("{word:?}"), expected });
     }
     let failed = |error| FileError::new("write", path, error);
-    let mut file = AtomicFile::create(path)?;
-    writeln!(file, "{} {size}", words.len()).map_err(failed)?;
-    for (row, (word, values)) in words.iter().zip(values.chunks_exact(size.max(1))).enumerate() {
-        if row % 4096 == 0 {
-            cancel.check()?;
+    let write = |file: &mut dyn Write| -> Result<(), EmbeddingError> {
+        if header {
+            writeln!(file, "{} {size}", words.len()).map_err(failed)?;
         }
-        write_row(&mut file, word, values, binary).map_err(failed)?;
+        for (row, (word, values)) in words.iter().zip(values.chunks_exact(size.max(1))).enumerate() {
+            if row % 1024 == 0 {
+                cancel.check()?;
+            }
+            write_row(file, word, values, binary).map_err(failed)?;
+        }
+        Ok(())
+    };
+    let mut file = AtomicFile::create(path)?;
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut packer = flate2::write::GzEncoder::new(file, flate2::Compression::default());
+        write(&mut packer)?;
+        file = packer.finish().map_err(failed)?;
+    } else {
+        write(&mut file)?;
     }
     Ok(file.commit()?)
 }
 
-fn write_row(file: &mut impl Write, word: &str, values: &[f32], binary: bool) -> std::io::Result<()> {
+/// How a file is to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Writing {
+    pub binary: bool,
+    /// Begin with the number and the size of the vectors.
+    pub header: bool,
+}
+
+fn write_row(file: &mut dyn Write, word: &str, values: &[f32], binary: bool) -> std::io::Result<()> {
     file.write_all(word.as_bytes())?;
     if binary {
         file.write_all(b" ")?;
@@ -233,11 +304,14 @@ mod tests {
             let values: Vec<f32> = (0..words.len() * 3)
                 .map(|i| f32::from_bits(seed.wrapping_mul(i as u32 + 1) & 0xBFFF_FFFF))
                 .collect();
-            let file = tempfile::NamedTempFile::new().unwrap();
-            save(file.path(), &words, &values, binary, &Cancel::new()).unwrap();
-            let reading = Reading { binary, ..Reading::default() };
-            let read = load(file.path(), &reading, &Cancel::new()).unwrap();
-            prop_assert_eq!(read, Vectors { words, values, size: 3 });
+            let directory = tempfile::tempdir().unwrap();
+            for (name, header) in [("plain", true), ("packed.gz", true), ("bare", binary)] {
+                let path = directory.path().join(name);
+                save(&path, &words, &values, Writing { binary, header }, &Cancel::new()).unwrap();
+                let reading = Reading { binary, no_header: !header, ..Reading::default() };
+                let read = load(&path, &reading, &Cancel::new()).unwrap();
+                prop_assert_eq!(read, Vectors { words: words.clone(), values: values.clone(), size: 3 });
+            }
         }
     }
 
@@ -267,6 +341,26 @@ mod tests {
         let binary = Reading { binary: true, ..text };
         let error = parse(b"1 2\na \0\0\0\0\0\0", binary).unwrap_err();
         assert!(error.contains("ends within it"), "{error}");
+    }
+
+    #[test]
+    fn words_that_are_not_utf8_are_replaced_or_cut_when_asked() {
+        let content = b"1 1\na\xffb 1\n";
+        let read = |unicode| parse(content, Reading { unicode, ..Reading::default() });
+        assert_eq!(read(Unicode::Replace).unwrap().words, ["a\u{FFFD}b"]);
+        assert_eq!(read(Unicode::Ignore).unwrap().words, ["ab"]);
+        assert!(read(Unicode::Strict).unwrap_err().contains("not UTF-8"));
+    }
+
+    #[test]
+    fn a_truncated_archive_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vectors.gz");
+        let writing = Writing { binary: true, header: true };
+        save(&path, &["a".to_owned()], &[1.0; 500], writing, &Cancel::new()).unwrap();
+        let packed = std::fs::read(&path).unwrap();
+        let error = parse(&packed[..packed.len() - 9], Reading { binary: true, ..Reading::default() });
+        assert!(error.unwrap_err().contains("cannot unpack"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use ferrolm_embedding::format::{self, Reading};
-use ferrolm_embedding::{Architecture, Corpus, CorpusBuilder, EmbeddingError, Settings, train};
+use ferrolm_embedding::format::{self, Reading, Unicode, Writing};
+use ferrolm_embedding::{Corpus, CorpusBuilder, EmbeddingError, Selection, read_text_file};
 use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -14,21 +14,50 @@ use crate::errors::{Kind, ToPyErr};
 
 /// Sentences as ids of the words that occur often enough.
 #[pyclass(frozen, module = "ferrolm._rust")]
-struct WordCorpus(Corpus);
+pub struct WordCorpus(pub Corpus);
 
 #[pymethods]
 impl WordCorpus {
     /// From an iterable of sentences: sequences of words, or strings that are split at white space.
     #[new]
-    fn new(py: Python<'_>, sentences: &Bound<'_, PyAny>, min_count: u64) -> PyResult<Self> {
-        let mut builder = CorpusBuilder::new();
+    #[pyo3(signature = (sentences, min_count, *, max_final_vocab=None, sorted_vocab=true, ids_in_memory=None))]
+    fn new(
+        py: Python<'_>,
+        sentences: &Bound<'_, PyAny>,
+        min_count: u64,
+        max_final_vocab: Option<usize>,
+        sorted_vocab: bool,
+        ids_in_memory: Option<usize>,
+    ) -> PyResult<Self> {
+        let mut builder = builder(ids_in_memory);
         for (index, sentence) in sentences.try_iter()?.enumerate() {
             if index % 1024 == 0 {
                 py.check_signals()?;
             }
             add_sentence(&mut builder, &sentence?, index)?;
         }
-        let corpus = enter(py, |_| builder.finish(min_count))?;
+        let selection = Selection { min_count, max_final_vocab, sorted: sorted_vocab };
+        let corpus = enter(py, |cancel| builder.finish(&selection, cancel))?;
+        corpus.map(Self).map_err(EmbeddingError::to_py_err)
+    }
+
+    /// From a text file with a sentence on each line.
+    #[staticmethod]
+    #[pyo3(signature = (path, min_count, *, max_final_vocab=None, sorted_vocab=true, ids_in_memory=None))]
+    fn from_file(
+        py: Python<'_>,
+        path: PathBuf,
+        min_count: u64,
+        max_final_vocab: Option<usize>,
+        sorted_vocab: bool,
+        ids_in_memory: Option<usize>,
+    ) -> PyResult<Self> {
+        let selection = Selection { min_count, max_final_vocab, sorted: sorted_vocab };
+        let corpus = enter(py, |cancel| {
+            let mut builder = builder(ids_in_memory);
+            read_text_file(&mut builder, &path, cancel)?;
+            builder.finish(&selection, cancel)
+        })?;
         corpus.map(Self).map_err(EmbeddingError::to_py_err)
     }
 
@@ -42,56 +71,40 @@ impl WordCorpus {
         self.0.counts().to_vec().into_pyarray(py).into_any()
     }
 
+    /// Words that were read, dropped ones as well.
+    #[getter]
+    fn raw_words(&self) -> u64 {
+        self.0.raw_words()
+    }
+
+    #[getter]
+    fn num_sentences(&self) -> u64 {
+        self.0.num_sentences()
+    }
+
+    /// Whether the ids lie in a temporary file.
+    #[getter]
+    fn is_spooled(&self) -> bool {
+        self.0.is_spooled()
+    }
+
     fn __len__(&self) -> usize {
         self.0.len()
     }
+}
 
-    /// Train word2vec; returns (words, `vector_size`).
-    #[pyo3(signature = (*, skip_gram, vector_size, window, negative, ns_exponent, sample, alpha, min_alpha, epochs, workers, seed))]
-    #[expect(clippy::too_many_arguments, reason = "the settings, one by one")]
-    fn word2vec<'py>(
-        &self,
-        py: Python<'py>,
-        skip_gram: bool,
-        vector_size: usize,
-        window: u32,
-        negative: usize,
-        ns_exponent: f64,
-        sample: f64,
-        alpha: f32,
-        min_alpha: f32,
-        epochs: u32,
-        workers: usize,
-        seed: u64,
-    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let architecture = if skip_gram { Architecture::SkipGram } else { Architecture::Cbow };
-        let settings = Settings {
-            architecture,
-            vector_size,
-            window,
-            negative,
-            ns_exponent,
-            sample,
-            alpha,
-            min_alpha,
-            epochs,
-            workers,
-            seed,
-        };
-        let values = enter(py, |cancel| train(&self.0, &settings, cancel))?;
-        matrix(py, values.map_err(EmbeddingError::to_py_err)?, vector_size)
-    }
+fn builder(ids_in_memory: Option<usize>) -> CorpusBuilder {
+    ids_in_memory.map_or_else(CorpusBuilder::new, CorpusBuilder::with_ids_in_memory)
 }
 
 fn add_sentence(builder: &mut CorpusBuilder, sentence: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     if let Ok(text) = sentence.cast::<PyString>() {
-        let words = text.to_cow()?;
-        words
-            .split_whitespace()
-            .try_for_each(|word| builder.push(word))
-            .map_err(EmbeddingError::to_py_err)?;
+        builder.push_text(&text.to_cow()?).map_err(EmbeddingError::to_py_err)?;
     } else {
-        for word in sentence.try_iter()? {
+        for (at, word) in sentence.try_iter()?.enumerate() {
+            if at % (1 << 16) == (1 << 16) - 1 {
+                sentence.py().check_signals()?;
+            }
             let word = word?;
             let Ok(word) = word.cast::<PyString>() else {
                 let kind = word.get_type();
@@ -101,11 +114,10 @@ fn add_sentence(builder: &mut CorpusBuilder, sentence: &Bound<'_, PyAny>, index:
             builder.push(&word.to_cow()?).map_err(EmbeddingError::to_py_err)?;
         }
     }
-    builder.end_sentence();
-    Ok(())
+    builder.end_sentence().map_err(EmbeddingError::to_py_err)
 }
 
-fn matrix(py: Python<'_>, values: Vec<f32>, columns: usize) -> PyResult<Bound<'_, PyArray2<f32>>> {
+pub fn matrix(py: Python<'_>, values: Vec<f32>, columns: usize) -> PyResult<Bound<'_, PyArray2<f32>>> {
     let rows = values.len().checked_div(columns).unwrap_or(0);
     let matrix = Array2::from_shape_vec((rows, columns), values);
     Ok(matrix.map_err(|error| Kind::ShapeError.error(error.to_string()))?.into_pyarray(py))
@@ -119,8 +131,19 @@ fn load_word_vectors(
     binary: bool,
     no_header: bool,
     limit: Option<usize>,
+    unicode_errors: &str,
 ) -> PyResult<(Vec<String>, Bound<'_, PyArray2<f32>>)> {
-    let reading = Reading { binary, no_header, limit };
+    let unicode = match unicode_errors {
+        "strict" => Unicode::Strict,
+        "replace" => Unicode::Replace,
+        "ignore" => Unicode::Ignore,
+        other => {
+            let message =
+                format!("unicode_errors is {other:?}: expected \"strict\", \"replace\" or \"ignore\"");
+            return Err(Kind::InvalidArgumentError.error(message));
+        }
+    };
+    let reading = Reading { binary, no_header, limit, unicode };
     let vectors = enter(py, |cancel| format::load(&path, &reading, cancel))?;
     let vectors = vectors.map_err(EmbeddingError::to_py_err)?;
     Ok((vectors.words, matrix(py, vectors.values, vectors.size)?))
@@ -134,9 +157,10 @@ fn save_word_vectors(
     words: Vec<String>,
     vectors: PyReadonlyArray2<'_, f32>,
     binary: bool,
+    header: bool,
 ) -> PyResult<()> {
-    let values = vectors.as_slice()?;
-    let saved = enter(py, |cancel| format::save(&path, &words, values, binary, cancel))?;
+    let (values, writing) = (vectors.as_slice()?, Writing { binary, header });
+    let saved = enter(py, |cancel| format::save(&path, &words, values, writing, cancel))?;
     saved.map_err(EmbeddingError::to_py_err)
 }
 

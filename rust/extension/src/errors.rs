@@ -151,7 +151,7 @@ impl ToPyErr for ferrolm_embedding::EmbeddingError {
             Error::File(error) => return error.to_py_err(),
             Error::Cancelled(error) => return error.to_py_err(),
             Error::Format { .. } => Kind::InvalidFileError,
-            Error::TooManyWords { .. } => Kind::LimitError,
+            Error::TooManyWords { .. } | Error::Memory { .. } => Kind::LimitError,
             _ => Kind::InvalidArgumentError,
         };
         kind.error(self.to_string())
@@ -166,6 +166,20 @@ impl ToPyErr for ferrolm_text::duplicates::DuplicatesError {
             Error::Cancelled(error) => return error.to_py_err(),
             Error::InvalidFile { .. } => Kind::InvalidFileError,
             Error::TooMany(_) => Kind::LimitError,
+            _ => Kind::InvalidArgumentError,
+        };
+        kind.error(self.to_string())
+    }
+}
+
+impl ToPyErr for ferrolm_tagging::TaggingError {
+    fn to_py_err(self) -> PyErr {
+        use ferrolm_tagging::TaggingError as Error;
+        let kind = match self {
+            Error::File(error) => return error.to_py_err(),
+            Error::Cancelled(error) => return error.to_py_err(),
+            Error::Format { .. } => Kind::InvalidFileError,
+            Error::TooManyTags { .. } => Kind::LimitError,
             _ => Kind::InvalidArgumentError,
         };
         kind.error(self.to_string())

@@ -22,6 +22,7 @@ mod ngram_external;
 mod ngram_matrices;
 mod ngram_reading;
 mod ngram_uses;
+mod phrases;
 mod sampling;
 mod sampling_choices;
 mod sampling_params;
@@ -37,6 +38,7 @@ mod unsafe_lists;
 mod unsafe_shown;
 mod unsafe_views;
 mod vectors;
+mod word2vec;
 
 #[pymodule(gil_used = false)]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -56,6 +58,8 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     attention_gradients::register(module)?;
     attention_forms::register(module)?;
     embedding::register(module)?;
+    word2vec::register(module)?;
+    phrases::register(module)?;
     glove::register(module)?;
     vectors::register(module)?;
     text_duplicates::register(module)?;

@@ -2,6 +2,7 @@
 
 pub mod duplicates;
 mod hash;
+pub mod html;
 pub mod personal;
 pub mod quality;
 pub mod segment;

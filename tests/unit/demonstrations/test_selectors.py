@@ -17,7 +17,7 @@ def embed(texts):
 
 
 def settings(method):
-    return {"embed": embed} if method in {"nearest", "mmr"} else {}
+    return {"embed": embed} if method in {"nearest", "mmr", "dpp", "k-means"} else {}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -31,7 +31,7 @@ def test_each_method_gives_k_distinct_positions_and_the_same_ones_again(method):
     assert len(chooser.select("a red apple", 0)) == 0
 
 
-@pytest.mark.parametrize("method", ["bm25", "nearest", "mmr"])
+@pytest.mark.parametrize("method", ["bm25", "coverage", "nearest", "mmr", "dpp", "k-means"])
 def test_the_best_example_comes_first(method):
     assert POOL[select(POOL, "one red apple please", 1, method, **settings(method))[0]] == "red apple"
 

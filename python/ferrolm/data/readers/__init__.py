@@ -1,11 +1,11 @@
-"""Examples of labelled tasks from the files that they are published in.
+"""Examples of labelled tasks from the files that they are published in, and to those of CoNLL.
 
 read_csv, read_tsv             texts or pairs of texts with labels in tables
 read_jsonl                     the same from JSON lines
 read_dialogues                 messages with roles from JSON lines
 read_labeled_files             a file or a folder for each class
-read_conll                     words with labels in columns: WNUT17, CoNLL-2003
-read_conllu                    treebanks of Universal Dependencies
+read_conll, write_conll        words with labels in columns: WNUT17, CoNLL-2003
+read_conllu, write_conllu      treebanks of Universal Dependencies; `with_labels` changes a column
 read_squad                     questions with answers in a context
 read_parallel, read_parallel_tsv, read_jsonl_pairs    translations and summaries
 
@@ -14,8 +14,8 @@ Each reads plain and compressed files as it is iterated and gives frozen datacla
 
 from __future__ import annotations
 
-from ferrolm.data.readers.conll import read_conll
-from ferrolm.data.readers.conllu import read_conllu
+from ferrolm.data.readers.conll import read_conll, write_conll
+from ferrolm.data.readers.conllu import conllu_text, read_conllu, with_labels, write_conllu
 from ferrolm.data.readers.examples import (
     Answer,
     DependencySentence,
@@ -41,6 +41,7 @@ __all__ = [
     "QuestionExample",
     "TextExample",
     "TextPair",
+    "conllu_text",
     "read_conll",
     "read_conllu",
     "read_csv",
@@ -52,4 +53,7 @@ __all__ = [
     "read_parallel_tsv",
     "read_squad",
     "read_tsv",
+    "with_labels",
+    "write_conll",
+    "write_conllu",
 ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ferrolm.data._atomic import replace_file
 from ferrolm.data.readers._lines import PathLike, numbered_lines
 from ferrolm.data.readers.examples import LabeledWords
-from ferrolm.errors import InvalidFileError
+from ferrolm.errors import InvalidArgumentError, InvalidFileError
 
-__all__ = ["read_conll"]
+__all__ = ["read_conll", "write_conll"]
 
 
 def read_conll(
@@ -63,6 +64,33 @@ def read_conll(
         labels.append(found[1])
     if words:
         yield LabeledWords(tuple(words), tuple(labels))
+
+
+def write_conll(path: PathLike, sentences: Iterable[LabeledWords]) -> int:
+    r"""Write words and their labels with a tab between them; returns how many sentences there were.
+
+    The file is replaced whole or not at all.
+
+    Raises:
+        InvalidArgumentError: a word or a label that is empty or has a tab or a line end, which no file could give back.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "out.conll"
+    >>> write_conll(path, [LabeledWords(("Ann", "sleeps"), ("B-PER", "O"))])
+    1
+    >>> path.read_text()
+    'Ann\tB-PER\nsleeps\tO\n\n'
+    """
+    count = 0
+    with replace_file(Path(path)) as file:
+        for count, sentence in enumerate(sentences, 1):
+            for pair in zip(sentence.words, sentence.labels, strict=True):
+                for text in pair:
+                    if not text.strip() or any(letter in text for letter in "\t\r\n"):
+                        raise InvalidArgumentError(f"sentence {count}: {text!r} cannot stand in a column")
+                file.write("\t".join(pair).encode() + b"\n")
+            file.write(b"\n")
+    return count
 
 
 def _columns(line: str, delimiter: str | None) -> list[str]:

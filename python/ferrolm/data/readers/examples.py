@@ -46,7 +46,10 @@ class DependencySentence:
 
     heads: number (from 1) of the word that each depends on, 0 for the root. upos: universal parts of speech, xpos: those of
     the language's treebank. multiword: (first, last, form) of tokens that are several words, numbered from 1, such as
-    ``(4, 5, "don't")``. None where the file has ``_``.
+    ``(4, 5, "don't")``. misc: the tenth column, ``SpaceAfter=No`` and the like. None where the file has ``_``.
+
+    source: the lines that the sentence was read from, up to the next one, with all that the fields do not have: enhanced
+    graphs, empty nodes, the order of comments. `write_conllu` writes it, if there is one.
     """
 
     words: tuple[str, ...]
@@ -58,10 +61,23 @@ class DependencySentence:
     relations: tuple[str | None, ...]
     multiword: tuple[tuple[int, int, str], ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    misc: tuple[str | None, ...] = ()
+    source: str = field(default="", repr=False, compare=False)
 
     def labeled(self, column: str = "upos") -> LabeledWords:
-        """The words with one column as their labels: ``upos``, ``xpos`` or ``relations``; ``_`` where there is none."""
+        """The words with one column as their labels, ``_`` where there is none.
+
+        column: ``upos``, ``xpos`` or ``relations``, or ``ner``: entities as BIO under ``NER=`` in misc, ``O`` where there is none.
+        """
+        if column == "ner":
+            misc = self.misc or (None,) * len(self.words)
+            return LabeledWords(self.words, tuple(_entity(value) for value in misc))
         return LabeledWords(self.words, tuple(label or "_" for label in getattr(self, column)))
+
+
+def _entity(misc: str | None) -> str:
+    pairs = [part.partition("=") for part in (misc or "").split("|")]
+    return next((value for name, _, value in pairs if name == "NER" and value), "O")
 
 
 @dataclass(frozen=True, slots=True)

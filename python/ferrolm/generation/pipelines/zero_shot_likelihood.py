@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ferrolm.data.collators.padding import pad_rows
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.generation.language_model import LanguageModel
 from ferrolm.generation.loading import load_model
@@ -26,6 +25,7 @@ from ferrolm.generation.pipelines.zero_shot_classification import (
     ZeroShotClassificationSettings,
     check_text,
 )
+from ferrolm.generation.scoring import continuation_scores
 from ferrolm.tokenizers import Tokenizer
 
 __all__ = ["LikelihoodClassificationPipeline", "LikelihoodClassificationSettings"]
@@ -57,13 +57,13 @@ class LikelihoodClassificationSettings(ZeroShotClassificationSettings):
 
 @dataclass(frozen=True)
 class _Scored:
-    """Ids of which the last ``count`` are scored."""
+    """An ending that is scored after its context, both ids."""
 
-    ids: NDArray[np.int64]
-    count: int
+    context: NDArray[np.int64]
+    ending: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.context) + len(self.ending)
 
 
 class LikelihoodClassificationPipeline(LabelScoring[LikelihoodClassificationSettings]):
@@ -115,30 +115,20 @@ class LikelihoodClassificationPipeline(LabelScoring[LikelihoodClassificationSett
             # Something must come before the first token that is scored.
             candidates = (config.bos_token_id, *config.eos_token_ids)
             context = np.array([token for token in candidates if token is not None][:1], np.int64)
-        room = config.n_positions - len(ending)
-        if room < 1:
+        if len(ending) >= config.n_positions:
             raise InvalidArgumentError(
                 f"a hypothesis has {len(ending)} tokens, expected less than the model's {config.n_positions} (n_positions)"
             )
-        return _Scored(np.concatenate([context[-min(room, len(context)) :], ending]), len(ending))
+        return _Scored(context, ending)
 
     def _forward(
         self, rows: list[_Scored], settings: LikelihoodClassificationSettings
     ) -> list[NDArray[np.float32]]:
         """For each row the sum of its log-probabilities and their number, in nats."""
-        model = self.model.model
-        # Padded on the left, so that what is scored ends in one column, whose logits alone are made.
-        ids = pad_rows([row.ids[::-1] for row in rows])[:, ::-1].copy()
-        mask = pad_rows([np.ones(len(row), np.int64) for row in rows])[:, ::-1].copy()
-        longest = max(row.count for row in rows)
-        tokens = torch.from_numpy(ids).to(model.device)
-        padded = None if mask.all() else torch.from_numpy(mask).to(model.device)
-        logits = model(tokens, attention_mask=padded, logits_to_keep=longest + 1).logits[:, :-1]
-        found = logits.float().log_softmax(-1).gather(-1, tokens[:, -longest:, None])[..., 0].cpu().numpy()
-        return [
-            np.array([one[longest - row.count :].sum(), row.count])
-            for one, row in zip(found, rows, strict=True)
-        ]
+        found = continuation_scores(
+            self.model.model, [row.context for row in rows], [row.ending for row in rows]
+        )
+        return [np.array([each.logprob, each.num_tokens], np.float32) for each in found]
 
     def _scores(
         self, outputs: NDArray[np.float32], settings: LikelihoodClassificationSettings

@@ -18,9 +18,9 @@ TEXTS = ["the sea", "x", "abc abc abc abc abc abc abc abc abc abc"]
 
 def logprob(model: Any, context: str, ending: str) -> float:
     """Of the ending after the context, token by token."""
-    ids = model.tokenizer.encode(context).ids[-(48 - len(ending)) :] + model.tokenizer.encode(ending).ids
+    ids = model.tokenizer.encode(context).ids[-(49 - len(ending)) :] + model.tokenizer.encode(ending).ids
     with torch.no_grad():
-        scores = model.model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+        scores = model.model(torch.tensor([ids[:-1]])).logits[0].float().log_softmax(-1)
     return sum(float(scores[place - 1, ids[place]]) for place in range(len(ids) - len(ending), len(ids)))
 
 

@@ -1,0 +1,136 @@
+"""Near examples that are not alike: a determinantal point process, and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ferrolm.demonstrations.selectors import Embed, NearestSelector
+from ferrolm.errors import InvalidArgumentError
+
+__all__ = ["DPPSelector", "KMeansSelector", "k_means"]
+
+
+class DPPSelector(NearestSelector):
+    """Near and different examples as the likeliest set of a determinantal point process (Ye et al. 2023, "CEIL").
+
+    Of the ``candidates`` nearest, those are taken one after the other that enlarge the determinant of ``L[i, j] =
+    exp(relevance * (s_i + s_j) / 2) * cosine(i, j)`` most, where ``s`` is the similarity to the query: greedy inference
+    of Chen, Zhang and Zhou 2018, O(candidates * k^2).
+
+    Args:
+        pool, embed, embeddings, seed: as for `NearestSelector`.
+        relevance: how much nearness to the query counts against difference; 0: difference alone.
+        candidates: how many of the nearest are looked at.
+    """
+
+    def __init__(
+        self,
+        pool: Sequence[str],
+        embed: Embed,
+        *,
+        embeddings: ArrayLike | None = None,
+        relevance: float = 5.0,
+        candidates: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(pool, embed, embeddings=embeddings, seed=seed)
+        if not relevance >= 0 or candidates < 1:
+            raise InvalidArgumentError(
+                f"relevance is {relevance} and candidates is {candidates}, expected at least 0 and at least 1"
+            )
+        self._relevance, self._candidates = relevance, candidates
+
+    def select(self, query: str, k: int) -> NDArray[np.int64]:
+        """Positions of ``k`` examples in the order in which they were taken."""
+        near, scores = self.nearest(query, max(self._candidates, k), k)
+        quality = np.exp(self._relevance * (scores - scores.max(initial=0)) / 2)
+        rows = self._unit[near].astype(np.float64)
+        kernel = quality[:, None] * (rows @ rows.T) * quality
+        return near[_greedy_map(kernel, min(k, len(near)))]
+
+
+def _greedy_map(kernel: NDArray[np.float64], count: int) -> list[int]:
+    """Rows whose determinant grows most, one after the other, by an incremental Cholesky factor."""
+    gains = np.diag(kernel).copy()
+    factor = np.zeros((count, len(kernel)))
+    taken: list[int] = []
+    for step in range(count):
+        best = int(np.argmax(gains))
+        taken.append(best)
+        # Examples that the ones taken span (duplicates) have no gain left; they come last, in order.
+        pivot = np.sqrt(max(gains[best], 1e-12))
+        factor[step] = (kernel[best] - factor[:step, best] @ factor[:step]) / pivot
+        gains -= factor[step] ** 2
+        gains[taken] = -np.inf
+    return taken
+
+
+class KMeansSelector(NearestSelector):
+    """One example from each of ``k`` clusters of the nearest: the one that is nearest to the query (Zhang et al. 2023, "Auto-CoT").
+
+    Arguments are those of `DPPSelector` without ``relevance``. With as many candidates as the pool has texts, the clusters
+    are those of the whole pool.
+    """
+
+    def __init__(
+        self,
+        pool: Sequence[str],
+        embed: Embed,
+        *,
+        embeddings: ArrayLike | None = None,
+        candidates: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(pool, embed, embeddings=embeddings, seed=seed)
+        if candidates < 1:
+            raise InvalidArgumentError(f"candidates is {candidates}, expected at least 1")
+        self._candidates, self._seed = candidates, seed
+
+    def select(self, query: str, k: int) -> NDArray[np.int64]:
+        """Positions of ``k`` examples, nearest first."""
+        near, scores = self.nearest(query, max(self._candidates, k), k)
+        count = min(k, len(near))
+        if not count:
+            return near[:0]
+        clusters = k_means(self._unit[near], count, seed=self._seed)
+        first = {int(cluster): place for place, cluster in reversed([*enumerate(clusters)])}
+        rest = [place for place in range(len(near)) if place not in first.values()]
+        chosen = sorted([*first.values(), *rest[: count - len(first)]], key=lambda place: -scores[place])
+        return near[chosen]
+
+
+def k_means(
+    rows: NDArray[np.float32], count: int, *, iterations: int = 25, seed: int = 0
+) -> NDArray[np.intp]:
+    """The cluster of each row, 0 to count - 1: Lloyd's algorithm from k-means++ (Arthur and Vassilvitskii 2007).
+
+    >>> k_means(np.array([[0.0], [0.1], [5.0], [5.1]], np.float32), 2).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
+    True
+    """
+    generator = np.random.default_rng(seed)
+    centres = rows[[generator.integers(len(rows))]]
+    while len(centres) < count:
+        apart = _distances(rows, centres).min(axis=1)
+        total = apart.sum()
+        chances = apart / total if total > 0 else np.full(len(rows), 1 / len(rows))
+        centres = np.concatenate([centres, rows[[generator.choice(len(rows), p=chances / chances.sum())]]])
+    clusters: NDArray[np.intp] = _distances(rows, centres).argmin(axis=1)
+    for _ in range(iterations):
+        sizes = np.bincount(clusters, minlength=count)
+        sums = np.zeros_like(centres)
+        np.add.at(sums, clusters, rows)
+        centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
+        found = _distances(rows, centres).argmin(axis=1)
+        if (found == clusters).all():
+            break
+        clusters = found
+    return clusters
+
+
+def _distances(rows: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Squared, [rows, centres]; rounding does not make them negative."""
+    found = (rows**2).sum(1)[:, None] - 2 * rows @ centres.T + (centres**2).sum(1)
+    return np.asarray(np.maximum(found, 0), np.float64)
