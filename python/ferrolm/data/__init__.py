@@ -116,9 +116,9 @@ __all__ = [
     "read_tsv",
     "split",
     "temperature_weights",
-    "write_documents",
     "with_labels",
     "write_conll",
     "write_conllu",
+    "write_documents",
     "write_token_file",
 ]

@@ -12,12 +12,15 @@ from ferrolm.text.pipeline.document import Document
 from ferrolm.text.pipeline.pipeline import Tolerate
 from ferrolm.text.pipeline.report import Count, StepReport, add_example
 
-__all__ = ["CHUNK_CHARACTERS", "CHUNK_DOCUMENTS", "Chunk", "Place", "read_chunks"]
+__all__ = ["CHUNK_CHARACTERS", "CHUNK_DOCUMENTS", "UNREAD_EXAMPLES", "Chunk", "Place", "read_chunks"]
 
 CHUNK_CHARACTERS = 1 << 20
 """Characters (bytes, of what is not decoded) from which a chunk is full."""
 CHUNK_DOCUMENTS = 1024
 """Records, read or not, from which a chunk is full."""
+
+UNREAD_EXAMPLES = 3
+"""Records of each reason for not being read that are named in any case."""
 
 Place = tuple[int, Position]
 """A file, by its number, and a position in it."""
@@ -56,6 +59,7 @@ def read_chunks(
     Raises `InvalidFileError` for what is not tolerated.
     """
     chunk = Chunk(start)
+    examples = max(examples, UNREAD_EXAMPLES)
     for number in range(start[0], len(files)):
         position = start[1] if number == start[0] else START
         try:

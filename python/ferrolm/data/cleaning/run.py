@@ -90,9 +90,7 @@ def clean_files(
             )
         run = _Run(pipeline, files, written, examples)
         for path in unknown if written.state is None else ():
-            add_example(
-                run.report.unread, "a file of a folder whose kind is unknown", str(path), "", 0, examples
-            )
+            add_example(run.report.unread, "a file of a folder whose kind is unknown", str(path), "", 0, 3)
         pool = stack.enter_context(Workers(pipeline, workers, examples)) if workers > 1 else None
         stream = read_chunks(
             files, field=field, split=documents, tolerate=tolerate, start=run.place, examples=examples
@@ -177,7 +175,7 @@ class _Run:
         self.output.append(documents, chunk.journals)
         report = self.report
         report.records += chunk.records
-        report.add_unread(chunk.unread, self.examples)
+        report.add_unread(chunk.unread, max(self.examples, chunks.UNREAD_EXAMPLES))
         for number, step in chunk.steps.items():
             report.steps[number].merge(step, self.examples)
         report.empty += len(chunk.documents) - len(documents)

@@ -59,13 +59,16 @@ class Workers:
         try:
             send(process.stdin, pickle.dumps((first, end, documents, self._examples)))
             answer = receive(process.stdout)
-        except (BrokenPipeError, ValueError):
+        except BrokenPipeError:
             answer = None
+        finally:
+            self._idle.put(
+                process
+            )  # a dead one too: who waits for a process is told, and does not wait forever
         if answer is None:
             status = process.wait()
             how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
             raise FerrolmError(f"a worker process ended ({how}); run again to go on from what is done")
-        self._idle.put(process)
         result = pickle.loads(answer)
         if isinstance(result, BaseException):
             raise result

@@ -66,7 +66,7 @@ def quality(rules: str = "gopher", language: str = "en", **thresholds: float) ->
     """
     from ferrolm.text.quality import QualityFilter
 
-    judge = QualityFilter(rules, language=language, **thresholds)  # type: ignore[arg-type]  it tells what is wrong
+    judge = QualityFilter(rules, language=language, **thresholds)  # type: ignore[arg-type]
 
     def step(document: Document) -> Document | None:
         text, reasons = judge(document.text)

@@ -136,10 +136,9 @@ class Report:
         lines.append(
             f"{'read':<34}{self.records:>12,}" + (f"{self.steps[0].characters_in:>16,}" if self.steps else "")
         )
-        lines.extend(
-            f"  {'not read: ' + reason:<32}{count.number:>12,}"
-            for reason, count in sorted(self.unread.items())
-        )
+        for reason, count in sorted(self.unread.items()):
+            lines.append(f"  {'not read: ' + reason:<32}{count.number:>12,}")
+            lines.extend(_example(example) for example in count.examples)
         for step in self.steps:
             lines.extend(_rows(step))
         if self.empty:
@@ -162,7 +161,7 @@ def _rows(step: StepReport) -> list[str]:
 
 def _example(example: dict[str, str]) -> str:
     text = " ".join(example["text"].split())
-    return f"      {example['source']}: {text[:80]}"
+    return f"      {example['source']}: {text[:80]}".removesuffix(": ")
 
 
 def _counts(data: dict[str, Any]) -> dict[str, Count]:
