@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -31,9 +31,9 @@ class _PhraseModel:
         raise NotImplementedError
 
     @overload
-    def __getitem__(self, sentence: Sequence[str]) -> list[str]: ...
+    def __getitem__(self, sentence: str | list[str] | tuple[str, ...]) -> list[str]: ...
     @overload
-    def __getitem__(self, sentence: Iterable[Sequence[str]]) -> Iterator[list[str]]: ...
+    def __getitem__(self, sentence: Iterable[list[str]]) -> Iterator[list[str]]: ...
     def __getitem__(self, sentence: Any) -> Any:
         """A sentence (a list of words, or a string that is split) with its phrases joined; of several an iterator."""
         if isinstance(sentence, str) or (

@@ -242,7 +242,8 @@ def test_the_loss_falls_and_callbacks_see_it() -> None:
 
 def test_a_saved_model_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     path = tmp_path / "model"
-    for options in ({}, {"hs": 1, "sg": 1}):
+    choices: list[dict[str, Any]] = [{}, {"hs": 1, "sg": 1}]
+    for options in choices:
         model = Word2Vec(topics(100), vector_size=5, min_count=1, epochs=1, alpha=0.04, **options)
         model.save(path)
         loaded = Word2Vec.load(path)
