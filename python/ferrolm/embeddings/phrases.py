@@ -68,7 +68,7 @@ class Phrases(_PhraseModel):
         InvalidTypeError: a word that is no string.
 
     >>> sentences = [["new", "york", "is", "big"], ["in", "new", "york", "it", "is"]] * 5
-    >>> phrases = Phrases(sentences, min_count=1, threshold=2)
+    >>> phrases = Phrases(sentences, min_count=1, threshold=1)
     >>> phrases[["new", "york", "is"]]
     ['new_york', 'is']
     """
@@ -179,7 +179,7 @@ class FrozenPhrases(_PhraseModel):
         phrasegrams: scores by phrase.
 
     >>> sentences = [["new", "york", "is", "big"], ["in", "new", "york", "it", "is"]] * 5
-    >>> frozen = Phrases(sentences, min_count=1, threshold=2).freeze()
+    >>> frozen = Phrases(sentences, min_count=1, threshold=1).freeze()
     >>> frozen["new york is"], list(frozen.phrasegrams)
     (['new_york', 'is'], ['new_york'])
     """
