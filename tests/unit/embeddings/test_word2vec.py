@@ -52,8 +52,7 @@ def test_words_of_one_topic_become_neighbours(sg: int, workers: int) -> None:
     assert min(right_neighbours(model)) >= 7
 
 
-@pytest.mark.parametrize("sg", [0, 1])
-@pytest.mark.parametrize("negative", [0, 5])
+@pytest.mark.parametrize(("sg", "negative"), [(1, 0), (0, 5)])
 def test_hierarchical_softmax_learns_topics_too(sg: int, negative: int) -> None:
     model = Word2Vec(
         topics(), vector_size=24, min_count=1, sg=sg, hs=1, negative=negative, epochs=8, sample=0
