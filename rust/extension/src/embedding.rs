@@ -132,9 +132,9 @@ fn load_word_vectors(
     binary: bool,
     no_header: bool,
     limit: Option<usize>,
-    unicode_errors: &str,
+    unicode_errors: String,
 ) -> PyResult<(Vec<String>, Bound<'_, PyArray2<f32>>)> {
-    let unicode = match unicode_errors {
+    let unicode = match unicode_errors.as_str() {
         "strict" => Unicode::Strict,
         "replace" => Unicode::Replace,
         "ignore" => Unicode::Ignore,
