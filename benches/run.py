@@ -44,6 +44,8 @@ PEERS = (
     "iree-tokenizer",
     "kenlm",
     "kitoken",
+    "nltk",
+    "python-crfsuite",
     "rustbpe",
     "scikit-learn",
     "snaptokens",
