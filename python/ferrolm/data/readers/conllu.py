@@ -117,7 +117,7 @@ def with_labels(sentence: DependencySentence, column: str, labels: Sequence[str]
         changed = replace(sentence, misc=values)
     else:
         values = tuple(labels)
-        changed = replace(sentence, **{column: values})
+        changed = replace(sentence, upos=values) if column == "upos" else replace(sentence, xpos=values)
     if not sentence.source:
         return changed
     return replace(changed, source=_with_column(sentence.source, _WRITABLE[column], values))
