@@ -46,6 +46,8 @@ PEERS = (
     "jieba",
     "kenlm",
     "kitoken",
+    "nltk",
+    "python-crfsuite",
     "rensa",
     "rjieba",
     "rustbpe",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from perceptron_twin import Perceptron, read_file
 
 from ferrolm.tagging import LabeledWords, PerceptronTagger
-from perceptron_twin import Perceptron, read_file
 
 WORDS = st.sampled_from(
     [

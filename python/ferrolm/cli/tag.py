@@ -219,7 +219,7 @@ def _paragraphs(path: str) -> Iterator[str]:
     """What stands between empty lines; a text without any is cut at line ends."""
     if path != "-" and not Path(path).is_file():
         raise MissingFileError(f"{path} does not exist, or is no file")
-    stream = sys.stdin.buffer if path == "-" else Path(path).open("rb")
+    stream = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
     lines: list[str] = []
     size = 0
     with stream:

@@ -1,7 +1,10 @@
 """Vectors of words and of sentences: train them, ask for their neighbours, draw them, exchange them with other programs.
 
-keyed_vectors.py       `KeyedVectors`: vectors by word
+keyed_vectors.py       `KeyedVectors`: vectors by word; formats.py, evaluation.py: their files, their analogies and pairs
 word2vec.py            `Word2Vec`; torch_word2vec.py, the same on a CUDA device
+fast_text.py           `FastText`: the same with parts of words
+glove.py               `GloVe`: from counts of pairs of words
+phrases.py             `Phrases`: words that belong together, as one
 sentence.py            `SentenceEmbedder`, what the next three have in common; `cosine_similarity`
 sentence_average.py    `AverageEmbeddings`: the mean of word vectors
 sif.py                 `SIFEmbeddings`: a weighted mean without what all texts share
@@ -16,18 +19,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ferrolm._extras import require
-from ferrolm.embeddings.keyed_vectors import KeyedVectors, WordPairResult
+from ferrolm.embeddings.evaluation import Correlation, WordPairResult
+from ferrolm.embeddings.fast_text import FastText, FastTextKeyedVectors
+from ferrolm.embeddings.glove import GloVe
+from ferrolm.embeddings.keyed_vectors import KeyedVectors
+from ferrolm.embeddings.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
 from ferrolm.embeddings.sentence import SentenceEmbedder, cosine_similarity
 from ferrolm.embeddings.sentence_average import AverageEmbeddings
 from ferrolm.embeddings.sentence_evaluation import SentencePairResult, evaluate_sentence_pairs
 from ferrolm.embeddings.sentence_search import SearchHits, semantic_search
 from ferrolm.embeddings.sif import SIFEmbeddings
-from ferrolm.embeddings.evaluation import Correlation, WordPairResult
-from ferrolm.embeddings.glove import GloVe
-from ferrolm.embeddings.keyed_vectors import KeyedVectors
-from ferrolm.embeddings.fast_text import FastText, FastTextKeyedVectors
-from ferrolm.embeddings.keyed_vectors import KeyedVectors, WordPairResult
-from ferrolm.embeddings.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
 from ferrolm.embeddings.word2vec import Word2Vec
 from ferrolm.embeddings.word_map import WordMap, word_map
 
@@ -35,9 +36,17 @@ if TYPE_CHECKING:
     from ferrolm.embeddings.sentence_encoder import EncoderEmbeddings
 
 __all__ = [
+    "ENGLISH_CONNECTOR_WORDS",
     "AverageEmbeddings",
+    "Correlation",
     "EncoderEmbeddings",
+    "FastText",
+    "FastTextKeyedVectors",
+    "FrozenPhrases",
+    "GloVe",
     "KeyedVectors",
+    "Phraser",
+    "Phrases",
     "SIFEmbeddings",
     "SearchHits",
     "SentenceEmbedder",
@@ -60,15 +69,3 @@ def __getattr__(name: str) -> Any:
 
     globals()[name] = EncoderEmbeddings
     return EncoderEmbeddings
-__all__ = ["Correlation", "GloVe", "KeyedVectors", "Word2Vec", "WordPairResult"]
-__all__ = [
-    "ENGLISH_CONNECTOR_WORDS",
-    "FastText",
-    "FastTextKeyedVectors",
-    "FrozenPhrases",
-    "KeyedVectors",
-    "Phraser",
-    "Phrases",
-    "Word2Vec",
-    "WordPairResult",
-]

@@ -45,7 +45,7 @@ class PerceptronTagger:
     >>> tagger.tag(["the", "cat", "barks"])
     ['DET', 'NOUN', 'VERB']
     >>> tagger
-    PerceptronTagger(labels=3, features=54)
+    PerceptronTagger(labels=3, features=121)
     """
 
     def __init__(self, model: TaggerModel) -> None:

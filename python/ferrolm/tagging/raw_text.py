@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
@@ -74,13 +73,14 @@ def _contracted(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
+    """Possessive, and addresses are looked for at the start of a run only: linear whatever the text."""
     marks = _punctuation()
     word = f"[^\\s{marks}{_IDEOGRAPHS}]"
     return re.compile(
-        r"(?P<address>(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+        r"(?P<address>(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]']|(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++)"
         r"|(?P<smiley>(?<!\S)[:;=][-o*']?[)(\[\]dDpP/\\|](?!\S))"
-        r"|(?P<number>\d+(?:[.,:/]\d+)+(?!\w))"
-        r"|(?P<initials>(?:[^\W\d_]\.){2,})"
+        r"|(?P<number>\d++(?:[.,:/]\d++)++(?!\w))"
+        r"|(?P<initials>(?:[^\W\d_]\.){2,}+)"
         f"|(?P<word>{word}+(?:['’]{word}+)*)"
         f"|[{_IDEOGRAPHS}]"
         r"|\.{2,}|-{2,}|[!?]{2,}|\S"
@@ -90,7 +90,8 @@ def _pattern() -> re.Pattern[str]:
 @cache
 def _punctuation() -> str:
     """Ranges of what Unicode calls punctuation and symbols, for a character class."""
-    points = [point for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point))[0] in "PS"]
+    # Beyond these planes there is none.
+    points = [point for point in range(0x20000) if unicodedata.category(chr(point))[0] in "PS"]
     parts: list[str] = []
     start = before = points[0]
     for point in [*points[1:], -1]:

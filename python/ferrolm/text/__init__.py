@@ -22,7 +22,6 @@ from __future__ import annotations
 from ferrolm.text import augmentation
 from ferrolm.text.deduplication import Deduplicator, LineDeduplicator, deduplicate
 from ferrolm.text.encoding import decode_html
-from ferrolm.text.html import clean_html, looks_like_html
 from ferrolm.text.language import Language, detect_language, detect_languages
 from ferrolm.text.html import (
     PageMetadata,

@@ -37,7 +37,9 @@ impl Tagger {
         put_text(&mut out, &self.info);
         for texts in [&self.tags, &self.forms] {
             put(&mut out, texts.len() as u64);
-            texts.iter().for_each(|text| put_text(&mut out, text));
+            for text in texts {
+                put_text(&mut out, text);
+            }
         }
         put(&mut out, self.table.rows().len() as u64);
         let mut before = 0;

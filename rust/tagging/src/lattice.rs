@@ -166,7 +166,9 @@ mod tests {
             let transitions = Transitions::new(scores.clone(), ends.clone());
             let mut lattice = Lattice::default();
             lattice.start();
-            emissions.iter().for_each(|row| lattice.step(row, &transitions));
+            for row in &emissions {
+                lattice.step(row, &transitions);
+            }
             let mut found = vec![0u16; emissions.len()];
             lattice.finish(&transitions, &mut found);
             let found: Vec<usize> = found.into_iter().map(usize::from).collect();

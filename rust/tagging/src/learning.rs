@@ -9,7 +9,9 @@ pub(crate) struct KeyHasher(u64);
 
 impl Hasher for KeyHasher {
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u32(u32::from(byte)));
+        for &byte in bytes {
+            self.write_u32(u32::from(byte));
+        }
     }
 
     fn write_u32(&mut self, key: u32) {
@@ -91,7 +93,9 @@ impl Weights {
             .filter(|(_, row): &(u32, Vec<_>)| !row.is_empty())
             .collect();
         averages.sort_unstable_by_key(|&(key, _)| key);
-        averages.iter_mut().for_each(|(_, row)| row.sort_unstable_by_key(|&(tag, _)| tag));
+        for (_, row) in &mut averages {
+            row.sort_unstable_by_key(|&(tag, _)| tag);
+        }
         averages
     }
 }

@@ -266,8 +266,9 @@ impl<'a> Window<'a> {
             emissions.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score);
         }
         let [before, word, after] = [-1, 0, 1].map(|offset| self.keys[at(offset) % WINDOW]);
-        let pairs = features::pairs(before, word, after);
-        pairs.iter().for_each(|&key| self.tagger.table.add_to(key, &mut emissions));
+        for key in features::pairs(before, word, after) {
+            self.tagger.table.add_to(key, &mut emissions);
+        }
         if place == places.start {
             self.tagger.table.add_to(features::first(word), &mut emissions);
         }

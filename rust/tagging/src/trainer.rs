@@ -266,7 +266,9 @@ impl Trainer {
     }
 
     fn add_margins(&self, gold: usize, scores: &mut [i32]) {
-        scores.iter_mut().for_each(|score| *score += self.settings.margin);
+        for score in scores.iter_mut() {
+            *score += self.settings.margin;
+        }
         scores[gold] -= self.settings.margin;
         if let Some(outside) = self.outside.filter(|&outside| outside != gold) {
             scores[outside] += self.settings.missed_margin - self.settings.margin;

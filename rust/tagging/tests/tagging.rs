@@ -1,5 +1,7 @@
 //! Learning and tagging from outside: what is learnt, what a file keeps, what random input does.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use ferrolm_base::Cancel;
 use ferrolm_tagging::{Scheme, Sentences, Settings, Tagger, TaggingError, Trainer};
 use proptest::prelude::*;

@@ -45,7 +45,8 @@ def test_a_tagger_is_learnt_with_its_progress(tmp_path: Path, capsys: pytest.Cap
     arguments = ["tag", "--train", str(path), "--dev", str(path), "-o", str(tmp_path / "m"), "--epochs", "3"]
     assert main([*arguments, "--evaluate", str(path)]) == 0
     printed = capsys.readouterr()
-    assert "epoch 3: training" in printed.err and "dev 100.00%" in printed.err
+    assert "epoch 3: training" in printed.err
+    assert "dev 100.00%" in printed.err
     assert printed.out.startswith("accuracy 100.00% of 11 words in 3 sentences")
 
 
@@ -58,7 +59,8 @@ def test_a_text_is_tagged(model: str, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "barks/VERB ./PUNCT" in printed.out
     assert main(["tag", "--model", model, "--output", "jsonl", str(text)]) == 0
     record = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert record["words"] == ["The", "dog", "barks", "."] and record["tags"][1:] == ["NOUN", "VERB", "PUNCT"]
+    assert record["words"] == ["The", "dog", "barks", "."]
+    assert record["tags"][1:] == ["NOUN", "VERB", "PUNCT"]
     assert main(["tag", "--model", model, str(text)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "# text = The dog barks."
@@ -88,7 +90,8 @@ def test_entities_of_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     model = str(tmp_path / "names")
     assert main(["tag", "--train", str(path), "-o", model, "--evaluate", str(path), "--no-progress"]) == 0
     printed = capsys.readouterr()
-    assert "6 tags" not in printed.err and "3 tags of ner" in printed.err
+    assert "6 tags" not in printed.err
+    assert "3 tags of ner" in printed.err
     assert "entities f1 100.00%" in printed.out
     assert main(["tag", "--model", model, str(path)]) == 0
     assert "1\tAnn\t_\t_\t_\t_\t_\t_\t_\tNER=B-PER" in capsys.readouterr().out
@@ -119,7 +122,8 @@ def test_mistakes_are_one_line(
     capsys.readouterr()
     assert main(["tag", *[model if each == "MODEL" else each for each in arguments]]) == 1
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("ferrolm tag: error: ") and message in line
+    assert line.startswith("ferrolm tag: error: ")
+    assert message in line
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def test_labels_change_and_nothing_else(tmp_path: Path) -> None:
         "0\troot\t_\t_", "0\troot\t_\tNER=B-Z"
     )
     assert with_labels(sentence, "ner", ["O", "B-X", "O"]).labeled("ner") == sentence.labeled("ner")
-    with pytest.raises(UnknownNameError, match="'upso'.*did you mean 'upos'"):
+    with pytest.raises(UnknownNameError, match=r"'upso'.*did you mean 'upos'"):
         with_labels(sentence, "upso", ["X"] * 3)
     with pytest.raises(InvalidArgumentError, match="found 1 labels for 3 words"):
         with_labels(sentence, "upos", ["X"])
@@ -131,6 +131,6 @@ def test_labelled_words_come_back(tmp_path: Path) -> None:
     assert write_conll(tmp_path / "b.conll", sentences) == len(sentences)
     assert list(read_conll(tmp_path / "b.conll")) == sentences
     for words in (("a\tb",), ("",), ("a\n",)):
-        with pytest.raises(InvalidArgumentError, match="sentence 1: .* cannot stand in a column"):
+        with pytest.raises(InvalidArgumentError, match=r"sentence 1: .* cannot stand in a column"):
             write_conll(tmp_path / "c.conll", [LabeledWords(words, ("O",))])
     assert not (tmp_path / "c.conll").exists()

@@ -134,7 +134,7 @@ def test_what_is_no_sentence_is_refused(tagger: PerceptronTagger) -> None:
         PerceptronTagger.train([])
     with pytest.raises(InvalidArgumentError, match="epochs is 0"):
         PerceptronTagger.train(DOGS, epochs=0)
-    with pytest.raises(InvalidArgumentError, match="'I-X' after|\"I-X\" after"):
+    with pytest.raises(InvalidArgumentError, match="constraints are on"):
         PerceptronTagger.train([[("a", "B-Y"), ("b", "I-X")]], constraints=True)
 
 
@@ -191,11 +191,13 @@ def test_a_slice_of_english_is_learnt() -> None:
     known = {word for sentence in sentences for word in sentence.words}
     report = evaluate_tagger(tagger, [sentence.labeled() for sentence in test], known=known)
     assert report.accuracy > 0.885
-    assert report.unknown_accuracy is not None and report.unknown_accuracy > 0.70
+    assert report.unknown_accuracy is not None
+    assert report.unknown_accuracy > 0.70
 
 
 def test_names_of_the_wnut_are_learnt() -> None:
     sentences = list(itertools.islice(read_conll(shared("tasks/ner/wnut17/train.conll")), 1500))
     tagger = PerceptronTagger.train(sentences[:1200], epochs=3, column="ner")
     entities = tagger.evaluate(sentences[1200:]).entities
-    assert entities is not None and entities["f1"] > 0.25
+    assert entities is not None
+    assert entities["f1"] > 0.25

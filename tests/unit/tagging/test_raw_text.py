@@ -18,7 +18,7 @@ from ferrolm.tagging import split_text
             "A well - known U.S. firm paid $ 1,000.50 ( 50 % ) !",
         ),
         ("See https://a.org/x?y=1, or mail me@b.com :-)", "See https://a.org/x?y=1 , or mail me@b.com :-)"),
-        ("Wait... what?! -- he said", "Wait ... what ?! -- he said"),
+        ("wait... what -- he said?!", "wait ... what -- he said ?!"),
         ("Dr. Lee left at 5:30 p.m. today.", "Dr. Lee left at 5:30 p.m. today ."),
         ("東京 is नमस्ते", "東 京 is नमस्ते"),
         ("Rock 'n' roll isn’t dead", "Rock ' n ' roll is n’t dead"),

@@ -54,11 +54,9 @@ def read_conllu(path: PathLike) -> Iterator[DependencySentence]:
 def conllu_text(sentence: DependencySentence) -> str:
     r"""A sentence as the lines of a file: its ``source``, or else what its fields say.
 
-    >>> print(conllu_text(DependencySentence(("Go", "!"), (None,) * 2, ("VERB", "PUNCT"), (None,) * 2, ({}, {}), (None,) * 2, (None,) * 2)))
-    1	Go	_	VERB	_	_	_	_	_	_
-    2	!	_	PUNCT	_	_	_	_	_	_
-    <BLANKLINE>
-    <BLANKLINE>
+    >>> nothing = (None, None)
+    >>> conllu_text(DependencySentence(("Go", "!"), nothing, ("VERB", "PUNCT"), nothing, ({}, {}), nothing, nothing))
+    '1\tGo\t_\tVERB\t_\t_\t_\t_\t_\t_\n2\t!\t_\tPUNCT\t_\t_\t_\t_\t_\t_\n\n'
     """
     if sentence.source:
         return sentence.source
@@ -119,7 +117,7 @@ def with_labels(sentence: DependencySentence, column: str, labels: Sequence[str]
         changed = replace(sentence, misc=values)
     else:
         values = tuple(labels)
-        changed = replace(sentence, **{column: values})
+        changed = replace(sentence, upos=values) if column == "upos" else replace(sentence, xpos=values)
     if not sentence.source:
         return changed
     return replace(changed, source=_with_column(sentence.source, _WRITABLE[column], values))
