@@ -40,9 +40,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def theirs(folder):
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(folder / "tokenizer.json"), eos_token=END
-    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), eos_token=END)
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=2, device="cpu", max_length=48)
 

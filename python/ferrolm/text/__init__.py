@@ -22,7 +22,6 @@ from __future__ import annotations
 from ferrolm.text import augmentation
 from ferrolm.text.deduplication import Deduplicator, LineDeduplicator, deduplicate
 from ferrolm.text.encoding import decode_html
-from ferrolm.text.language import Language, detect_language, detect_languages
 from ferrolm.text.html import (
     PageMetadata,
     clean_html,
@@ -30,6 +29,7 @@ from ferrolm.text.html import (
     looks_like_html,
     page_metadata,
 )
+from ferrolm.text.language import Language, detect_language, detect_languages
 from ferrolm.text.masking import mask
 from ferrolm.text.normalize import normalize_text
 from ferrolm.text.personal_data import mask_personal_data
@@ -44,8 +44,8 @@ __all__ = [
     "GopherRules",
     "Language",
     "LineDeduplicator",
-    "QualityFilter",
     "PageMetadata",
+    "QualityFilter",
     "augmentation",
     "clean_html",
     "clean_html_batch",
@@ -57,9 +57,9 @@ __all__ = [
     "mask",
     "mask_personal_data",
     "normalize_text",
+    "page_metadata",
     "remove_punctuation",
     "remove_stop_words",
-    "page_metadata",
     "split_sentences",
     "stop_words",
     "words",
