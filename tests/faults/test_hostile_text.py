@@ -19,7 +19,7 @@ from ferrolm.text import (
     words,
 )
 
-LENGTH = 200_000
+LENGTH = 100_000
 PATTERNS = {
     "a letter": "a",
     "digits": "1",

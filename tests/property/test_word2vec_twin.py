@@ -24,7 +24,7 @@ BASE: dict[str, Any] = {
     "alpha": 0.1, "min_alpha": 0.05, "epochs": 2, "seed": 5, "ns_exponent": 0.75, "shrink_windows": True,
 }  # fmt: skip
 
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "negative": {},
     "tree": {"hs": 1, "negative": 0},
     "both": {"hs": 1},

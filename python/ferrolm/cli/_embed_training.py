@@ -13,10 +13,18 @@ from ferrolm.errors import FileAccessError, InvalidArgumentError, MissingFileErr
 
 __all__ = ["configure_training", "train"]
 
-MODELS = ("word2vec", "fasttext", "glove")
+# Options that all models have, and those of some, with the name of the setting.
+_COMMON = ("vector_size", "window", "min_count", "epochs", "workers", "seed")
+_SAMPLED = {name: name for name in ("sg", "negative", "sample", "alpha")}
+_OWN = {
+    "word2vec": _SAMPLED,
+    "fasttext": {**_SAMPLED, "bucket": "bucket"},
+    "glove": {"memory": "memory_limit"},
+}
 _HELP = """\
 word2vec   learns to tell a word's neighbours from others; --sg 1 (skip-gram) serves rare words better, --sg 0 (CBOW) is faster
-fasttext   the same with vectors of the letters in a word: words that were never seen have a vector too
+fasttext   the same with vectors of the letters in a word, which serves rare words and inflected languages (in Python it embeds words that
+           were never seen too; a file of vectors has those that were)
 glove      counts which words meet, then fits vectors to the logarithms of the counts
 
 Words are what stands between white space, so clean the text first, or give --words --lowercase. A line is a sentence. Millions of words
@@ -39,7 +47,7 @@ def configure_training(parser: argparse.ArgumentParser) -> None:
         metavar="VECTORS",
         help="file to write: .txt or .vec (text) and .bin are word2vec's, others ferrolm's own, which opens fastest",
     )
-    add("--model", choices=MODELS, default="word2vec", help="see below")
+    add("--model", choices=_OWN, default="word2vec", help="see below")
     add(
         "--words",
         action="store_true",
@@ -87,6 +95,12 @@ def configure_training(parser: argparse.ArgumentParser) -> None:
         help="of word2vec and fasttext: thin out words more frequent than this; 1e-3 if not given",
     )
     add(
+        "--bucket",
+        type=int,
+        metavar="N",
+        help="of fasttext: vectors that parts of words share; 2,000,000 if not given, of 4 bytes times --size each",
+    )
+    add(
         "--alpha",
         type=float,
         metavar="RATE",
@@ -103,7 +117,13 @@ def train(arguments: argparse.Namespace) -> int:
     from ferrolm.cli._vectors import save_vectors
 
     started = time.perf_counter()
-    model = _class(arguments.model)(sentences(arguments), **_settings(arguments))
+    settings = _settings(arguments)
+    plain = not arguments.words and not arguments.lowercase
+    if plain and len(arguments.corpus) == 1:  # nothing to do to it: read in Rust, line by line
+        settings["corpus_file"] = arguments.corpus[0]
+    else:
+        settings["sentences"] = sentences(arguments)
+    model = _class(arguments.model)(**settings)
     save_vectors(model.wv, arguments.output)
     if not arguments.quiet:
         seconds = time.perf_counter() - started
@@ -119,17 +139,15 @@ def _class(name: str) -> Any:
 
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Arguments of the model: those that were given, under its own names."""
-    common = ("vector_size", "window", "min_count", "epochs", "workers", "seed")
-    sampled = ("sg", "negative", "sample", "alpha")
-    of_glove = arguments.model == "glove"
-    for name in sampled if of_glove else ("memory",):
+    own = _OWN[arguments.model]
+    for name in sorted(set().union(*_OWN.values()) - own.keys()):
         if getattr(arguments, name) is not None:
             raise InvalidArgumentError(
                 f"--{name} is given with --model {arguments.model}, which has no such setting"
             )
-    names = {name: name for name in common} | ({"memory": "memory_limit"} if of_glove else dict(zip(sampled, sampled, strict=True)))  # fmt: skip
-    given = {own: getattr(arguments, name) for name, own in names.items()}
-    return {name: value for name, value in given.items() if value is not None}
+    names = dict(zip(_COMMON, _COMMON, strict=True)) | own
+    given = {setting: getattr(arguments, name) for name, setting in names.items()}
+    return {setting: value for setting, value in given.items() if value is not None}
 
 
 def sentences(arguments: argparse.Namespace) -> Iterator[str | list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +32,11 @@ def load_vectors(path: str, limit: int | None = None) -> KeyedVectors:
         return KeyedVectors.load_word2vec_format(path, binary=binary, limit=limit)
     if len(fields) > 2 and _is_row(line, len(fields) - 1):
         return KeyedVectors.load_word2vec_format(path, no_header=True, limit=limit)
-    return KeyedVectors.load(path)
+    found = KeyedVectors.load(path)
+    if limit is None or limit >= len(found):
+        return found
+    counts = None if found.counts is None else found.counts[:limit]
+    return KeyedVectors(found.index_to_key[:limit], found.vectors[:limit], counts)
 
 
 def save_vectors(vectors: KeyedVectors, path: str) -> None:
@@ -46,10 +52,15 @@ def _beginning(path: str) -> bytes:
     try:
         with Path(path).open("rb") as file:
             start = file.read(_LOOKED_AT)
+        if start.startswith(b"\x1f\x8b"):
+            with gzip.open(path) as unpacked:
+                start = unpacked.read(_LOOKED_AT)
     except FileNotFoundError:
         raise MissingFileError(f"{path} does not exist: expected a file of word vectors") from None
     except OSError as error:
-        raise FileAccessError(f"cannot read {path}: {error.strerror}") from None
+        raise FileAccessError(f"cannot read {path}: {error.strerror or error}") from None
+    except (EOFError, zlib.error) as error:
+        raise InvalidFileError(f"{path} is compressed, and damaged: {error}") from None
     if not start:
         raise InvalidFileError(f"{path} is empty: expected word vectors")
     return start

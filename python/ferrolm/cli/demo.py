@@ -95,27 +95,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def clean(out: Terminal, page: Path | None) -> str:
-    """Clean a page; returns its article, or all its text where trafilatura is not installed."""
-    from ferrolm.text import clean_html, normalize_text
+    """Clean a page; returns its article."""
+    from ferrolm.text import clean_html, normalize_text, page_metadata
 
     out.step("Clean a web page")
     data = _read_page(page)
-    everything = article = normalize_text(clean_html(data, main_content=False))
-    missing = None
-    try:
-        with out.working("looking for the article"):
-            clean_html(data)  # once before the clock runs: the first call imports trafilatura
-        with out.working("looking for the article") as watch:
-            article = normalize_text(clean_html(data))
-    except MissingExtraError as error:
-        missing = error
+    everything = normalize_text(clean_html(data, main_content=False))
+    with out.working("looking for the article") as watch:
+        article = normalize_text(clean_html(data))
     out.item(page.name if page else "a cluttered page", f"{len(data):,}", "bytes of HTML")
     out.item("all its text", f"{len(everything):,}", "characters")
-    if missing is None:
-        out.item("its article", f"{len(article):,}", f"characters, in {watch.seconds * 1e3:.0f} ms")
-    else:
-        out.line(f"   {missing}")
-    for line in article.split("\n")[:SHOWN_LINES]:
+    out.item("its article", f"{len(article):,}", f"characters, in {watch.seconds * 1e3:.1f} ms")
+    title = page_metadata(data).title
+    for line in [*([title] if title else []), *article.split("\n")][:SHOWN_LINES]:
         out.line(out.style("   │ ", "dim") + shorten(line, 90))
     return article
 

@@ -63,6 +63,7 @@ class Similarities:
             UnknownNameError: a word has no vector (it is a ``KeyError``).
             InvalidArgumentError: nothing was asked.
 
+        >>> from ferrolm.embeddings import KeyedVectors
         >>> wv = KeyedVectors(["a", "b", "c"], np.eye(3))
         >>> wv.most_similar(positive=["a"], negative=["b"], topn=1)
         [('c', 0.0)]
@@ -93,6 +94,7 @@ class Similarities:
             topn: words for each.
             restrict_vocab: look at this many first words only.
 
+        >>> from ferrolm.embeddings import KeyedVectors
         >>> wv = KeyedVectors(["a", "b", "c"], np.array([[1, 0], [0.9, 0.1], [0, 1]]))
         >>> [near[0][0] for near in wv.most_similar_batch(["a", ["c", "b"]], topn=1)]
         ['b', 'a']
@@ -117,6 +119,7 @@ class Similarities:
 
         Where there are fewer, the row is -1. For programs that go on with arrays; people ask `most_similar_batch`.
 
+        >>> from ferrolm.embeddings import KeyedVectors
         >>> wv = KeyedVectors(["a", "b", "c"], np.eye(3))
         >>> wv.nearest(np.array([[0, 1, 0.5]]), topn=2)[0].tolist()
         [[1, 2]]
@@ -151,6 +154,7 @@ class Similarities:
 
         One large similarity does not outweigh the others. Cosines are moved to 0 to 1 before.
 
+        >>> from ferrolm.embeddings import KeyedVectors
         >>> wv = KeyedVectors(["a", "b", "c"], np.array([[1, 0], [0.9, 0.1], [0, 1]]))
         >>> wv.most_similar_cosmul("a", topn=1)[0][0]
         'b'
@@ -232,6 +236,7 @@ class Similarities:
     def doesnt_match(self, words: Sequence[str]) -> str:
         """The word that is farthest from the mean of all.
 
+        >>> from ferrolm.embeddings import KeyedVectors
         >>> wv = KeyedVectors(["tea", "milk", "car"], np.array([[1, 0], [0.9, 0.1], [0, 1]]))
         >>> wv.doesnt_match(["milk", "car", "tea"])
         'car'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -31,9 +31,9 @@ class _PhraseModel:
         raise NotImplementedError
 
     @overload
-    def __getitem__(self, sentence: Sequence[str]) -> list[str]: ...
+    def __getitem__(self, sentence: str | list[str] | tuple[str, ...]) -> list[str]: ...
     @overload
-    def __getitem__(self, sentence: Iterable[Sequence[str]]) -> Iterator[list[str]]: ...
+    def __getitem__(self, sentence: Iterable[list[str]]) -> Iterator[list[str]]: ...
     def __getitem__(self, sentence: Any) -> Any:
         """A sentence (a list of words, or a string that is split) with its phrases joined; of several an iterator."""
         if isinstance(sentence, str) or (
@@ -68,7 +68,7 @@ class Phrases(_PhraseModel):
         InvalidTypeError: a word that is no string.
 
     >>> sentences = [["new", "york", "is", "big"], ["in", "new", "york", "it", "is"]] * 5
-    >>> phrases = Phrases(sentences, min_count=1, threshold=2)
+    >>> phrases = Phrases(sentences, min_count=1, threshold=1)
     >>> phrases[["new", "york", "is"]]
     ['new_york', 'is']
     """
@@ -179,7 +179,7 @@ class FrozenPhrases(_PhraseModel):
         phrasegrams: scores by phrase.
 
     >>> sentences = [["new", "york", "is", "big"], ["in", "new", "york", "it", "is"]] * 5
-    >>> frozen = Phrases(sentences, min_count=1, threshold=2).freeze()
+    >>> frozen = Phrases(sentences, min_count=1, threshold=1).freeze()
     >>> frozen["new york is"], list(frozen.phrasegrams)
     (['new_york', 'is'], ['new_york'])
     """

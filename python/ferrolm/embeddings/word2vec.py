@@ -145,8 +145,9 @@ class Word2Vec:
 
     @classmethod
     def _keywords(cls) -> list[str]:
-        parts = [inspect.signature(part.__init__).parameters for part in cls.__mro__ if part is not object]
-        return [name for part in parts for name in part if name not in ("self", "unknown", "options")]
+        """The names of the constructor's arguments, those of the classes above as well."""
+        names = [name for part in cls.__mro__ for name in inspect.signature(part).parameters]
+        return [name for name in names if name not in ("args", "kwargs", "unknown", "options")]
 
     @property
     def wv(self) -> KeyedVectors:

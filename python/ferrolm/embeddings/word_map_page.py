@@ -37,7 +37,7 @@ def word_map_html(drawn: WordMap, title: str = "Map of words") -> str:
     >>> from ferrolm.embeddings import KeyedVectors, word_map
     >>> wv = KeyedVectors(["</script><b>", "b", "c"], np.eye(3))
     >>> page = word_map_html(word_map(wv))
-    >>> "</script><b>" in page, "http" in page
+    >>> "</script><b>" in page, "://" in page
     (False, False)
     """
     page = _TEMPLATE.read_text(encoding="utf-8")

@@ -29,15 +29,16 @@ class Deduplicator:
     With one, a text is a duplicate of one that was kept if the sets of their n-grams of words (lower case, without
     punctuation; characters in scripts without spaces) have a Jaccard similarity of ``threshold`` or more, as estimated
     by ``bins`` hashes: MinHash with locality-sensitive hashing (Broder 1997), sketched as by Dahlgaard et al. 2017. The
-    standard error is at most ``sqrt(t * (1 - t) / bins)``, 0.035 by default. Candidates are texts that share a band of
-    their sketches, which 99 % of the pairs at the threshold do. About 1 kB is kept of each new text by default:
+    standard error is at most ``sqrt(t * (1 - t) / bins)``, 0.025 by default. Candidates are texts that share a band of
+    their sketches, which 99 % of the pairs at the threshold do. About 2 kB are kept of each new text by default:
     ``2 * bins`` bytes and some 35 for each of the ``bins / rows`` bands.
 
     Args:
         threshold: from above 0 to 1, or ``None`` for exact duplicates.
         ngram: words of an n-gram. More of them make changed words count more: one word changed in a text of 100 is a
             similarity of 0.90 by ngrams of 5, and 0.98 by single words.
-        bins: hashes of a sketch, a power of two.
+        bins: hashes of a sketch, a power of two. Half as many take half the memory and miss half as many again of the
+            pairs that are hardly more similar than the threshold.
         seed: of the hashes.
         verbatim: case and white space count (exact duplicates).
 
@@ -57,7 +58,7 @@ class Deduplicator:
         threshold: float | None = None,
         *,
         ngram: int = 5,
-        bins: int = 128,
+        bins: int = 256,
         seed: int = 1,
         verbatim: bool = False,
     ) -> None:
@@ -120,7 +121,7 @@ class Deduplicator:
 
 
 class LineDeduplicator:
-    """Takes lines or paragraphs out of texts that were there before, in the same text or an earlier one.
+    r"""Takes lines or paragraphs out of texts that were there before, in the same text or an earlier one.
 
     What stands on every page of a site (menus, notices) is read once. 20 to 40 bytes are kept of each line.
 
@@ -130,8 +131,8 @@ class LineDeduplicator:
         verbatim: case and white space inside the line count.
 
     >>> without = LineDeduplicator(min_characters=4)
-    >>> [without(page) for page in ("Home | Login\\nA cat.", "Home | Login\\nA dog.")]
-    ['Home | Login\\nA cat.', 'A dog.']
+    >>> [without(page) for page in ("Home | Login\nA cat.", "Home | Login\nA dog.")]
+    ['Home | Login\nA cat.', 'A dog.']
     """
 
     def __init__(self, unit: Unit = "line", *, min_characters: int = 20, verbatim: bool = False) -> None:

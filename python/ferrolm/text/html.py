@@ -20,6 +20,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _MARKUP = re.compile(r"<(?:!doctype|!--|/?[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
 _FORMATS = ("text", "markdown")
 
+
 def clean_html(
     html: str | bytes,
     *,
@@ -81,7 +82,9 @@ def clean_html_batch(
     """
     markdown = _is_markdown(format)
     if isinstance(pages, (str, bytes)):
-        raise InvalidTypeError(f"pages is {type(pages).__name__}, expected several pages; one is for clean_html")
+        raise InvalidTypeError(
+            f"pages is {type(pages).__name__}, expected several pages; one is for clean_html"
+        )
     decoded = [_decoded(page, encoding, f"pages[{index}]") for index, page in enumerate(pages)]
     try:
         return _rust.clean_html_batch(decoded, main_content, markdown)

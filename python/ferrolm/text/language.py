@@ -1,8 +1,9 @@
-"""The language of a text, by py3langid: naive Bayes over byte n-grams (Lui and Baldwin 2012), 97 languages, offline."""
+"""The language of a text, by py3langid: naive Bayes over byte n-grams (Lui and Baldwin 2012), 140 languages, offline."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from copy import copy
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ class Language(NamedTuple):
     """A language with the probability that a text is in it."""
 
     code: str
-    """ISO 639-1, or ``und`` for a text without letters."""
+    """ISO 639-1, or ISO 639-3 for languages without such a code; ``zxx`` for letters that are no language, ``und`` for a
+    text without letters."""
     probability: float
 
 
@@ -29,7 +31,7 @@ def detect_language(
 
     Args:
         text: a sentence or more; the surer the longer.
-        languages: the only ones that come into question, as codes of ISO 639-1; by default all 97 that are known.
+        languages: the only ones that come into question, as codes of ISO 639-1; by default all that are known.
             A few of those that are expected are told apart better, such as Indonesian among all but Malay.
         max_characters: how much of the text is read, from its beginning.
 
@@ -64,16 +66,18 @@ def _detect(identifier: Any, text: str) -> Language:
     return Language(code, probability)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _identifier(languages: frozenset[str] | None) -> Any:
-    """Reads the model anew, 0.2 s, for each set of languages: an identifier knows one set."""
-    langid = require("py3langid.langid", "text", "detecting languages")
-    identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
-    if languages is not None:
-        for code in sorted(languages - set(identifier.labels)):
-            hint = nearest(code, identifier.labels)
+    """An identifier knows one set of languages. They share the model, whose loading takes half a second."""
+    if languages is None:
+        langid = require("py3langid.langid", "text", "detecting languages")
+        return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+    identifier = copy(_identifier(None))
+    known = sorted(identifier.labels)
+    for code in sorted(languages):
+        if code not in known:
             raise UnknownNameError(
-                f"language {code!r} is not one of {', '.join(sorted(identifier.labels))}{hint}"
+                f"language {code!r} is not one of {', '.join(known)}{nearest(code, known)}"
             )
-        identifier.set_languages(languages)
+    identifier.set_languages(languages)
     return identifier

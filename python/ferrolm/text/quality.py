@@ -102,7 +102,7 @@ class Judgement(NamedTuple):
 
 
 class QualityFilter:
-    """Keeps, shortens or removes documents by published rules.
+    r"""Keeps, shortens or removes documents by published rules.
 
     Args:
         rules: ``"gopher"`` or ``"c4"`` with their published thresholds, or `GopherRules` or `C4Rules` of one's own.
@@ -115,9 +115,9 @@ class QualityFilter:
         InvalidArgumentError: a threshold that is not a number.
 
     >>> keeps = QualityFilter("gopher", min_words=5)
-    >>> keeps("buy buy buy buy buy buy")
-    Judgement(text=None, reasons=['min_stop_words', 'max_top_2_gram', 'max_top_3_gram', 'max_top_4_gram'])
-    >>> QualityFilter("c4", min_sentences=1)("Home | Login\\nThe cat sat on the mat.[1]")
+    >>> keeps("so to be clear: buy buy buy buy buy")
+    Judgement(text=None, reasons=['max_top_2_gram', 'max_top_3_gram', 'max_top_4_gram'])
+    >>> QualityFilter("c4", min_sentences=1)("Home | Login\nThe cat sat on the mat.[1]")
     Judgement(text='The cat sat on the mat.', reasons=[])
     """
 

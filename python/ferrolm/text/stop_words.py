@@ -6,7 +6,6 @@ longer and also have frequent adverbs and numerals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import overload
 
@@ -96,8 +95,8 @@ def stop_words(language: str = "en") -> frozenset[str]:
 @overload
 def remove_stop_words(text: str, language: str = "en") -> str: ...
 @overload
-def remove_stop_words(text: Iterable[str], language: str = "en") -> list[str]: ...
-def remove_stop_words(text: str | Iterable[str], language: str = "en") -> str | list[str]:
+def remove_stop_words(text: list[str], language: str = "en") -> list[str]: ...
+def remove_stop_words(text: str | list[str], language: str = "en") -> str | list[str]:
     """A text, or a list of words, without the function words of a language, in whatever case.
 
     Args:

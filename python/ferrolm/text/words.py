@@ -75,9 +75,14 @@ def remove_punctuation(text: str, *, keep: str = "", replacement: str = "") -> s
 
 @cache
 def _punctuation(keep: frozenset[str]) -> re.Pattern[str]:
-    marks = (chr(point) for point in range(sys.maxunicode + 1) if chr(point) not in keep)
-    found = "".join(re.escape(mark) for mark in marks if unicodedata.category(mark)[0] == "P")
+    found = "".join(re.escape(mark) for mark in _all_punctuation() if mark not in keep)
     return re.compile(f"[{found}]+") if found else re.compile(r"(?!)")
+
+
+@cache
+def _all_punctuation() -> str:
+    # Above plane 1 there is none.
+    return "".join(c for c in map(chr, range(0x20000)) if unicodedata.category(c)[0] == "P")
 
 
 @cache
@@ -85,7 +90,9 @@ def _dictionary_pattern() -> re.Pattern[str]:
     """Two groups: a run of an unspaced script, or a word as by `_pattern`."""
     marks = _ranges("Mn", "Mc", "Me")
     word = _pattern().pattern
-    return re.compile(f"([{_UNSPACED}][{_UNSPACED}{marks}\u200c\u200d]*+)|({word.replace(f'(?![{_IDEOGRAPHS}{_KATAKANA}])', f'(?![{_UNSPACED}{_KATAKANA}])')})")
+    return re.compile(
+        f"([{_UNSPACED}][{_UNSPACED}{marks}\u200c\u200d]*+)|({word.replace(f'(?![{_IDEOGRAPHS}{_KATAKANA}])', f'(?![{_UNSPACED}{_KATAKANA}])')})"
+    )
 
 
 @cache

@@ -4,6 +4,7 @@
 //! temporary file beyond that, so that what a corpus needs in memory is its vocabulary.
 
 use ferrolm_base::Cancel;
+use ferrolm_base::cancel::NEVER;
 
 use crate::EmbeddingError;
 use crate::unsafe_spool::{IDS_IN_MEMORY, Spool, SpoolWriter};
@@ -37,6 +38,8 @@ pub struct CorpusBuilder {
     raw_words: u64,
     sentences: u64,
     in_sentence: bool,
+    /// Told at the next opportunity.
+    failed: Option<EmbeddingError>,
 }
 
 impl Default for CorpusBuilder {
@@ -60,6 +63,7 @@ impl CorpusBuilder {
             raw_words: 0,
             sentences: 0,
             in_sentence: false,
+            failed: None,
         }
     }
 
@@ -78,6 +82,9 @@ impl CorpusBuilder {
     }
 
     fn append(&mut self, id: u32) -> Result<(), EmbeddingError> {
+        if self.failed.is_some() {
+            return self.failed.take().map_or(Ok(()), Err);
+        }
         self.raw_words += 1;
         self.in_sentence = true;
         self.ids.push(id)
@@ -106,30 +113,37 @@ impl CorpusBuilder {
             global.push(id);
         }
         for &id in ids {
-            if id == END { self.end_sentence()? } else { self.append(global[id as usize])? }
+            if id == END { self.end_sentence() } else { self.append(global[id as usize])? }
         }
         Ok(())
     }
 
     /// End the current sentence, if it has words.
-    ///
-    /// # Errors
-    /// If the temporary file cannot be written.
-    pub fn end_sentence(&mut self) -> Result<(), EmbeddingError> {
+    pub fn end_sentence(&mut self) {
         if self.in_sentence {
             self.in_sentence = false;
             self.sentences += 1;
-            self.ids.push(END)?;
+            self.failed = self.failed.take().or(self.ids.push(END).err());
         }
-        Ok(())
+    }
+
+    /// Keep the words that occur at least `min_count` times, most frequent first, equals as they first came.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    pub fn finish(self, min_count: u64) -> Result<Corpus, EmbeddingError> {
+        self.select(&Selection::at_least(min_count), &NEVER)
     }
 
     /// Keep the words that `selection` says.
     ///
     /// # Errors
-    /// If no word is left, `cancel` is raised, or the temporary file cannot be written.
-    pub fn finish(mut self, selection: &Selection, cancel: &Cancel) -> Result<Corpus, EmbeddingError> {
-        self.end_sentence()?;
+    /// If no word is left, `cancel` is raised, or the temporary file could not be written.
+    pub fn select(mut self, selection: &Selection, cancel: &Cancel) -> Result<Corpus, EmbeddingError> {
+        self.end_sentence();
+        if let Some(failed) = self.failed {
+            return Err(failed);
+        }
         let kept = selection.kept(&self.counts)?;
         let mut new_ids = vec![None; self.counts.len()];
         for (new, &old) in kept.iter().enumerate() {
@@ -219,25 +233,20 @@ impl Corpus {
 }
 
 pub(crate) fn sentences(stream: &[u32]) -> impl Iterator<Item = &[u32]> {
-    stream.split_inclusive(|&id| id == END).map(|sentence| match sentence {
-        [words @ .., END] => words,
-        words => words,
-    })
+    stream.split_inclusive(|&id| id == END).map(|words| words.strip_suffix(&[END]).unwrap_or(words))
 }
 
 #[cfg(test)]
 mod tests {
-    use ferrolm_base::cancel::NEVER;
-
     use super::*;
 
     fn build(ids_in_memory: usize, min_count: u64) -> Result<Corpus, EmbeddingError> {
         let mut builder = CorpusBuilder::with_ids_in_memory(ids_in_memory);
         for sentence in ["b a a", "", "c\u{2003}a b", "d"] {
             builder.push_text(sentence)?;
-            builder.end_sentence()?;
+            builder.end_sentence();
         }
-        builder.finish(&Selection::at_least(min_count), &NEVER)
+        builder.finish(min_count)
     }
 
     #[test]

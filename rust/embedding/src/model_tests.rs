@@ -15,9 +15,9 @@ fn two_topics() -> Corpus {
         for _ in 0..8 {
             builder.push(&format!("{topic}-{}", random.below(10))).unwrap();
         }
-        builder.end_sentence().unwrap();
+        builder.end_sentence();
     }
-    builder.finish(&Selection::at_least(1), &NEVER).unwrap()
+    builder.finish(1).unwrap()
 }
 
 fn small() -> Settings {
@@ -64,7 +64,7 @@ fn words_that_meet_become_similar_in_every_way_of_training() {
     for architecture in [Architecture::SkipGram, Architecture::Cbow] {
         for (hierarchical, negative) in [(false, 5), (true, 0), (true, 9)] {
             for (workers, subwords) in [(1, None), (2, None), (3, None), (1, subwords)] {
-                let settings = Settings { architecture, hierarchical, negative, subwords, ..small() };
+                let settings = Settings { architecture, negative, hierarchical, subwords, ..small() };
                 let (same, other) = separation(&trained(&corpus, settings.clone(), 5, workers));
                 assert!(same > other + 0.3, "{settings:?} {workers}: {same} {other}");
             }
@@ -116,7 +116,7 @@ fn new_words_join_and_old_ones_stay() {
     let before = model.vectors();
     let mut builder = CorpusBuilder::new();
     builder.push_text("0-1 new 0-2 new").unwrap();
-    let more = builder.finish(&Selection::at_least(1), &NEVER).unwrap();
+    let more = builder.finish(1).unwrap();
     assert_eq!(model.train(&more, &pass(0, 1, 1), &NEVER).unwrap().words, 2);
     model.extend(&more).unwrap();
     assert_eq!(model.num_words(), 21);

@@ -32,7 +32,7 @@ impl NegativeTable {
     #[inline]
     pub(crate) fn draw(&self, random: &mut Random) -> u32 {
         let bits = random.next();
-        let slot = ((bits >> 32) * self.slots.len() as u64 >> 32) as u32;
+        let slot = (((bits >> 32) * self.slots.len() as u64) >> 32) as u32;
         let (keep, other) = self.slots[slot as usize];
         if bits as u32 <= keep { slot } else { other }
     }

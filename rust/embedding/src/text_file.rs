@@ -50,7 +50,8 @@ fn read_blocks(
             read.push(block);
         }
         if read.is_empty() {
-            return builder.end_sentence();
+            builder.end_sentence();
+            return Ok(());
         }
         let counted: Vec<_> =
             pool::install(|| read.par_iter().map(|block| Counted::new(block, path)).collect());
@@ -150,14 +151,14 @@ mod tests {
     use ferrolm_base::cancel::NEVER;
 
     use super::*;
-    use crate::{Corpus, Selection};
+    use crate::Corpus;
 
     fn corpus(text: &[u8], block: usize) -> Result<Corpus, EmbeddingError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let mut builder = CorpusBuilder::new();
         read_blocks(&mut builder, file.path(), block, &NEVER)?;
-        builder.finish(&Selection::at_least(1), &NEVER)
+        builder.finish(1)
     }
 
     #[test]
@@ -169,9 +170,9 @@ mod tests {
         let mut builder = CorpusBuilder::new();
         for line in text.lines() {
             builder.push_text(line).unwrap();
-            builder.end_sentence().unwrap();
+            builder.end_sentence();
         }
-        let expected = builder.finish(&Selection::at_least(1), &NEVER).unwrap();
+        let expected = builder.finish(1).unwrap();
         for block in [8, 64, 1000, 1 << 20] {
             for ending in ["", "\n", "\n\n  "] {
                 let found = corpus(format!("{text}{ending}").as_bytes(), block).unwrap();

@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
             let Known { word, keep } = self.known[id as usize];
             // Without a branch, which would be mispredicted every other time.
             kept[len] = word;
-            len += usize::from(((random.next() >> 32) as u32 <= keep) & (word != END));
+            len += usize::from((random.next() >> 32) as u32 <= keep) * usize::from(word != END);
         }
         kept.truncate(len);
     }

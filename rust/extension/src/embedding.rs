@@ -37,7 +37,7 @@ impl WordCorpus {
             add_sentence(&mut builder, &sentence?, index)?;
         }
         let selection = Selection { min_count, max_final_vocab, sorted: sorted_vocab };
-        let corpus = enter(py, |cancel| builder.finish(&selection, cancel))?;
+        let corpus = enter(py, |cancel| builder.select(&selection, cancel))?;
         corpus.map(Self).map_err(EmbeddingError::to_py_err)
     }
 
@@ -56,7 +56,7 @@ impl WordCorpus {
         let corpus = enter(py, |cancel| {
             let mut builder = builder(ids_in_memory);
             read_text_file(&mut builder, &path, cancel)?;
-            builder.finish(&selection, cancel)
+            builder.select(&selection, cancel)
         })?;
         corpus.map(Self).map_err(EmbeddingError::to_py_err)
     }
@@ -114,7 +114,8 @@ fn add_sentence(builder: &mut CorpusBuilder, sentence: &Bound<'_, PyAny>, index:
             builder.push(&word.to_cow()?).map_err(EmbeddingError::to_py_err)?;
         }
     }
-    builder.end_sentence().map_err(EmbeddingError::to_py_err)
+    builder.end_sentence();
+    Ok(())
 }
 
 pub fn matrix(py: Python<'_>, values: Vec<f32>, columns: usize) -> PyResult<Bound<'_, PyArray2<f32>>> {
@@ -131,9 +132,9 @@ fn load_word_vectors(
     binary: bool,
     no_header: bool,
     limit: Option<usize>,
-    unicode_errors: &str,
+    unicode_errors: String,
 ) -> PyResult<(Vec<String>, Bound<'_, PyArray2<f32>>)> {
-    let unicode = match unicode_errors {
+    let unicode = match unicode_errors.as_str() {
         "strict" => Unicode::Strict,
         "replace" => Unicode::Replace,
         "ignore" => Unicode::Ignore,

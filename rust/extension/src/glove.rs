@@ -134,6 +134,7 @@ impl GloveParameters {
             let message = "the model is being trained by another thread: expected one at a time";
             return Err(Kind::InvalidArgumentError.error(message));
         };
+        let parameters: &mut Parameters = &mut parameters;
         let loss = enter(py, |cancel| parameters.epoch(&pairs.0, &settings, cancel))?;
         loss.map_err(EmbeddingError::to_py_err)
     }

@@ -125,13 +125,13 @@ fn with_words<T>(
     let words: Vec<Bound<'_, PyAny>> = sentence.try_iter()?.collect::<PyResult<_>>()?;
     let texts: Vec<_> = words
         .iter()
-        .map(|word| match word.cast::<PyString>() {
-            Ok(word) => word.to_cow(),
-            Err(_) => {
-                let kind = word.get_type();
-                let message = format!("sentence {index} has a word of type {kind}: expected str");
-                Err(Kind::InvalidTypeError.error(message))
+        .map(|word| {
+            if let Ok(word) = word.cast::<PyString>() {
+                return word.to_cow();
             }
+            let kind = word.get_type();
+            let message = format!("sentence {index} has a word of type {kind}: expected str");
+            Err(Kind::InvalidTypeError.error(message))
         })
         .collect::<PyResult<_>>()?;
     work(&texts.iter().map(AsRef::as_ref).collect::<Vec<_>>())

@@ -1,5 +1,7 @@
 //! Whole pages: what a user gets of them, hostile ones, any.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::time::{Duration, Instant};
 
 use ferrolm_base::{Cancel, cancel::NEVER};

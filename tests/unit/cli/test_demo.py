@@ -48,10 +48,9 @@ def test_all_parts_run_and_ids_are_those_of_the_peers():
 def test_without_extras_it_says_what_to_install(tmp_path):
     text = tmp_path / "my.txt"
     text.write_text("\n\n".join(f"Paragraph {i} has words, and some more words." for i in range(200)))
-    missing = ("torch", "trafilatura", "tokenizers", "tiktoken")
+    missing = ("torch", "tokenizers", "tiktoken")
     result = run_demo("--text", str(text), without=missing)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "pip install 'ferrolm[text]'" in result.stdout
     assert "pip install 'ferrolm[torch]'" in result.stdout
     assert "of my.txt" in result.stdout
     assert "tiktoken" not in result.stdout

@@ -148,8 +148,39 @@ def test_settings_of_another_model_are_refused(tmp_path: Path, capsys: pytest.Ca
     text = corpus(tmp_path / "corpus.txt")
     assert main(["embed", "train", str(text), "-o", str(tmp_path / "v.txt"), "--memory", "1GB"]) == 1
     assert "--memory is given with --model word2vec, which has no such setting" in capsys.readouterr().err
-    assert main(["embed", "train", str(tmp_path / "none.txt"), "-o", str(tmp_path / "v.txt")]) == 1
+    assert main(["embed", "train", str(tmp_path / "none.txt"), "-o", str(tmp_path / "v.txt"), "--words"]) == 1
     assert "none.txt does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "output", "options"),
+    [
+        ("word2vec", "v.txt", []),
+        ("fast_text", "v.bin", ["--bucket", "100"]),
+        ("glove", "v", ["--memory", "10MB"]),
+    ],
+    ids=["word2vec", "fasttext", "glove"],
+)
+def test_every_model_is_trained_from_a_file(
+    tmp_path: Path, model: str, output: str, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip(f"ferrolm.embeddings.{model}")
+    pytest.importorskip("ferrolm.embeddings.fast_text", reason="reads no files of text itself")
+    vectors = str(tmp_path / output)
+    settings = ["--model", model.replace("_", ""), "--size", "6", "--epochs", "1", "--quiet", *options]
+    assert main(["embed", "train", str(corpus(tmp_path / "corpus.txt")), "-o", vectors, *settings]) == 0
+    assert main(["embed", "neighbours", vectors, "A3", "-n", "1"]) == 0
+    assert capsys.readouterr().out.count("\t") == 1
+
+
+def test_evaluation_with_analogies(vectors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ferrolm.embeddings.evaluation")
+    analogies = tmp_path / "analogies.txt"
+    analogies.write_text(
+        ": family\nman king woman queen\nman woman king queen\nman king woman apple\n: empty\n"
+    )
+    assert main(["embed", "evaluate", str(vectors), "--analogies", str(analogies)]) == 0
+    assert capsys.readouterr().out == "family\t66.7 %\t2 of 3\nanalogies.txt\t66.7 %\n"
 
 
 @pytest.mark.parametrize("action", ["", "train", "neighbours", "analogy", "evaluate", "map", "sentences"])

@@ -52,8 +52,7 @@ def test_words_of_one_topic_become_neighbours(sg: int, workers: int) -> None:
     assert min(right_neighbours(model)) >= 7
 
 
-@pytest.mark.parametrize("sg", [0, 1])
-@pytest.mark.parametrize("negative", [0, 5])
+@pytest.mark.parametrize(("sg", "negative"), [(1, 0), (0, 5)])
 def test_hierarchical_softmax_learns_topics_too(sg: int, negative: int) -> None:
     model = Word2Vec(
         topics(), vector_size=24, min_count=1, sg=sg, hs=1, negative=negative, epochs=8, sample=0
@@ -242,7 +241,8 @@ def test_the_loss_falls_and_callbacks_see_it() -> None:
 
 def test_a_saved_model_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     path = tmp_path / "model"
-    for options in ({}, {"hs": 1, "sg": 1}):
+    choices: list[dict[str, Any]] = [{}, {"hs": 1, "sg": 1}]
+    for options in choices:
         model = Word2Vec(topics(100), vector_size=5, min_count=1, epochs=1, alpha=0.04, **options)
         model.save(path)
         loaded = Word2Vec.load(path)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from shared_data import shared
 
 from ferrolm.errors import UnknownNameError
 from ferrolm.text import Language, detect_language, detect_languages
-from shared_data import shared
 
 pytest.importorskip("py3langid")
 
@@ -22,7 +22,7 @@ def test_languages_of_sentences_are_found():
     rows = [
         (line.strip(), code)
         for name, code in FILES.items()
-        for line in (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()[20:40]
+        for line in (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()[4:40]
         if len(line.strip()) >= 20
     ]
     found = detect_languages([text for text, _ in rows])
@@ -44,7 +44,10 @@ def test_languages_can_be_limited():
 
 
 def test_only_the_beginning_is_read():
-    assert detect_language("Das ist ein deutscher Satz. " + "And English. " * 100, max_characters=27).code == "de"
+    assert (
+        detect_language("Das ist ein deutscher Satz. " + "And English. " * 100, max_characters=27).code
+        == "de"
+    )
 
 
 def test_any_characters_are_read():
@@ -52,5 +55,5 @@ def test_any_characters_are_read():
 
 
 def test_an_unknown_language_is_named():
-    with pytest.raises(UnknownNameError, match="language 'xx' is not one of af, am"):
+    with pytest.raises(UnknownNameError, match=r"language 'xx' is not one of .*, am, an, ar"):
         detect_language("text", languages=["de", "xx"])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+from shared_data import read_text, shared
 
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from ferrolm.text import C4Rules, GopherRules, QualityFilter
-from shared_data import read_text, shared
 
 PARTS = ["harbour", "lantern", "sailor", "window", "morning", "letter", "garden", "winter", "market", "river"]
-GOOD = " ".join(f"The {a} of the {b} was to be seen with {c}." for a in PARTS for b, c in zip(PARTS, PARTS[1:], strict=False))
+GOOD = " ".join(
+    f"The {a} of the {b} was to be seen with {c}." for a in PARTS for b, c in itertools.pairwise(PARTS)
+)
 
 
 def test_a_chapter_of_a_book_passes():
@@ -80,7 +84,9 @@ def test_another_language_has_its_own_stop_words():
 
 
 def test_words_of_unspaced_scripts_come_from_a_dictionary():
-    statistics = QualityFilter("gopher", language="ja", stop_words=["は", "猫"]).statistics("吾輩は猫である。")
+    statistics = QualityFilter("gopher", language="ja", stop_words=["は", "猫"]).statistics(
+        "吾輩は猫である。"
+    )
     assert (statistics["words"], statistics["stop_words"]) == (5, 2)
 
 
@@ -141,7 +147,11 @@ def test_rules_are_shown():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"rules": "gofer"}, UnknownNameError, r"rules 'gofer' are not one of gopher, c4; did you mean 'gopher'\?"),
+        (
+            {"rules": "gofer"},
+            UnknownNameError,
+            r"rules 'gofer' are not one of gopher, c4; did you mean 'gopher'\?",
+        ),
         ({"min_wrods": 3}, UnknownNameError, r"GopherRules have no 'min_wrods'; did you mean 'min_words'\?"),
         ({"min_words": "3"}, InvalidArgumentError, "min_words is '3', expected a number or None"),
         ({"max_words": float("nan")}, InvalidArgumentError, "max_words is nan"),

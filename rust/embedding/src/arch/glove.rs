@@ -134,8 +134,8 @@ impl Ops for Portable {
     fn dot(word: &[Block], context: &[Block]) -> f32 {
         let mut sums = [0.0; 8];
         for (word, context) in word.iter().zip(context) {
-            for lane in 0..8 {
-                sums[lane] += word.values[lane] * context.values[lane];
+            for (sum, (word, context)) in sums.iter_mut().zip(word.values.iter().zip(&context.values)) {
+                *sum += word * context;
             }
         }
         sums.iter().sum()
@@ -338,7 +338,7 @@ mod tests {
             for i in 0..row * 8 {
                 let step = f64::from(rates.learning_rate) * weight * error;
                 let (w, c) = (value(words, word, i), value(contexts, context, i));
-                let mut change = |rows: &mut [Block], start: usize, by: f64| {
+                let change = |rows: &mut [Block], start: usize, by: f64| {
                     let block = &mut rows[start + at(i).0];
                     let square = f64::from(block.squares[at(i).1]);
                     block.values[at(i).1] -= (by / square.sqrt()) as f32;

@@ -101,7 +101,7 @@ fn sums_are_gathered_and_changes_scattered() {
         for d in 0..WIDTH {
             let [a, b, c] = [start[d], start[WIDTH + d], start[2 * WIDTH + d]];
             for (found, expected) in [
-                (values[3 * WIDTH + d], (a + 2.0 * b) / 2.0),
+                (values[3 * WIDTH + d], 0.5 * a + b),
                 (values[4 * WIDTH + d], 0.0),
                 (values[d], a + 2.0 * c),
                 (values[WIDTH + d], b + 4.0 * c),

@@ -201,10 +201,8 @@ impl Part {
             (1..=window.min(longest) as u64).map(|distance| (ONE + distance / 2) / distance).collect();
         let Self { rows, dense, sparse } = self;
         source.visit(window, cancel, |word, before, distance| {
-            let (row, column) = match settings.symmetric {
-                true => (word.min(before), word.max(before)),
-                false => (word, before),
-            };
+            let (row, column) =
+                if settings.symmetric { (word.min(before), word.max(before)) } else { (word, before) };
             if !rows.contains(&row) {
                 return Ok(());
             }
@@ -214,7 +212,8 @@ impl Part {
             }
             Ok(())
         })?;
-        sparse.finish()
+        sparse.finish();
+        Ok(())
     }
 }
 

@@ -98,11 +98,10 @@ impl Sparse {
         Ok(())
     }
 
-    pub(super) fn finish(&mut self) -> Result<(), EmbeddingError> {
+    pub(super) fn finish(&mut self) {
         combine(&mut self.buffer);
         // The buffer stays as the last run.
         self.memory.push(std::mem::take(&mut self.buffer));
-        Ok(())
     }
 
     /// Of all runs: as many as there are keys, or more.

@@ -1,4 +1,4 @@
-//! Global vectors: `GloVe` (Pennington, Socher and Manning 2014, "GloVe: Global Vectors for Word Representation").
+//! Global vectors: `GloVe` (Pennington, Socher and Manning 2014, "Global Vectors for Word Representation").
 //!
 //! The product of a word's and a context's vector, and their biases, are to give the logarithm of how often the two
 //! meet, by least squares in which rare pairs count less. [`Pairs`] are counted and arranged once; each
@@ -277,7 +277,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn one(&self, task: Task<'_>) {
+    fn one(&self, task: &mut Task<'_>) {
         let EpochSettings { x_max, alpha, learning_rate, .. } = *self.settings;
         let rates = Rates { x_max, alpha, learning_rate };
         *task.loss = descend(self.level, task.words, task.contexts, self.row, task.pairs, rates);
@@ -285,18 +285,16 @@ impl Run<'_> {
 
     fn all<'a>(&self, tasks: impl Iterator<Item = Task<'a>> + Send) {
         if self.settings.workers == 1 {
-            return tasks.for_each(|task| self.one(task));
+            return tasks.for_each(|mut task| self.one(&mut task));
         }
         let tasks = Mutex::new(tasks);
         let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = || {
-            while let Some(task) = next() {
-                self.one(task);
+            while let Some(mut task) = next() {
+                self.one(&mut task);
             }
         };
-        pool::install(|| {
-            rayon::scope(|scope| (0..self.settings.workers).for_each(|_| scope.spawn(|_| work())));
-        });
+        pool::current().scope(|scope| (0..self.settings.workers).for_each(|_| scope.spawn(|_| work())));
     }
 }
 

@@ -61,7 +61,9 @@ impl SeenTexts {
                 plain.push(' ');
             }
             if word.is_ascii() {
-                plain.extend(word.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+                let start = plain.len();
+                plain.push_str(word);
+                plain.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
             } else {
                 plain.extend(word.chars().flat_map(char::to_lowercase));
             }

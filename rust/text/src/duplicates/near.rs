@@ -1,4 +1,4 @@
-//! Nearly the same texts again: MinHash with locality-sensitive hashing (Broder 1997; Indyk, Motwani 1998).
+//! Nearly the same texts again: `MinHash` with locality-sensitive hashing (Broder 1997; Indyk, Motwani 1998).
 //!
 //! Sketches are cut into bands; a text whose sketch agrees with a kept one in a whole band is compared with it, and is
 //! a duplicate if the estimated similarity reaches the threshold. Bands are as wide as they can be with 99 % of the
@@ -252,7 +252,7 @@ mod tests {
 
     fn add(set: &mut NearDuplicates, text: &str) -> Option<Similarity> {
         let sketch = set.sketcher().sketch(text);
-        add(&mut set, sketch)
+        set.add(sketch).unwrap()
     }
 
     fn add_all(set: &mut NearDuplicates, texts: &[&str]) -> Vec<Option<Similarity>> {
@@ -261,7 +261,8 @@ mod tests {
     }
 
     fn text(seed: u64, words: u64) -> String {
-        (0..words).map(|n| format!("w{} ", fold(seed * 1000 + n, 0x9e37_79b9_7f4a_7c15) % 5000)).collect()
+        let word = |n: u64| format!("w{}", fold(seed * 1000 + n, 0x9e37_79b9_7f4a_7c15) % 5000);
+        (0..words).map(word).collect::<Vec<_>>().join(" ") + " "
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! "Fast Similarity Sketching" (Dahlgaard, Knudsen, Thorup 2017): each n-gram is thrown into a random bin in each of
 //! several rounds, and a bin keeps the least hash of the first round that reached it. Rounds end when no bin is empty,
-//! so the time is that of `n + k log k` hashes for `n` n-grams and `k` bins, where classic MinHash takes `n * k`, with
-//! the same variance or less. Sixteen bits are kept of each bin: different ones are equal in one of 65,536.
+//! so the time is that of `n + k log k` hashes for `n` n-grams and `k` bins, where classic `MinHash` takes `n * k`,
+//! with the same variance or less. Sixteen bits are kept of each bin: different ones are equal in one of 65,536.
 
 use ferrolm_base::{Cancel, Cancelled};
 use rayon::prelude::*;
@@ -84,11 +84,9 @@ fn words(text: &str, seed: u64) -> Vec<u64> {
     let mut words = Vec::with_capacity(text.len() / 5);
     let mut word = String::new();
     if text.is_ascii() {
-        for run in text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()).filter(|run| !run.is_empty()) {
-            word.clear();
-            word.extend(run.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
-            words.push(hash64(word.as_bytes(), seed));
-        }
+        let lower = text.to_ascii_lowercase();
+        let runs = lower.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
+        words.extend(runs.filter(|run| !run.is_empty()).map(|run| hash64(run, seed)));
         return words;
     }
     for c in text.chars() {

@@ -1,12 +1,19 @@
-//! Where the article of a page is, and what in it is not part of it.
+//! Where the article of a page is.
+//!
+//! Each block has a mass: its running text, less what is in links or has no punctuation. It counts for the elements
+//! around, the less the farther they are, so that the element with the highest score is the nearest one around most of
+//! the article, as in the readability bookmarklet (Arc90, 2009). What the author calls an element changes its score
+//! (`hints`), and where an article comes in chunks, the result is the element around all of them.
 
 use ferrolm_base::{Cancel, Cancelled};
 
+use super::foreign::drop_foreign;
 use super::hints::Hints;
 use super::measure::{Measure, measure};
 use super::tags::Tag;
 use super::tokens::Key;
 use super::tree::{NodeId, Tree};
+use super::trim::trim;
 
 /// The part of a page to be written.
 pub struct Selection {
@@ -15,6 +22,13 @@ pub struct Selection {
     pub dropped: Vec<bool>,
 }
 
+/// How much of a paragraph's mass still counts one element farther out.
+const DECAY: f32 = 0.7;
+/// Scores of what is called the body of an article, and of what is called an article.
+const BODY_BONUS: f32 = 1.5;
+const ARTICLE_BONUS: f32 = 1.2;
+
+/// `None` where the page has no running text.
 pub fn find(tree: &Tree<'_>, cancel: &Cancel) -> Result<Option<Selection>, Cancelled> {
     let mut dropped: Vec<bool> =
         tree.nodes.iter().map(|node| node.tag.is_unseen() || node.tag.is_apparatus()).collect();
@@ -24,16 +38,20 @@ pub fn find(tree: &Tree<'_>, cancel: &Cancel) -> Result<Option<Selection>, Cance
         dropped[id] |= is_unlikely(node.hints, all[id].mass, total);
     }
     let measures = measure(tree, &dropped, cancel)?;
-    let Some(root) = best(tree, &measures, &dropped) else { return Ok(None) };
-    let root = climb(tree, root, &measures);
-    filter(tree, root, &measures, &mut dropped);
-    super::trim::trim(tree, root, &mut dropped);
+    let Some(best) = best(tree, &measures) else { return Ok(None) };
+    let root = climb(tree, best, &measures);
+    cancel.check()?;
+    drop_foreign(tree, root, &measures, &mut dropped);
+    cancel.check()?;
+    trim(tree, root, &mut dropped);
     Ok(Some(Selection { root, dropped }))
 }
 
-/// Whether what is called something else than article is nothing else: pages call their whole body so, too.
+/// Whether an element is no part of an article by its name. The name is not believed where there is little else: pages
+/// call their whole content so, too, and hide it until their scripts have run.
 fn is_unlikely(hints: Hints, mass: f32, total: f32) -> bool {
     if hints.has(Hints::COMMENTS) && !hints.has(Hints::BODY) {
+        // Comments are often longer than the article.
         return total - mass >= 300.0;
     }
     if hints.has(Hints::HIDDEN) {
@@ -42,43 +60,35 @@ fn is_unlikely(hints: Hints, mass: f32, total: f32) -> bool {
     (hints.has(Hints::FRAME) || hints.has(Hints::JUNK)) && mass < 0.4 * total
 }
 
-const DECAY: f32 = 0.7;
-
+/// Elements that are nothing of their own: what they hold is as near to what is around them.
 fn is_transparent(tag: Tag) -> bool {
-    matches!(
-        tag,
-        Tag::UL
-            | Tag::OL
-            | Tag::DL
-            | Tag::BLOCKQUOTE
-            | Tag::LI
-            | Tag::TBODY
-            | Tag::TR
-            | Tag::DD
-            | Tag::FIGURE
-    ) || !tag.is_block()
+    let blocks =
+        [Tag::UL, Tag::OL, Tag::DL, Tag::BLOCKQUOTE, Tag::LI, Tag::TBODY, Tag::TR, Tag::DD, Tag::FIGURE];
+    !tag.is_block() || blocks.contains(&tag)
 }
 
-/// The node whose paragraphs are most and nearest.
-fn best(tree: &Tree<'_>, measures: &[Measure], _dropped: &[bool]) -> Option<NodeId> {
-    let mut scores: Vec<f32> = measures.iter().map(|measure| measure.own_mass).collect();
+fn is_container(tag: Tag) -> bool {
+    !is_transparent(tag) && !tag.is_heading() && !matches!(tag, Tag::P | Tag::PRE)
+}
+
+/// The element whose paragraphs are most and nearest.
+fn best(tree: &Tree<'_>, measures: &[Measure]) -> Option<NodeId> {
+    let mut masses: Vec<f32> = measures.iter().map(|measure| measure.own_mass).collect();
     for id in (1..tree.nodes.len()).rev() {
         let own = measures[id].own_mass;
         let decay = if is_transparent(tree.nodes[id].tag) { 1.0 } else { DECAY };
-        let up = own + decay * (scores[id] - own);
-        scores[tree.nodes[id].parent as usize] += up;
+        masses[tree.nodes[id].parent as usize] += own + decay * (masses[id] - own);
     }
     let mut best = (0.0, None);
-    for (id, node) in tree.nodes.iter().enumerate() {
-        if is_transparent(node.tag) || matches!(node.tag, Tag::P | Tag::PRE) || node.tag.is_heading() {
-            continue;
-        }
-        let mut score = scores[id] * (1.0 - 0.5 * measures[id].link_density());
-        if node.hints.has(Hints::BODY) {
-            score *= 1.5;
+    for (id, node) in tree.nodes.iter().enumerate().filter(|(_, node)| is_container(node.tag)) {
+        let bonus = if node.hints.has(Hints::BODY) {
+            BODY_BONUS
         } else if node.hints.has(Hints::ARTICLE) {
-            score *= 1.2;
-        }
+            ARTICLE_BONUS
+        } else {
+            1.0
+        };
+        let score = bonus * masses[id] * (1.0 - 0.5 * measures[id].link_density());
         if score > best.0 {
             best = (score, Some(id));
         }
@@ -86,17 +96,17 @@ fn best(tree: &Tree<'_>, measures: &[Measure], _dropped: &[bool]) -> Option<Node
     best.1
 }
 
-/// The nearest node around `root` that has more of the article: articles come in chunks.
-fn climb(tree: &Tree<'_>, root: NodeId, measures: &[Measure]) -> NodeId {
-    let mut top = root;
-    let mut id = root;
+/// The outermost element around `best` that has more of the article: it is called its body, or what it holds are
+/// chunks with the same classes.
+fn climb(tree: &Tree<'_>, best: NodeId, measures: &[Measure]) -> NodeId {
+    let mut top = best;
+    let mut id = best;
     while id > 0 {
         let parent = tree.nodes[id].parent as usize;
-        let node = &tree.nodes[parent];
-        let gains = measures[parent].mass > 1.02 * measures[top].mass;
-        if gains
-            && measures[parent].link_density() < 0.4
-            && (node.hints.has(Hints::BODY) || has_twin(tree, id, measures))
+        let around = &measures[parent];
+        if around.mass > 1.02 * measures[top].mass
+            && around.link_density() < 0.4
+            && (tree.nodes[parent].hints.has(Hints::BODY) || has_twin(tree, id, measures))
         {
             top = parent;
         }
@@ -105,81 +115,16 @@ fn climb(tree: &Tree<'_>, root: NodeId, measures: &[Measure]) -> NodeId {
     top
 }
 
-/// Whether a sibling with paragraphs has the classes of this node.
+/// Whether a sibling with paragraphs has the classes of this element.
 fn has_twin(tree: &Tree<'_>, id: NodeId, measures: &[Measure]) -> bool {
     let node = &tree.nodes[id];
-    let Some(class) = tree.attribute(node, Key::Class).filter(|class| !class.is_empty()) else {
-        return false;
-    };
-    let parent = tree.range(node.parent as usize);
-    let mut sibling = parent.start + 1;
-    while sibling < parent.end {
-        let other = &tree.nodes[sibling];
-        if sibling != id
-            && other.tag == node.tag
-            && measures[sibling].mass > 100.0
-            && tree.attribute(other, Key::Class) == Some(class)
-        {
-            return true;
-        }
-        sibling = other.end as usize;
-    }
-    false
-}
-
-/// Drop what stands in the article without being of it.
-fn filter(tree: &Tree<'_>, root: NodeId, measures: &[Measure], dropped: &mut [bool]) {
-    let range = tree.range(root);
-    let whole = measures[root];
-    let mut id = range.start + 1;
-    while id < range.end {
-        let node = &tree.nodes[id];
-        if dropped[id] || is_foreign(tree, id, measures, &whole) {
-            dropped[id] = true;
-            id = node.end as usize;
-            continue;
-        }
-        id += 1;
-    }
-}
-
-/// Themes also put author and category of an article into the classes of the article itself.
-fn is_about(hints: Hints) -> bool {
-    hints.has(Hints::ABOUT) && !hints.has(Hints::ARTICLE) && !hints.has(Hints::BODY)
-}
-
-/// Whether most items of a list are links and nothing else.
-fn lists_links(tree: &Tree<'_>, id: NodeId, measures: &[Measure]) -> bool {
-    let range = tree.range(id);
-    let (mut items, mut links) = (0, 0);
-    let mut child = range.start + 1;
-    while child < range.end {
-        items += usize::from(measures[child].text > 0);
-        links += usize::from(measures[child].text > 0 && measures[child].link_density() > 0.8);
-        child = tree.nodes[child].end as usize;
-    }
-    links * 3 > items * 2
-}
-
-fn is_foreign(tree: &Tree<'_>, id: NodeId, measures: &[Measure], whole: &Measure) -> bool {
-    let node = &tree.nodes[id];
-    let measure = &measures[id];
-    if measure.mass > 0.4 * whole.mass {
-        return false;
-    }
-    if node.hints.has(Hints::CAPTION) || is_about(node.hints) {
-        return true;
-    }
-    if !node.tag.is_block() {
-        return false;
-    }
-    match node.tag {
-        Tag::FORM => true,
-        Tag::UL | Tag::OL if lists_links(tree, id, measures) => true,
-        Tag::UL | Tag::OL | Tag::DIV | Tag::SECTION | Tag::TABLE | Tag::DL => measure.link_density() > 0.5,
-        Tag::P => {
-            measure.link_density() > 0.9 || (measure.link_density() > 0.5 && measure.own_punctuation == 0)
-        }
-        _ => false,
-    }
+    let class = tree.attribute(node, Key::Class).filter(|class| !class.is_empty());
+    class.is_some()
+        && tree.children(node.parent as usize).any(|sibling| {
+            let other = &tree.nodes[sibling];
+            sibling != id
+                && other.tag == node.tag
+                && measures[sibling].mass > 100.0
+                && tree.attribute(other, Key::Class) == class
+        })
 }

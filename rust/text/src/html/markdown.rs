@@ -94,13 +94,8 @@ impl Page<'_, '_> {
     }
 
     fn children(&mut self, id: NodeId, writer: &mut Writer) -> Result<(), Cancelled> {
-        let range = self.tree.range(id);
-        let mut child = range.start + 1;
-        while child < range.end {
-            self.node(child, writer)?;
-            child = self.tree.nodes[child].end as usize;
-        }
-        Ok(())
+        let tree = self.tree;
+        tree.children(id).try_for_each(|child| self.node(child, writer))
     }
 
     fn block(
@@ -132,15 +127,14 @@ impl Page<'_, '_> {
 
     /// A list inside of an item follows its text without an empty line.
     fn list(&mut self, id: NodeId, writer: &mut Writer) -> Result<(), Cancelled> {
-        let node = &self.tree.nodes[id];
+        let tree = self.tree;
+        let node = &tree.nodes[id];
         let inside = self.tree.nodes[node.parent as usize].tag == Tag::LI;
         let gap = if inside { Gap::Line } else { Gap::Block };
         let start = self.tree.attribute(node, Key::Start).and_then(|start| start.trim().parse::<u32>().ok());
         let mut number = start.unwrap_or(1);
         writer.gap(gap);
-        let range = self.tree.range(id);
-        let mut child = range.start + 1;
-        while child < range.end {
+        for child in tree.children(id) {
             if node.tag == Tag::OL && self.tree.nodes[child].tag == Tag::LI && !self.dropped[child] {
                 let marker = format!("{number}. ");
                 self.prefixed(child, &marker, &" ".repeat(marker.len()), Gap::Line, writer)?;
@@ -148,7 +142,6 @@ impl Page<'_, '_> {
             } else {
                 self.node(child, writer)?;
             }
-            child = self.tree.nodes[child].end as usize;
         }
         writer.gap(gap);
         Ok(())

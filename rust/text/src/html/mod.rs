@@ -7,7 +7,7 @@
 //! | [`tree`] | tags -> tree, repaired as browsers do |
 //! | [`hints`] | classes, ids, roles -> what an element is called |
 //! | [`measure`] | how much text stands where, and in links |
-//! | [`article`], [`trim`] | which part is the article; what in it is not of it |
+//! | [`article`], [`foreign`], [`trim`] | which part is the article; which blocks and lines in it are not of it |
 //! | [`text`], [`markdown`], [`markdown_writer`] | tree -> lines, Markdown |
 //! | [`json_ld`], [`metadata`] | what a page says to machines |
 //!
@@ -17,6 +17,7 @@
 mod article;
 mod entities;
 mod entity_table;
+mod foreign;
 mod hints;
 mod json_ld;
 mod markdown;

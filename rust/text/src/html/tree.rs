@@ -84,6 +84,16 @@ impl<'a> Tree<'a> {
     }
 }
 
+impl Tree<'_> {
+    pub fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let end = self.range(id).end;
+        let within = move |child: &NodeId| *child < end;
+        std::iter::successors(Some(id + 1).filter(within), move |&child| {
+            Some(self.range(child).end).filter(within)
+        })
+    }
+}
+
 struct Open {
     node: u32,
     /// How many of the open elements up to this one, itself included, form the last barrier and the last table.

@@ -52,8 +52,13 @@ pub fn find(text: &str, kinds: &[Kind]) -> Vec<Found> {
     let bytes = text.as_bytes();
     let asked = |kind| kinds.contains(&kind);
     let mut found: Vec<Found> = Vec::new();
-    let mut place = 0;
+    let (mut place, mut inside) = (0, false);
     while let Some(&byte) = bytes.get(place) {
+        // Most bytes are inside of words, where nothing begins and only an `@` says something.
+        if std::mem::replace(&mut inside, byte.is_ascii_alphanumeric()) && byte.is_ascii_alphanumeric() {
+            place += 1;
+            continue;
+        }
         let end = found.last().map_or(0, |last| last.range.end);
         let next = match byte {
             b'@' if asked(Kind::Email) => {
@@ -74,6 +79,7 @@ pub fn find(text: &str, kinds: &[Kind]) -> Vec<Found> {
         match next {
             Some((kind, range)) if ends(text, range.end) => {
                 place = range.end;
+                inside = false;
                 found.push(Found { kind, range });
             }
             _ => place += 1,
@@ -117,11 +123,10 @@ fn follows_label(text: &str, place: usize) -> bool {
 fn ends(text: &str, place: usize) -> bool {
     let mut after = text.get(place..).unwrap_or_default().chars();
     match after.next() {
-        None => true,
         Some(c) if c.is_alphanumeric() || matches!(c, '_' | '@' | '%') => false,
         // A stop ends a sentence; between digits it is part of a number.
         Some('.' | '-' | ':' | ',' | '/') => !after.next().is_some_and(|c| c.is_ascii_digit()),
-        Some(_) => true,
+        None | Some(_) => true,
     }
 }
 

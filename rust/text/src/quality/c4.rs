@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::quality::for_each_word;
+use crate::quality::{for_each_word, lower_case};
 
 /// What a line of a notice about the site itself says.
 const POLICY: [&str; 6] =
@@ -116,16 +116,6 @@ impl C4 {
         let word = |word: &str| self.bad_words.contains(word);
         (!self.bad_words.is_empty() && lower.split(|c: char| !c.is_alphanumeric()).any(word))
             || self.bad_phrases.iter().any(|phrase| stands_alone(lower, phrase))
-    }
-}
-
-fn lower_case(line: &str, lower: &mut String) {
-    lower.clear();
-    if line.is_ascii() {
-        lower.push_str(line);
-        lower.make_ascii_lowercase();
-    } else {
-        lower.extend(line.chars().flat_map(char::to_lowercase));
     }
 }
 

@@ -30,3 +30,14 @@ pub(crate) fn for_each_word<'t>(text: &'t str, segmented: bool, mut each: impl F
 pub(crate) fn characters(text: &str) -> usize {
     text.as_bytes().iter().filter(|&&byte| byte as i8 >= -0x40).count()
 }
+
+/// Write `text` in lower case to `lower`, in the place of what is there.
+pub(crate) fn lower_case(text: &str, lower: &mut String) {
+    lower.clear();
+    if text.is_ascii() {
+        lower.push_str(text);
+        lower.make_ascii_lowercase();
+    } else {
+        lower.extend(text.chars().flat_map(char::to_lowercase));
+    }
+}

@@ -132,7 +132,9 @@ struct Place {
 fn counts(places: &[Place]) -> Vec<u32> {
     let ids = places.iter().map(|place| place.id as usize + 1).max().unwrap_or(0);
     let mut counts = vec![0; ids];
-    places.iter().for_each(|place| counts[place.id as usize] += 1);
+    for place in places {
+        counts[place.id as usize] += 1;
+    }
     counts
 }
 
@@ -155,7 +157,9 @@ mod tests {
 
     fn of(words: &[&str]) -> Words {
         let mut list = Words::default();
-        words.iter().for_each(|word| list.push(word, word.chars().count()));
+        for word in words {
+            list.push(word, word.chars().count());
+        }
         list
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::quality::repetition::{Repeats, Words, repeats};
-use crate::quality::{characters, for_each_word};
+use crate::quality::{characters, for_each_word, lower_case};
 
 /// Shares are of all words, lines or characters; zero for an empty document.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -36,12 +36,12 @@ pub struct Statistics {
 
 /// What a pass over the words counts.
 #[derive(Default)]
-struct WordCounts<'t> {
+struct WordCounts<'s> {
     all: usize,
     proper: usize,
     proper_characters: usize,
     alphabetic: usize,
-    stop_words: HashSet<&'t str>,
+    stop_words: HashSet<&'s str>,
     list: Words,
 }
 
@@ -85,27 +85,26 @@ impl Statistics {
     }
 }
 
-impl<'t> WordCounts<'t> {
-    fn of(text: &'t str, stop_words: &HashSet<String>, segmented: bool) -> Self {
+impl<'s> WordCounts<'s> {
+    fn of(text: &str, stop_words: &'s HashSet<String>, segmented: bool) -> Self {
         let mut counts = Self::default();
         let longest = stop_words.iter().map(String::len).max().unwrap_or(0);
         let mut lower = String::new();
         for_each_word(text, segmented, |word| {
-            let length = counts.push(word);
-            let core = word.trim_matches(|c: char| !c.is_alphanumeric());
-            if length > 0 && core.len() <= longest {
-                lower.clear();
-                lower.extend(core.chars().flat_map(char::to_lowercase));
-                if stop_words.contains(&lower) && !counts.stop_words.iter().any(|seen| same(seen, core)) {
-                    counts.stop_words.insert(core);
+            counts.push(word);
+            // Two bytes more, because lower case may be shorter.
+            if counts.stop_words.len() < stop_words.len() {
+                let core = word.trim_matches(|c: char| !c.is_alphanumeric());
+                if core.len() <= longest + 2 {
+                    lower_case(core, &mut lower);
+                    counts.stop_words.extend(stop_words.get(&lower).map(String::as_str));
                 }
             }
         });
         counts
     }
 
-    /// Returns the number of its characters.
-    fn push(&mut self, word: &str) -> usize {
+    fn push(&mut self, word: &str) {
         let length = characters(word);
         self.all += 1;
         self.list.push(word, length);
@@ -116,12 +115,7 @@ impl<'t> WordCounts<'t> {
             self.proper += 1;
             self.proper_characters += length;
         }
-        length
     }
-}
-
-fn same(a: &str, b: &str) -> bool {
-    a == b || a.chars().flat_map(char::to_lowercase).eq(b.chars().flat_map(char::to_lowercase))
 }
 
 fn share(part: usize, whole: usize) -> f64 {
@@ -175,7 +169,7 @@ mod tests {
         assert!(near(found.alphabetic_words, 6.0 / 10.0));
         assert!(near(found.hash_ratio, 0.1) && near(found.ellipsis_ratio, 0.2));
         assert!(near(found.bullet_lines, 0.5) && near(found.ellipsis_lines, 0.5));
-        assert!(near(found.mean_word_length, (3 + 6 + 2 + 2 + 3 + 2 + 5 + 2) as f64 / 8.0));
+        assert!(near(found.mean_word_length, f64::from(3 + 6 + 2 + 2 + 3 + 2 + 5 + 2) / 8.0));
     }
 
     #[test]
