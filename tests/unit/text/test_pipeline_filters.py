@@ -46,9 +46,12 @@ def test_quality_rules_with_thresholds():
     )
     assert [document.text for document in kept] == ["The cat sat on the mat."]
     kept, _ = run(
-        "quality:c4,min_sentences=1,javascript=false", ["The cat sat here.\nUse javascript to see this page."]
+        "quality:c4,min_sentences=1,javascript=false",
+        ["The cat sat on the mat.\nUse javascript to see this page."],
     )
-    assert [document.text for document in kept] == ["The cat sat here.\nUse javascript to see this page."]
+    assert [document.text for document in kept] == [
+        "The cat sat on the mat.\nUse javascript to see this page."
+    ]
     with pytest.raises(UnknownNameError, match="min_word"):
         Pipeline("quality:gopher,min_word=3")
     with pytest.raises(UnknownNameError, match="c5"):
