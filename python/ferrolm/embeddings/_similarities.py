@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,14 +24,24 @@ class Similarities:
     if TYPE_CHECKING:
         vectors: NDArray[np.float32]
         index_to_key: list[str]
-        vector_size: int
-        norms: NDArray[np.float32]
-        fill_norms: Callable[[], None]
-        get_index: Callable[[str | int], int]
-        has_index_for: Callable[[object], bool]
-        get_vector: Callable[..., NDArray[np.float32]]
-        get_mean_vector: Callable[..., NDArray[np.float32]]
-        __contains__: Callable[[object], bool]
+
+        @property
+        def norms(self) -> NDArray[np.float32]: ...
+        @property
+        def vector_size(self) -> int: ...
+        def fill_norms(self, force: bool = False) -> None: ...
+        def get_index(self, key: str | int, default: int | None = None) -> int: ...
+        def has_index_for(self, key: object) -> bool: ...
+        def get_vector(self, key: str | int, norm: bool = False) -> NDArray[np.float32]: ...
+        def get_mean_vector(
+            self,
+            keys: Sequence[Any],
+            weights: Any = None,
+            pre_normalize: bool = True,
+            post_normalize: bool = False,
+            ignore_missing: bool = True,
+        ) -> NDArray[np.float32]: ...
+        def __contains__(self, key: object) -> bool: ...
 
     def most_similar(
         self,
@@ -128,7 +138,7 @@ class Similarities:
         if queries.ndim != 2 or queries.shape[1] != self.vector_size:
             raise ShapeError(f"queries have shape {queries.shape}: expected (queries, {self.vector_size})")
         lengths = np.linalg.norm(queries, axis=1, keepdims=True)
-        units = queries / np.where(lengths == 0, 1, lengths)
+        units = np.asarray(queries / np.where(lengths == 0, 1, lengths), np.float32)
         return self._nearest(units, topn, [[] for _ in queries], self._rows(0, None, restrict_vocab))
 
     def similar_by_key(self, key: str | int, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
@@ -253,7 +263,7 @@ class Similarities:
             raise InvalidArgumentError(
                 f"{wa!r} has no neighbours: expected other words, and topn of 1 or more"
             )
-        return self.similarity(wa, wb) / sum(cosine for _, cosine in near)
+        return self.similarity(wa, wb) / float(sum(cosine for _, cosine in near))
 
     def _question(
         self, positive: Key | Sequence[Weighted] | None, negative: Key | Sequence[Weighted] | None

@@ -44,7 +44,7 @@ class Correlation(float):
         made.pvalue = pvalue
         return made
 
-    def __getnewargs__(self) -> tuple[float, float]:
+    def __getnewargs__(self) -> tuple[float, float]:  # type: ignore[override]
         return float(self), self.pvalue
 
     @property
@@ -101,8 +101,8 @@ def evaluate_word_analogies(
         batch = asked[start : start + _BATCH]
         rows = np.array([[known[word] for word in question[:3]] for _, question in batch])
         for (section, question), near in zip(batch, _answers(vectors, rows, restrict_vocab), strict=True):
-            right = _first(vectors, near, known, question, case_insensitive) == question[3]
-            section["correct" if right else "incorrect"].append(question)
+            found = _first(vectors, near, known, question, case_insensitive)
+            section["correct" if found == question[3] else "incorrect"].append(question)
     total = {
         "section": "Total accuracy",
         "correct": list(chain.from_iterable(section["correct"] for section in sections)),
@@ -134,7 +134,7 @@ def _answers(vectors: KeyedVectors, rows: NDArray[np.int64], restrict_vocab: int
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     means /= np.where(lengths == 0, 1, lengths)
     searched = vectors._rows(0, None, restrict_vocab)
-    found, _ = vectors._nearest(means, _CANDIDATES, rows.tolist(), searched)
+    found, _ = vectors._nearest(means.astype(np.float32), _CANDIDATES, rows.tolist(), searched)
     near: list[list[int]] = found.tolist()
     return near
 
@@ -157,7 +157,8 @@ def _read_analogies(
     path: str | PathLike[str], fold: bool
 ) -> Iterator[tuple[str, list[tuple[str, str, str, str]]]]:
     """Sections and their questions; lines of other than four words are passed over."""
-    name, questions = None, []
+    name: str | None = None
+    questions: list[tuple[str, str, str, str]] = []
     for number, line in enumerate(_lines(path), start=1):
         if line.startswith(": "):
             if name is not None:

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ class KeyedVectors(Similarities):
         _ = self.norms
 
     @property
-    def vector_size(self) -> int:  # type: ignore[override]
+    def vector_size(self) -> int:
         return int(self.vectors.shape[1])
 
     def __len__(self) -> int:
@@ -132,7 +132,7 @@ class KeyedVectors(Similarities):
 
     def has_index_for(self, key: object) -> bool:
         """Whether a word (or row) has a row."""
-        return isinstance(key, (str, int, np.integer)) and self.get_index(key, -1) >= 0
+        return isinstance(key, (str, int, np.integer)) and self.get_index(cast("str | int", key), -1) >= 0
 
     def __getitem__(self, key: str | int | Iterable[str | int]) -> NDArray[np.float32]:
         """The vector of a word, or (n, size) of several."""

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,7 +203,7 @@ def test_continuing_passes_over_unknown_words(model: GloVe, topics: list[str], t
 def test_files_and_lists_are_the_same(topics: list[str], tmp_path: Path) -> None:
     path = tmp_path / "corpus.txt"
     path.write_text("\n".join(topics))
-    options = {"vector_size": 4, "epochs": 1}
+    options: dict[str, Any] = {"vector_size": 4, "epochs": 1}
     trained = [
         GloVe(topics, **options),
         GloVe([line.split() for line in topics], **options),
@@ -243,7 +244,7 @@ def test_edges_of_corpora() -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_bad_settings_are_named(options: dict[str, object], words: str) -> None:
+def test_bad_settings_are_named(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         GloVe(["a b c a b c"], **{"min_count": 1, **options})
 

@@ -110,28 +110,43 @@ fn tile<const FUSED: bool, const COUNT: usize>(rows: &[f32], packed: &Packed) ->
 
 #[inline(always)]
 fn one_generic<const FUSED: bool>(rows: &[f32], query: &[f32], to: &mut Vec<f32>) {
-    const LANES: usize = 32;
-    let (query_chunks, query_rest) = query.as_chunks::<LANES>();
-    to.extend(rows.chunks_exact(query.len().max(1)).map(|row| {
-        let (chunks, rest) = row.as_chunks::<LANES>();
-        let mut sums = [0.0; LANES];
-        for (row, query) in chunks.iter().zip(query_chunks) {
+    let size = query.len().max(1);
+    to.resize(rows.len() / size, 0.0);
+    // A plain loop: what is handed to `map` and its like is compiled without the instructions that the caller enables.
+    for (row, to) in rows.chunks_exact(size).zip(to) {
+        *to = dot::<FUSED>(row, query);
+    }
+}
+
+#[inline(always)]
+fn dot<const FUSED: bool>(row: &[f32], query: &[f32]) -> f32 {
+    const LANES: usize = 8;
+    let mut sums = [[0.0; LANES]; 4];
+    let (rows, row_rest) = row.as_chunks::<{ 4 * LANES }>();
+    let (queries, query_rest) = query.as_chunks::<{ 4 * LANES }>();
+    for (row, query) in rows.iter().zip(queries) {
+        for part in 0..4 {
             for lane in 0..LANES {
-                sums[lane] = mul_add::<FUSED>(row[lane], query[lane], sums[lane]);
+                let at = part * LANES + lane;
+                sums[part][lane] = mul_add::<FUSED>(row[at], query[at], sums[part][lane]);
             }
         }
-        // Halves upon halves, which the compiler does for many lanes at once.
-        let mut sixteen: [f32; 16] = std::array::from_fn(|lane| sums[lane] + sums[lane + 16]);
-        let (rest, tail) = rest.as_chunks::<8>();
-        let (query_rest, query_tail) = query_rest.as_chunks::<8>();
-        for (row, query) in rest.iter().zip(query_rest) {
-            for lane in 0..8 {
-                sixteen[lane] = mul_add::<FUSED>(row[lane], query[lane], sixteen[lane]);
-            }
+    }
+    let (rows, row_rest) = row_rest.as_chunks::<LANES>();
+    let (queries, query_rest) = query_rest.as_chunks::<LANES>();
+    for (row, query) in rows.iter().zip(queries) {
+        for lane in 0..LANES {
+            sums[0][lane] = mul_add::<FUSED>(row[lane], query[lane], sums[0][lane]);
         }
-        let eight: [f32; 8] = std::array::from_fn(|lane| sixteen[lane] + sixteen[lane + 8]);
-        let four: [f32; 4] = std::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
-        let sum = (four[0] + four[2]) + (four[1] + four[3]);
-        tail.iter().zip(query_tail).fold(sum, |sum, (row, query)| mul_add::<FUSED>(*row, *query, sum))
-    }));
+    }
+    let mut total = [0.0; LANES];
+    for lane in 0..LANES {
+        total[lane] = (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
+    }
+    let mut sum =
+        ((total[0] + total[4]) + (total[2] + total[6])) + ((total[1] + total[5]) + (total[3] + total[7]));
+    for (row, query) in row_rest.iter().zip(query_rest) {
+        sum = mul_add::<FUSED>(*row, *query, sum);
+    }
+    sum
 }
