@@ -19,8 +19,8 @@ _NEWLINES = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _NONCHARACTERS = "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
 _CONTROLS = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef{_NONCHARACTERS}]")
 # Soft hyphen, zero-width space, word joiner, byte order mark, bidirectional controls, invisible operators, fillers of
-# Hangul that show nothing, controls of shorthand and music, and tag characters that are not the flag of a region. Joiners (U+200C, U+200D) and variation selectors stay: Persian, the
-# scripts of India and emoji are spelt with them.
+# Hangul that show nothing, controls of shorthand and music, and tag characters that are not the flag of a region. Joiners
+# (U+200C, U+200D) and variation selectors stay: Persian, the scripts of India and emoji are spelt with them.
 _INVISIBLE = re.compile(
     "[\xad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
@@ -28,7 +28,9 @@ _INVISIBLE = re.compile(
 )
 # One of them chooses a form of the character before; any more carry something that nobody sees.
 _SELECTORS = re.compile("(?<=[\ufe00-\ufe0f\U000e0100-\U000e01ef])[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
-_SPACES = re.compile(r"[^\S\n]+")
+# Most spaces are single and plain, and stay.
+_SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
+_ASCII_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _LINE_ENDS = re.compile(r" ?\n ?")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -67,14 +69,15 @@ def normalize_text(
     """
     if form is not None and form not in get_args(Form):
         raise InvalidArgumentError(f"form is {form!r}, expected one of {', '.join(get_args(Form))} or None")
-    text = _SURROGATES.sub("\ufffd", text)
+    text = _SURROGATES.sub("\ufffd", text) if not text.isascii() else text
     if mojibake:
         text = require("ftfy", "text", "repairing mojibake").fix_encoding(text)
+    is_ascii = text.isascii()  # then half of the work has nothing to find
     if controls:
-        text = _CONTROLS.sub("", _NEWLINES.sub("\n", text))
-    if invisible:
+        text = (_ASCII_CONTROLS if is_ascii else _CONTROLS).sub("", _NEWLINES.sub("\n", text))
+    if invisible and not is_ascii:
         text = _SELECTORS.sub("", _INVISIBLE.sub("", text))
-    if form is not None:
+    if form is not None and not is_ascii:
         text = unicodedata.normalize(form, text)
     if whitespace:
         text = _SPACES.sub(" ", text)
