@@ -125,10 +125,10 @@ fn dot<const FUSED: bool>(row: &[f32], query: &[f32]) -> f32 {
     let (rows, row_rest) = row.as_chunks::<{ 4 * LANES }>();
     let (queries, query_rest) = query.as_chunks::<{ 4 * LANES }>();
     for (row, query) in rows.iter().zip(queries) {
-        for part in 0..4 {
+        let parts = row.as_chunks::<LANES>().0.iter().zip(query.as_chunks::<LANES>().0);
+        for (sum, (row, query)) in sums.iter_mut().zip(parts) {
             for lane in 0..LANES {
-                let at = part * LANES + lane;
-                sums[part][lane] = mul_add::<FUSED>(row[at], query[at], sums[part][lane]);
+                sum[lane] = mul_add::<FUSED>(row[lane], query[lane], sum[lane]);
             }
         }
     }
