@@ -91,7 +91,7 @@ class PerceptronTagger:
         """
         _check(epochs=epochs, margin=margin, missed_margin=missed_margin, min_count=min_count, prune=prune)
         words, tags = _columns(sentences)
-        held_out = None if dev is None else [LabeledWords(*pair) for pair in zip(*_columns(dev), strict=True)]
+        held_out = None if dev is None else _labeled(dev)
         training = TaggerTraining(
             words, tags, seed=seed % 2**64, margin=margin, missed_margin=missed_margin, min_count=min_count,
             constraints=constraints,
@@ -126,9 +126,7 @@ class PerceptronTagger:
         self, sentences: Iterable[TaggedSentence], *, known: Collection[str] | None = None
     ) -> TaggingReport:
         """How it does on sentences whose tags are known; known: see `evaluate_tagger`."""
-        return evaluate_tagger(
-            self, [LabeledWords(*pair) for pair in zip(*_columns(sentences), strict=True)], known=known
-        )
+        return evaluate_tagger(self, _labeled(sentences), known=known)
 
     def accuracy(self, sentences: Iterable[TaggedSentence]) -> float:
         """The share of words that get their tag."""
@@ -192,6 +190,10 @@ def _columns(sentences: Iterable[TaggedSentence]) -> tuple[list[Sequence[str]], 
                 f"sentence {number} is {str(sentence)[:60]!r}, expected LabeledWords or a list of (word, tag)"
             ) from None
     return words, tags
+
+
+def _labeled(sentences: Iterable[TaggedSentence]) -> list[LabeledWords]:
+    return [LabeledWords(tuple(words), tuple(tags)) for words, tags in zip(*_columns(sentences), strict=True)]
 
 
 def _check(**settings: float) -> None:
