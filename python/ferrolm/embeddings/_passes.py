@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 from ferrolm import _rust
+from ferrolm._extras import require
 from ferrolm.errors import InvalidArgumentError
 
 Sentences = Iterable[str | Iterable[str]]
@@ -27,12 +29,9 @@ class Passes:
 
     def run(self, owner: Any, model: _rust.WordModel, corpus: _rust.WordCorpus) -> int:
         """Train ``model``; callbacks get ``owner``, whose ``running_training_loss`` grows with each pass."""
-        from tqdm import tqdm
-
         trained = 0
         self._call("on_train_begin", owner)
-        unit = {"unit": "word", "unit_scale": True, "total": self.epochs * len(corpus)}
-        with tqdm(desc="training", disable=not self.progress, **unit) as bar:
+        with self._bar(self.epochs * len(corpus)) as bar:
             for epoch in range(self.epochs):
                 self._call("on_epoch_begin", owner)
                 words, loss = model.train(
@@ -46,10 +45,17 @@ class Passes:
                 )
                 trained += words
                 owner._trained(loss)
-                bar.update(len(corpus))
+                if bar is not None:
+                    bar.update(len(corpus))
                 self._call("on_epoch_end", owner)
         self._call("on_train_end", owner)
         return trained
+
+    def _bar(self, words: int) -> AbstractContextManager[Any]:
+        if not self.progress:
+            return nullcontext()
+        tqdm = require("tqdm", "torch", "a progress bar").tqdm
+        return tqdm(desc="training", unit="word", unit_scale=True, total=words)  # type: ignore[no-any-return]
 
     def _call(self, name: str, owner: Any) -> None:
         for callback in self.callbacks:

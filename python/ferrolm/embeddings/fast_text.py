@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ferrolm import _rust
 from ferrolm.embeddings._passes import Sentences
-from ferrolm.embeddings.keyed_vectors import Key, KeyedVectors
+from ferrolm.embeddings.keyed_vectors import KeyedVectors
 from ferrolm.embeddings.word2vec import Word2Vec, _whole
 from ferrolm.errors import UnknownNameError
 
@@ -38,44 +38,25 @@ class FastTextKeyedVectors(KeyedVectors):
     def __contains__(self, key: object) -> bool:
         return super().__contains__(key) or (isinstance(key, str) and self._model.vector(key) is not None)
 
-    def _any(self, key: str) -> NDArray[np.float32]:
-        if key in self.key_to_index:
-            found: NDArray[np.float32] = self.vectors[self.key_to_index[key]]
-            return found
+    def __getitem__(self, key: str | int | Iterable[str | int]) -> NDArray[np.float32]:
+        """The vector of any word, or (n, size) of several."""
+        if isinstance(key, (str, int, np.integer)):
+            return self.get_vector(key)
+        return np.array([self.get_vector(word) for word in key], np.float32).reshape(-1, self.vector_size)
+
+    def get_vector(self, key: str | int, norm: bool = False) -> NDArray[np.float32]:
+        """The vector of any word; with ``norm`` at length 1."""
+        if not isinstance(key, str) or key in self.key_to_index:
+            return super().get_vector(key, norm)
         vector = self._model.vector(key)
         if vector is None:
             raise UnknownNameError(
                 f"the word {key!r} was not seen, and has no n-grams of the model's lengths"
             )
+        if norm:
+            vector = vector / (np.float32(np.linalg.norm(vector)) or np.float32(1))
+        vector.setflags(write=False)
         return vector
-
-    def __getitem__(self, key: str | Sequence[str]) -> NDArray[np.float32]:
-        """The vector of any word, or (n, size) of several."""
-        if isinstance(key, str):
-            return self._any(key)
-        return np.array([self._any(word) for word in key], dtype=np.float32).reshape(-1, self.vector_size)
-
-    def similarity(self, first: str, second: str) -> float:
-        """The cosine of two words' vectors, -1 to 1."""
-        a, b = self._any(first), self._any(second)
-        lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-        return float(a @ b) / lengths if lengths else 0.0
-
-    def most_similar(
-        self,
-        positive: Key | Iterable[Key] = (),
-        negative: Key | Iterable[Key] = (),
-        topn: int = 10,
-        restrict_vocab: int | None = None,
-    ) -> list[tuple[str, float]]:
-        """As `KeyedVectors.most_similar`; words that were never seen may be asked about."""
-        return super().most_similar(self._keys(positive), self._keys(negative), topn, restrict_vocab)
-
-    def _keys(self, keys: Key | Iterable[Key]) -> list[Key]:
-        listed: list[Any] = [keys] if isinstance(keys, (str, np.ndarray)) else list(keys)
-        return [
-            self._any(key) if isinstance(key, str) and key not in self.key_to_index else key for key in listed
-        ]
 
 
 class FastText(Word2Vec):

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ferrolm import _rust, num_threads
+from ferrolm.embeddings._passes import read_corpus
 from ferrolm.embeddings.formats import read_arrays, write_arrays
 from ferrolm.embeddings.keyed_vectors import KeyedVectors
 from ferrolm.errors import (
-    FileAccessError,
     InvalidArgumentError,
-    InvalidEncodingError,
     InvalidFileError,
-    MissingFileError,
 )
 
 __all__ = ["GloVe"]
@@ -121,7 +118,7 @@ class GloVe:
         self.workers = num_threads() if workers is None else workers
         self._check(epochs)
         room = _bytes(memory_limit)
-        corpus = _corpus(sentences, corpus_file, min_count)
+        corpus = read_corpus(sentences, corpus_file, min_count)
         self.losses: list[float] = []
         words, counts = corpus.words, corpus.counts.astype(np.int64)
         parameters = _rust.GloveParameters(len(words), vector_size, seed)
@@ -151,7 +148,7 @@ class GloVe:
         self._check(epochs)
         room = _bytes(memory_limit)
         words = self.wv.index_to_key
-        corpus = _corpus(sentences, corpus_file, 1)
+        corpus = read_corpus(sentences, corpus_file, 1)
         pairs = self._pairs(corpus, words, room, temporary_directory)
         parameters = _rust.GloveParameters.from_arrays(*self._arrays)
         before = len(self.losses)
@@ -274,31 +271,6 @@ class GloVe:
         #: Values and squares of words, then of contexts, (words, vector_size + 1): the bias is the last column.
         self._arrays = arrays
         self.wv = KeyedVectors(words, self.word_vectors + self.context_vectors, counts)
-
-
-def _corpus(
-    sentences: Iterable[str | Iterable[str]] | None, corpus_file: str | PathLike[str] | None, min_count: int
-) -> _rust.WordCorpus:
-    if (sentences is None) == (corpus_file is None):
-        raise InvalidArgumentError("expected either sentences or corpus_file")
-    if isinstance(sentences, str):
-        raise InvalidArgumentError("sentences is a string: expected an iterable of sentences")
-    if corpus_file is not None:
-        sentences = _lines(Path(corpus_file))
-    assert sentences is not None
-    return _rust.WordCorpus(sentences, min_count)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            yield from file
-    except FileNotFoundError as error:
-        raise MissingFileError(f"cannot read {path}: {error.strerror}") from None
-    except OSError as error:
-        raise FileAccessError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidEncodingError(f"{path} is not UTF-8: {error.reason}") from None
 
 
 def _bytes(limit: int | str) -> int:
