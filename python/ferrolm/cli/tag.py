@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--min-count",
         type=int,
         default=1,
-        help="leave out rarer features; 2 makes a small model (default: 1)",
+        help="leave out rarer features; 2 makes a smaller model (default: 1)",
     )
     form = parser.add_argument_group("form")
     form.add_argument(

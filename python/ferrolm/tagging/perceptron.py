@@ -78,7 +78,7 @@ class PerceptronTagger:
             margin: by how much the right tag must win while learning.
             missed_margin: the same against ``O`` where an entity is. Higher finds more entities, and more that are none;
                 of no account for parts of speech.
-            min_count: leave out features that occur less often. 2 makes a model of a third of the size that is a little worse.
+            min_count: leave out features that occur less often. 2 makes a smaller model that is a little worse.
             prune: leave out averaged weights up to this.
             constraints: whether ``I-X`` may only follow ``B-X`` or ``I-X`` (BIO), and entities must end with ``E-X`` (BIOES)
                 if there are such tags. None: if the examples keep to it.
