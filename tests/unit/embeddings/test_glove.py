@@ -252,7 +252,7 @@ def test_bad_settings_are_named(options: dict[str, Any], words: str) -> None:
 def test_bad_sentences_are_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="sentences is a string"):
         GloVe("a b c")
-    with pytest.raises(InvalidArgumentError, match="either sentences or corpus_file"):
+    with pytest.raises(InvalidArgumentError, match="sentences and corpus_file are both"):
         GloVe()
     with pytest.raises(InvalidArgumentError, match="no word is left"):
         GloVe([])

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{CorpusBuilder, Selection};
+use crate::CorpusBuilder;
 use crate::random::Random;
 
 /// Words are numbers.
@@ -11,9 +11,9 @@ pub(crate) fn corpus(sentences: &[Vec<u32>]) -> Corpus {
     let mut builder = CorpusBuilder::new();
     for sentence in sentences {
         sentence.iter().try_for_each(|word| builder.push(&word.to_string())).unwrap();
-        builder.end_sentence().unwrap();
+        builder.end_sentence();
     }
-    builder.finish(&Selection::at_least(1), &Cancel::new()).unwrap()
+    builder.finish(1).unwrap()
 }
 
 fn counted(source: &Source<'_>, settings: &CountSettings) -> (BTreeMap<(u32, u32), f32>, bool) {

@@ -84,6 +84,8 @@ fn numeric(bytes: &[u8]) -> (Option<Value>, usize) {
     let semicolon = usize::from(bytes.get(end) == Some(&b';'));
     let value = match number {
         0 => char::REPLACEMENT_CHARACTER,
+        // Separators of records and files: white space to Python, and so to whoever strips what comes out.
+        0x1c..=0x1f => ' ',
         0x80..=0x9f => WINDOWS_1252[number as usize - 0x80],
         _ => char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER),
     };
@@ -100,7 +102,7 @@ mod tests {
             ("no reference", "no reference"),
             ("&lt;b&gt; &eacute;&#233;&#xe9;&#XE9 &notanentity; &notin;", "<b> éééé ¬anentity; ∉"),
             ("&#0;&#x110000;&#xd800;&#99999999999999999999;", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
-            ("&#150; &#x80;", "– €"),
+            ("&#150; &#x80;a&#31;b", "– €a b"),
             ("& && &; &#; &#x; &unknown; &", "& && &; &#; &#x; &unknown; &"),
             ("&CounterClockwiseContourIntegral;&NotEqualTilde;", "∳≂̸"),
             ("&amp;amp; 漢&nbsp漢", "&amp; 漢\u{a0}漢"),

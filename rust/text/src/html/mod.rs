@@ -33,7 +33,6 @@ mod trim;
 use std::borrow::Cow;
 
 use ferrolm_base::{Cancel, Cancelled};
-use memchr::memchr;
 use rayon::prelude::*;
 
 pub use metadata::{Metadata, metadata};
@@ -62,7 +61,7 @@ const SHORTEST_ARTICLE: u32 = 140;
 ///
 /// A page with more than 4 million elements, or more than 4 GB, is written as text without a look for an article.
 pub fn clean(source: &str, options: Options, cancel: &Cancel) -> Result<String, Cancelled> {
-    let source = without_nul(source);
+    let source = without_controls(source);
     if !options.main_content && options.format == Format::Text {
         return text::all_text(&source, cancel);
     }
@@ -107,10 +106,11 @@ fn article(tree: &Tree<'_>, format: Format, cancel: &Cancel) -> Result<String, C
     Ok(shown)
 }
 
-/// No parser keeps NUL, and it would split words.
-fn without_nul(source: &str) -> Cow<'_, str> {
-    if memchr(0, source.as_bytes()).is_some() {
-        Cow::Owned(source.replace('\0', ""))
+/// No parser keeps NUL, which would split words; the separators U+001C to U+001F are white space to Python, which strips them.
+fn without_controls(source: &str) -> Cow<'_, str> {
+    if source.bytes().any(|byte| byte == 0 || matches!(byte, 0x1c..=0x1f)) {
+        let kept = source.chars().filter(|&letter| letter != '\0');
+        Cow::Owned(kept.map(|letter| if matches!(letter, '\x1c'..='\x1f') { ' ' } else { letter }).collect())
     } else {
         Cow::Borrowed(source)
     }
