@@ -18,7 +18,6 @@ from ferrolm import _rust
 from ferrolm.embeddings import GloVe, KeyedVectors
 from ferrolm.errors import (
     InvalidArgumentError,
-    InvalidEncodingError,
     InvalidFileError,
     InvalidTypeError,
     MissingFileError,
@@ -261,7 +260,7 @@ def test_bad_sentences_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError):
         GloVe(corpus_file=tmp_path / "none")
     (tmp_path / "latin").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(InvalidEncodingError, match="not UTF-8"):
+    with pytest.raises(InvalidFileError, match="not UTF-8 at byte 0"):
         GloVe(corpus_file=tmp_path / "latin")
 
 
