@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("generate", "continue a text with a language model"),
     "chat": ("chat", "talk to a language model in the terminal"),
     "serve": ("serve", "answer OpenAI's API with a model, and a page to try it"),
-    "clean": ("clean", "make clean text of an HTML page or a text file"),
+    "clean": ("clean", "make clean text of web pages, text, JSON lines, Parquet and web archives"),
     "tag": ("tag", "give words their parts of speech, or find entities; learn a tagger from a treebank"),
     "tokenize": ("tokenize", "show the tokens of a text with ids and offsets"),
     "inspect": ("inspect", "describe a model or a tokenizer, or compare two tokenizers on the same text"),

@@ -158,3 +158,28 @@ def test_what_is_wrong_is_named(classifier, tmp_path, task, content, settings, e
         path.write_text(content)
     with pytest.raises(error, match=message):
         evaluate(classifier, task, path, show_progress=False, **settings)
+
+
+def test_tags(tmp_path):
+    from ferrolm.tagging import LabeledWords, PerceptronTagger
+
+    tagger = PerceptronTagger.train(
+        [LabeledWords(("the", "dog"), ("DET", "NOUN")), LabeledWords(("Ann", "runs"), ("PROPN", "VERB"))] * 3
+    )
+    tagger.save(tmp_path / "tiny.tagger")
+    path = tmp_path / "test.conll"
+    path.write_text("the DET\ndog NOUN\n\nruns NOUN\n")
+    report = evaluate(tmp_path / "tiny.tagger", "tagging", path, show_progress=False)
+    assert report.predictions == tagger.tag_sents([["the", "dog"], ["runs"]])
+    assert report.value == pytest.approx(2 / 3)
+    names = tmp_path / "names.conll"
+    names.write_text("Ann B-PER\nruns O\n\nthe O\n")
+    report = evaluate(FixedTagger(), "ner", names, show_progress=False)
+    assert (report.value, list(report.results)) == (1.0, ["entity_f1", "accuracy"])
+
+
+class FixedTagger:
+    """A tagger of one's own."""
+
+    def tag_sents(self, sentences):
+        return [["B-PER" if word == "Ann" else "O" for word in words] for words in sentences]
