@@ -206,7 +206,7 @@ def evaluate_word_pairs(
     model, people = np.array(ours), np.array(theirs, dtype=np.float64)
     return WordPairResult(
         pearson=_correlation(people, model),
-        spearman=_correlation(_ranks(people), _ranks(model)),
+        spearman=_correlation(ranks(people), ranks(model)),
         out_of_vocabulary=unknown / len(triples),
         pairs=len(ours),
     )
@@ -229,12 +229,12 @@ def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> Cor
     return Correlation(statistic, float(2 * stdtr(freedom, -student)))
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks from 0, equal values sharing the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    ranks: NDArray[np.float64] = ((ends - counts + ends - 1) / 2)[inverse]
-    return ranks
+    found: NDArray[np.float64] = ((ends - counts + ends - 1) / 2)[inverse]
+    return found
 
 
 def _read_pairs(path: str | PathLike[str], delimiter: str, encoding: str) -> list[tuple[str, str, float]]:

@@ -8,8 +8,9 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ferrolm.embeddings.evaluation import ranks
 from ferrolm.embeddings.sentence import SentenceEmbedder, unit_rows
 from ferrolm.errors import InvalidArgumentError, InvalidFileError, MissingFileError, ShapeError
 
@@ -80,14 +81,7 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
     left, right = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if left.ndim != 1 or left.shape != right.shape:
         raise ShapeError(f"first has shape {left.shape}, second {right.shape}: expected two equal lengths")
-    return float(np.corrcoef(_ranks(left), _ranks(right))[0, 1])
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks: NDArray[np.float64] = ((ends - counts + ends - 1) / 2)[inverse]
-    return ranks
+    return float(np.corrcoef(ranks(left), ranks(right))[0, 1])
 
 
 def _read(path: Path) -> list[tuple[str, str, float]]:
