@@ -103,16 +103,16 @@ def analogies(vectors: KeyedVectors, path: Path) -> float:
     return 100 * right / len(questions)
 
 
-@pytest.mark.parametrize("peer", ["ferrolm", "gensim"])
+@pytest.mark.parametrize("library", ["ferrolm", "gensim"])
 @pytest.mark.parametrize("workers", [1, 2], ids=["one-thread", "two-threads"])
 @pytest.mark.parametrize("sg", [1, 0], ids=["skip-gram", "cbow"])
-def test_word2vec(benchmark: Any, books: Path, tmp_path: Path, peer: str, workers: int, sg: int) -> None:
-    if peer == "gensim":
+def test_word2vec(benchmark: Any, books: Path, tmp_path: Path, library: str, workers: int, sg: int) -> None:
+    if library == "gensim":
         pytest.importorskip("gensim")
     benchmark.group = f"word2vec: books, {'skip-gram' if sg else 'CBOW'}, {workers} threads"
     target = tmp_path / "vectors.npz"
     options = {**OPTIONS, "sg": sg, "workers": workers}
-    result = benchmark.pedantic(train, args=(peer, books, options, target), rounds=1)
+    result = benchmark.pedantic(train, args=(library, books, options, target), rounds=1)
     with np.load(target) as saved:
         vectors = KeyedVectors([str(word) for word in saved["words"]], saved["vectors"])
     words = OPTIONS["epochs"] * result["words"] / 1000

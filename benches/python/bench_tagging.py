@@ -72,7 +72,7 @@ def crf_features(words: Sequence[str]) -> list[list[str]]:
     return rows
 
 
-LEARNERS = [ferrolm, nltk, crfsuite]
+LEARNERS = {each.__name__: each for each in [ferrolm, nltk, crfsuite]}
 TAGGERS: dict[str, Tag] = {}
 
 
@@ -85,39 +85,39 @@ def note_figures(benchmark: Any, tag: Tag, train: Sentences, test: Sentences) ->
         benchmark.extra_info["f1"] = round(100 * report.entities["f1"], 2)
 
 
-@pytest.mark.parametrize("learn", LEARNERS, ids=lambda learn: learn.__name__)
+@pytest.mark.parametrize("library", [*LEARNERS])
 @pytest.mark.benchmark(group="learning the tags of UD English EWT", timer=time.process_time)
-def test_learning(benchmark: Any, learn: Any, tmp_path: Path) -> None:
+def test_learning(benchmark: Any, library: str, tmp_path: Path) -> None:
     train, test = treebank("ud-english-ewt/train"), treebank("ud-english-ewt/test")
-    tag = benchmark.pedantic(learn, args=(train, tmp_path), rounds=1)
-    TAGGERS[learn.__name__] = tag
+    tag = benchmark.pedantic(LEARNERS[library], args=(train, tmp_path), rounds=1)
+    TAGGERS[library] = tag
     benchmark.extra_info["words"] = sum(len(each.words) for each in train)
     note_figures(benchmark, tag, train, test)
 
 
-@pytest.mark.parametrize("learn", LEARNERS, ids=lambda learn: learn.__name__)
+@pytest.mark.parametrize("library", [*LEARNERS])
 @pytest.mark.benchmark(group="tagging UD English EWT's test set", timer=time.process_time)
-def test_tagging(benchmark: Any, learn: Any, tmp_path: Path) -> None:
-    if learn.__name__ not in TAGGERS:
-        TAGGERS[learn.__name__] = learn(treebank("ud-english-ewt/train"), tmp_path)
+def test_tagging(benchmark: Any, library: str, tmp_path: Path) -> None:
+    if library not in TAGGERS:
+        TAGGERS[library] = LEARNERS[library](treebank("ud-english-ewt/train"), tmp_path)
     sentences = [each.words for each in treebank("ud-english-ewt/test")]
-    benchmark.pedantic(TAGGERS[learn.__name__], args=(sentences,), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(TAGGERS[library], args=(sentences,), rounds=5, warmup_rounds=1)
     benchmark.extra_info["words"] = sum(map(len, sentences))
 
 
-@pytest.mark.parametrize("learn", LEARNERS, ids=lambda learn: learn.__name__)
+@pytest.mark.parametrize("library", [*LEARNERS])
 @pytest.mark.benchmark(group="learning Chinese from GSD's dev set", timer=time.process_time)
-def test_chinese(benchmark: Any, learn: Any, tmp_path: Path) -> None:
+def test_chinese(benchmark: Any, library: str, tmp_path: Path) -> None:
     train, test = treebank("ud-chinese-gsd/dev"), treebank("ud-chinese-gsd/test")
-    tag = benchmark.pedantic(learn, args=(train, tmp_path), rounds=1)
+    tag = benchmark.pedantic(LEARNERS[library], args=(train, tmp_path), rounds=1)
     note_figures(benchmark, tag, train, test)
 
 
-@pytest.mark.parametrize("learn", LEARNERS, ids=lambda learn: learn.__name__)
+@pytest.mark.parametrize("library", [*LEARNERS])
 @pytest.mark.benchmark(group="learning the names of WNUT17", timer=time.process_time)
-def test_names(benchmark: Any, learn: Any, tmp_path: Path) -> None:
+def test_names(benchmark: Any, library: str, tmp_path: Path) -> None:
     train, test = (
         list(read_conll(shared_data.shared(f"tasks/ner/wnut17/{part}.conll"))) for part in ("train", "test")
     )
-    tag = benchmark.pedantic(learn, args=(train, tmp_path), rounds=1)
+    tag = benchmark.pedantic(LEARNERS[library], args=(train, tmp_path), rounds=1)
     note_figures(benchmark, tag, train, test)
