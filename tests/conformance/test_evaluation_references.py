@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ferrolm.errors import InvalidArgumentError
 from ferrolm.evaluation import (
     accuracy,
     bleu,
@@ -120,6 +121,8 @@ def test_self_bleu_is_the_mean_over_texts():
     ]
     assert self_bleu(texts).value == pytest.approx(np.mean(each))
     assert self_bleu(texts, sample=2).count == 2
+    with pytest.raises(InvalidArgumentError, match="sample is 1"):
+        self_bleu(texts, sample=1)
 
 
 @settings(max_examples=30, deadline=None)

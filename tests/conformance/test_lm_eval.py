@@ -132,6 +132,9 @@ def test_chat_templates_are_applied(folder):
 def test_what_is_no_causal_model_is_refused(folder):
     with pytest.raises(InvalidArgumentError, match="unknown arguments of the model: pretraine"):
         HarnessModel(str(folder), pretraine="x")
+    with pytest.raises(InvalidArgumentError, match="batch_size is 'many'"):
+        HarnessModel(str(folder), batch_size="many")
+    assert HarnessModel(str(folder), batch_size="auto:4").batch_size == 8
     with pytest.raises(InvalidArgumentError, match="max_gen_toks is 48, the model has 48"):
         HarnessModel(load_model(str(folder))).generate_until(
             instances("generate_until", [("a", {"max_gen_toks": 48})]), disable_tqdm=True

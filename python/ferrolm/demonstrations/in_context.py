@@ -50,19 +50,14 @@ class _Prompts:
     def examples(self, chosen: NDArray[np.int64]) -> list[Example]:
         """The chosen ones that fit the budget, in the order of the prompt."""
         if self.budget is not None:
-            shown = {int(place): self.template.shown(self._example(int(place))) for place in chosen}
-            pool = [shown.get(place, "") for place in range(len(self.selector.pool))]
-            chosen = within_budget(chosen, pool, self.count_tokens, self.budget)
+            shown = [self.template.shown(self._example(int(place))) for place in chosen]
+            chosen = chosen[within_budget(np.arange(len(shown)), shown, self.count_tokens, self.budget)]
         ordered = chosen if self.order == "best-first" else chosen[::-1]
         return [self._example(int(place)) for place in ordered]
 
-    def prompts(self, queries: Sequence[str]) -> list[str]:
-        """A prompt for each query."""
-        rows = self.selector.select_batch(queries, self.k)
-        return [
-            self.template.prompt(self.examples(chosen), query)
-            for query, chosen in zip(queries, rows, strict=True)
-        ]
+    def chosen(self, queries: Sequence[str]) -> list[list[Example]]:
+        """The examples for each query, in the order of the prompt."""
+        return [self.examples(row) for row in self.selector.select_batch(queries, self.k)]
 
     def _example(self, place: int) -> Example:
         return Example(self.selector.pool[place], self.labels[place])
@@ -114,23 +109,19 @@ class InContextClassifier:
         """Of each class of ``classes``, float64[queries, classes]."""
         if not len(queries):
             return np.zeros((0, len(self.classes)))
-        found = normalized(checked_scores(self._score, self._prompts.prompts(queries), self._continuations))
-        return self._calibrated(queries, found) if self._calibrate else found
+        template, rows = self._prompts.template, self._prompts.chosen(queries)
+        prompts = [template.prompt(row, query) for row, query in zip(rows, queries, strict=True)]
+        found = normalized(checked_scores(self._score, prompts, self._continuations))
+        return self._calibrated(rows, found) if self._calibrate else found
 
     def predict(self, queries: Sequence[str]) -> list[str]:
         """The most probable class of each query."""
         return [self.classes[place] for place in self.probabilities(queries).argmax(axis=1)]
 
-    def _calibrated(self, queries: Sequence[str], found: NDArray[np.float64]) -> NDArray[np.float64]:
-        prompts = self._prompts
-        rows = prompts.selector.select_batch(queries, prompts.k)
-        asked = [
-            prompts.template.prompt(prompts.examples(chosen), nothing)
-            for chosen in rows
-            for nothing in CONTENT_FREE
-        ]
+    def _calibrated(self, rows: list[list[Example]], found: NDArray[np.float64]) -> NDArray[np.float64]:
+        asked = [self._prompts.template.prompt(row, nothing) for row in rows for nothing in CONTENT_FREE]
         free = normalized(checked_scores(self._score, asked, self._continuations))
-        free = free.reshape(len(queries), len(CONTENT_FREE), -1)
+        free = free.reshape(len(rows), len(CONTENT_FREE), -1)
         return np.stack([calibrated(row, own) for row, own in zip(found, free, strict=True)])
 
 
@@ -165,7 +156,8 @@ class InContextGenerator:
 
     def generate(self, queries: Sequence[str]) -> list[str]:
         """An answer for each query, without white space around it."""
-        prompts = self._prompts.prompts(queries)
+        template, rows = self._prompts.template, self._prompts.chosen(queries)
+        prompts = [template.prompt(row, query) for row, query in zip(rows, queries, strict=True)]
         if not hasattr(self._model, "generate"):
             return [text.strip() for text in self._model(prompts)]
         rows = self._model.generate(prompts, stop=self._stop, **self._settings)

@@ -55,6 +55,8 @@ def self_bleu(
     """
     if len(texts) < 2:
         raise ShapeError(f"texts has {len(texts)} texts: expected 2 or more")
+    if sample < 2:
+        raise InvalidArgumentError(f"sample is {sample}: expected 2 or more")
     metric = require("sacrebleu.metrics", "eval", "self-BLEU").BLEU(
         max_ngram_order=order, effective_order=True
     )

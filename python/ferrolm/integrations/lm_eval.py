@@ -69,8 +69,11 @@ class HarnessModel(_Base):  # type: ignore[misc]
                 f"the model is a {type(getattr(model, 'model', model)).__name__}, expected a causal language model"
             )
         self.model, self.max_gen_toks, self.add_bos_token = model, max_gen_toks, add_bos_token
-        # "auto" asks for what fits: on a CPU a larger batch brings little.
-        self.batch_size = int(batch_size) if str(batch_size).isdigit() else 8
+        # "auto" (also "auto:4") asks for what fits: on a CPU a larger batch brings little.
+        size = "8" if str(batch_size).startswith("auto") else str(batch_size)
+        if not size.isdigit() or size == "0":
+            raise InvalidArgumentError(f"batch_size is {batch_size!r}, expected a number from 1 or 'auto'")
+        self.batch_size = int(size)
 
     @property
     def max_length(self) -> int:

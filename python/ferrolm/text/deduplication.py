@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferrolm import _rust
-from ferrolm.errors import FileAccessError, InvalidArgumentError, MissingFileError, nearest
+from ferrolm.errors import FileAccessError, InvalidArgumentError, InvalidTypeError, MissingFileError, nearest
 
 __all__ = ["Deduplicator", "LineDeduplicator", "deduplicate"]
 
@@ -183,6 +183,8 @@ def deduplicate(texts: Iterable[str], threshold: float | None = None, **settings
     >>> deduplicate(["A cat.", "a  CAT.", "A dog."])
     array([0, 2])
     """
+    if isinstance(texts, str):
+        raise InvalidTypeError("texts is str, expected several texts")
     return np.flatnonzero(Deduplicator(threshold, **settings).add_all(texts))
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ferrolm._extras import require
-from ferrolm.errors import UnknownNameError, nearest
+from ferrolm.errors import InvalidTypeError, UnknownNameError, nearest
 
 __all__ = ["Language", "detect_language", "detect_languages"]
 
@@ -55,11 +55,16 @@ def detect_languages(
     >>> [language.code for language in detect_languages(["Guten Morgen, Welt", "おはようございます"])]
     ['de', 'ja']
     """
+    if isinstance(texts, str):
+        raise InvalidTypeError("texts is str, expected several texts; one is for detect_language")
     identifier = _identifier(None if languages is None else frozenset(languages))
-    return [_detect(identifier, text[:max_characters]) for text in texts]
+    return [_detect(identifier, text, max_characters) for text in texts]
 
 
-def _detect(identifier: Any, text: str) -> Language:
+def _detect(identifier: Any, text: str, max_characters: int) -> Language:
+    if not isinstance(text, str):
+        raise InvalidTypeError(f"text is {type(text).__name__}, expected str")
+    text = text[:max_characters]
     if not any(map(str.isalpha, text)):
         return Language(UNDETERMINED, 0.0)
     code, probability = identifier.classify(text)

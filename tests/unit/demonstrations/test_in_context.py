@@ -77,6 +77,13 @@ def test_calibration_takes_the_preference_of_the_prompt_away():
     )
     assert plain.predict(["bad"]) == ["pos"]
     assert other.predict(["bad"]) == ["neg"]
+    asked: list[str] = []
+    inner = RandomSelector(POOL)
+    inner.select_batch = lambda queries, k: asked.extend(queries) or [np.arange(k) for _ in queries]  # type: ignore[method-assign]
+    InContextClassifier(prefers_great, inner, LABELS, k=2, template=TEMPLATE, calibrate=True).predict(
+        ["bad", "x"]
+    )
+    assert asked == ["bad", "x"]  # examples are chosen once, for the query and for those without content
     np.testing.assert_allclose(calibrated([[0.6, 0.4]], [0.6, 0.4]), [[0.5, 0.5]])
 
 

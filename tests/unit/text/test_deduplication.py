@@ -12,7 +12,7 @@ import pytest
 from shared_data import shared
 
 import ferrolm
-from ferrolm.errors import InvalidArgumentError, InvalidFileError, MissingFileError
+from ferrolm.errors import InvalidArgumentError, InvalidFileError, InvalidTypeError, MissingFileError
 from ferrolm.text import Deduplicator, LineDeduplicator, deduplicate, words
 
 
@@ -182,3 +182,8 @@ def test_a_wrong_unit_is_named():
         InvalidArgumentError, match="unit is 'lines', expected 'line' or 'paragraph'; did you mean 'line'"
     ):
         LineDeduplicator("lines")
+
+
+def test_one_text_is_not_several():
+    with pytest.raises(InvalidTypeError, match="texts is str"):
+        deduplicate("one text")

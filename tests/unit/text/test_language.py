@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from shared_data import shared
 
-from ferrolm.errors import UnknownNameError
+from ferrolm.errors import InvalidTypeError, UnknownNameError
 from ferrolm.text import Language, detect_language, detect_languages
 
 pytest.importorskip("py3langid")
@@ -57,3 +57,10 @@ def test_any_characters_are_read():
 def test_an_unknown_language_is_named():
     with pytest.raises(UnknownNameError, match=r"language 'xx' is not one of .*, am, an, ar"):
         detect_language("text", languages=["de", "xx"])
+
+
+def test_what_is_no_text_is_named():
+    with pytest.raises(InvalidTypeError, match="text is int"):
+        detect_language(3)
+    with pytest.raises(InvalidTypeError, match="texts is str, expected several"):
+        detect_languages("one text")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ferrolm.data import QuestionAnsweringCollator, QuestionExample, read_squad
-from ferrolm.evaluation import answer_f1, normalized_answer
+from ferrolm.evaluation import squad
 from ferrolm.models import BertForQuestionAnswering, PretrainedModel, load, locate
 from ferrolm.tokenizers import Tokenizer
 from ferrolm.training.finetuning.settings import FinetuningConfig
@@ -82,14 +80,7 @@ class QuestionAnswering(Task):
             rows, starts, ends, [each.context for each in examples],
             no_answer_threshold=0.0 if any(not each.answers for each in examples) else None,
         )  # fmt: skip
-        scores = [
-            _best(answer.text, [true.text for true in each.answers] or [""])
-            for answer, each in zip(answers, examples, strict=True)
-        ]
-        exact, overlap = np.mean(scores, axis=0).tolist()
+        true = [[one.text for one in each.answers] for each in examples]
+        found = squad([answer.text for answer in answers], true, resamples=0)
+        exact, overlap = (found[name].value / 100 for name in ("exact_match", "f1"))
         return {"exact_match": exact, "f1": overlap}
-
-
-def _best(found: str, true: list[str]) -> tuple[float, float]:
-    exact = max(float(normalized_answer(found) == normalized_answer(each)) for each in true)
-    return exact, max(answer_f1(found, each) for each in true)
