@@ -13,7 +13,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint cons
 install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
 RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
-.PHONY: demo test test-rust test-python lint lint-rust lint-python format bench constraints clean
+.PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench constraints clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.package $(VENV)/.extra-demo
@@ -26,6 +26,10 @@ test-rust:
 
 test-python: $(VENV)/.package $(VENV)/.extra-test
 	$(BIN)/python -m pytest --numprocesses auto
+
+# What repeats other tests on more material.
+test-exhaustive: $(VENV)/.package $(VENV)/.extra-test
+	$(BIN)/python -m pytest --numprocesses auto -m exhaustive
 
 lint: lint-rust lint-python
 
