@@ -26,7 +26,10 @@ TEMPLATES = (
     "{group} was thinking of {attribute}.",
     "{group} knew everything about {attribute}.",
 )
-GROUPS = {"men": ["He", "The man", "The boy", "My father"], "women": ["She", "The woman", "The girl", "My mother"]}
+GROUPS = {
+    "men": ["He", "The man", "The boy", "My father"],
+    "women": ["She", "The woman", "The girl", "My mother"],
+}
 
 
 def prepare(texts: dict[str, list[str]], folder: Path, vocab_size: int) -> None:
@@ -96,7 +99,10 @@ def measure(path: Path, bias: Path, held_out: dict[str, list[str]]) -> dict[str,
     lists = json.loads((bias / "WEAT.json").read_text(encoding="utf-8"))
     occupations = read_occupations(bias / "winogender" / "occupations-stats.tsv")
     found = winogender(
-        CausalScore(model), [*read_winogender(bias / "winogender" / "all_sentences.tsv")], occupations, resamples=0
+        CausalScore(model),
+        [*read_winogender(bias / "winogender" / "all_sentences.tsv")],
+        occupations,
+        resamples=0,
     )
     attributes = {name: lists[name] for name in ("career", "family")}
     probe = template_probe(CausalAssociation(model), TEMPLATES, GROUPS, attributes, resamples=0)
@@ -110,7 +116,9 @@ def measure(path: Path, bias: Path, held_out: dict[str, list[str]]) -> dict[str,
 
 
 def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[float]]]:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("bias", type=Path, help="folder with WEAT.json and winogender/")
     parser.add_argument("books", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/bias"))

@@ -22,7 +22,9 @@ from ferrolm.embeddings import KeyedVectors, Word2Vec
 from ferrolm.text import words
 
 
-def train(texts: list[str], seed: int, folder: Path, *, size: int, epochs: int, min_count: int) -> KeyedVectors:
+def train(
+    texts: list[str], seed: int, folder: Path, *, size: int, epochs: int, min_count: int
+) -> KeyedVectors:
     """Skip-gram vectors; words keep their case, since names and nouns differ by it."""
     path = folder / "words.txt"
     with path.open("w", encoding="utf-8") as file:
@@ -34,7 +36,9 @@ def train(texts: list[str], seed: int, folder: Path, *, size: int, epochs: int, 
 
 
 def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[float]]]:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("lists", type=Path, help="WEAT.json")
     parser.add_argument("books", nargs="+", type=Path)
     parser.add_argument("--variants", default="plain,substituted")
@@ -45,7 +49,9 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[float]]
     parser.add_argument("--min-count", type=int, default=5)
     parser.add_argument("--limit", type=int, help="characters of the books")
     parser.add_argument("--pairs", type=Path, help="more pairs to swap, two words a line: names.txt")
-    parser.add_argument("--pairs-of-words", type=Path, help="pairs with people's scores, to see what swapping costs")
+    parser.add_argument(
+        "--pairs-of-words", type=Path, help="pairs with people's scores, to see what swapping costs"
+    )
     parser.add_argument("--save", type=Path, help="keep the plain vectors of the first seed")
     options = parser.parse_args(arguments)
     lists = json.loads(options.lists.read_text(encoding="utf-8"))
@@ -75,7 +81,9 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[float]]
 
 
 def _figures(vectors: Any, lists: Any, numbers: list[int], pairs: Path | None) -> dict[str, float]:
-    found = {f"WEAT {n}": each.effect_size for n, each in measure(vectors, lists, numbers, 1000).items() if each}
+    found = {
+        f"WEAT {n}": each.effect_size for n, each in measure(vectors, lists, numbers, 1000).items() if each
+    }
     if pairs is not None:
         found["similarity"] = vectors.evaluate_word_pairs(pairs).spearman.statistic
     return found

@@ -91,9 +91,13 @@ def table(found: Mapping[int, Association | None], lists: Mapping[str, Sequence[
 
 
 def main(arguments: list[str] | None = None) -> dict[int, Association | None]:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("lists", type=Path, help="WEAT.json")
-    parser.add_argument("vectors", nargs="?", type=Path, help="word vectors of any form that KeyedVectors.load reads")
+    parser.add_argument(
+        "vectors", nargs="?", type=Path, help="word vectors of any form that KeyedVectors.load reads"
+    )
     parser.add_argument("--encoder", help="a sentence encoder, instead of word vectors")
     parser.add_argument("--permutations", type=int, default=100_000)
     options = parser.parse_args(arguments)

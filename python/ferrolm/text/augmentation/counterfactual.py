@@ -39,7 +39,8 @@ _WORD = re.compile(r"(?<!\w)(?<!\w-)[^\W\d_]++(?!-?\w)")
 _SPACE = re.compile(r"[^\S\n]*+\n?[^\S\n]*+")
 _OR_HER = re.compile(r"\s++(?:his|her)\b", re.IGNORECASE)
 # Words with which no noun begins: after them "her" was "him", and "his" was "hers".
-_NO_NOUN = frozenset("""
+_NO_NOUN = frozenset(
+    """
 a about above across after again against all along already also although always among an and another any anything are around as
 aside asleep at away back be because been before behind being below beneath beside between both but by can close could did do does
 down during each either else enough even ever every everything for forth from further had has have he her here him his how i if
@@ -48,7 +49,8 @@ once only or our out outside over perhaps quite rather round she should since so
 than that the their them themselves then there these they this those though through thus till to together too toward towards under
 unless until unto up upon very was we were what when where whether which while whom who why will with within without would yes yet
 you your
-""".split())
+""".split()
+)
 
 
 class CounterfactualSwap(WordAugmentation):
@@ -117,7 +119,9 @@ class CounterfactualSwap(WordAugmentation):
     def edit(self, words: Sequence[str], free: Sequence[bool], random: np.random.Generator) -> Edit:
         # One text, so that the word after each is seen; words themselves hold no line feed.
         changed = [word if any(map(str.isspace, word)) else "" for word in words]
-        swapped = self.swap("\n".join("" if keep else word for keep, word in zip(changed, words, strict=True)))
+        swapped = self.swap(
+            "\n".join("" if keep else word for keep, word in zip(changed, words, strict=True))
+        )
         pieces = [
             keep or (other if may else word)
             for keep, may, word, other in zip(changed, free, words, swapped.split("\n"), strict=True)
