@@ -17,7 +17,6 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 from corpora import interval, paragraphs, swap_of, variant_of
 

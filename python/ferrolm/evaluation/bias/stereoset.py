@@ -41,7 +41,7 @@ class StereoSetExample:
 
     @property
     def task(self) -> str:
-        """ "intrasentence" or "intersentence"."""
+        """Which of the two: "intrasentence" or "intersentence"."""
         return "intersentence" if self.fills is None else "intrasentence"
 
 

@@ -14,23 +14,20 @@ from ferrolm.text.augmentation.augmentation import Edit, WordAugmentation
 
 __all__ = ["GENDER_PAIRS", "CounterfactualSwap", "read_word_pairs"]
 
+_PAIRS = """
+    he/she himself/herself man/woman men/women boy/girl boys/girls father/mother fathers/mothers dad/mum daddy/mummy
+    papa/mamma son/daughter sons/daughters brother/sister brothers/sisters husband/wife husbands/wives uncle/aunt
+    uncles/aunts nephew/niece nephews/nieces grandfather/grandmother grandson/granddaughter grandpa/grandma
+    stepfather/stepmother godfather/godmother king/queen kings/queens prince/princess princes/princesses duke/duchess
+    count/countess baron/baroness emperor/empress lord/lady lords/ladies sir/madam mr/mrs male/female males/females
+    gentleman/gentlewoman gentlemen/gentlewomen lad/lass lads/lasses actor/actress actors/actresses waiter/waitress
+    waiters/waitresses host/hostess hosts/hostesses hero/heroine heroes/heroines god/goddess gods/goddesses
+    monk/nun monks/nuns widower/widow bridegroom/bride bachelor/spinster wizard/witch wizards/witches
+    policeman/policewoman businessman/businesswoman salesman/saleswoman chairman/chairwoman spokesman/spokeswoman
+    schoolboy/schoolgirl landlord/landlady boyfriend/girlfriend fatherhood/motherhood masculine/feminine
+"""
 GENDER_PAIRS: tuple[tuple[str, str], ...] = tuple(
-    (first, second)
-    for first, second in (
-        pair.split("/")
-        for pair in """
-        he/she himself/herself man/woman men/women boy/girl boys/girls father/mother fathers/mothers dad/mum daddy/mummy
-        papa/mamma son/daughter sons/daughters brother/sister brothers/sisters husband/wife husbands/wives uncle/aunt
-        uncles/aunts nephew/niece nephews/nieces grandfather/grandmother grandson/granddaughter grandpa/grandma
-        stepfather/stepmother godfather/godmother king/queen kings/queens prince/princess princes/princesses duke/duchess
-        count/countess baron/baroness emperor/empress lord/lady lords/ladies sir/madam mr/mrs male/female males/females
-        gentleman/gentlewoman gentlemen/gentlewomen lad/lass lads/lasses actor/actress actors/actresses waiter/waitress
-        waiters/waitresses host/hostess hosts/hostesses hero/heroine heroes/heroines god/goddess gods/goddesses
-        monk/nun monks/nuns widower/widow bridegroom/bride bachelor/spinster wizard/witch wizards/witches
-        policeman/policewoman businessman/businesswoman salesman/saleswoman chairman/chairwoman spokesman/spokeswoman
-        schoolboy/schoolgirl landlord/landlady boyfriend/girlfriend fatherhood/motherhood masculine/feminine
-        """.split()
-    )
+    (first, second) for first, second in (pair.split("/") for pair in _PAIRS.split())
 )
 """English words for men and women, a pair each; he, him and his have their own rule in `CounterfactualSwap`."""
 
@@ -39,18 +36,17 @@ _WORD = re.compile(r"(?<!\w)(?<!\w-)[^\W\d_]++(?!-?\w)")
 _SPACE = re.compile(r"[^\S\n]*+\n?[^\S\n]*+")
 _OR_HER = re.compile(r"\s++(?:his|her)\b", re.IGNORECASE)
 # Words with which no noun begins: after them "her" was "him", and "his" was "hers".
-_NO_NOUN = frozenset(
-    """
-a about above across after again against all along already also although always among an and another any anything are around as
-aside asleep at away back be because been before behind being below beneath beside between both but by can close could did do does
-down during each either else enough even ever every everything for forth from further had has have he her here him his how i if
-immediately in inside instead into is it just know later like me might more most must my near never nor not nothing now of off on
-once only or our out outside over perhaps quite rather round she should since so some something sometimes soon still such
-than that the their them themselves then there these they this those though through thus till to together too toward towards under
-unless until unto up upon very was we were what when where whether which while whom who why will with within without would yes yet
-you your
-""".split()
-)
+_NO_NOUN_BEGINS = """
+    a about above across after again against all along already also although always among an and another any anything are
+    around as aside asleep at away back be because been before behind being below beneath beside between both but by can
+    close could did do does down during each either else enough even ever every everything for forth from further had has
+    have he her here him his how i if immediately in inside instead into is it just know later like me might more most must
+    my near never nor not nothing now of off on once only or our out outside over perhaps quite rather round she should since
+    so some something sometimes soon still such than that the their them themselves then there these they this those though
+    through thus till to together too toward towards under unless until unto up upon very was we were what when where
+    whether which while whom who why will with within without would yes yet you your
+"""
+_NO_NOUN = frozenset(_NO_NOUN_BEGINS.split())
 
 
 class CounterfactualSwap(WordAugmentation):
@@ -117,16 +113,14 @@ class CounterfactualSwap(WordAugmentation):
         return [self.swap(text) for text in texts]
 
     def edit(self, words: Sequence[str], free: Sequence[bool], random: np.random.Generator) -> Edit:
-        # One text, so that the word after each is seen; words themselves hold no line feed.
-        changed = [word if any(map(str.isspace, word)) else "" for word in words]
-        swapped = self.swap(
-            "\n".join("" if keep else word for keep, word in zip(changed, words, strict=True))
-        )
-        pieces = [
-            keep or (other if may else word)
-            for keep, may, word, other in zip(changed, free, words, swapped.split("\n"), strict=True)
+        # One text, so that the word after each is seen. What is no single word stays as it is.
+        single = ["" if any(map(str.isspace, word)) else word for word in words]
+        swapped = self.swap("\n".join(single)).split("\n") if words else []
+        changed = [
+            other if may and one else word
+            for may, one, word, other in zip(free, single, words, swapped, strict=True)
         ]
-        return Edit(pieces, list(range(len(words))))
+        return Edit(changed, list(range(len(words))))
 
     def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Where a word has a partner, and the partner."""
