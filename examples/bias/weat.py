@@ -38,7 +38,7 @@ class Encoded(Mapping[str, Any]):
     def __init__(self, folder: str) -> None:
         from ferrolm.embeddings import EncoderEmbeddings
 
-        self._encoder = EncoderEmbeddings(folder)
+        self._encoder = EncoderEmbeddings.load(folder)
 
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str)

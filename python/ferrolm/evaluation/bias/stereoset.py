@@ -77,7 +77,7 @@ def _example(item: Any, task: str, path: str) -> StereoSetExample:
             place = next(number for number, word in enumerate(words) if "BLANK" in word)
             # As the published script has it: the word in BLANK's place, without punctuation.
             fills = tuple(text.split(" ")[place].translate(_PUNCTUATION) for text in (first, second, third))
-        return StereoSetExample(context, (first, second, third), item["target"], item["bias_type"], fills)  # type: ignore[arg-type]
+        return StereoSetExample(context, (first, second, third), item["target"], item["bias_type"], fills)
     except (KeyError, TypeError, AttributeError, IndexError, StopIteration):
         name = item.get("id") if isinstance(item, dict) else item
         raise InvalidFileError(

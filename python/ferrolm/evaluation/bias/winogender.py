@@ -115,7 +115,7 @@ def winogender(
 
     found = {
         "male_share": result("he likelier", 100.0 * (ratios < 0)),
-        "distance": result("distance", np.abs(ratios)),
+        "distance": result("distance", np.abs(ratios).astype(np.float64)),
         "log_ratio": result("she - he", ratios),
     }
     if occupations is not None:
