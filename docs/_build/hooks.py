@@ -80,7 +80,7 @@ def public_names(module: str) -> set[str]:
     """Classes and functions in `__all__` that have a docstring; without second names, and none for what is no module."""
     try:
         found = importlib.import_module(module)
-    except ModuleNotFoundError:
+    except ImportError:
         return set()
     values = {name: getattr(found, name) for name in getattr(found, "__all__", ())}
     return {
