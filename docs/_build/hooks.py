@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 COMMANDS = "<!-- ferrolm --help -->"
-DESCRIBED = re.compile(r"^::: (\w+\.\S+)$", re.MULTILINE)  # of a room: what `ferrolm` itself has, rooms describe
+DESCRIBED = re.compile(
+    r"^::: (\w+\.\S+)$", re.MULTILINE
+)  # of a room: what `ferrolm` itself has, rooms describe
 ANCHOR = re.compile(r'<h\d id="([^"]+)" class="doc doc-heading"')
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+((?:examples|python|rust|tests|benches)/[^)\s]*|[A-Z]+\.md)\)")
 
