@@ -1,4 +1,4 @@
-# The only commands a newcomer needs:  make demo | test | lint | bench
+# The only commands a newcomer needs:  make demo | test | lint | bench | docs
 # PYTHON chooses the interpreter (3.11 or later) of the virtual environment in .venv; PROFILE, how the package is
 # compiled: release, or fast, which takes half the time and runs nearly as fast,
 # or dev, which shares what it compiles with clippy and the Rust tests.
@@ -13,7 +13,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint cons
 install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
 RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
-.PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench constraints clean
+.PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench constraints clean docs docs-serve
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.package $(VENV)/.extra-demo
@@ -50,6 +50,13 @@ format: $(VENV)/.extra-lint
 
 bench: $(VENV)/.package $(VENV)/.extra-bench
 	$(BIN)/python benches/run.py --update-readme
+
+# The guide, into site/; a missing page, a link or an anchor that leads nowhere, a public name that no page describes: all fail.
+docs: $(VENV)/.package $(VENV)/.extra-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(VENV)/.package $(VENV)/.extra-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 # Take the newest versions that pyproject.toml allows.
 constraints: $(BIN)/uv
