@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+SUMMARY = (
+    "rooms compared: 1; beyond noise, ratios that fell: {}, to most peers of their row: {}; that rose: {}"
+)
 BENCHES = Path(__file__).resolve().parents[2] / "benches"
 
 
@@ -55,14 +58,14 @@ def test_a_fall_is_named_with_its_figures(history: Any) -> None:
     text, fell = report(history, run([1.0, 1.0], [6.0, 6.2]), run([1.5, 1.5], [6.0, 6.1]))
     assert fell
     first, summary = text.splitlines()
-    assert first.startswith("fell -34%  tokenization: encode, peer 3.05× -> 2.02×")
-    assert summary == "1 rooms compared: 1 ratios fell beyond noise, 0 rose"
+    assert first.startswith("fell -34%  tokenization: encode, peer 3.05× -> 2.02×, 1 of 1 peers")
+    assert summary == SUMMARY.format(1, 1, 0)
 
 
 def test_a_slower_machine_is_no_fall(history: Any) -> None:
     text, fell = report(history, run([1.0, 1.0], [6.0, 6.0]), run([3.0, 3.0], [18.0, 18.0]))
     assert not fell
-    assert text == "1 rooms compared: 0 ratios fell beyond noise, 0 rose"
+    assert text == SUMMARY.format(0, 0, 0)
 
 
 def test_passes_that_overlap_are_noise(history: Any) -> None:
@@ -80,6 +83,19 @@ def test_a_peer_that_changed_is_named(history: Any) -> None:
     text, fell = report(history, run([1.0], [6.0]), run([1.0], [3.0], versions={"peer": "2.0"}))
     assert fell
     assert "(peer was 1.0, is 2.0)" in text.splitlines()[0]
+
+
+def test_a_fall_to_one_peer_of_three_is_told_and_does_not_fail(history: Any) -> None:
+    def with_others(peer: float) -> dict[str, Any]:
+        one = run([1.0, 1.0], [peer, peer])
+        for records in one["passes"]:
+            records += [{"group": "encode", "library": name, "median": 4.0, "bytes": 100} for name in "bc"]
+        return one
+
+    text, fell = report(history, with_others(6.0), with_others(3.0))
+    assert not fell
+    assert "1 of 3 peers" in text
+    assert text.endswith(SUMMARY.format(1, 0, 0))
 
 
 def test_other_machines_are_not_compared(history: Any) -> None:
