@@ -31,8 +31,55 @@ METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt"}
 LICENSES = {"licenses/LICENSE", "licenses/THIRD_PARTY_LICENSES"}
 SBOM = re.compile(r"sboms/.+\.cyclonedx\.json")
 CORE = ("tokenizers", "sampling", "ngram", "text")
-CORE_TESTS = [*(f"tests/unit/{room}" for room in CORE), "tests/unit/test_attention.py", "tests/conformance"]
-CORE_NEEDS = ["hypothesis", "pytest", "pytest-benchmark", "pytest-xdist", "tiktoken", "tokenizers"]
+CORE_CONFORMANCE = [
+    "bpe_training",
+    "byte_level_families",
+    "decoders",
+    "encoding_columns",
+    "kenlm_golden",
+    "models_equality",
+    "nltk_smoothing",
+    "normalized_string",
+    "normalizers",
+    "other_families",
+    "parity_trainer",
+    "pattern_classes",
+    "patterns",
+    "post_processors",
+    "pre_tokenizers",
+    "sentence_boundaries",
+    "sentencepiece",
+    "shared_parts",
+    "tiktoken",
+    "tokenizer_formats",
+    "tokenizer_vectors",
+    "tokenizers_equality",
+    "tokenizers_interface",
+    "tokenizers_whole_texts",
+    "trainers_equality",
+    "vectorizers_sklearn",
+    "word_tokenizers",
+]
+CORE_TESTS = [
+    *(f"tests/unit/{room}" for room in CORE),
+    "tests/unit/test_attention.py",
+    *(f"tests/conformance/test_{name}.py" for name in CORE_CONFORMANCE),
+]
+CORE_NEEDS = [
+    "hypothesis",
+    "nltk",
+    "pyarrow",
+    "pytest",
+    "pytest-benchmark",
+    "pytest-xdist",
+    "scikit-learn",
+    "scipy",
+    "sentencepiece",
+    "tiktoken",
+    "tokenizers",
+    "zstandard",
+]
+"""Of the libraries that tests compare with, those that are small and have wheels for every system."""
 
 
 def version() -> str:

@@ -21,6 +21,11 @@ PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="ut
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
 
 
+def extra(name: str) -> list[str]:
+    lines: list[str] = PYPROJECT["project"]["optional-dependencies"][name]
+    return lines
+
+
 def tool(name: str) -> Any:
     """A script of tools/ as a module."""
     spec = importlib.util.spec_from_file_location(f"tool_{name}", REPOSITORY / "tools" / f"{name}.py")
@@ -104,6 +109,13 @@ def test_a_wheel_of_one_python_or_another_version_is_refused(good_wheel: Any) ->
     check, wheel, names, sources = good_wheel
     assert "stable interface" in check.faults(wheel.replace("cp311-abi3", "cp313-cp313"), names, sources)[0]
     assert "is not of version" in check.faults(wheel.replace(check.version(), "9.9.9"), names, sources)[0]
+
+
+def test_the_tests_of_the_core_are_there() -> None:
+    check = tool("check_wheel")
+    assert [path for path in check.CORE_TESTS if not (REPOSITORY / path).exists()] == []
+    known = {re.split(r"[<>=;\[]", line)[0] for line in [*extra("test"), *extra("data"), *extra("sparse")]}
+    assert set(check.CORE_NEEDS) <= known
 
 
 def test_every_source_that_git_knows_is_of_a_kind_that_belongs_into_a_wheel() -> None:
