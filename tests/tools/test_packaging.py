@@ -130,11 +130,12 @@ def test_every_source_that_git_knows_is_of_a_kind_that_belongs_into_a_wheel() ->
 @pytest.mark.skipif(not shutil.which("cargo"), reason="needs cargo")
 def test_the_licences_are_those_of_the_crates_in_cargo_lock() -> None:
     licenses = tool("third_party_licenses")
-    crates = licenses.linked_crates()
+    try:
+        crates = licenses.linked_crates()
+    except subprocess.CalledProcessError:
+        pytest.skip("the crates of other systems are not here and cannot be downloaded")
     assert {"pyo3", "numpy", "icu_segmenter_data", "rayon"} <= {crate.name for crate in crates}
     assert not {"proptest", "criterion"} & {crate.name for crate in crates}
-    if not all(crate.folder.is_dir() for crate in crates):
-        pytest.skip("not all crates are downloaded: those of other systems are not built here")
     text = (REPOSITORY / "THIRD_PARTY_LICENSES").read_text(encoding="utf-8")
     assert text == licenses.document(crates), "renew it with: make licenses"
 
