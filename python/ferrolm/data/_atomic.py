@@ -17,7 +17,18 @@ __all__ = ["replace_file", "replace_folder", "sync_folder"]
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write; it replaces ``path`` when the block ends without an exception."""
+    """A binary file to write; it replaces ``path`` when the block ends without an exception.
+
+    A device or a pipe (``/dev/stdout``, ``/dev/null``) is written to as it is: renamed over, it would be gone.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        try:
+            stream = path.open("wb")
+        except OSError as error:
+            raise FileAccessError(f"cannot write {path}: {error}") from error
+        with stream:
+            yield stream
+        return
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".ferrolm-", suffix=".tmp", dir=path.parent)
     except OSError as error:
