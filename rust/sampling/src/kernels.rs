@@ -321,4 +321,3 @@ fn exp2<V: Lanes>(t: V) -> V {
     }
     power.mul_add(fraction, V::splat(1.0)).times_power_of_two(rounded)
 }
-// a change
