@@ -1,0 +1,328 @@
+"""`nearest_passages`: where a text, or what is most like it, stands in a corpus: the longest spans that both have.
+
+The corpus is indexed once: a sorted array of a 32-bit hash of each n-gram and its place, 8 bytes a word or token. N-grams of a
+text are looked up by bisection; places in a row on one diagonal (Baker 1993's maximal matches) are one span, which grows as far
+as the two agree. What a hash says is compared before it is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferrolm.data import TokenFile
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError, LimitError
+from ferrolm.explain.corpus import Corpus, read_corpus
+from ferrolm.explain.explanation import FOR, Explanation, label_tokens, shown
+from ferrolm.tokenizers import Tokenizer
+
+__all__ = ["Passage", "PassageIndex", "Passages", "nearest_passages"]
+
+_MOST_PLACES = 4096
+"""Places of an n-gram above which it begins no span: spans of words as common as these are found by their other n-grams."""
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A span that the text and the corpus have in common.
+
+    length: in units, words or tokens. text_start, text_end: its characters in the text. document: its number in the corpus;
+    start, end: where it is in that, in characters, or in tokens for a token file. before, match, after: the corpus around it.
+    occurrences: how often the corpus has it, as far as was looked.
+    """
+
+    length: int
+    text_start: int
+    text_end: int
+    document: int
+    start: int
+    end: int
+    before: str
+    match: str
+    after: str
+    occurrences: int
+
+
+@dataclass(frozen=True, eq=False)
+class Passages(Explanation):
+    """The longest ``passages`` that a text shares with a corpus, the longest first.
+
+    tokens: the units of the text, which joined are the text; longest: int64 [tokens], units of the longest span of the corpus
+    that each is in, of all there are; 0 for none. unit: "word" or "token". n: the least length.
+    """
+
+    tokens: tuple[str, ...]
+    longest: NDArray[np.int64]
+    passages: tuple[Passage, ...]
+    unit: str
+    n: int
+
+    @property
+    def covered(self) -> float:
+        """The share of the units that are in some span."""
+        return float((self.longest > 0).mean()) if len(self.longest) else 0.0
+
+    def __str__(self) -> str:
+        lines = [f"{self.covered:.0%} of {len(self.tokens)} {self.unit}s are in spans of {self.n} or more"]
+        for each in self.passages:
+            around = f"…{each.before[-30:]}[{each.match}]{each.after[:30]}…"
+            lines.append(
+                f"{each.length:>5} {self.unit}s  x{each.occurrences:<5} document {each.document}, {each.start}-{each.end}: {shown(around)}"
+            )
+        return "\n".join(lines)
+
+    def _draw(self, figure: Any) -> None:
+        figure.set_size_inches(min(max(5.0, 0.16 * len(self.tokens)), 16), 3)
+        axis = figure.subplots()
+        axis.bar(range(len(self.tokens)), self.longest, color=FOR)
+        label_tokens(axis, self.tokens)
+        axis.set(ylabel=f"{self.unit}s", title=f"Longest span of the corpus that each {self.unit} is in")
+
+    def _view(self) -> dict[str, Any]:
+        names = ("length", "text_start", "text_end", "document", "start", "end", "before", "match", "after")
+        return {
+            "kind": "passages",
+            "title": "Nearest passages",
+            "facts": [
+                f"{self.covered:.0%} of {len(self.tokens):,} {self.unit}s in spans of {self.n} or more"
+            ],
+            "tokens": self.tokens,
+            "longest": self.longest.tolist(),
+            "unit": self.unit,
+            "passages": [
+                {**{name: getattr(each, name) for name in names}, "occurrences": each.occurrences}
+                for each in self.passages
+            ],
+        }
+
+
+class PassageIndex:
+    """A corpus in which `nearest` finds what texts share with it; made once, in memory: 28 bytes a word beside the text, 8 a token.
+
+    Args:
+        corpus: a token file (`ferrolm.data.TokenFile` or its path); the path of a text, whose documents blank lines separate; or
+            texts. Words of texts are runs of letters, digits and apostrophes, compared without (ASCII) case and what is between
+            them; tokens are compared as they are, by the ``tokenizer`` that made the token file.
+        n: units of the shortest span to report.
+
+    Raises `InvalidArgumentError` for ``n`` below 1, a token file without tokenizer and texts with one, `LimitError` beyond 2^32
+    units, and what reading the file raises.
+
+    >>> index = PassageIndex(["It was the best of times, it was the worst of times.", "A tale of two cities"], n=3)
+    >>> found = index.nearest("Was it the best of times?").passages[0]
+    >>> found.match, found.document, found.start, found.length
+    ('the best of times', 0, 7, 4)
+    """
+
+    def __init__(
+        self,
+        corpus: TokenFile | str | PathLike[str] | Sequence[str],
+        *,
+        tokenizer: Tokenizer | None = None,
+        n: int = 4,
+    ) -> None:
+        if n < 1:
+            raise InvalidArgumentError(f"n is {n}, expected 1 or more")
+        self.n = n
+        self.corpus: Corpus = read_corpus(corpus, tokenizer)
+        if len(self.corpus.units) >= 1 << 32:
+            raise LimitError(f"corpus has {len(self.corpus.units):,} units, at most 2^32 can be indexed")
+        self._keys = _sorted_keys(self.corpus, n)
+
+    def __len__(self) -> int:
+        """The units of the corpus."""
+        return len(self.corpus.units)
+
+    def __repr__(self) -> str:
+        return f"PassageIndex({len(self):,} {self.corpus.unit}s, {len(self.corpus.offsets) - 1:,} documents, n={self.n})"
+
+    def nearest(self, text: str, k: int = 10, *, context: int = 12) -> Passages:
+        """The ``k`` longest spans that ``text`` shares with the corpus; those within a longer one are left out.
+
+        context: units of the corpus to show on both sides.
+        """
+        if not isinstance(text, str):
+            raise InvalidTypeError(f"text is {type(text).__name__}, expected one text")
+        for name, value, least in (("k", k, 1), ("context", context, 0)):
+            if value < least:
+                raise InvalidArgumentError(f"{name} is {value}, expected {least} or more")
+        units, starts, ends = self.corpus.of_text(text)
+        first, place, length = self._verified(text, *self._spans(units))
+        longest = np.zeros(len(units), np.int64)
+        for at, size in zip(first.tolist(), length.tolist(), strict=True):
+            np.maximum(longest[at : at + size], size, out=longest[at : at + size])
+        tokens = tuple(
+            text[start:end]
+            for start, end in zip([0, *ends[:-1].tolist()], [*ends[:-1].tolist(), len(text)], strict=True)
+        )
+        chosen = _outermost(first, place, length, k)
+        passages = tuple(
+            self._passage(span, int(starts[span[0]]), int(ends[span[0] + span[2] - 1]), context)
+            for span in chosen
+        )
+        return Passages(tokens if len(units) else (), longest, passages, self.corpus.unit, self.n)
+
+    def _spans(
+        self, units: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Where maximal spans begin in the text and in the corpus, and their lengths."""
+        hashes = _hashes(units, self.n).astype(np.uint64) << np.uint64(32)
+        low = np.searchsorted(self._keys, hashes)
+        high = np.searchsorted(self._keys, hashes | np.uint64(0xFFFFFFFF), side="right")
+        count = high - low
+        count[count > _MOST_PLACES] = 0
+        first = np.repeat(np.arange(len(hashes)), count)
+        within = np.arange(len(first)) - np.repeat(np.cumsum(count) - count, count)
+        place = (self._keys[np.repeat(low, count) + within] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        return self._grown(units, first, place)
+
+    def _grown(
+        self, units: NDArray[np.uint32], first: NDArray[np.int64], place: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """One span of all seeds in a row on one diagonal, to both sides as far as the units are equal."""
+        order = np.lexsort((first, place - first))
+        first, place = first[order], place[order]
+        diagonal = place - first
+        begins = np.ones(len(first), bool)
+        begins[1:] = (np.diff(diagonal) != 0) | (np.diff(first) != 1)
+        starts = np.flatnonzero(begins)
+        sizes = np.diff(np.append(starts, len(first))) + self.n - 1
+        first, place = first[starts], place[starts]
+        documents = np.searchsorted(self.corpus.offsets, place, side="right") - 1
+        left, right = self.corpus.offsets[documents], self.corpus.offsets[documents + 1]
+        ends = first + sizes
+        diagonal = place - first
+        first = first - _agreement(units, self.corpus.units, first - 1, diagonal, left, right, -1)
+        ends = ends + _agreement(units, self.corpus.units, ends, diagonal, left, right, 1)
+        found = np.unique(np.stack([diagonal, first, ends]), axis=1)
+        diagonal, first, ends = found
+        return first, first + diagonal, ends - first
+
+    def _verified(
+        self, text: str, first: NDArray[np.int64], place: NDArray[np.int64], length: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Without spans that only their hashes have in common."""
+        real = self.corpus.verified(text, first, place, length)
+        return first[real], place[real], length[real]
+
+    def _passage(
+        self, span: tuple[int, int, int, int], text_start: int, text_end: int, context: int
+    ) -> Passage:
+        _, place, length, occurrences = span
+        offsets = self.corpus.offsets
+        document = int(np.searchsorted(offsets, place, side="right")) - 1
+        low, high = int(offsets[document]), int(offsets[document + 1])
+        cuts = (max(place - context, low), place, place + length, min(place + length + context, high))
+        before, match, after, start, end = self.corpus.around(document, cuts)
+        return Passage(
+            length, text_start, text_end, document, start, end, before, match, after, occurrences
+        )
+
+
+def nearest_passages(
+    text: str,
+    corpus: PassageIndex | TokenFile | str | PathLike[str] | Sequence[str],
+    k: int = 10,
+    *,
+    tokenizer: Tokenizer | None = None,
+    n: int = 4,
+) -> Passages:
+    """The ``k`` longest spans that a text, such as one that a model has written, shares with a corpus.
+
+    corpus: a `PassageIndex`, whose ``n`` then counts, or what one is made of; make it once for several texts. See it for the
+    other arguments and for what is raised.
+
+    >>> nearest_passages("They all lived happily ever after", ["so we lived happily ever after, I hope"]).covered
+    0.6666666666666666
+    """
+    index = corpus if isinstance(corpus, PassageIndex) else PassageIndex(corpus, tokenizer=tokenizer, n=n)
+    return index.nearest(text, k)
+
+
+def _hashes(units: NDArray[np.uint32], n: int) -> NDArray[np.uint32]:
+    """A hash of each n-gram, uint32 [units - n + 1]."""
+    size = max(len(units) - n + 1, 0)
+    total = np.zeros(size, np.uint64)
+    with np.errstate(over="ignore"):
+        for place in range(n):
+            total = (total ^ units[place : place + size]) * _MULTIPLIER
+            total ^= total >> np.uint64(29)
+    return (total >> np.uint64(32)).astype(np.uint32)
+
+
+def _sorted_keys(corpus: Corpus, n: int) -> NDArray[np.uint64]:
+    """uint64 [n-grams within documents]: the hash above, the place below."""
+    units = corpus.units
+    size = max(len(units) - n + 1, 0)
+    keys = np.empty(size, np.uint64)
+    step = 1 << 20  # small enough for a cache
+    for start in range(0, size, step):
+        end = min(start + step, size)
+        keys[start:end] = _hashes(np.asarray(units[start : end + n - 1], np.uint32), n)
+    keys <<= np.uint64(32)
+    keys |= np.arange(size, dtype=np.uint64)
+    if len(corpus.offsets) > 2 and n > 1:
+        within = np.ones(size, bool)
+        for back in range(1, n):  # n-grams that a document's end cuts
+            cut = corpus.offsets[1:-1] - back
+            within[cut[(cut >= 0) & (cut < size)]] = False
+        keys = keys[within]
+    keys.sort()
+    return keys
+
+
+def _agreement(
+    units: NDArray[np.uint32],
+    corpus: NDArray[Any],
+    at: NDArray[np.int64],
+    diagonal: NDArray[np.int64],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    step: int,
+) -> NDArray[np.int64]:
+    """How many units from ``at`` on, in the direction of ``step``, are equal in the text and in the document."""
+    agreed = np.zeros(len(at), np.int64)
+    alive = np.arange(len(at))
+    while len(alive):
+        here = at[alive] + step * agreed[alive]
+        there = here + diagonal[alive]
+        inside = (here >= 0) & (here < len(units)) & (there >= left[alive]) & (there < right[alive])
+        alive, here, there = alive[inside], here[inside], there[inside]
+        same = units[here] == corpus[there]
+        alive = alive[same]
+        agreed[alive] += 1
+    return agreed
+
+
+def _outermost(
+    first: NDArray[np.int64], place: NDArray[np.int64], length: NDArray[np.int64], k: int
+) -> list[tuple[int, int, int, int]]:
+    """(first, place, length, occurrences) of the ``k`` longest spans of the text that are within no longer one.
+
+    Of those that the corpus has several times, its first; those that the text has several times, once.
+    """
+    if not len(first):
+        return []
+    pairs, where, counts = np.unique(
+        np.stack([first, first + length]), axis=1, return_inverse=True, return_counts=True
+    )
+    earliest = np.full(len(counts), np.iinfo(np.int64).max)
+    np.minimum.at(earliest, where.reshape(-1), place)
+    begins, ends = pairs
+    # By beginning, the longest first: a span is within another one if some earlier one ends no sooner.
+    order = np.lexsort((-ends, begins))
+    furthest = np.maximum.accumulate(ends[order])
+    outer = order[np.concatenate([[True], ends[order][1:] > furthest[:-1]])]
+    ranked = outer[np.argsort(-(ends - begins)[outer], kind="stable")]
+    once = np.unique(np.stack([earliest, ends - begins])[:, ranked], axis=1, return_index=True)[1]
+    chosen = ranked[np.sort(once)][:k].tolist()
+    return [
+        (int(begins[each]), int(earliest[each]), int(ends[each] - begins[each]), int(counts[each]))
+        for each in chosen
+    ]
