@@ -14,13 +14,13 @@ from ferrolm.data import TokenFile
 from ferrolm.errors import FileAccessError, InvalidArgumentError, InvalidTypeError, MissingFileError
 from ferrolm.tokenizers import Tokenizer
 
-__all__ = ["Corpus", "TextCorpus", "TokenCorpus", "read_corpus"]
+__all__ = ["Corpus", "TextCorpus", "TokenCorpus", "is_token_file", "read_corpus"]
 
 Units = NDArray[np.uint32]
 Places = NDArray[np.int64]
 _MAGIC = b"FERROTOK"
 _BYTES_AT_ONCE = 1 << 22
-# Letters, digits, the apostrophe, and all of other scripts, as a byte each; ASCII letters small.
+# ASCII letters small; letters, digits, the apostrophe, and bytes of other characters, of which `_in_word` takes some back.
 _LOWER = np.arange(256, dtype=np.uint8)
 _LOWER[ord("A") : ord("Z") + 1] += 32
 _IN_WORD = np.zeros(256, bool)
@@ -57,10 +57,9 @@ def read_corpus(
     """The corpus of a token file, a text file or texts; see `PassageIndex`."""
     if isinstance(corpus, str | PathLike):
         path = Path(corpus)
-        content = _content(path)
-        if content[:8] != _MAGIC:
+        if not is_token_file(path):
             _without(tokenizer, str(path))
-            return TextCorpus.of_file(content)
+            return TextCorpus.of_file(_content(path))
         corpus = TokenFile(path)
     if isinstance(corpus, TokenFile):
         if tokenizer is None:
@@ -83,12 +82,15 @@ def _without(tokenizer: Tokenizer | None, name: str) -> None:
         )
 
 
-def _content(path: Path) -> bytes:
-    """The file, or the beginning of a token file, which is mapped later."""
+def is_token_file(path: Path) -> bool:
+    """By how it begins. Raises `MissingFileError` and `FileAccessError`."""
+    return _content(path, most=len(_MAGIC)) == _MAGIC
+
+
+def _content(path: Path, most: int = -1) -> bytes:
     try:
         with path.open("rb") as file:
-            start = file.read(8)
-            return start if start == _MAGIC else start + file.read()
+            return file.read(most)
     except FileNotFoundError:
         raise MissingFileError(f"{path} does not exist") from None
     except OSError as error:
@@ -217,7 +219,7 @@ def _bounds(data: NDArray[np.uint8]) -> tuple[Places, Places]:
     starts, ends = [], []
     inside = False
     for low in range(0, len(data), _BYTES_AT_ONCE):
-        flags = _IN_WORD[data[low : low + _BYTES_AT_ONCE]]
+        flags = _in_word(data, low, min(low + _BYTES_AT_ONCE, len(data)))
         changes = np.flatnonzero(np.diff(flags, prepend=inside)) + low
         opening = 1 if inside else 0  # the first change ends a word that came in
         starts.append(changes[opening::2])
@@ -227,6 +229,22 @@ def _bounds(data: NDArray[np.uint8]) -> tuple[Places, Places]:
         ends.append(np.array([len(data)]))
     none = [np.zeros(0, np.int64)]
     return np.concatenate(starts or none), np.concatenate(ends or none)
+
+
+def _in_word(data: NDArray[np.uint8], low: int, high: int) -> NDArray[np.bool_]:
+    """Which bytes belong to words; a character's bytes may lie on both sides of the bounds."""
+    before, after = max(low - 2, 0), min(high + 2, len(data))
+    near = data[before:after]
+    flags = _IN_WORD[near]
+    following = near[1:]
+    # U+0080 to U+00BF: signs of Latin-1. U+2000 to U+206F: dashes, quotation marks, spaces. U+3000 to U+303F: those of CJK.
+    (latin,) = np.nonzero(near[:-1] == 0xC2)
+    wide = (near[:-1] == 0xE2) & ((following == 0x80) | (following == 0x81))
+    (wide_places,) = np.nonzero(wide | ((near[:-1] == 0xE3) & (following == 0x80)))
+    for places, size in ((latin, 2), (wide_places, 3)):
+        for step in range(size):
+            flags[np.minimum(places + step, len(near) - 1)] = False
+    return flags[low - before : high - before]  # type: ignore[no-any-return]
 
 
 def _word_hashes(data: NDArray[np.uint8], starts: Places, ends: Places) -> Units:

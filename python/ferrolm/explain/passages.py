@@ -107,8 +107,8 @@ class PassageIndex:
 
     Args:
         corpus: a token file (`ferrolm.data.TokenFile` or its path); the path of a text, whose documents blank lines separate; or
-            texts. Words of texts are runs of letters, digits and apostrophes, compared without (ASCII) case and what is between
-            them; tokens are compared as they are, by the ``tokenizer`` that made the token file.
+            texts. Words of texts are what is between white space and punctuation, compared without it and without (ASCII)
+            case; tokens are compared as they are, by the ``tokenizer`` that made the token file.
         n: units of the shortest span to report.
 
     Raises `InvalidArgumentError` for ``n`` below 1, a token file without tokenizer and texts with one, `LimitError` beyond 2^32
@@ -190,11 +190,11 @@ class PassageIndex:
         first, place = first[order], place[order]
         diagonal = place - first
         begins = np.ones(len(first), bool)
-        begins[1:] = (np.diff(diagonal) != 0) | (np.diff(first) != 1)
+        documents = np.searchsorted(self.corpus.offsets, place, side="right") - 1
+        begins[1:] = (np.diff(diagonal) != 0) | (np.diff(first) != 1) | (np.diff(documents) != 0)
         starts = np.flatnonzero(begins)
         sizes = np.diff(np.append(starts, len(first))) + self.n - 1
-        first, place = first[starts], place[starts]
-        documents = np.searchsorted(self.corpus.offsets, place, side="right") - 1
+        first, place, documents = first[starts], place[starts], documents[starts]
         left, right = self.corpus.offsets[documents], self.corpus.offsets[documents + 1]
         ends = first + sizes
         diagonal = place - first

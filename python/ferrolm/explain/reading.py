@@ -28,7 +28,7 @@ from ferrolm.models.lstm_classifier import LSTMClassifier
 from ferrolm.models.pretraining_heads import BertForMaskedLM
 from ferrolm.tokenizers import Tokenizer
 
-__all__ = ["Explained", "Reading", "evaluating", "network_of", "read"]
+__all__ = ["Explained", "Reading", "evaluating", "network_of", "read", "score_kind"]
 
 Explained = Any
 """A `LanguageModel`, a `TextEncoder`, a pipeline of either, or a model of `ferrolm.models` given with its tokenizer."""
@@ -106,13 +106,14 @@ def read(model: Explained, text: str, tokenizer: Tokenizer | None = None, *, log
             f"text is {type(text).__name__}, expected one text: explain several one by one"
         )
     network, tokenizer, mask_token = network_of(model, tokenizer)
-    kind = _kind(network)
+    kind = score_kind(network)
     if logits and kind == "states":
         raise InvalidArgumentError(
             f"model is a {type(network).__name__}, expected a language model without an encoder, or an encoder with a "
             "head for masked tokens or classes"
         )
-    encoding = tokenizer.encode(text)
+    # A tokenizer's own padding and truncation are for batches: here the text is read whole, or refused.
+    (encoding,) = tokenizer.batch([text], padding=False, truncation=False).encodings or ()
     ids = np.array(encoding.ids, np.int64)
     special = np.array(encoding.special_tokens_mask, bool)
     if not len(ids) or special.all():
@@ -151,7 +152,8 @@ def network_of(model: Explained, tokenizer: Tokenizer | None) -> tuple[Any, Toke
     )
 
 
-def _kind(network: Any) -> Kind:
+def score_kind(network: Any) -> Kind:
+    """What the logits of a model say; "states" where it has none that can be explained."""
     if isinstance(network, CausalLM):
         return "next token"
     if isinstance(network, BertForMaskedLM):
