@@ -58,9 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     text = parser.add_mutually_exclusive_group(required=True)
     text.add_argument("--text", help="the text to explain")
     text.add_argument("--file", type=Path, help="a file that holds it; - is standard input")
-    parser.add_argument(
-        "--method", nargs="+", choices=tuple(METHODS), metavar="METHOD", help="see below"
-    )
+    parser.add_argument("--method", nargs="+", choices=tuple(METHODS), metavar="METHOD", help="see below")
     parser.add_argument("--out", type=Path, metavar="FILE", help=".html, .png, .svg or .pdf")
     what = parser.add_argument_group("what is explained: saliency, integrated-gradients, occlusion")
     what.add_argument("--target", metavar="NAME", help="a label, or a token as text")
@@ -79,9 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--steps", type=int, default=50, metavar="N", help="of integrated gradients (default: 50)"
     )
     how.add_argument("--level", default="token", help="of occlusion: token, word or window (default: token)")
-    how.add_argument(
-        "--window", type=int, default=3, metavar="N", help="tokens of a window (default: 3)"
-    )
+    how.add_argument("--window", type=int, default=3, metavar="N", help="tokens of a window (default: 3)")
     how.add_argument("--layer", type=int, metavar="N", help="of an attention picture; by default all")
     how.add_argument("--head", type=int, metavar="N", help="of an attention picture; by default the mean")
     how.add_argument(
@@ -282,9 +278,7 @@ def _passages(model: _Model, text: str, arguments: argparse.Namespace) -> Explan
     if arguments.corpus is None:
         raise InvalidArgumentError("--method passages needs --corpus, where they are looked for")
     tokenizer = model.loaded.tokenizer if is_token_file(Path(arguments.corpus)) else None
-    return nearest_passages(
-        text, arguments.corpus, arguments.top, tokenizer=tokenizer, n=arguments.length
-    )
+    return nearest_passages(text, arguments.corpus, arguments.top, tokenizer=tokenizer, n=arguments.length)
 
 
 METHODS: dict[str, Callable[[_Model, str, argparse.Namespace], Explanation]] = {

@@ -59,7 +59,9 @@ class AttentionMaps(Explanation):
         self._check("layer", layer, len(self.layers))
         return self.weights[layer].mean(0)
 
-    def select(self, layers: Sequence[int] | None = None, heads: Sequence[int] | None = None) -> AttentionMaps:
+    def select(
+        self, layers: Sequence[int] | None = None, heads: Sequence[int] | None = None
+    ) -> AttentionMaps:
         """Some of the layers and heads alone."""
         chosen = []
         for name, wanted, names in (("layer", layers, self.layers), ("head", heads, self.heads)):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferrolm.explain.explanation import AGAINST, FOR, Explanation, shown
+from ferrolm.explain.explanation import AGAINST, FOR, Explanation, shortened, shown
 
 __all__ = ["Attribution"]
 
@@ -53,7 +53,7 @@ class Attribution(Explanation):
         axis = figure.subplots()
         colours = [FOR if score >= 0 else AGAINST for score in self.scores.tolist()]
         axis.barh(range(count), self.scores, color=colours)
-        axis.set_yticks(range(count), [shown(token) for token in self.tokens], fontsize=7)
+        axis.set_yticks(range(count), [shortened(token) for token in self.tokens], fontsize=7)
         axis.invert_yaxis()
         axis.axvline(0, color="0.4", linewidth=0.8)
         axis.set_title(f"{self.method}: {self.target} = {self.value:.3f}", fontsize=9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -126,7 +127,7 @@ class TokenCorpus:
     def around(self, document: int, cuts: tuple[int, int, int, int]) -> tuple[str, str, str, int, int]:
         before, match, after = (
             self._tokenizer.decode(self.units[low:high].tolist(), skip_special_tokens=False)
-            for low, high in zip(cuts, cuts[1:], strict=False)
+            for low, high in pairwise(cuts)
         )
         start = int(self.offsets[document])
         return before, match, after, cuts[1] - start, cuts[2] - start
@@ -184,7 +185,9 @@ class TextCorpus:
 
     def _own_words(self, place: int, size: int) -> list[bytes]:
         bounds = zip(
-            self._starts[place : place + size].tolist(), self._ends[place : place + size].tolist(), strict=True
+            self._starts[place : place + size].tolist(),
+            self._ends[place : place + size].tolist(),
+            strict=True,
         )
         return [self._content[start:end].lower() for start, end in bounds]
 

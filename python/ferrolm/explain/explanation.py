@@ -12,7 +12,7 @@ from ferrolm._extras import require
 from ferrolm.data._atomic import replace_file
 from ferrolm.errors import UnknownNameError, nearest
 
-__all__ = ["AGAINST", "FOR", "Explanation", "label_tokens", "shown"]
+__all__ = ["AGAINST", "FOR", "Explanation", "label_tokens", "shortened", "shown"]
 
 FOR, AGAINST = "#c2500f", "#2f6fd0"
 """Colours of what speaks for and against, which are told apart by people who see no red or green."""
@@ -73,19 +73,29 @@ class Explanation:
 
 
 def shown(token: str) -> str:
-    """A token in one line, its white space visible.
+    r"""A token in one line, its white space visible.
 
-    >>> shown(" a\\n")
+    >>> shown(" a\n")
     '␣a⏎'
     """
     return token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+
+
+def shortened(token: str, most: int = 20) -> str:
+    """`shown`, cut to ``most`` characters, so that a picture has room for more than one name.
+
+    >>> shortened("incomprehensibilities", 8)
+    'incompr…'
+    """
+    name = shown(token)
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def label_tokens(axis: Any, tokens: Sequence[str], *, which: str = "x", most: int = 80) -> None:
     """Tokens as names of an axis' places, some of them where there are many."""
     step = max(1, -(-len(tokens) // most))
     places = list(range(0, len(tokens), step))
-    names = [shown(tokens[place]) for place in places]
+    names = [shortened(tokens[place]) for place in places]
     if which == "x":
         axis.set_xticks(places, names, rotation=90, fontsize=7)
     else:

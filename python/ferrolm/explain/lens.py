@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError, LimitError
-from ferrolm.explain.explanation import Explanation, label_tokens, shown
+from ferrolm.explain.explanation import Explanation, label_tokens, shortened, shown
 from ferrolm.explain.reading import Explained, Reading, evaluating, network_of, read
 from ferrolm.models import CausalLM
 from ferrolm.models.observation import Observation
@@ -74,8 +74,8 @@ class LogitLens(Explanation):
         image = axis.imshow(chances, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for (layer, place), number in np.ndenumerate(best):
             colour = "white" if chances[layer, place] > 0.6 else "black"
-            name = shown(self.names[int(number)])
-            axis.text(place, layer, name[:9], ha="center", va="center", fontsize=6, color=colour)
+            name = shortened(self.names[int(number)], 9)
+            axis.text(place, layer, name, ha="center", va="center", fontsize=6, color=colour)
         axis.set_yticks(range(len(self.layers)), self.layers, fontsize=7)
         label_tokens(axis, self.tokens[-count:])
         axis.set_title("Logit lens: the likeliest token after each, by layer", fontsize=9)
@@ -84,9 +84,7 @@ class LogitLens(Explanation):
     def _view(self) -> dict[str, Any]:
         if self.ids.size > _PAGE_CELLS:
             shape = " x ".join(map(str, self.ids.shape))
-            raise LimitError(
-                f"{shape} predictions, at most {_PAGE_CELLS:,} fit a page: ask for fewer by top"
-            )
+            raise LimitError(f"{shape} predictions, at most {_PAGE_CELLS:,} fit a page: ask for fewer by top")
         return {
             "kind": "lens",
             "title": "Logit lens",
@@ -138,7 +136,9 @@ def logit_lens(
         *inner, last = [states[0] for states in seen.hidden_states]
         states = [*(seen.norm(each) for each in inner), last]
         final = network.lm_head(last).float().log_softmax(-1)
-        parts = [_measured(network.lm_head(each).float().log_softmax(-1), final, reading, top) for each in states]
+        parts = [
+            _measured(network.lm_head(each).float().log_softmax(-1), final, reading, top) for each in states
+        ]
     return _lens(reading, parts)
 
 

@@ -73,7 +73,7 @@ def occlusion(
 
 
 def _groups(reading: Reading, level: str, window: int) -> NDArray[np.bool_]:
-    """bool [parts, time]: the tokens that are covered together."""
+    """The tokens that are covered together, bool [parts, time]."""
     time = len(reading)
     if level == "token":
         return np.eye(time, dtype=bool)

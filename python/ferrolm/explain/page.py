@@ -41,10 +41,9 @@ def report_html(explanations: Sequence[Explanation], *, title: str | None = None
         title = views[0]["title"] if len(views) == 1 else "Explanations"
     text = json.dumps({"views": views}, separators=(",", ":"))  # ASCII: other characters are escaped
     safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    # The title first: what the data say is not looked at again.
-    head, tail = (
-        _TEMPLATE.read_text(encoding="utf-8").replace("{{title}}", escape(title)).split("{{data}}", 1)
-    )
+    # Cut before the title is filled in, which may say anything.
+    head, tail = _TEMPLATE.read_text(encoding="utf-8").split("{{data}}")
+    head = head.replace("{{title}}", escape(title))
     return head + safe + tail
 
 

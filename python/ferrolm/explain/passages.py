@@ -19,13 +19,13 @@ from ferrolm.data import TokenFile
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError, LimitError
 from ferrolm.explain.corpus import Corpus, read_corpus
 from ferrolm.explain.explanation import FOR, Explanation, label_tokens, shown
+from ferrolm.explain.spans import agreement, hashes, outermost, sorted_keys
 from ferrolm.tokenizers import Tokenizer
 
 __all__ = ["Passage", "PassageIndex", "Passages", "nearest_passages"]
 
 _MOST_PLACES = 4096
 """Places of an n-gram above which it begins no span: spans of words as common as these are found by their other n-grams."""
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class PassageIndex:
         self.corpus: Corpus = read_corpus(corpus, tokenizer)
         if len(self.corpus.units) >= 1 << 32:
             raise LimitError(f"corpus has {len(self.corpus.units):,} units, at most 2^32 can be indexed")
-        self._keys = _sorted_keys(self.corpus, n)
+        self._keys = sorted_keys(self.corpus, n)
 
     def __len__(self) -> int:
         """The units of the corpus."""
@@ -161,7 +161,7 @@ class PassageIndex:
             text[start:end]
             for start, end in zip([0, *ends[:-1].tolist()], [*ends[:-1].tolist(), len(text)], strict=True)
         )
-        chosen = _outermost(first, place, length, k)
+        chosen = outermost(first, place, length, k)
         passages = tuple(
             self._passage(span, int(starts[span[0]]), int(ends[span[0] + span[2] - 1]), context)
             for span in chosen
@@ -172,12 +172,12 @@ class PassageIndex:
         self, units: NDArray[np.uint32]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Where maximal spans begin in the text and in the corpus, and their lengths."""
-        hashes = _hashes(units, self.n).astype(np.uint64) << np.uint64(32)
-        low = np.searchsorted(self._keys, hashes)
-        high = np.searchsorted(self._keys, hashes | np.uint64(0xFFFFFFFF), side="right")
+        keys = hashes(units, self.n).astype(np.uint64) << np.uint64(32)
+        low = np.searchsorted(self._keys, keys)
+        high = np.searchsorted(self._keys, keys | np.uint64(0xFFFFFFFF), side="right")
         count = high - low
         count[count > _MOST_PLACES] = 0
-        first = np.repeat(np.arange(len(hashes)), count)
+        first = np.repeat(np.arange(len(keys)), count)
         within = np.arange(len(first)) - np.repeat(np.cumsum(count) - count, count)
         place = (self._keys[np.repeat(low, count) + within] & np.uint64(0xFFFFFFFF)).astype(np.int64)
         return self._grown(units, first, place)
@@ -198,8 +198,8 @@ class PassageIndex:
         left, right = self.corpus.offsets[documents], self.corpus.offsets[documents + 1]
         ends = first + sizes
         diagonal = place - first
-        first = first - _agreement(units, self.corpus.units, first - 1, diagonal, left, right, -1)
-        ends = ends + _agreement(units, self.corpus.units, ends, diagonal, left, right, 1)
+        first = first - agreement(units, self.corpus.units, first - 1, diagonal, left, right, -1)
+        ends = ends + agreement(units, self.corpus.units, ends, diagonal, left, right, 1)
         found = np.unique(np.stack([diagonal, first, ends]), axis=1)
         diagonal, first, ends = found
         return first, first + diagonal, ends - first
@@ -220,9 +220,7 @@ class PassageIndex:
         low, high = int(offsets[document]), int(offsets[document + 1])
         cuts = (max(place - context, low), place, place + length, min(place + length + context, high))
         before, match, after, start, end = self.corpus.around(document, cuts)
-        return Passage(
-            length, text_start, text_end, document, start, end, before, match, after, occurrences
-        )
+        return Passage(length, text_start, text_end, document, start, end, before, match, after, occurrences)
 
 
 def nearest_passages(
@@ -243,86 +241,3 @@ def nearest_passages(
     """
     index = corpus if isinstance(corpus, PassageIndex) else PassageIndex(corpus, tokenizer=tokenizer, n=n)
     return index.nearest(text, k)
-
-
-def _hashes(units: NDArray[np.uint32], n: int) -> NDArray[np.uint32]:
-    """A hash of each n-gram, uint32 [units - n + 1]."""
-    size = max(len(units) - n + 1, 0)
-    total = np.zeros(size, np.uint64)
-    with np.errstate(over="ignore"):
-        for place in range(n):
-            total = (total ^ units[place : place + size]) * _MULTIPLIER
-            total ^= total >> np.uint64(29)
-    return (total >> np.uint64(32)).astype(np.uint32)
-
-
-def _sorted_keys(corpus: Corpus, n: int) -> NDArray[np.uint64]:
-    """uint64 [n-grams within documents]: the hash above, the place below."""
-    units = corpus.units
-    size = max(len(units) - n + 1, 0)
-    keys = np.empty(size, np.uint64)
-    step = 1 << 20  # small enough for a cache
-    for start in range(0, size, step):
-        end = min(start + step, size)
-        keys[start:end] = _hashes(np.asarray(units[start : end + n - 1], np.uint32), n)
-    keys <<= np.uint64(32)
-    keys |= np.arange(size, dtype=np.uint64)
-    if len(corpus.offsets) > 2 and n > 1:
-        within = np.ones(size, bool)
-        for back in range(1, n):  # n-grams that a document's end cuts
-            cut = corpus.offsets[1:-1] - back
-            within[cut[(cut >= 0) & (cut < size)]] = False
-        keys = keys[within]
-    keys.sort()
-    return keys
-
-
-def _agreement(
-    units: NDArray[np.uint32],
-    corpus: NDArray[Any],
-    at: NDArray[np.int64],
-    diagonal: NDArray[np.int64],
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
-    step: int,
-) -> NDArray[np.int64]:
-    """How many units from ``at`` on, in the direction of ``step``, are equal in the text and in the document."""
-    agreed = np.zeros(len(at), np.int64)
-    alive = np.arange(len(at))
-    while len(alive):
-        here = at[alive] + step * agreed[alive]
-        there = here + diagonal[alive]
-        inside = (here >= 0) & (here < len(units)) & (there >= left[alive]) & (there < right[alive])
-        alive, here, there = alive[inside], here[inside], there[inside]
-        same = units[here] == corpus[there]
-        alive = alive[same]
-        agreed[alive] += 1
-    return agreed
-
-
-def _outermost(
-    first: NDArray[np.int64], place: NDArray[np.int64], length: NDArray[np.int64], k: int
-) -> list[tuple[int, int, int, int]]:
-    """(first, place, length, occurrences) of the ``k`` longest spans of the text that are within no longer one.
-
-    Of those that the corpus has several times, its first; those that the text has several times, once.
-    """
-    if not len(first):
-        return []
-    pairs, where, counts = np.unique(
-        np.stack([first, first + length]), axis=1, return_inverse=True, return_counts=True
-    )
-    earliest = np.full(len(counts), np.iinfo(np.int64).max)
-    np.minimum.at(earliest, where.reshape(-1), place)
-    begins, ends = pairs
-    # By beginning, the longest first: a span is within another one if some earlier one ends no sooner.
-    order = np.lexsort((-ends, begins))
-    furthest = np.maximum.accumulate(ends[order])
-    outer = order[np.concatenate([[True], ends[order][1:] > furthest[:-1]])]
-    ranked = outer[np.argsort(-(ends - begins)[outer], kind="stable")]
-    once = np.unique(np.stack([earliest, ends - begins])[:, ranked], axis=1, return_index=True)[1]
-    chosen = ranked[np.sort(once)][:k].tolist()
-    return [
-        (int(begins[each]), int(earliest[each]), int(ends[each] - begins[each]), int(counts[each]))
-        for each in chosen
-    ]

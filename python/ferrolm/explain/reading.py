@@ -207,7 +207,7 @@ def _replaced(embedding: nn.Module, embedded: Tensor) -> Iterator[None]:
 
 @contextmanager
 def _differentiable(network: Any) -> Iterator[None]:
-    """cuDNN has gradients of recurrent layers in training alone; torch's own kernels have them always."""
+    """Without cuDNN for recurrent layers, of which it has gradients in training alone."""
     recurrent = any(isinstance(module, nn.RNNBase) for module in network.modules())
     with torch.backends.cudnn.flags(enabled=not recurrent):
         yield

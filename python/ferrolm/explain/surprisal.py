@@ -151,9 +151,7 @@ def _with_alternatives(model: LanguageModel, text: str, top: int) -> Surprisals:
     numbers = np.unique(found.top_ids).tolist()
     names = {number: model.tokenizer.decode([number], skip_special_tokens=False) for number in numbers}
     rows = zip(found.top_ids.tolist(), np.exp(found.top_logprobs).tolist(), strict=True)
-    likeliest = [
-        tuple((names[number], chance) for number, chance in zip(*row, strict=True)) for row in rows
-    ]
+    likeliest = [tuple((names[number], chance) for number, chance in zip(*row, strict=True)) for row in rows]
     return _joined(model.tokenizer, text, -found.logprobs / math.log(2), likeliest)
 
 
@@ -187,6 +185,4 @@ def _joined(
     if alternatives is None:
         return Surprisals(pieces, np.add.reduceat(each, first))
     whole: list[Alternatives] = [*[()] * (len(offsets) - len(alternatives)), *alternatives]
-    return Surprisals(
-        pieces, np.add.reduceat(each, first), tuple(whole[place] for place in first.tolist())
-    )
+    return Surprisals(pieces, np.add.reduceat(each, first), tuple(whole[place] for place in first.tolist()))

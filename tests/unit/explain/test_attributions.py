@@ -119,9 +119,7 @@ def test_occlusion_by_a_token_equals_writing_that_token(level: Any) -> None:
         whole = value() - value(3, 4, 5)
         expected = [value() - value(1), value() - value(2), whole, whole, whole, value() - value(6)]
     else:
-        drops = {
-            first: value() - value(*({first, first + 1} - {0, 7})) for first in range(7)
-        }
+        drops = {first: value() - value(*({first, first + 1} - {0, 7})) for first in range(7)}
         expected = [(drops[place - 1] + drops[place]) / 2 for place in inner]
     np.testing.assert_allclose(found.scores[1:-1], expected, atol=1e-5)
     assert found.scores[[0, -1]].tolist() == [0, 0]
@@ -196,7 +194,7 @@ def test_targets_that_are_none() -> None:
         saliency(model, "a", target="x", foil="x")
     with pytest.raises(UnknownNameError, match="target is 'B-Y', expected one of O, B-X, I-X"):
         occlusion(label, TEXT, target="B-Y")
-    with pytest.raises(UnknownNameError, match="output is 'logits'.*did you mean 'logit'"):
+    with pytest.raises(UnknownNameError, match=r"output is 'logits'.*did you mean 'logit'"):
         saliency(model, "a", output="logits")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="position is 3, but the text has 1 tokens"):
         saliency(model, "a", position=3)
@@ -210,13 +208,13 @@ def test_settings_that_are_none() -> None:
     model = tiny_language_model()
     with pytest.raises(UnknownNameError, match="method is 'norms'"):
         saliency(model, "a", method="norms")  # type: ignore[arg-type]
-    with pytest.raises(UnknownNameError, match="level is 'words'.*did you mean 'word'"):
+    with pytest.raises(UnknownNameError, match=r"level is 'words'.*did you mean 'word'"):
         occlusion(model, "a", level="words")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="window is 3, expected 1 to 2"):
         occlusion(model, "ab", level="window")
     with pytest.raises(InvalidArgumentError, match="n_steps is 0"):
         integrated_gradients(model, "a", n_steps=0)
-    with pytest.raises(UnknownNameError, match="baseline is 'zeros'.*did you mean 'zero'"):
+    with pytest.raises(UnknownNameError, match=r"baseline is 'zeros'.*did you mean 'zero'"):
         occlusion(model, "a", baseline="zeros")
     with pytest.raises(InvalidArgumentError, match="baseline is 'mask', but the tokenizer has none"):
         occlusion(model, "a", baseline="mask")

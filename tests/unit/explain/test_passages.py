@@ -138,7 +138,7 @@ def test_large_files_are_cut_between_words(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_is_no_corpus_or_text(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match="missing.txt does not exist"):
+    with pytest.raises(MissingFileError, match=r"missing\.txt does not exist"):
         PassageIndex(tmp_path / "missing.txt")
     with pytest.raises(InvalidTypeError, match="corpus is int, expected a token file"):
         PassageIndex(5)  # type: ignore[arg-type]
