@@ -57,7 +57,7 @@ class AttentionMaps(Explanation):
     def layer(self, layer: int) -> NDArray[np.float32]:
         """[queries, keys]: the mean of a layer's heads."""
         self._check("layer", layer, len(self.layers))
-        return self.weights[layer].mean(0)
+        return self.weights[layer].mean(0)  # type: ignore[no-any-return]
 
     def select(
         self, layers: Sequence[int] | None = None, heads: Sequence[int] | None = None
@@ -93,7 +93,7 @@ class AttentionMaps(Explanation):
         >>> maps.rollout().weights[-1, 0].tolist()
         [[0.625, 0.375], [0.375, 0.625]]
         """
-        fusions = {"mean": np.mean, "max": np.max, "min": np.min}
+        fusions: dict[str, Any] = {"mean": np.mean, "max": np.max, "min": np.min}
         if fusion not in fusions:
             known = ", ".join(fusions)
             raise UnknownNameError(f"fusion is {fusion!r}, expected one of {known}{nearest(fusion, fusions)}")

@@ -247,7 +247,7 @@ def _in_word(data: NDArray[np.uint8], low: int, high: int) -> NDArray[np.bool_]:
     for places, size in ((latin, 2), (wide_places, 3)):
         for step in range(size):
             flags[np.minimum(places + step, len(near) - 1)] = False
-    return flags[low - before : high - before]  # type: ignore[no-any-return]
+    return flags[low - before : high - before]
 
 
 def _word_hashes(data: NDArray[np.uint8], starts: Places, ends: Places) -> Units:
@@ -262,12 +262,13 @@ def _word_hashes(data: NDArray[np.uint8], starts: Places, ends: Places) -> Units
     with np.errstate(over="ignore"):
         sums = np.add.reduceat(letters * powers, starts - low)
         mixed = (sums ^ (sums >> np.uint64(31))) * np.uint64(0xD6E8FEB86659FD93)
-    return (mixed >> np.uint64(32)).astype(np.uint32)
+    top: Units = (mixed >> np.uint64(32)).astype(np.uint32)
+    return top
 
 
 def _powers() -> NDArray[np.uint64]:
     with np.errstate(over="ignore"):
-        return np.cumprod(np.full(64, 0x9E3779B97F4A7C15, np.uint64))
+        return np.cumprod(np.full(64, 0x9E3779B97F4A7C15, np.uint64), dtype=np.uint64)
 
 
 _POWERS = _powers()

@@ -26,6 +26,9 @@ class Explanation:
     def plot(self, path: str | PathLike[str], **options: Any) -> Path:
         """Draw a picture: .png, .svg or .pdf, as the ending says; returns the path.
 
+        options: of attention, ``layer`` and ``head``, by number, for one map in place of all; of a logit lens, ``last``: so
+        many tokens, 24 by default.
+
         Raises `MissingExtraError` without matplotlib and `UnknownNameError` for another ending.
         """
         target = Path(path)
@@ -41,7 +44,8 @@ class Explanation:
 
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
-        self._draw(figure, **options)
+        draw: Any = self._draw
+        draw(figure, **options)
         for axis in figure.axes:
             for text in (axis.title, *axis.texts, *axis.get_xticklabels(), *axis.get_yticklabels()):
                 text.set_parse_math(False)  # tokens are not mathematics, whatever they contain
@@ -64,7 +68,8 @@ class Explanation:
 
         return save_report([self], path, title=title)
 
-    def _draw(self, figure: Any, **options: Any) -> None:
+    def _draw(self, figure: Any) -> None:
+        """Draw into an empty figure of matplotlib; options of a subclass have defaults."""
         raise NotImplementedError
 
     def _view(self) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def read(model: Explained, text: str, tokenizer: Tokenizer | None = None, *, log
             "head for masked tokens or classes"
         )
     # A tokenizer's own padding and truncation are for batches: here the text is read whole, or refused.
-    (encoding,) = tokenizer.batch([text], padding=False, truncation=False).encodings or ()
+    encoding = (tokenizer.batch([text], padding=False, truncation=False).encodings or [])[0]
     ids = np.array(encoding.ids, np.int64)
     special = np.array(encoding.special_tokens_mask, bool)
     if not len(ids) or special.all():
@@ -138,7 +138,8 @@ def network_of(model: Explained, tokenizer: Tokenizer | None) -> tuple[Any, Toke
     if not isinstance(model, LanguageModel | nn.Module):  # a pipeline of generation
         model = getattr(model, "model", model)
     if isinstance(model, LanguageModel) and isinstance(model.model, nn.Module):
-        return model.model, tokenizer or getattr(model, "source_tokenizer", model.tokenizer), None
+        own: Tokenizer = getattr(model, "source_tokenizer", model.tokenizer)
+        return model.model, tokenizer or own, None
     if isinstance(model, PretrainedModel):
         if tokenizer is None:
             raise InvalidArgumentError(

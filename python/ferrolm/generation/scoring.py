@@ -139,8 +139,8 @@ def token_predictions(
     done = 0
     for first in range(0, len(starts), at_once):
         batch = starts[first : first + at_once]
-        pair = (torch.stack([t[s : s + window] for s in batch]) for t in (inputs, targets))
-        parts = _window_predictions(model, *pair, top)
+        read, wanted = (torch.stack([t[s : s + window] for s in batch]) for t in (inputs, targets))
+        parts = _window_predictions(model, read, wanted, top)
         for row, start in enumerate(batch):
             for whole, part in zip(found, parts, strict=True):
                 whole[done : start + window] = part[row, done - start :]

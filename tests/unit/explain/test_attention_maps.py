@@ -16,6 +16,7 @@ from ferrolm.errors import InvalidArgumentError, InvalidTypeError, LimitError, U
 from ferrolm.explain import AttentionMaps, attention_maps, attention_rollout
 from ferrolm.generation import LanguageModel, Seq2SeqLanguageModel
 from ferrolm.models import T5Config, T5ForConditionalGeneration, Transformer, TransformerConfig, quantize
+from ferrolm.models.observation import Observation
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "mistral"])
@@ -46,6 +47,15 @@ def test_tokens_of_an_encoder_look_at_all(task: str) -> None:
     assert maps.tokens == ("[CLS]", "one", " two", " six", "teen", "[SEP]")
     assert maps.weights.shape == (2, 2, 6, 6)
     assert (maps.weights > 0).all()
+
+
+def test_hidden_states_of_an_encoder_are_those_that_it_gives() -> None:
+    model = small_encoder("feature-extraction")
+    seen, ids = Observation(model), torch.tensor([[2, 5, 6, 3]])
+    with torch.no_grad(), seen.watching():
+        expected = model(ids, output_hidden_states=True).hidden_states
+    assert len(seen.hidden_states) == 3
+    assert all(map(torch.equal, seen.hidden_states, expected))
 
 
 def test_padding_and_truncation_of_a_tokenizer_are_for_batches() -> None:
