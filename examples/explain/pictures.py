@@ -16,8 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ferrolm import Tokenizer, load_model
 from ferrolm.explain import (
+    AttentionMaps,
     Explanation,
     attention_maps,
     integrated_gradients,
@@ -33,7 +36,7 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 STORY = "Once upon a time there was a king who had three daughters, and the youngest of them was so beautiful that the"
 NURSE = "The nurse said that she would be late, because her bus did not come."
-VERSE = "To be, or not to be: that is the question my lord asked of the king himself."
+VERSE = "Now is the winter of our discontent, said the king: my kingdom for a horse, or two, if you please."
 
 
 def pictures(minilm: Path, corpus: Path) -> dict[str, tuple[list[Explanation], Callable[[Any], None]]]:
@@ -45,21 +48,28 @@ def pictures(minilm: Path, corpus: Path) -> dict[str, tuple[list[Explanation], C
     covered = occlusion(model, STORY, level="word")
     surprisals = token_surprisals(model, STORY, top=8)
     return {
-        "explain-attention": ([attention], look_at_a_head),
+        "explain-attention": ([attention], look_at_a_head(attention, " she", " nurse")),
         "explain-attributions": ([shares, covered], lambda page: None),
         "explain-logit-lens": ([logit_lens(model, STORY)], look_at_a_cell),
-        "explain-surprisal": ([surprisals], lambda page: page.locator(".token").nth(-3).hover()),
+        "explain-surprisal": ([surprisals], lambda page: page.locator(".token").nth(-3).click()),
         "explain-passages": ([nearest_passages(VERSE, corpus, 5)], look_at_a_passage),
     }
 
 
-def look_at_a_head(page: Any) -> None:
-    page.get_by_label("Layer 3, head 7").click()
-    page.locator(".token", has_text="her").hover()
+def look_at_a_head(maps: AttentionMaps, token: str, other: str) -> Callable[[Any], None]:
+    """The head in which one token looks most at another."""
+    query, key = maps.queries.index(token), maps.keys.index(other)
+    layer, head = np.unravel_index(maps.weights[:, :, query, key].argmax(), maps.weights.shape[:2])
+
+    def look(page: Any) -> None:
+        page.get_by_label(f"Layer {layer}, head {head}", exact=True).click()
+        page.locator(".token").nth(query).click()
+
+    return look
 
 
 def look_at_a_cell(page: Any) -> None:
-    page.locator("tbody tr").nth(1).locator("td").nth(3).hover()
+    page.locator("tbody tr").nth(1).locator("td").nth(3).click()
 
 
 def look_at_a_passage(page: Any) -> None:
@@ -83,7 +93,7 @@ def main(arguments: list[str]) -> None:
         browser = engine.chromium.launch(executable_path=browser_path, args=options)
         for name, (explanations, prepare) in pictures(given.minilm, given.corpus).items():
             file = save_report(explanations, Path(folder) / f"{name}.html")
-            page = browser.new_page(viewport={"width": 1000, "height": 300})
+            page = browser.new_page(viewport={"width": 1000, "height": 900})
             page.goto(file.as_uri())
             prepare(page)
             target = IMAGES / f"{name}.png"

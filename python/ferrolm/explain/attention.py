@@ -52,7 +52,7 @@ class AttentionMaps(Explanation):
         """[queries, keys] of one head; negative numbers count from the end. Raises `InvalidArgumentError` for others."""
         self._check("layer", layer, len(self.layers))
         self._check("head", head, len(self.heads))
-        return self.weights[layer, head]
+        return self.weights[layer, head]  # type: ignore[no-any-return]
 
     def layer(self, layer: int) -> NDArray[np.float32]:
         """[queries, keys]: the mean of a layer's heads."""

@@ -114,7 +114,7 @@ def integrated_gradients(
     >>> tokenizer = Tokenizer.from_bpe({"a": 0, "b": 1, "c": 2}, [])
     >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=3, n_positions=8, n_embd=8, n_layer=1, n_head=2)).eval()
     >>> found = integrated_gradients(model, "abc", target="b", tokenizer=tokenizer)
-    >>> abs(found.scores.sum() - (found.value - found.baseline_value)) < 1e-3
+    >>> abs(found.convergence_delta) < 1e-3
     True
     """
     for name, value in (("n_steps", n_steps), ("batch_size", batch_size)):
@@ -196,4 +196,4 @@ def _differentiable(reading: Reading) -> Reading:
 
 
 def _array(scores: Tensor) -> NDArray[np.float64]:
-    return scores.double().cpu().numpy()  # type: ignore[no-any-return]
+    return scores.double().cpu().numpy()
