@@ -40,18 +40,23 @@ def classifier(kind: str) -> TextEncoder:
 
 
 @pytest.mark.parametrize("name", list(TINY))
-@pytest.mark.parametrize("output", ["logit", "logprob", "probability"])
+@pytest.mark.parametrize("output", ["logit", "probability"])
 def test_integrated_gradients_of_language_models_are_complete(name: str, output: Any) -> None:
-    found = integrated_gradients(TINY[name](), "a text", output=output, n_steps=300)
+    found = integrated_gradients(TINY[name](), "text", output=output, n_steps=200)
     difference = found.value - found.baseline_value
     assert found.scores.sum() == pytest.approx(difference, abs=2e-3)
     assert found.convergence_delta == pytest.approx(found.scores.sum() - difference, abs=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["bert", "regression", "mean", "last", "attention"])
-@pytest.mark.parametrize("baseline", ["mean", "zero", "mask", "pad", "unknown", 7])
+@pytest.mark.parametrize(
+    ("kind", "baseline"),
+    [
+        *(("bert", baseline) for baseline in ("mean", "zero", "mask", "pad", "unknown", 7)),
+        *((kind, "zero") for kind in ("regression", "mean", "last", "attention")),
+    ],
+)
 def test_integrated_gradients_of_classifiers_are_complete(kind: str, baseline: Any) -> None:
-    found = integrated_gradients(classifier(kind), TEXT, baseline=baseline, n_steps=200)
+    found = integrated_gradients(classifier(kind), TEXT, baseline=baseline, n_steps=100)
     assert found.scores.sum() == pytest.approx(found.value - found.baseline_value, abs=1e-3)
     assert found.scores[[0, -1]].tolist() == [0, 0]  # special tokens are in the baseline
     assert found.special.tolist() == [True, *[False] * 6, True]
