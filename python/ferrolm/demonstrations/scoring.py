@@ -82,10 +82,14 @@ def as_scorer(model: Any) -> Scorer:
 def checked_scores(
     scorer: Scorer, prompts: Sequence[str], continuations: Sequence[str]
 ) -> NDArray[np.float64]:
-    """What the scorer says; `ShapeError` if it is not (prompts, continuations)."""
+    """What the scorer says; `ShapeError` if it is not (prompts, continuations), `InvalidArgumentError` if a value is NaN."""
     found = np.asarray(scorer(prompts, continuations), np.float64)
     if found.shape != (len(prompts), len(continuations)):
         raise ShapeError(
             f"the scorer gave shape {found.shape}, expected ({len(prompts)}, {len(continuations)})"
+        )
+    if np.isnan(found).any():
+        raise InvalidArgumentError(
+            f"the scorer gave NaN for prompt {int(np.argwhere(np.isnan(found))[0, 0])}: expected log-probabilities"
         )
     return found

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferrolm.demonstrations.bm25 import BM25Index
 from ferrolm.embeddings.index import EmbeddingIndex
-from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 
 __all__ = [
     "BM25Selector",
@@ -39,7 +39,7 @@ class Selector(ABC):
     """
 
     def __init__(self, pool: Sequence[str], *, seed: int = 0) -> None:
-        self.pool = list(pool)
+        self.pool = texts_of(pool, "pool")
         self._positions: dict[str, list[int]] = {}
         for position, text in enumerate(self.pool):
             self._positions.setdefault(text, []).append(position)
@@ -188,7 +188,8 @@ class MMRSelector(NearestSelector):
     """Near examples that are not alike, by maximal marginal relevance (Carbonell & Goldstein, 1998).
 
     Each step takes, of the ``candidates`` nearest, the one with the largest ``relevance * similarity to the query -
-    (1 - relevance) * similarity to the most similar one taken``.
+    (1 - relevance) * similarity to the most similar one taken``. The default is the better one of 0.5 to 0.9 on validation parts of
+    rt-polarity and Banking77.
     """
 
     def __init__(
@@ -197,7 +198,7 @@ class MMRSelector(NearestSelector):
         embed: Embed,
         *,
         embeddings: ArrayLike | None = None,
-        relevance: float = 0.7,
+        relevance: float = 0.8,
         candidates: int = 64,
         seed: int = 0,
     ) -> None:
@@ -225,6 +226,19 @@ class MMRSelector(NearestSelector):
             latest = between[taken[-1]]
             redundancy = latest.astype(np.float64) if len(taken) == 1 else np.maximum(redundancy, latest)
         return self._shuffled[places[taken]].astype(np.int64)
+
+
+def texts_of(texts: Sequence[str], name: str) -> list[str]:
+    """A list of texts; `InvalidTypeError` for one text alone, whose letters would be taken for texts, and for what is none."""
+    if isinstance(texts, str | bytes):
+        raise InvalidTypeError(f"{name} is one text, {texts!r:.60}: expected a list of texts")
+    found = list(texts)
+    wrong = next((place for place, text in enumerate(found) if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise InvalidTypeError(
+            f"{name}[{wrong}] is {found[wrong]!r:.60} ({type(found[wrong]).__name__}): expected a string"
+        )
+    return found
 
 
 def unit_rows(embeddings: ArrayLike, rows: int) -> NDArray[np.float32]:

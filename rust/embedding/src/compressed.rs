@@ -261,7 +261,8 @@ impl<'a> Part<'a> {
                 self.cancel.check()?;
             }
             // The bar has risen since the row was seen.
-            if !(upper < sieve.lower.bar) {
+            let too_far = upper < sieve.lower.bar;
+            if !too_far {
                 let (row, values) = (row as usize, &self.matrix.values[row as usize * size..][..size]);
                 products_of_one(self.level, values, query.values, &mut product);
                 top.see(row, product.first().copied().unwrap_or_default(), self.matrix.norms[row]);
@@ -288,8 +289,8 @@ impl<'a> Sieve<'a> {
         }
         for ((row, sum), (scale, slack)) in (start..).zip(sums).zip(scales.iter().zip(slacks)) {
             let (estimate, slack) = (*sum as f32 * (scale * query.scale), slack * query.length);
-            // Written so that what is no number is kept.
-            if !(estimate + slack < self.lower.bar) {
+            let too_far = estimate + slack < self.lower.bar; // not so where a bound is no number
+            if !too_far {
                 self.keep(row as u32, estimate, slack);
             }
         }

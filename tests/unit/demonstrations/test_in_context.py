@@ -223,3 +223,15 @@ def test_strategies_are_paired_with_any_of_them(tmp_path):
         UnknownNameError, match="'bm26' is not one of random, bm25, again; did you mean 'bm25'"
     ):
         report.against("bm26")
+
+
+def test_what_a_model_says_is_checked():
+    def ask(value):
+        model = lambda prompts, words: [[value] * len(words)] * len(prompts)  # noqa: E731
+        return InContextClassifier(model, BM25Selector(POOL), LABELS, k=1)
+
+    assert ask(-np.inf).probabilities(["good"]).tolist() == [[0.5, 0.5]]
+    with pytest.raises(InvalidArgumentError, match="the scorer gave NaN for prompt 0"):
+        ask(np.nan).predict(["good"])
+    with pytest.raises(InvalidTypeError, match="queries is one text, 'good'"):
+        ask(0.0).predict("good")

@@ -61,6 +61,7 @@ mod x86 {
     /// # Safety
     /// AVX2 must be there, and the rows as long as the query.
     #[target_feature(enable = "avx2")]
+    #[expect(clippy::cast_ptr_alignment, reason = "loads and stores that need no alignment")]
     unsafe fn four(rows: [&[i8]; ROWS], query: &[i16]) -> [i32; ROWS] {
         let mut sums = [_mm256_setzero_si256(); ROWS];
         for start in (0..query.len()).step_by(LANES) {
