@@ -127,6 +127,8 @@ def _cosines(
 ) -> list[NDArray[np.float32]]:
     """Of each query and its examples, not below 0."""
     shown = np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+    if not shown.size:
+        return [np.zeros(0, np.float32) for _ in queries]
     examples = unit_rows(embed([selector.pool[place] for place in shown]), len(shown))
     asked = unit_rows(embed(list(queries)), len(queries))
     return [
