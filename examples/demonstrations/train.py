@@ -119,6 +119,9 @@ def train(
         # Among the words for labels alone, which is what a classifier asks for.
         logits = hidden[wanted] @ model.token_embedding.weight[ids_of_words].T
         targets = torch.searchsorted(ids_of_words, asked[:, 1:][wanted])
+        # A batch may ask for nothing: then it is no step, and not a mean of none.
+        if not len(targets):
+            continue
         loss = F.cross_entropy(logits, targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -159,6 +162,7 @@ def main(arguments: list[str] | None = None) -> LanguageModel:
     found = load_model(given.model)
     sets = [Episodes(task, found.tokenizer, given.limit) for task in tasks]
     source = batches(sets, given.batch_size, tuple(given.shown), np.random.default_rng(given.seed))
+    found.model.float()  # the bundled weights may be in half precision
     train(found.model, source, np.sort(sets[0].symbols), steps=given.steps, rate=given.rate)
     found.model.eval()
     found.save(given.out)
