@@ -1123,6 +1123,19 @@ class NearDuplicates:
     def add(self, document: str) -> tuple[int, float] | None: ...
     def add_all(self, texts: Sequence[str]) -> list[tuple[int, float] | None]: ...
 
+def compress_vectors(
+    vectors: NDArray[np.float32], norms: NDArray[np.float32]
+) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]: ...
+def nearest_compressed_vectors(
+    vectors: NDArray[np.float32],
+    norms: NDArray[np.float32],
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    slacks: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    *,
+    top: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
 def nearest_vectors(
     vectors: NDArray[np.float32],
     norms: NDArray[np.float32],

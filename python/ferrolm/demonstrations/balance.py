@@ -50,6 +50,7 @@ class BalancedSelector(Selector):
         if entropy is not None and entropy < 0:
             raise InvalidArgumentError(f"entropy is {entropy} bits, expected at least 0")
         self._inner, self._labels, self._entropy = inner, list(labels), entropy
+        self._totals = Counter(self._labels)
 
     def scores(self, query: str) -> NDArray[np.float64]:
         """Those of the inner selector."""
@@ -59,34 +60,46 @@ class BalancedSelector(Selector):
         """Positions of ``k`` examples, in the inner order."""
         if k < 0:
             raise InvalidArgumentError(f"k is {k}, expected at least 0")
-        first = self._inner.select(query, k).tolist()
-        by_score = self._best(query, self._inner.scores(query), len(self.pool)).tolist()
-        known = set(first)
-        ranked = [*first, *(position for position in by_score if position not in known)]
-        chosen = (
-            self._in_turn(ranked, k) if self._entropy is None else self._mixed(ranked, first, self._entropy)
-        )
+        first, scores = self._inner.select(query, k).tolist(), self._inner.scores(query)
+        known, count = set(first), 16 * (k + 4)
+        while True:  # more of the pool is ranked only where labels are not found among its best
+            by_score = self._best(query, scores, count).tolist()
+            ranked = [*first, *(position for position in by_score if position not in known)]
+            whole = count >= len(self.pool)
+            if self._entropy is None:
+                chosen = self._in_turn(ranked, k, whole)
+            else:
+                chosen = self._mixed(ranked, first, self._entropy, whole)
+            if chosen is not None:
+                break
+            count *= 8
         places = {position: place for place, position in enumerate(ranked)}
         return np.array(sorted(chosen, key=places.__getitem__), np.int64)
 
-    def _in_turn(self, ranked: list[int], k: int) -> list[int]:
-        """The first of each label, then the second of each, and so on."""
+    def _in_turn(self, ranked: list[int], k: int, whole: bool) -> list[int] | None:
+        """The first of each label, then the second of each, and so on; None if others of the pool could come before."""
         seen: Counter[Hashable] = Counter()
         turns = []
         for place, position in enumerate(ranked):
             turns.append((seen[self._labels[position]], place, position))
             seen[self._labels[position]] += 1
-        return [position for _, _, position in sorted(turns)[:k]]
+        taken = sorted(turns)[:k]
+        # What is not ranked comes last in its turn, so that only the turns before the last have to be complete.
+        last = taken[-1][0] if taken else 0
+        complete = len(taken) == k and all(
+            seen[label] >= min(total, last) for label, total in self._totals.items()
+        )
+        return [position for _, _, position in taken] if complete or whole else None
 
-    def _mixed(self, ranked: list[int], chosen: list[int], entropy: float) -> list[int]:
+    def _mixed(self, ranked: list[int], chosen: list[int], entropy: float, whole: bool) -> list[int] | None:
         rest = [position for position in ranked if position not in chosen]
-        while rest and label_entropy([self._labels[each] for each in chosen]) < entropy:
+        while chosen and label_entropy([self._labels[each] for each in chosen]) < entropy:
             counts = Counter(self._labels[each] for each in chosen)
             common = counts.most_common(1)[0]
             # Of the commonest label the last one goes, for the best of a label that is rarer by two or more.
             new = next((each for each in rest if counts[self._labels[each]] < common[1] - 1), None)
             if new is None:
-                break
+                return chosen if whole else None
             gone = next(each for each in reversed(chosen) if self._labels[each] == common[0])
             chosen = [each for each in chosen if each != gone] + [new]
             rest.remove(new)

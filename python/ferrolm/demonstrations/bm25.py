@@ -57,6 +57,23 @@ class BM25Index:
         norms = k1 * (1 - b + b * lengths / max(lengths.mean(), 1e-9)) if self._texts else lengths
         self._weights = idf[columns] * counts / (counts + norms[self._rows])
 
+    def weights(self, query: str, texts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The weight of each different word of a query in each of some texts, shape (words, texts).
+
+        >>> BM25Index(["the cat sat", "the dog ran"]).weights("the cat", np.array([0, 1])).round(2).tolist()
+        [[0.07, 0.07], [0.28, 0.0]]
+        """
+        found = dict.fromkeys(words(query, lowercase=True))
+        table = np.zeros((len(found), len(texts)))
+        for row, word in zip(table, found, strict=True):
+            if word in self._numbers and len(texts):
+                column = slice(*self._starts[self._numbers[word] : self._numbers[word] + 2])
+                places = np.minimum(
+                    np.searchsorted(self._rows[column], texts), column.stop - column.start - 1
+                )
+                row[:] = np.where(self._rows[column][places] == texts, self._weights[column][places], 0.0)
+        return table
+
     def scores(self, query: str) -> NDArray[np.float64]:
         """The score of each text, shape (texts,); 0 for those that share no word with the query."""
         known = [self._numbers[word] for word in words(query, lowercase=True) if word in self._numbers]

@@ -20,7 +20,11 @@ def normalized(logprobs: ArrayLike) -> NDArray[np.float64]:
     [[0.5, 0.5], [1.0, 0.0]]
     """
     logs = np.asarray(logprobs, np.float64)
-    shifted = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    greatest = logs.max(axis=-1, keepdims=True)
+    # Where no label is possible, all are alike.
+    shifted = np.exp(
+        np.where(np.isneginf(greatest), 0.0, logs - np.where(np.isneginf(greatest), 0.0, greatest))
+    )
     found: NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
     return found
 

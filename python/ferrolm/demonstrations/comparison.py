@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferrolm._extras import require
 from ferrolm.data._atomic import replace_file
-from ferrolm.demonstrations.selectors import Selector
-from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.demonstrations.selectors import Embed, Selector, unit_rows
+from ferrolm.errors import InvalidArgumentError, ShapeError, UnknownNameError, nearest
 from ferrolm.evaluation import Comparison, Result, bootstrap, compare
 
 __all__ = ["StrategyReport", "compare_strategies", "majority_label"]
@@ -27,11 +28,28 @@ class StrategyReport:
     """What `compare_strategies` found.
 
     accuracies: of each strategy, mean over queries and seeds, with its 95 % interval; details: the standard deviation over
-    seeds, and milliseconds a query. against_first: each other strategy paired with the first, by query.
+    seeds, and milliseconds a query. against_first: each other strategy paired with the first, by query. scores: of each
+    strategy, the share of seeds with which each query was answered right, (queries,).
     """
 
     accuracies: Mapping[str, Result]
     against_first: Mapping[str, Comparison]
+    scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+
+    def against(self, name: str) -> dict[str, Comparison]:
+        """Each other strategy paired with the one of this name, by query: differences above 0 are in the others' favour.
+
+        Raises `UnknownNameError` if there is none.
+        """
+        if name not in self.scores:
+            raise UnknownNameError(
+                f"strategy {name!r} is not one of {', '.join(self.scores)}{nearest(name, [*self.scores])}"
+            )
+        return {
+            other: compare(self.scores[name], scores)
+            for other, scores in self.scores.items()
+            if other != name
+        }
 
     def __str__(self) -> str:
         width = max(map(len, self.accuracies))
@@ -72,20 +90,51 @@ class StrategyReport:
         return target
 
 
-def majority_label(labels: Sequence[str], queries: Sequence[str], k: int = 8) -> Predict:
+def majority_label(
+    labels: Sequence[str], queries: Sequence[str], k: int = 8, *, embed: Embed | None = None
+) -> Predict:
     """What a model would say that copies the commonest label of its ``k`` examples: selection alone, without a model.
 
-    Of labels that are as common, the one whose example is best wins. labels: of the pool's texts.
+    Of labels that are as common, the one whose example is best wins; where nothing is chosen, the pool's commonest.
+
+    Args:
+        labels: of the pool's texts.
+        queries: what is asked.
+        k: examples for each.
+        embed: if given, an example does not count 1 but its cosine to the query, 0 where that is negative: a model that
+            listens more to what is like the query.
     """
+    common = Counter(labels).most_common(1)[0][0] if labels else ""
 
     def predict(selector: Selector, seed: int) -> list[str]:
+        rows = selector.select_batch(queries, k)
+        weights = (
+            [np.ones(len(row)) for row in rows] if embed is None else _cosines(selector, queries, rows, embed)
+        )
         said = []
-        for chosen in selector.select_batch(queries, k):
-            names = [labels[place] for place in chosen.tolist()]
-            said.append(max(names, key=lambda name: (names.count(name), -names.index(name))))
+        for row, weight in zip(rows, weights, strict=True):
+            votes: dict[str, float] = {}
+            for place, vote in zip(row.tolist(), weight.tolist(), strict=True):
+                votes[labels[place]] = votes.get(labels[place], 0.0) + vote
+            said.append(max(votes, key=votes.__getitem__, default=common))  # the first of equals
         return said
 
     return predict
+
+
+def _cosines(
+    selector: Selector, queries: Sequence[str], rows: Sequence[NDArray[np.int64]], embed: Embed
+) -> list[NDArray[np.float32]]:
+    """Of each query and its examples, not below 0."""
+    shown = np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+    if not shown.size:
+        return [np.zeros(0, np.float32) for _ in queries]
+    examples = unit_rows(embed([selector.pool[place] for place in shown]), len(shown))
+    asked = unit_rows(embed(list(queries)), len(queries))
+    return [
+        np.maximum(examples[np.searchsorted(shown, row)] @ query, 0)
+        for query, row in zip(asked, rows, strict=True)
+    ]
 
 
 def compare_strategies(
@@ -118,7 +167,7 @@ def compare_strategies(
     """
     if not strategies or not seeds:
         raise InvalidArgumentError("strategies or seeds are empty: expected one or more")
-    scores: dict[str, Any] = {}
+    scores: dict[str, NDArray[np.float64]] = {}
     accuracies: dict[str, Result] = {}
     for name, make in strategies.items():
         rows, seconds = [], 0.0
@@ -142,4 +191,4 @@ def compare_strategies(
         accuracies[name] = Result(name, float(table.mean()), low, high, count=table.shape[1], details=details)
     first, *others = scores
     paired = {name: compare(scores[first], scores[name]) for name in others}
-    return StrategyReport(accuracies, paired)
+    return StrategyReport(accuracies, paired, scores)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ferrolm.demonstrations.bm25 import BM25Index
 from ferrolm.demonstrations.selectors import Selector
 from ferrolm.errors import InvalidArgumentError
-from ferrolm.text import words
 
 __all__ = ["CoverageSelector"]
 
@@ -40,10 +39,11 @@ class CoverageSelector(Selector):
 
     def select(self, query: str, k: int) -> NDArray[np.int64]:
         """Positions of ``k`` examples in the order in which they were taken."""
-        near, scores = self.nearest(query, max(self._candidates, k), k)
-        table = np.array(
-            [self._index.scores(word)[near] for word in dict.fromkeys(words(query, lowercase=True))]
-        )
+        if k < 0:
+            raise InvalidArgumentError(f"k is {k}, expected at least 0")
+        scores = self.scores(query)
+        near = self._best(query, scores, max(self._candidates, k))
+        table, scores = self._index.weights(query, near), scores[near]
         covered = np.zeros(len(table))
         taken: list[int] = []
         tie = scores / max(scores.max(initial=0.0), 1e-9) * 1e-9

@@ -43,13 +43,14 @@ class DPPSelector(NearestSelector):
             )
         self._relevance, self._candidates = relevance, candidates
 
-    def select(self, query: str, k: int) -> NDArray[np.int64]:
-        """Positions of ``k`` examples in the order in which they were taken."""
-        near, scores = self.nearest(query, max(self._candidates, k), k)
+    def _wanted(self, k: int) -> int:
+        return max(self._candidates, k)
+
+    def _choose(self, places: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
         quality = np.exp(self._relevance * (scores - scores.max(initial=0)) / 2)
-        rows = self._unit[near].astype(np.float64)
-        kernel = quality[:, None] * (rows @ rows.T) * quality
-        return near[_greedy_map(kernel, min(k, len(near)))]
+        rows = self._index.embeddings[places]
+        kernel = quality[:, None] * (rows @ rows.T).astype(np.float64) * quality
+        return self._shuffled[places[_greedy_map(kernel, k)]].astype(np.int64)
 
 
 def _greedy_map(kernel: NDArray[np.float64], count: int) -> list[int]:
@@ -81,7 +82,7 @@ class KMeansSelector(NearestSelector):
         embed: Embed,
         *,
         embeddings: ArrayLike | None = None,
-        candidates: int = 64,
+        candidates: int = 32,
         seed: int = 0,
     ) -> None:
         super().__init__(pool, embed, embeddings=embeddings, seed=seed)
@@ -89,17 +90,17 @@ class KMeansSelector(NearestSelector):
             raise InvalidArgumentError(f"candidates is {candidates}, expected at least 1")
         self._candidates, self._seed = candidates, seed
 
-    def select(self, query: str, k: int) -> NDArray[np.int64]:
-        """Positions of ``k`` examples, nearest first."""
-        near, scores = self.nearest(query, max(self._candidates, k), k)
-        count = min(k, len(near))
-        if not count:
-            return near[:0]
-        clusters = k_means(self._unit[near], count, seed=self._seed)
-        first = {int(cluster): place for place, cluster in reversed([*enumerate(clusters)])}
-        rest = [place for place in range(len(near)) if place not in first.values()]
-        chosen = sorted([*first.values(), *rest[: count - len(first)]], key=lambda place: -scores[place])
-        return near[chosen]
+    def _wanted(self, k: int) -> int:
+        return max(self._candidates, k)
+
+    def _choose(self, places: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+        if not k:
+            return places[:0]
+        clusters = k_means(self._index.embeddings[places], k, seed=self._seed)
+        first = set(np.unique(clusters, return_index=True)[1].tolist())
+        rest = [place for place in range(len(places)) if place not in first]
+        chosen = sorted([*first, *rest[: k - len(first)]])  # of the nearest, nearest first
+        return self._shuffled[places[chosen]].astype(np.int64)
 
 
 def k_means(
@@ -120,8 +121,7 @@ def k_means(
     clusters: NDArray[np.intp] = _distances(rows, centres).argmin(axis=1)
     for _ in range(iterations):
         sizes = np.bincount(clusters, minlength=count)
-        sums = np.zeros_like(centres)
-        np.add.at(sums, clusters, rows)
+        sums = (clusters == np.arange(count)[:, None]).astype(rows.dtype) @ rows
         centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
         found = _distances(rows, centres).argmin(axis=1)
         if (found == clusters).all():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ferrolm.demonstrations.budget import within_budget
 from ferrolm.demonstrations.calibration import CONTENT_FREE, calibrated, normalized
 from ferrolm.demonstrations.scoring import as_scorer, checked_scores
-from ferrolm.demonstrations.selectors import Selector
+from ferrolm.demonstrations.selectors import Selector, texts_of
 from ferrolm.demonstrations.template import Example, Template
 from ferrolm.errors import InvalidArgumentError, ShapeError
 
@@ -57,6 +57,7 @@ class _Prompts:
 
     def chosen(self, queries: Sequence[str]) -> list[list[Example]]:
         """The examples for each query, in the order of the prompt."""
+        queries = texts_of(queries, "queries")
         return [self.examples(row) for row in self.selector.select_batch(queries, self.k)]
 
     def _example(self, place: int) -> Example:

@@ -58,6 +58,8 @@ def preferences(
         raise InvalidArgumentError(
             f"candidates is {candidates}, keep {keep} and queries {queries}: expected candidates of twice keep or more"
         )
+    if len(labels) != len(selector.pool):
+        raise ShapeError(f"there are {len(labels)} labels for {len(selector.pool)} texts: expected as many")
     form, score = template or Template(), as_scorer(model)
     chosen = np.random.default_rng(seed).permutation(len(selector.pool))[:queries]
     rows, best, worst = [], [], []

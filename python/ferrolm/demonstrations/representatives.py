@@ -82,6 +82,8 @@ class RestrictedSelector(Selector):
             raise InvalidArgumentError(
                 f"positions reach from {self._kept.min()} to {self._kept.max()}, expected 0 to {len(pool) - 1}"
             )
+        if len(np.unique(self._kept)) < self._kept.size:
+            raise InvalidArgumentError("positions has a position twice, expected each once")
         super().__init__(pool)
         self._inner = kind([self.pool[place] for place in self._kept], **settings)  # type: ignore[arg-type]
 

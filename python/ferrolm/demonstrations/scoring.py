@@ -37,11 +37,21 @@ class LikelihoodScorer:
 
     def __call__(self, prompts: Sequence[str], continuations: Sequence[str]) -> NDArray[np.float64]:
         """Log-probabilities in nats, float64[prompts, continuations]."""
-        from ferrolm.generation.scoring import continuation_scores
+        from ferrolm.generation.scoring import continuation_scores, next_token_logprobs
 
         encode = self.model.tokenizer.encode_ids
         contexts = [encode(prompt, add_special_tokens=True).astype(np.int64) for prompt in prompts]
         endings = [encode(text, add_special_tokens=False).astype(np.int64) for text in continuations]
+        if endings and all(len(ending) == 1 for ending in endings):  # labels often are: nothing is read twice
+            tokens = [int(ending[0]) for ending in endings]
+            table = np.zeros((len(contexts), len(tokens)))
+            by_length = sorted(range(len(contexts)), key=lambda place: len(contexts[place]))
+            for start in range(0, len(by_length), self.batch_size):
+                places = by_length[start : start + self.batch_size]
+                table[places] = next_token_logprobs(
+                    self.model.model, [contexts[place] for place in places], tokens
+                )
+            return table
         pairs = [(context, ending) for context in contexts for ending in endings]
         # Rows of like length together, so that little is padded.
         order = sorted(range(len(pairs)), key=lambda place: sum(map(len, pairs[place])))
@@ -72,10 +82,14 @@ def as_scorer(model: Any) -> Scorer:
 def checked_scores(
     scorer: Scorer, prompts: Sequence[str], continuations: Sequence[str]
 ) -> NDArray[np.float64]:
-    """What the scorer says; `ShapeError` if it is not (prompts, continuations)."""
+    """What the scorer says; `ShapeError` if it is not (prompts, continuations), `InvalidArgumentError` if a value is NaN."""
     found = np.asarray(scorer(prompts, continuations), np.float64)
     if found.shape != (len(prompts), len(continuations)):
         raise ShapeError(
             f"the scorer gave shape {found.shape}, expected ({len(prompts)}, {len(continuations)})"
+        )
+    if np.isnan(found).any():
+        raise InvalidArgumentError(
+            f"the scorer gave NaN for prompt {int(np.argwhere(np.isnan(found))[0, 0])}: expected log-probabilities"
         )
     return found

@@ -9,7 +9,7 @@ sentence.py            `SentenceEmbedder`, what the next three have in common; `
 sentence_average.py    `AverageEmbeddings`: the mean of word vectors
 sif.py                 `SIFEmbeddings`: a weighted mean without what all texts share
 sentence_encoder.py    `EncoderEmbeddings`: pooled states of an encoder (needs torch)
-sentence_search.py     `semantic_search`: the nearest of many, exactly
+sentence_search.py     `semantic_search`: the nearest of many, exactly; index.py, `EmbeddingIndex`, for one query at a time
 sentence_evaluation.py `evaluate_sentence_pairs`: agreement with people
 word_map.py            `word_map`: words in two dimensions; word_map_plot.py and word_map_page.py, as a picture and a page
 """
@@ -22,6 +22,7 @@ from ferrolm._extras import require
 from ferrolm.embeddings.evaluation import Correlation, WordPairResult
 from ferrolm.embeddings.fast_text import FastText, FastTextKeyedVectors
 from ferrolm.embeddings.glove import GloVe
+from ferrolm.embeddings.index import EmbeddingIndex
 from ferrolm.embeddings.keyed_vectors import KeyedVectors
 from ferrolm.embeddings.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
 from ferrolm.embeddings.sentence import SentenceEmbedder, cosine_similarity
@@ -39,6 +40,7 @@ __all__ = [
     "ENGLISH_CONNECTOR_WORDS",
     "AverageEmbeddings",
     "Correlation",
+    "EmbeddingIndex",
     "EncoderEmbeddings",
     "FastText",
     "FastTextKeyedVectors",

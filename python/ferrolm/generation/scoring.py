@@ -20,6 +20,7 @@ __all__ = [
     "Score",
     "TokenPredictions",
     "continuation_scores",
+    "next_token_logprobs",
     "token_logprobs",
     "token_predictions",
 ]
@@ -98,6 +99,26 @@ def continuation_scores(
         ContinuationScore(float(row[longest - count :].sum()), count, bool(best[longest - count :].all()))
         for row, best, count in zip(logprobs, likeliest, counts, strict=True)
     ]
+
+
+@torch.inference_mode()
+def next_token_logprobs(
+    model: CausalLM, contexts: Sequence[NDArray[np.int64]], tokens: Sequence[int]
+) -> NDArray[np.float64]:
+    """Natural log-probabilities of some tokens to come next, float64 [contexts, tokens]; each context is read once.
+
+    The same as `continuation_scores` of endings of one token each. Contexts, int64, lose their beginning beyond
+    ``n_positions``. Raises `InvalidArgumentError` for an empty one.
+    """
+    if not all(map(len, contexts)):
+        raise InvalidArgumentError("a context has 0 tokens: expected 1 or more")
+    rows = [context[-model.config.n_positions :] for context in contexts]
+    ids = pad_rows([row[::-1] for row in rows])[:, ::-1].copy()
+    mask = pad_rows([np.ones(len(row), np.int64) for row in rows])[:, ::-1].copy()
+    padded = None if mask.all() else torch.from_numpy(mask).to(model.device)
+    logits = model(torch.from_numpy(ids).to(model.device), attention_mask=padded, logits_to_keep=1).logits
+    found = logits[:, -1].float().log_softmax(-1)[:, torch.as_tensor(tokens, device=model.device)]
+    return found.double().cpu().numpy()  # type: ignore[no-any-return]
 
 
 def token_logprobs(model: CausalLM, ids: NDArray[np.int64], stride: int | None = None) -> NDArray[np.float64]:

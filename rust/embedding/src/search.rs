@@ -44,7 +44,7 @@ pub struct Neighbor {
 }
 
 /// Rows of a tile: of 100 dimensions, some 200 kB.
-const TILE: usize = 512;
+pub(crate) const TILE: usize = 512;
 /// Fewer queries than this are multiplied one by one.
 const FEW: usize = 4;
 
@@ -87,7 +87,7 @@ pub fn nearest(
     Ok(merged)
 }
 
-fn check(matrix: Matrix<'_>, search: &Search<'_>) -> Result<(), EmbeddingError> {
+pub(crate) fn check(matrix: Matrix<'_>, search: &Search<'_>) -> Result<(), EmbeddingError> {
     let failed =
         |argument, value: String, expected| Err(EmbeddingError::Argument { argument, value, expected });
     let rows = matrix.norms.len();
@@ -115,7 +115,7 @@ fn check(matrix: Matrix<'_>, search: &Search<'_>) -> Result<(), EmbeddingError> 
     Ok(())
 }
 
-fn merge(parts: &mut [Vec<Top>]) -> Vec<Vec<Neighbor>> {
+pub(crate) fn merge(parts: &mut [Vec<Top>]) -> Vec<Vec<Neighbor>> {
     let Some((first, others)) = parts.split_first_mut() else { return Vec::new() };
     for other in others {
         for (top, more) in first.iter_mut().zip(other) {
@@ -165,23 +165,28 @@ impl<'a> Part<'a> {
 }
 
 /// The best rows so far.
-struct Top<'a> {
+pub(crate) struct Top<'a> {
     heap: BinaryHeap<Worst>,
     top: usize,
     excluded: &'a [u32],
     /// What is not above this need not be looked at.
-    bar: f32,
+    pub(crate) bar: f32,
 }
 
 impl<'a> Top<'a> {
-    fn new(search: &Search<'a>, query: usize) -> Self {
+    pub(crate) fn new(search: &Search<'a>, query: usize) -> Self {
         let excluded = search.excluded.get(query).copied().unwrap_or_default();
         // A heap of its full length at once would let a large `top` reserve more than there are rows.
         Self { heap: BinaryHeap::new(), top: search.top, excluded, bar: f32::NEG_INFINITY }
     }
 
+    /// Whether no row is wanted.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.top == 0
+    }
+
     #[inline(always)]
-    fn see(&mut self, row: usize, product: f32, norm: f32) {
+    pub(crate) fn see(&mut self, row: usize, product: f32, norm: f32) {
         // Not divided yet: most rows are told off by a product.
         if product > self.bar * norm || self.heap.len() < self.top {
             let similarity = if norm > 0.0 { product / norm } else { 0.0 };
@@ -190,7 +195,7 @@ impl<'a> Top<'a> {
     }
 
     #[inline(never)]
-    fn offer(&mut self, neighbor: Neighbor) {
+    pub(crate) fn offer(&mut self, neighbor: Neighbor) {
         if self.excluded.contains(&neighbor.row) || neighbor.similarity.is_nan() {
             return;
         }

@@ -1,8 +1,9 @@
 //! Bindings of `ferrolm-embedding`'s search for the nearest vectors.
 
 use ferrolm_embedding::EmbeddingError;
-use ferrolm_embedding::search::{Matrix, Search, nearest};
-use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use ferrolm_embedding::compressed::{CodesView, compress, nearest_compressed, width};
+use ferrolm_embedding::search::{Matrix, Neighbor, Search, nearest};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use crate::enter::{enter, enter_brief};
@@ -42,7 +43,16 @@ fn nearest_vectors<'py>(
     } else {
         enter(py, |cancel| nearest(matrix, &search, cancel))?
     };
-    let found = found.map_err(EmbeddingError::to_py_err)?;
+    arrays(py, &found.map_err(EmbeddingError::to_py_err)?, top)
+}
+
+/// Rows and similarities of the neighbors of each query, as arrays.
+#[expect(clippy::type_complexity, reason = "two arrays")]
+fn arrays<'py>(
+    py: Python<'py>,
+    found: &[Vec<Neighbor>],
+    top: usize,
+) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>)> {
     let (mut ids, mut similarities) = (vec![-1; found.len() * top], vec![0.0; found.len() * top]);
     for (query, neighbors) in found.iter().enumerate() {
         for (place, neighbor) in neighbors.iter().enumerate() {
@@ -51,10 +61,56 @@ fn nearest_vectors<'py>(
         }
     }
     let shape = [found.len(), top];
-    let array = |ids| numpy::PyArray1::from_vec(py, ids).reshape(shape);
-    Ok((array(ids)?, numpy::PyArray1::from_vec(py, similarities).reshape(shape)?))
+    let array = |ids| PyArray1::from_vec(py, ids).reshape(shape);
+    Ok((array(ids)?, PyArray1::from_vec(py, similarities).reshape(shape)?))
+}
+
+/// Codes of eight bits of the rows of a matrix, their scales and their slacks.
+#[pyfunction]
+#[expect(clippy::type_complexity, reason = "three arrays")]
+fn compress_vectors<'py>(
+    py: Python<'py>,
+    vectors: PyReadonlyArray2<'py, f32>,
+    norms: PyReadonlyArray1<'py, f32>,
+) -> PyResult<(Bound<'py, PyArray2<i8>>, Bound<'py, PyArray1<f32>>, Bound<'py, PyArray1<f32>>)> {
+    let size = vectors.shape()[1];
+    let matrix = Matrix { values: vectors.as_slice()?, norms: norms.as_slice()?, size };
+    let found = enter(py, |cancel| compress(matrix, cancel))?.map_err(EmbeddingError::to_py_err)?;
+    let codes = PyArray1::from_vec(py, found.codes).reshape([matrix.norms.len(), width(size)])?;
+    Ok((codes, PyArray1::from_vec(py, found.scales), PyArray1::from_vec(py, found.slacks)))
+}
+
+/// `nearest_vectors` of each query alone, over all rows, by what `compress_vectors` gives.
+#[pyfunction]
+#[pyo3(signature = (vectors, norms, codes, scales, slacks, queries, *, top))]
+#[expect(clippy::type_complexity, reason = "two arrays")]
+#[expect(clippy::too_many_arguments, reason = "a matrix, its codes and a question")]
+fn nearest_compressed_vectors<'py>(
+    py: Python<'py>,
+    vectors: PyReadonlyArray2<'py, f32>,
+    norms: PyReadonlyArray1<'py, f32>,
+    codes: PyReadonlyArray2<'py, i8>,
+    scales: PyReadonlyArray1<'py, f32>,
+    slacks: PyReadonlyArray1<'py, f32>,
+    queries: PyReadonlyArray2<'py, f32>,
+    top: usize,
+) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>)> {
+    let matrix = Matrix { values: vectors.as_slice()?, norms: norms.as_slice()?, size: vectors.shape()[1] };
+    let codes =
+        CodesView { codes: codes.as_slice()?, scales: scales.as_slice()?, slacks: slacks.as_slice()? };
+    let (rows, top) = (matrix.norms.len(), top.min(matrix.norms.len()));
+    let search = Search { queries: queries.as_slice()?, top, excluded: &[], rows: 0..rows };
+    let work = matrix.values.len().saturating_mul(queries.shape()[0]);
+    let found = if work < BRIEF {
+        enter_brief(py, |cancel| nearest_compressed(matrix, codes, &search, cancel))
+    } else {
+        enter(py, |cancel| nearest_compressed(matrix, codes, &search, cancel))?
+    };
+    arrays(py, &found.map_err(EmbeddingError::to_py_err)?, top)
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(compress_vectors, module)?)?;
+    module.add_function(wrap_pyfunction!(nearest_compressed_vectors, module)?)?;
     module.add_function(wrap_pyfunction!(nearest_vectors, module)?)
 }

@@ -125,6 +125,11 @@ def test_a_language_model_scores_what_follows():
             assert value == pytest.approx(expected, abs=1e-3)
     mean = LikelihoodScorer(model, per_token=True)(prompts, words)
     np.testing.assert_allclose(mean, found / [4, 8], atol=1e-4)
+    # Of one token each: every prompt is read once, with the same result.
+    single = scorer([*prompts, "x" * 300], ["a", "b", "q"])
+    pairs = np.array([[scorer([prompt], [word, "zz"])[0, 0] for word in "abq"] for prompt in prompts])
+    np.testing.assert_allclose(single[:2], pairs, atol=1e-4)
+    assert np.isfinite(single).all()
     classifier = InContextClassifier(model, BM25Selector(POOL), LABELS, k=1, template=TEMPLATE)
     assert set(classifier.predict(["good", "bad"])) <= {"pos", "neg"}
 
@@ -188,3 +193,45 @@ def test_langchain_finds_its_two_methods():
         chooser.select_examples({"question": "x"})
     core = pytest.importorskip("langchain_core.example_selectors.base")
     assert isinstance(chooser, core.BaseExampleSelector)
+
+
+def test_votes_by_similarity_listen_to_what_is_near():
+    pool, labels = ["a", "b", "c", "d"], ["x", "y", "y", "x"]
+    rows = {"a": [1, 0], "b": [0.3, 1], "c": [0.3, -1], "d": [-1, 0], "query": [1, 0]}
+    chooser = RandomSelector(pool)
+    embed = lambda texts: [rows[text] for text in texts]  # noqa: E731
+    by_similarity = majority_label(labels, ["query"], 4, embed=embed)
+    assert by_similarity(chooser, 0) == ["x"]
+    assert majority_label(["x", "y", "y", "y"], ["query"], 4)(chooser, 0) == ["y"]
+    assert majority_label(["x", "y", "y", "y"], ["query", "a"], 0, embed=embed)(chooser, 0) == ["y", "y"]
+
+
+def test_strategies_are_paired_with_any_of_them(tmp_path):
+    pool, labels = ["a red car", "a blue sky"] * 20, ["car", "sky"] * 20
+    queries, true = ["the red one", "so blue"] * 20, ["car", "sky"] * 20
+    kinds = {
+        "random": lambda seed: RandomSelector(pool, seed=seed),
+        "bm25": lambda seed: BM25Selector(pool, seed=seed),
+        "again": lambda seed: BM25Selector(pool, seed=seed),
+    }
+    report = compare_strategies(kinds, majority_label(labels, queries, 3), true)
+    found = report.against("bm25")
+    assert found.keys() == {"random", "again"}
+    assert found["again"].difference == 0
+    assert found["random"].difference == -report.against_first["bm25"].difference < 0
+    with pytest.raises(
+        UnknownNameError, match="'bm26' is not one of random, bm25, again; did you mean 'bm25'"
+    ):
+        report.against("bm26")
+
+
+def test_what_a_model_says_is_checked():
+    def ask(value):
+        model = lambda prompts, words: [[value] * len(words)] * len(prompts)  # noqa: E731
+        return InContextClassifier(model, BM25Selector(POOL), LABELS, k=1)
+
+    assert ask(-np.inf).probabilities(["good"]).tolist() == [[0.5, 0.5]]
+    with pytest.raises(InvalidArgumentError, match="the scorer gave NaN for prompt 0"):
+        ask(np.nan).predict(["good"])
+    with pytest.raises(InvalidTypeError, match="queries is one text, 'good'"):
+        ask(0.0).predict("good")

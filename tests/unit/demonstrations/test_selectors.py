@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
-from ferrolm.demonstrations import METHODS, BM25Index, select, selector, within_budget
+from ferrolm.demonstrations import (
+    METHODS,
+    BalancedSelector,
+    BM25Index,
+    NearestSelector,
+    RandomSelector,
+    select,
+    selector,
+    within_budget,
+)
 from ferrolm.errors import InvalidArgumentError, ShapeError, UnknownNameError
 
 POOL = ["red apple", "green apple", "red car", "blue sky", "blue blue sky", "green grass"]
@@ -84,8 +96,85 @@ def test_bm25_discounts_frequent_words_and_long_texts():
 
 
 @pytest.mark.parametrize("pool", [[], [""], ["", "..."]])
-def test_pools_of_nothing(pool):
-    assert len(select(pool, "x", 3)) == len(pool)
+@pytest.mark.parametrize("method", METHODS)
+def test_pools_of_nothing(pool, method):
+    assert len(select(pool, "x", 3, method, **settings(method))) == len(pool)
+    assert len(select(pool, "", 3, method, **settings(method))) == len([text for text in pool if text])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_batch_has_each_ones_choice_to_the_last_one(method):
+    generator = np.random.default_rng(0)
+    pool = [" ".join(generator.choice(COLOURS, 6)) for _ in range(2000)]
+    queries = [" ".join(generator.choice(COLOURS, 4)) for _ in range(30)] + ["", *pool[:5]]
+    chooser = selector(pool, method, **settings(method))
+    together = chooser.select_batch(queries, 5)
+    assert [row.tolist() for row in together] == [chooser.select(query, 5).tolist() for query in queries]
+    assert all(row.dtype == np.int64 and len(set(row.tolist())) == 5 for row in together)
+    assert not any(
+        pool[place] == query for query, row in zip(queries, together, strict=True) for place in row
+    )
+
+
+@examples(max_examples=80, deadline=None)
+@given(
+    values=st.lists(st.integers(0, 3), min_size=1, max_size=700),
+    k=st.integers(0, 12),
+    own=st.booleans(),
+    seed=st.integers(0, 5),
+)
+def test_the_best_are_those_of_a_sort(values, k, own, seed):
+    pool = [str(number) for number in range(len(values))]
+    chooser, scores = RandomSelector(pool, seed=seed), np.array(values, float)
+    query = pool[-1] if own else "none of them"
+    order = sorted(range(len(pool)), key=lambda place: (-scores[place], chooser._places[place]))
+    expected = [place for place in order if pool[place] != query][:k]
+    before = scores.copy()
+    assert chooser._best(query, scores, k).tolist() == expected
+    assert scores.tolist() == before.tolist()
+
+
+def test_the_nearest_are_those_of_a_full_table():
+    generator = np.random.default_rng(1)
+    rows = generator.normal(size=(5000, 24))
+    rows[1000:1200] = rows[:200]  # equal ones
+    texts, queries = [f"text {number}" for number in range(5000)], generator.normal(size=(20, 24))
+    table = dict(zip([*texts, *map(str, range(20))], np.concatenate([rows, queries]), strict=True))
+    chooser = NearestSelector(texts, lambda asked: np.array([table[text] for text in asked]), seed=3)
+    for number in range(20):
+        chosen, scores = chooser.select(str(number), 9), chooser.scores(str(number))
+        np.testing.assert_allclose(scores[chosen], np.sort(scores)[::-1][:9], atol=1e-6)
+        assert scores[chosen[0]] == pytest.approx(scores.max())
+    # The equal one of each, as the query itself is never chosen.
+    assert [chooser.select(f"text {number}", 1)[0] for number in range(200)] == [*range(1000, 1200)]
+
+
+def test_embeddings_that_are_no_numbers_are_named():
+    broken = embed(POOL)
+    broken[3, 2] = np.nan
+    with pytest.raises(InvalidArgumentError, match="NaN in row 3"):
+        NearestSelector(POOL, embed, embeddings=broken)
+    chooser = NearestSelector(POOL, lambda texts: np.full((len(texts), 7), np.inf), embeddings=embed(POOL))
+    with pytest.raises(InvalidArgumentError, match="NaN in row 0"):
+        chooser.select("x", 1)
+    with pytest.raises(ShapeError, match="the query has 3 dimensions, the pool 7"):
+        NearestSelector(POOL, lambda texts: np.ones((len(texts), 3)), embeddings=embed(POOL)).select("x", 1)
+    with pytest.raises(InvalidArgumentError, match="k is -1"):
+        chooser.select("x", -1)
+
+
+def test_balance_holds_for_more_than_the_pool_has():
+    chosen = BalancedSelector(RandomSelector(POOL), list("aabbab")).select("x", 50)
+    assert sorted(chosen.tolist()) == [*range(6)]
+
+
+def test_the_weights_of_words_add_up_to_the_scores():
+    index, query = BM25Index(POOL), "blue sky or Red apple, unknown"
+    table = index.weights(query, np.arange(6))
+    assert table.shape == (6, 6)
+    np.testing.assert_allclose(table.sum(axis=0), index.scores(query))
+    np.testing.assert_allclose(index.weights(query, np.array([4, 0])), table[:, [4, 0]])
+    assert index.weights("", np.arange(6)).shape == (0, 6)
 
 
 def test_a_budget_passes_over_what_does_not_fit():

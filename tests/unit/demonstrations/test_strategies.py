@@ -28,7 +28,7 @@ from ferrolm.demonstrations import (
     preferences,
     vote_k,
 )
-from ferrolm.errors import InvalidArgumentError, ShapeError
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 
 GENERATOR = np.random.default_rng(0)
 ROWS = GENERATOR.normal(size=(40, 6))
@@ -116,6 +116,25 @@ def test_the_entropy_of_labels_reaches_what_is_asked_or_what_is_possible(labels,
     else:
         best = BalancedSelector(inner, labels).select("q", k).tolist()
         assert found >= min(entropy, label_entropy([labels[place] for place in best])) - 1e-9
+
+
+@pytest.mark.parametrize("entropy", [None, 1.2])
+def test_balance_among_many_is_that_of_the_whole_order(entropy):
+    generator = np.random.default_rng(2)
+    pool = [f"t{number}" for number in range(3000)]
+    for shares in ((0.998, 0.001, 0.001), (0.4, 0.3, 0.3), (0.9995, 0.0005, 0.0)):
+        labels = generator.choice(list("abc"), 3000, p=shares).tolist()
+        inner = RandomSelector(pool)
+        chooser = BalancedSelector(inner, labels, entropy=entropy)
+        for k in (0, 1, 2, 5, 40):
+            ranked = inner.select("q", 3000).tolist()
+            first = inner.select("q", k).tolist()
+            expected = (
+                chooser._in_turn(ranked, k, whole=True)
+                if entropy is None
+                else chooser._mixed(ranked, first, entropy, whole=True)
+            )
+            assert sorted(chooser.select("q", k).tolist()) == sorted(expected)
 
 
 def test_votes_go_to_what_stands_for_many():
@@ -239,6 +258,10 @@ def test_what_the_test_set_holds_is_found():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
+        (lambda: RestrictedSelector(POOL, [1, 2, 1], RandomSelector), InvalidArgumentError, "a position twice"),
+        (lambda: preferences(BM25Selector(POOL), ["a"], None), ShapeError, "1 labels for 40 texts"),
+        (lambda: RandomSelector("a text"), InvalidTypeError, "pool is one text, 'a text'"),
+        (lambda: RandomSelector(["a", 3]), InvalidTypeError, r"pool\[1\] is 3 \(int\)"),
         (lambda: DPPSelector(POOL, embed, relevance=-1), InvalidArgumentError, "relevance is -1"),
         (lambda: KMeansSelector(POOL, embed, candidates=0), InvalidArgumentError, "candidates is 0"),
         (lambda: CoverageSelector(POOL).select("q", -1), InvalidArgumentError, "k is -1"),
@@ -250,7 +273,7 @@ def test_what_the_test_set_holds_is_found():
         (lambda: preferences(RandomSelector(POOL[:4]), ["a"] * 4, sure_of_good), InvalidArgumentError, "3 candidates"),
         (lambda: by_entropy([], lambda _: [], "both"), InvalidArgumentError, "global, local"),
     ],
-    ids=["dpp", "k-means", "coverage", "balance", "vote-k", "influences", "influence", "mdl", "preferences", "entropy"],
+    ids=["twice", "labels", "one-text", "no-text", "dpp", "k-means", "coverage", "balance", "vote-k", "influences", "influence", "mdl", "preferences", "entropy"],
 )  # fmt: skip
 def test_wrong_settings_are_named(call, error, message):
     with pytest.raises(error, match=message):

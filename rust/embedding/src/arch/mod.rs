@@ -11,6 +11,7 @@
 mod kernel;
 mod lanes;
 
+pub(crate) mod codes;
 pub(crate) mod glove;
 pub(crate) mod search;
 
