@@ -13,7 +13,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint cons
 install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
 RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
-.PHONY: demo test test-rust test-python lint lint-rust lint-python format bench constraints clean
+.PHONY: demo test test-rust test-python lint lint-rust lint-python format bench soak fuzz constraints clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.package $(VENV)/.extra-demo
@@ -46,6 +46,15 @@ format: $(VENV)/.extra-lint
 
 bench: $(VENV)/.package $(VENV)/.extra-bench
 	$(BIN)/python benches/run.py --update-readme
+
+# What takes long, see docs/hardening.md: make soak MINUTES=60, make fuzz SECONDS=60 (which needs nightly Rust).
+MINUTES ?= 60
+SECONDS ?= 60
+soak: $(VENV)/.package $(VENV)/.extra-test
+	$(BIN)/python tests/soak/run.py --minutes $(MINUTES)
+
+fuzz:
+	$(PYTHON) rust/fuzz/run.py --seconds $(SECONDS)
 
 # Take the newest versions that pyproject.toml allows.
 constraints: $(BIN)/uv
