@@ -5,6 +5,7 @@ Longer: ``make soak``, of which ``python tests/kill_writers.py --kills 1000`` is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
@@ -84,9 +85,12 @@ def test_damage_of_a_file_without_a_checksum_is_no_crash(good: tuple[Form, Path,
         try:
             form.read(path)
         except FerrolmError as error:
-            assert str(path) in str(error)
+            message = str(error)
         except AssertionError:
-            pass  # it has other words, as the file says
+            continue  # it has other words, as the file says
+        else:
+            continue
+        assert str(path) in message
 
 
 def check_refused(
@@ -163,7 +167,7 @@ def test_a_full_disk_leaves_the_old_file(small_disk: Path) -> None:
         path = small_disk / f"stored{form.ending}"
         form.write(path, 1)
         filler = small_disk / "filler"
-        with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(4096))
         with pytest.raises(FileAccessError) as caught:

@@ -1,7 +1,9 @@
 #![no_main]
 
-#[path = "../src/tokenizer.rs"]
-#[allow(dead_code, unused_imports, reason = "other targets")]
-mod targets;
+#[path = "../src/decode.rs"]
+#[allow(dead_code, reason = "other targets")]
+mod decode;
+#[path = "../src/families.rs"]
+mod families;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::normalize(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| decode::normalize(data));

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what is wrong has to panic here")]
 
-#[path = "../../fu../src/tokenizer.rs"]
+#[path = "../../fuzz/src/tokenizer.rs"]
 mod targets;
 
 use std::path::Path;
