@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from wrong_instances import INSTANCES
 from wrong_values import Values
 
-PATIENCE = 1.5
+PATIENCE = 0.5
 """Seconds after which a call is interrupted, as by Ctrl-C; it has to end then."""
 HANG = 60.0
 """Seconds after which a call that was interrupted is a hang."""

@@ -190,7 +190,8 @@ impl NgramStates {
         let work = |cancel: &Cancel| {
             states.iter().map(|&state| self.model.most_probable(state, most, cancel)).collect()
         };
-        let proposed: Result<_, Cancelled> = if most > LONG { enter(py, work)? } else { enter_brief(py, work) };
+        let proposed: Result<_, Cancelled> =
+            if most > LONG { enter(py, work)? } else { enter_brief(py, work) };
         proposed.map_err(ToPyErr::to_py_err)
     }
 }

@@ -303,7 +303,8 @@ fn top_logprobs<'py>(
     let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
     let rows = inputs(&params, &histories, masks.as_deref());
     if count > logits.vocab() {
-        let message = format!("count is {count}, expected at most the {} tokens of the vocabulary", logits.vocab());
+        let message =
+            format!("count is {count}, expected at most the {} tokens of the vocabulary", logits.vocab());
         return Err(Kind::InvalidArgumentError.error(message));
     }
     let size = logits.batch() * count;

@@ -86,7 +86,11 @@ pub fn linear(data: &[u8]) {
         };
         let (portable, fast) = (run(Level::Portable), run(detected()));
         for (a, b) in portable.iter().zip(&fast) {
-            assert!((a - b).abs() <= 0.01 + a.abs() * 1e-5 || a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
+            assert!(
+                (a - b).abs() <= 0.01 + a.abs() * 1e-5
+                    || a.to_bits() == b.to_bits()
+                    || a.is_nan() && b.is_nan()
+            );
         }
     }
 }

@@ -105,7 +105,8 @@ impl Parameters {
         }
         let values = size.checked_add(1).and_then(|row| words.checked_mul(row));
         // Four arrays are made, and as many once more in the order of training.
-        if values.is_none_or(|values| Vec::<f32>::new().try_reserve_exact(values.saturating_mul(8)).is_err()) {
+        if values.is_none_or(|values| Vec::<f32>::new().try_reserve_exact(values.saturating_mul(8)).is_err())
+        {
             return Err(EmbeddingError::Memory { rows: words, width: size });
         }
         let side = |side| {
