@@ -11,7 +11,7 @@ use super::families;
 static TOKENIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
     let decoders = [
         r#"{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}"#,
-        r#"{"type":"WordPiece","prefix":"##","cleanup":true}"#,
+        r###"{"type":"WordPiece","prefix":"##","cleanup":true}"###,
         r#"{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}"#,
         r#"{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}"#,
         "null",
@@ -29,7 +29,8 @@ pub fn decode(data: &[u8]) {
     let [choice, skip, ids @ ..] = data else { return };
     let tokenizer = &TOKENIZERS[usize::from(*choice) % TOKENIZERS.len()];
     let skip = skip & 1 == 1;
-    let ids: Vec<u32> = ids.iter().map(|&id| if id > 250 { u32::from(id) + 650 } else { id.into() }).collect();
+    let ids: Vec<u32> =
+        ids.iter().map(|&id| if id > 250 { u32::from(id) + 650 } else { id.into() }).collect();
     let Ok(text) = tokenizer.decode(&ids, skip) else { return };
     let bytes = tokenizer.decode_bytes(&ids, skip);
     if let Ok(bytes) = bytes {
@@ -62,7 +63,11 @@ static NORMALIZERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
     ];
     let plain = families::files().pop().expect("there is one");
     let with = |normalizer: &&str| {
-        let json = plain.replacen(r#""normalizer":{"type":"Lowercase"}"#, &format!(r#""normalizer":{normalizer}"#), 1);
+        let json = plain.replacen(
+            r#""normalizer":{"type":"Lowercase"}"#,
+            &format!(r#""normalizer":{normalizer}"#),
+            1,
+        );
         file::from_json(json.as_bytes(), "family").expect("the files are good")
     };
     normalizers.iter().map(with).collect()

@@ -2,8 +2,8 @@
 
 use ferrolm_base::cancel::NEVER;
 use ferrolm_sampling::{
-    Draw, Dry, History, LogProbs, LogitBias, Logits, Mirostat, MirostatVersion, Params, RowInput, Rules, Seeding, Step,
-    Values, Watermark, filtered_probabilities, sample, top_log_probabilities,
+    Draw, Dry, History, LogProbs, LogitBias, Logits, Mirostat, MirostatVersion, Params, RowInput, Rules,
+    Seeding, Step, Values, Watermark, filtered_probabilities, sample, top_log_probabilities,
 };
 
 use super::bytes::Bytes;

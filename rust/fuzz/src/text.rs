@@ -38,7 +38,8 @@ fn personal_data(text: &str) {
 }
 
 fn quality(text: &str, segmented: bool) {
-    let gopher = Gopher::new(&[("min_words".to_owned(), 3.0)], std::iter::once("the".to_owned()).collect(), segmented);
+    let gopher =
+        Gopher::new(&[("min_words".to_owned(), 3.0)], std::iter::once("the".to_owned()).collect(), segmented);
     let Ok(gopher) = gopher else { unreachable!("the rule has a name") };
     for (name, value) in named(&gopher.statistics(text)) {
         assert!(value.is_finite() && value >= 0.0, "{name} is {value}");
