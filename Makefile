@@ -16,7 +16,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint cons
 install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
 RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
-.PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench bench-compare constraints clean
+.PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench bench-compare soak fuzz constraints clean
 .PHONY: docs docs-serve wheel sdist check-wheel check-wheel-contents check-sdist licenses audit audit-offline lint-workflows
 .DELETE_ON_ERROR:
 
@@ -65,6 +65,15 @@ docs-serve: $(VENV)/.package $(VENV)/.extra-docs
 # Which ratios to peers fell since the runs before, of those that `make bench` or benches/run.py stored on this machine.
 bench-compare:
 	$(PYTHON) benches/run.py --compare
+
+# What takes long, see docs/hardening.md: make soak MINUTES=60, make fuzz SECONDS=60 (which needs nightly Rust).
+MINUTES ?= 60
+SECONDS ?= 60
+soak: $(VENV)/.package $(VENV)/.extra-test
+	$(BIN)/python tests/soak/run.py --minutes $(MINUTES)
+
+fuzz:
+	$(PYTHON) rust/fuzz/run.py --seconds $(SECONDS)
 
 # Take the newest versions that pyproject.toml allows.
 constraints: $(BIN)/uv
