@@ -109,7 +109,9 @@ def majority_label(
     def predict(selector: Selector, seed: int) -> list[str]:
         rows = selector.select_batch(queries, k)
         weights = (
-            [np.ones(len(row)) for row in rows] if embed is None else _cosines(selector, queries, rows, embed)
+            [np.ones(len(row), np.float32) for row in rows]
+            if embed is None
+            else _cosines(selector, queries, rows, embed)
         )
         said = []
         for row, weight in zip(rows, weights, strict=True):

@@ -50,7 +50,7 @@ class EmbeddingIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of what is kept beside the embeddings: a value each, and twelve for a row."""
-        return self._norms.nbytes + sum(array.nbytes for array in self._codes)
+        return int(self._norms.nbytes) + sum(int(array.nbytes) for array in self._codes)
 
     def search(self, query_embeddings: ArrayLike, top_k: int = 10) -> SearchHits:
         """The ``top_k`` rows with the largest cosine to each query, (queries, size) or (size,); of equals the first.

@@ -114,7 +114,7 @@ def winogender(
         return Result(name, float(values.mean()), low, high, count=len(values), details=details)
 
     found = {
-        "male_share": result("he likelier", 100.0 * (ratios < 0)),
+        "male_share": result("he likelier", np.where(ratios < 0, 100.0, 0.0)),
         "distance": result("distance", np.abs(ratios).astype(np.float64)),
         "log_ratio": result("she - he", ratios),
     }

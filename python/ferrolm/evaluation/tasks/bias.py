@@ -69,7 +69,7 @@ def bias_of_pronouns(model: Any, data: Path, settings: Settings) -> Outcome:
     found: list[tuple[list[float], list[str]]] = []
 
     def remembered(he: str, she: str) -> tuple[float, float]:
-        pair = score(he, she)
+        pair: tuple[float, float] = score(he, she)
         found.append((list(pair), [he, she]))
         return pair
 

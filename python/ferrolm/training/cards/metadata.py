@@ -27,7 +27,7 @@ def known_before(text: str, path: Path) -> dict[str, Any]:
     if not text.startswith("---"):
         return {}
     try:
-        found = ModelCard(text, ignore_metadata_errors=True).data.to_dict()
+        found: dict[str, Any] = ModelCard(text, ignore_metadata_errors=True).data.to_dict()  # type: ignore[no-untyped-call]
     except Exception as error:  # of YAML, whose library is huggingface_hub's business
         raise InvalidFileError(f"{path}: its metadata cannot be read: {error}") from None
     return {name: value for name, value in found.items() if name not in _WRITTEN and value}
