@@ -1,10 +1,13 @@
-# The only commands a newcomer needs:  make demo | test | lint | bench
+# The only commands a newcomer needs:  make demo | test | lint | bench | docs
 # PYTHON chooses the interpreter (3.11 or later) of the virtual environment in .venv; PROFILE, how the package is
 # compiled: release, or fast, which takes half the time and runs nearly as fast,
-# or dev, which shares what it compiles with clippy and the Rust tests.
+# or dev, which shares what it compiles with clippy and the Rust tests. What makes a release is at the end: wheel, sdist,
+# check-wheel, audit, licenses. COMPATIBILITY is the oldest C library that a wheel runs with, TARGET its Rust target.
 
 PYTHON ?= python3
 PROFILE ?= release
+COMPATIBILITY ?= manylinux_2_17
+TARGET ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --requirement pyproject.toml
@@ -13,7 +16,8 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint cons
 install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
 RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
 
-.PHONY: demo test test-rust test-python lint lint-rust lint-python format bench constraints clean
+.PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench bench-compare soak fuzz constraints clean
+.PHONY: docs docs-serve wheel sdist check-wheel check-wheel-contents check-sdist licenses audit audit-offline lint-workflows
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.package $(VENV)/.extra-demo
@@ -26,6 +30,10 @@ test-rust:
 
 test-python: $(VENV)/.package $(VENV)/.extra-test
 	$(BIN)/python -m pytest --numprocesses auto
+
+# What repeats other tests on more material.
+test-exhaustive: $(VENV)/.package $(VENV)/.extra-test
+	$(BIN)/python -m pytest --numprocesses auto -m exhaustive
 
 lint: lint-rust lint-python
 
@@ -47,6 +55,26 @@ format: $(VENV)/.extra-lint
 bench: $(VENV)/.package $(VENV)/.extra-bench
 	$(BIN)/python benches/run.py --update-readme
 
+# The guide, into site/; a missing page, a link or an anchor that leads nowhere, a public name that no page describes: all fail.
+docs: $(VENV)/.package $(VENV)/.extra-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(VENV)/.package $(VENV)/.extra-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+# Which ratios to peers fell since the runs before, of those that `make bench` or benches/run.py stored on this machine.
+bench-compare:
+	$(PYTHON) benches/run.py --compare
+
+# What takes long, see docs/hardening.md: make soak MINUTES=60, make fuzz SECONDS=60 (which needs nightly Rust).
+MINUTES ?= 60
+SECONDS ?= 60
+soak: $(VENV)/.package $(VENV)/.extra-test
+	$(BIN)/python tests/soak/run.py --minutes $(MINUTES)
+
+fuzz:
+	$(PYTHON) rust/fuzz/run.py --seconds $(SECONDS)
+
 # Take the newest versions that pyproject.toml allows.
 constraints: $(BIN)/uv
 	{ echo '# Versions that CI and the Makefile use. Made by: make constraints'; \
@@ -55,7 +83,50 @@ constraints: $(BIN)/uv
 	mv constraints.new constraints.txt
 
 clean:
-	rm -rf $(VENV) target
+	rm -rf $(VENV) target dist
+
+# Zig links against the symbols of an old C library, and across CPUs: no container is needed.
+wheel: $(VENV)/.extra-packaging
+	rm -f dist/*.whl
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build --release --locked --zig --compatibility $(COMPATIBILITY) \
+	  $(if $(TARGET),--target $(TARGET)) --out dist
+
+sdist: $(BIN)/uv
+	rm -f dist/*.tar.gz
+	$(BIN)/maturin sdist --out dist
+
+# TESTS=all takes half an hour; see tools/check_wheel.py.
+TESTS ?= core
+check-wheel:
+	$(PYTHON) tools/check_wheel.py dist/*.whl --tests $(TESTS)
+
+check-wheel-contents:
+	$(PYTHON) tools/check_wheel.py dist/*.whl --tests none
+
+# Builds a wheel from dist/*.tar.gz alone and tries it.
+check-sdist:
+	$(PYTHON) tools/check_wheel.py dist/*.tar.gz
+
+# The texts that go into the wheel, after a change of Cargo.lock.
+licenses:
+	$(PYTHON) tools/third_party_licenses.py
+
+# Needs: cargo install --locked cargo-deny
+audit: audit-offline
+	cargo deny --locked check advisories
+	$(BIN)/pip-audit --no-deps --disable-pip --requirement constraints.txt
+
+# What needs no list of advisories: licences, sources, bans, the workflows.
+audit-offline:
+	cargo deny --locked check licenses bans sources
+	$(PYTHON) tools/third_party_licenses.py --check
+	$(MAKE) lint-workflows
+
+lint-workflows: $(VENV)/.extra-packaging
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)

@@ -4,10 +4,12 @@
     python benches/run.py tokenization        one room (benches/python/bench_tokenization.py and bench_tokenization_*.py)
     python benches/run.py --quick             a first look: one pass, fewer rows, nothing stored
     python benches/run.py --update-readme     also renew the tables between the markers in README.md
+    python benches/run.py --compare           run nothing; which ratios to peers fell since the runs before (history.py)
 
 Every pass runs ours and the peers' one after the other, pass after pass, so that they alternate while the machine's
 speed drifts. A row shows the median over passes; a ratio is taken within each pass, then its median. The raw
-figures, with CPU, versions, threads and commit, go to benches/results/, all tables to docs/benchmarks.md.
+figures, with CPU, versions, threads and commit, go to benches/results/, all tables to docs/benchmarks.md, and the ratios to
+this machine's history.
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import history
 from tables import markdown, renew_readme, write_page
 
 HERE = Path(__file__).resolve().parent
+HISTORY = HERE / "results" / "history.jsonl"
 PEERS = (
     "tokenizers",
     "ctranslate2",
@@ -169,11 +173,17 @@ def main() -> None:
     parser.add_argument("--threads", type=positive, default=1, help="threads of every library (default: 1)")
     parser.add_argument("--quick", action="store_true", help="one pass over fewer rows; nothing is stored")
     parser.add_argument("--update-readme", action="store_true", help="renew the tables in README.md")
+    parser.add_argument(
+        "--compare", action="store_true", help="run nothing; say which ratios fell beyond noise"
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.rooms) - set(known)
     if unknown:
         parser.error(f"unknown room: {', '.join(sorted(unknown))} (known: {', '.join(known)})")
 
+    if arguments.compare:
+        compare(arguments.rooms)
+        return
     for room in arguments.rooms or known:
         count = 1 if arguments.quick else arguments.passes
         passes = [run_pass(known[room], arguments.threads, arguments.quick) for _ in range(count)]
@@ -191,10 +201,22 @@ def main() -> None:
 def store(result: dict[str, Any], update_readme: bool) -> None:
     """Figures of several threads stand beside those of one, and only on the page."""
     suffix = "" if result["threads"] == 1 else "_threads"
-    (HERE / "results" / f"{result['room']}{suffix}.json").write_text(one_record_a_line(result))
+    target = HERE / "results" / f"{result['room']}{suffix}.json"
+    history.append(HISTORY, result, before=json.loads(target.read_text()) if target.exists() else None)
+    target.write_text(one_record_a_line(result))
     write_page(HERE.parent / "docs" / "benchmarks.md", HERE / "results")
     if update_readme and result["threads"] == 1:
         renew_readme(HERE.parent / "README.md", result)
+
+
+def compare(rooms: list[str]) -> None:
+    """Print the rows that changed beyond noise; the status is 1 if any fell."""
+    text, fell = history.report(
+        [line for line in history.read(HISTORY) if not rooms or line["room"] in rooms]
+    )
+    print(text)
+    if fell:
+        raise SystemExit(1)
 
 
 def one_record_a_line(result: dict[str, Any]) -> str:

@@ -55,7 +55,9 @@ def _row(group: str, passes: list[list[Record]], wrong: dict[tuple[str, str], fl
             records[library] = found
     ours = records.pop(OURS, None)
     ratios = {
-        library: statistics.median(_cost(t) / _cost(o) for t, o in zip(theirs, ours or theirs, strict=True))
+        library: statistics.median(
+            unit_cost(t) / unit_cost(o) for t, o in zip(theirs, ours or theirs, strict=True)
+        )
         for library, theirs in records.items()
     }
     named = sorted(ratios, key=ratios.__getitem__) if passes[0] and "family" in passes[0][0] else list(ratios)
@@ -70,7 +72,7 @@ def _row(group: str, passes: list[list[Record]], wrong: dict[tuple[str, str], fl
     return f"| {group} | {_amount(ours) if ours else '-'} | {', '.join(peers)} |"
 
 
-def _cost(record: Record) -> float:
+def unit_cost(record: Record) -> float:
     """Seconds for a unit of work: libraries may be given different amounts of the same."""
     for key, _, _ in _UNITS:
         if key in record:
@@ -80,7 +82,7 @@ def _cost(record: Record) -> float:
 
 def _amount(records: Iterable[Record]) -> str:
     records = list(records)
-    cost = statistics.median(map(_cost, records))
+    cost = statistics.median(map(unit_cost, records))
     for key, unit, scale in _UNITS:
         if key in records[0]:
             return f"{_three_digits(1 / cost / scale)} {unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -33,12 +34,17 @@ def of_pair(kind: int, first: int, second: int) -> int:
     return _mix(_seed(kind) ^ (first << 32 | second))
 
 
+def is_number(letter: str) -> bool:
+    """By its category, as in Rust: Python's isnumeric has Han numerals too, and more of them in each version."""
+    return unicodedata.category(letter).startswith("N")
+
+
 def _class(letter: str) -> str:
     if letter.isupper():
         return "X"
     if letter.islower():
         return "x"
-    return "d" if letter.isnumeric() else "a" if letter.isalpha() else letter
+    return "d" if is_number(letter) else "a" if letter.isalpha() else letter
 
 
 class Word:
@@ -68,7 +74,7 @@ class Word:
         if len(word) <= 12:
             self.own.append(of_bytes(5, long_shape.encode()))
         marks = [
-            "-" in word, any(map(str.isnumeric, word)), word[:1].isupper(), all(map(str.isupper, word)),
+            "-" in word, any(map(is_number, word)), word[:1].isupper(), all(map(str.isupper, word)),
             any(map(str.isalpha, word)),
         ]  # fmt: skip
         self.own += [of_bytes(7, bytes(marks)), of_bytes(8, bytes([min(12, len(lower))]))]

@@ -66,38 +66,63 @@ class Normalizer:
 
 @final
 class NormalizedString:
+    """A text that is being normalized, and where each of its characters came from."""
+
     def __new__(cls, sequence: str | bytes) -> Self: ...
     @property
-    def normalized(self) -> str: ...
+    def normalized(self) -> str:
+        """The text as it is now."""
     @property
-    def original(self) -> str: ...
-    def nfd(self) -> None: ...
-    def nfkd(self) -> None: ...
-    def nfc(self) -> None: ...
-    def nfkc(self) -> None: ...
-    def lowercase(self) -> None: ...
-    def uppercase(self) -> None: ...
-    def prepend(self, s: str) -> None: ...
-    def append(self, s: str) -> None: ...
-    def lstrip(self) -> None: ...
-    def rstrip(self) -> None: ...
-    def strip(self) -> None: ...
-    def clear(self) -> None: ...
-    def slice(self, range: int | tuple[int, int] | builtins.slice) -> NormalizedString | None: ...
+    def original(self) -> str:
+        """The text as it was."""
+    def nfd(self) -> None:
+        """Unicode normal form D."""
+    def nfkd(self) -> None:
+        """Unicode normal form KD."""
+    def nfc(self) -> None:
+        """Unicode normal form C."""
+    def nfkc(self) -> None:
+        """Unicode normal form KC."""
+    def lowercase(self) -> None:
+        """To lower case."""
+    def uppercase(self) -> None:
+        """To upper case."""
+    def prepend(self, s: str) -> None:
+        """Put a text before it."""
+    def append(self, s: str) -> None:
+        """Put a text after it."""
+    def lstrip(self) -> None:
+        """Remove white space at the beginning."""
+    def rstrip(self) -> None:
+        """Remove white space at the end."""
+    def strip(self) -> None:
+        """Remove white space at both ends."""
+    def clear(self) -> None:
+        """Remove everything."""
+    def slice(self, range: int | tuple[int, int] | builtins.slice) -> NormalizedString | None:
+        """A part of it, by characters of the normalized text; None beyond its end."""
     def __getitem__(self, key: int | tuple[int, int] | builtins.slice, /) -> NormalizedString | None: ...
-    def filter(self, func: Callable[[str], bool]) -> None: ...
-    def for_each(self, func: Callable[[str], object]) -> None: ...
-    def map(self, func: Callable[[str], str]) -> None: ...
-    def split(self, pattern: str | Regex, behavior: str) -> list[NormalizedString]: ...
-    def replace(self, pattern: str | Regex, content: str) -> None: ...
+    def filter(self, func: Callable[[str], bool]) -> None:
+        """Keep the characters for which the function is true."""
+    def for_each(self, func: Callable[[str], object]) -> None:
+        """Call a function with each character."""
+    def map(self, func: Callable[[str], str]) -> None:
+        """Replace each character by what a function makes of it."""
+    def split(self, pattern: str | Regex, behavior: str) -> list[NormalizedString]:
+        """The pieces at a pattern; ``behavior`` is removed, isolated, merged_with_previous, merged_with_next or contiguous."""
+    def replace(self, pattern: str | Regex, content: str) -> None:
+        """Replace each match of a pattern."""
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, memo: dict[int, Any]) -> Self: ...
 
 @final
 class Regex:
+    """A regular expression in the syntax of Oniguruma, for the parts that take a pattern."""
+
     def __new__(cls, s: str) -> Self: ...
     @property
-    def pattern(self) -> str: ...
+    def pattern(self) -> str:
+        """The expression."""
     def __getnewargs__(self) -> tuple[str]: ...
 
 @disjoint_base
@@ -118,26 +143,39 @@ class PreTokenizer:
 
 @final
 class Token:
+    """A piece of text with its id, for models written in Python."""
+
     def __new__(cls, id: int, value: str, offsets: tuple[int, int]) -> Self: ...
     @property
-    def id(self) -> int: ...
+    def id(self) -> int:
+        """Its number."""
     @property
-    def value(self) -> str: ...
+    def value(self) -> str:
+        """Its text."""
     @property
-    def offsets(self) -> tuple[int, int]: ...
-    def as_tuple(self) -> tuple[int, str, tuple[int, int]]: ...
+    def offsets(self) -> tuple[int, int]:
+        """Where it begins and ends in the piece."""
+    def as_tuple(self) -> tuple[int, str, tuple[int, int]]:
+        """The three of them."""
     def __getnewargs__(self) -> tuple[int, str, tuple[int, int]]: ...
 
 @final
 class PreTokenizedString:
+    """A text that is being cut into pieces, each of which becomes tokens."""
+
     def __new__(cls, sequence: str | bytes) -> Self: ...
-    def split(self, func: Callable[[int, NormalizedString], Sequence[NormalizedString]]) -> None: ...
-    def normalize(self, func: Callable[[NormalizedString], object]) -> None: ...
-    def tokenize(self, func: Callable[[str], Sequence[Token]]) -> None: ...
-    def to_encoding(self, type_id: int = 0, word_idx: int | None = None) -> Encoding: ...
+    def split(self, func: Callable[[int, NormalizedString], Sequence[NormalizedString]]) -> None:
+        """Cut each piece by a function of its number and text."""
+    def normalize(self, func: Callable[[NormalizedString], object]) -> None:
+        """Normalize each piece by a function."""
+    def tokenize(self, func: Callable[[str], Sequence[Token]]) -> None:
+        """Give each piece its tokens by a function."""
+    def to_encoding(self, type_id: int = 0, word_idx: int | None = None) -> Encoding:
+        """The encoding of the pieces, all of which have tokens."""
     def get_splits(
         self, offset_referential: str = "original", offset_type: str = "char"
-    ) -> list[tuple[str, tuple[int, int], list[Token] | None]]: ...
+    ) -> list[tuple[str, tuple[int, int], list[Token] | None]]:
+        """The pieces with their offsets and tokens."""
 
 @disjoint_base
 class PostProcessor:
@@ -161,48 +199,72 @@ class TokenDecoder:
 
 @final
 class DecodeStream:
+    """Decodes ids one by one, and gives text as soon as it is certain."""
+
     def __new__(cls, ids: Sequence[int] | None = None, skip_special_tokens: bool | None = False) -> Self: ...
-    def step(self, tokenizer: Tokenizer, id: int | Sequence[int]) -> str | None: ...
+    def step(self, tokenizer: Tokenizer, id: int | Sequence[int]) -> str | None:
+        """The text that an id, or several, made certain; None if there is none yet."""
     def __copy__(self) -> DecodeStream: ...
     def __deepcopy__(self, _memo: Any) -> DecodeStream: ...
 
 @final
 class Encoding:
+    """What encoding a text gives: ids, and on demand tokens, offsets, words, masks. Like `tokenizers.Encoding`."""
+
     def __new__(cls) -> Self: ...
     def __len__(self) -> int: ...
     def _repr_html_(self) -> str: ...
     def __getstate__(self) -> bytes: ...
     def __setstate__(self, state: Any) -> None: ...
     @property
-    def ids(self) -> list[int]: ...
+    def ids(self) -> list[int]:
+        """Ids of the tokens."""
     @property
-    def type_ids(self) -> list[int]: ...
+    def type_ids(self) -> list[int]:
+        """0 for tokens of the first sequence, 1 for those of the second, or as the post-processor says."""
     @property
-    def tokens(self) -> list[str]: ...
+    def tokens(self) -> list[str]:
+        """The tokens as the vocabulary writes them."""
     @property
-    def word_ids(self) -> list[int | None]: ...
+    def word_ids(self) -> list[int | None]:
+        """For each token the number of its word (a piece of the pre-tokenizer) in its sequence; None for special tokens."""
     @property
-    def words(self) -> list[int | None]: ...
+    def words(self) -> list[int | None]:
+        """The same as ``word_ids``."""
     @property
-    def sequence_ids(self) -> list[int | None]: ...
+    def sequence_ids(self) -> list[int | None]:
+        """For each token the number of its sequence; None for special tokens."""
     @property
-    def offsets(self) -> list[tuple[int, int]]: ...
+    def offsets(self) -> list[tuple[int, int]]:
+        """For each token where it begins and ends in the original text, in characters."""
     @property
-    def special_tokens_mask(self) -> list[int]: ...
+    def special_tokens_mask(self) -> list[int]:
+        """1 for tokens that the post-processor or padding added."""
     @property
-    def attention_mask(self) -> list[int]: ...
+    def attention_mask(self) -> list[int]:
+        """0 for padding, 1 for the rest."""
     @property
-    def overflowing(self) -> list[Encoding]: ...
+    def overflowing(self) -> list[Encoding]:
+        """What truncation cut off, as encodings of at most the same length."""
     @property
-    def n_sequences(self) -> int: ...
-    def word_to_tokens(self, word_index: int, sequence_index: int = 0) -> tuple[int, int] | None: ...
-    def word_to_chars(self, word_index: int, sequence_index: int = 0) -> tuple[int, int] | None: ...
-    def token_to_sequence(self, token_index: int) -> int | None: ...
-    def token_to_chars(self, token_index: int) -> tuple[int, int] | None: ...
-    def token_to_word(self, token_index: int) -> int | None: ...
-    def char_to_token(self, char_pos: int, sequence_index: int = 0) -> int | None: ...
-    def char_to_word(self, char_pos: int, sequence_index: int = 0) -> int | None: ...
-    def set_sequence_id(self, sequence_id: int) -> None: ...
+    def n_sequences(self) -> int:
+        """How many sequences were encoded together."""
+    def word_to_tokens(self, word_index: int, sequence_index: int = 0) -> tuple[int, int] | None:
+        """The range of the tokens of a word; None if it has none."""
+    def word_to_chars(self, word_index: int, sequence_index: int = 0) -> tuple[int, int] | None:
+        """The range of the characters of a word."""
+    def token_to_sequence(self, token_index: int) -> int | None:
+        """The number of the sequence of a token."""
+    def token_to_chars(self, token_index: int) -> tuple[int, int] | None:
+        """The range of the characters of a token."""
+    def token_to_word(self, token_index: int) -> int | None:
+        """The number of the word of a token."""
+    def char_to_token(self, char_pos: int, sequence_index: int = 0) -> int | None:
+        """The number of the token that has a character."""
+    def char_to_word(self, char_pos: int, sequence_index: int = 0) -> int | None:
+        """The number of the word that has a character."""
+    def set_sequence_id(self, sequence_id: int) -> None:
+        """Say of which sequence all tokens are."""
     def pad(
         self,
         length: int,
@@ -211,10 +273,13 @@ class Encoding:
         pad_id: int = 0,
         pad_type_id: int = 0,
         pad_token: str = "[PAD]",
-    ) -> None: ...
-    def truncate(self, max_length: int, stride: int = 0, direction: str = "right") -> None: ...
+    ) -> None:
+        """Make it ``length`` tokens long, if it is shorter."""
+    def truncate(self, max_length: int, stride: int = 0, direction: str = "right") -> None:
+        """Make it at most ``max_length`` tokens long; the rest goes to ``overflowing``, each part with ``stride`` tokens of the part before."""
     @staticmethod
-    def merge(encodings: Sequence[Encoding], growing_offsets: bool = True) -> Encoding: ...
+    def merge(encodings: Sequence[Encoding], growing_offsets: bool = True) -> Encoding:
+        """One encoding of several; with ``growing_offsets`` each begins where the one before ends."""
 
 @disjoint_base
 class Tokenizer:
@@ -247,15 +312,20 @@ class Tokenizer:
     def set_post_processor(self, part: PostProcessor | None) -> None: ...
     def get_decoder(self) -> TokenDecoder | None: ...
     def set_decoder(self, part: TokenDecoder | None) -> None: ...
-    def token_to_id(self, token: str) -> int | None: ...
-    def id_to_token(self, id: int) -> str | None: ...
-    def get_vocab(self, with_added_tokens: bool = True) -> dict[str, int]: ...
-    def get_vocab_size(self, with_added_tokens: bool = True) -> int: ...
+    def token_to_id(self, token: str) -> int | None:
+        """The id of a token; None if it is not in the vocabulary."""
+    def id_to_token(self, id: int) -> str | None:
+        """The token of an id; None if there is none."""
+    def get_vocab(self, with_added_tokens: bool = True) -> dict[str, int]:
+        """All tokens with their ids."""
+    def get_vocab_size(self, with_added_tokens: bool = True) -> int:
+        """How many tokens there are."""
     def add_token_tuples(self, tokens: list[tuple[str, bool, bool, bool, bool, bool]]) -> int: ...
     def added_token_tuples(self) -> list[tuple[int, tuple[str, bool, bool, bool, bool, bool]]]: ...
     def get_encode_special_tokens(self) -> bool: ...
     def set_encode_special_tokens(self, value: bool) -> None: ...
-    def num_special_tokens_to_add(self, is_pair: bool) -> int: ...
+    def num_special_tokens_to_add(self, is_pair: bool) -> int:
+        """How many tokens the post-processor adds to one sequence, or to a pair."""
     def enable_truncation(
         self,
         max_length: int,
@@ -263,8 +333,10 @@ class Tokenizer:
         strategy: str = "longest_first",
         direction: str = "right",
         **ignored: object,
-    ) -> None: ...
-    def no_truncation(self) -> None: ...
+    ) -> None:
+        """Cut encodings to ``max_length`` tokens. ``strategy`` is longest_first, only_first or only_second; parts that overflow share ``stride`` tokens."""
+    def no_truncation(self) -> None:
+        """Cut nothing any more."""
     def truncation_settings(self) -> tuple[int, int, str, str] | None: ...
     def enable_padding(
         self,
@@ -275,8 +347,10 @@ class Tokenizer:
         length: int | None = None,
         pad_to_multiple_of: int | None = None,
         **ignored: object,
-    ) -> None: ...
-    def no_padding(self) -> None: ...
+    ) -> None:
+        """Pad the encodings of a batch to the longest, or to ``length``, rounded up to ``pad_to_multiple_of``."""
+    def no_padding(self) -> None:
+        """Pad nothing any more."""
     def padding_settings(self) -> tuple[int | None, int | None, int, str, int, str] | None: ...
     def encode(
         self,
@@ -284,14 +358,24 @@ class Tokenizer:
         pair: Any = None,
         is_pretokenized: bool = False,
         add_special_tokens: bool = True,
-    ) -> Encoding: ...
+    ) -> Encoding:
+        """The encoding of a text, or of a pair of texts; of lists of words with ``is_pretokenized``.
+
+        >>> from ferrolm import Tokenizer
+        >>> from ferrolm.models import bundled
+        >>> tokenizer = Tokenizer.from_file(bundled("ferrolm-tiny") / "tokenizer.json")
+        >>> tokenizer.encode("a watch").tokens
+        ['a', 'Ġwatch']
+        """
     def encode_many(
         self, input: Any, is_pretokenized: bool, add_special_tokens: bool, offsets: bool
     ) -> list[Encoding]: ...
     def post_process(
         self, encoding: Encoding, pair: Encoding | None = None, add_special_tokens: bool = True
-    ) -> Encoding: ...
-    def encode_ids(self, text: str | bytes, add_special_tokens: bool = True) -> NDArray[np.uint32]: ...
+    ) -> Encoding:
+        """Truncate, add what the post-processor adds, and pad."""
+    def encode_ids(self, text: str | bytes, add_special_tokens: bool = True) -> NDArray[np.uint32]:
+        """The ids of a text as an array, uint32[n], without Python lists."""
     def encode_list(self, text: str | bytes, add_special_tokens: bool = True) -> list[int]: ...
     def encode_lists(
         self, texts: Iterable[str | bytes], add_special_tokens: bool = True
@@ -305,8 +389,10 @@ class Tokenizer:
     def encode_separated(
         self, data: Any, separator: str, add_special_tokens: bool = True
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
-    def decode(self, ids: Any, skip_special_tokens: bool = True) -> str: ...
-    def decode_batch(self, sequences: Any, skip_special_tokens: bool = True) -> list[str]: ...
+    def decode(self, ids: Any, skip_special_tokens: bool = True) -> str:
+        """The text of some ids."""
+    def decode_batch(self, sequences: Any, skip_special_tokens: bool = True) -> list[str]:
+        """The text of each sequence of ids."""
     def decode_ragged(
         self,
         ids: NDArray[np.uint32],

@@ -96,6 +96,7 @@ def test_random_text(family: str) -> None:
     check(family, ["".join(rng.choices(PARTS, k=rng.choice([3, 8, 30, 80]))) for _ in range(1500)])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_character(family: str) -> None:
     characters = [chr(code) for code in range(0x30000) if not 0xD800 <= code < 0xE000]

@@ -89,6 +89,7 @@ def test_unigram_on_words_of_real_texts() -> None:
     assert_equal(ours, theirs_models.Unigram(vocab, t5["unk_id"]), [text])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("folder", ["llama2", "mistral-v1"])
 def test_bpe_with_byte_fallback_on_words_of_real_texts(folder: str) -> None:
     model = section(folder)

@@ -95,6 +95,7 @@ def test_random_texts(name: str, text: str) -> None:
     assert_same(name, text)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", MAKERS)
 def test_real_texts(name: str) -> None:
     ours, theirs = pair(name)

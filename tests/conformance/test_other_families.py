@@ -124,6 +124,7 @@ def test_tricky_texts(name: str) -> None:
         assert streams[0] == streams[1], text
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", FAMILIES)
 def test_any_text(name: str) -> None:
     piece = st.one_of(st.sampled_from(PARTS), st.text(max_size=6))

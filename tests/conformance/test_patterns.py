@@ -168,6 +168,7 @@ def known_patterns() -> dict[str, str]:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", known_patterns())
 def test_patterns_of_tokenizers(name: str) -> None:
     pattern = known_patterns()[name]

@@ -20,6 +20,7 @@ def parts_of(text: str) -> list[str]:
     return [text[start : start + PART] for start in range(0, len(text), PART)]
 
 
+@pytest.mark.exhaustive
 def test_gpt2_ids_of_a_quarter_of_all_texts() -> None:
     path = shared("tokenizers/gpt2/tokenizer.json")
     ours, theirs = Tokenizer.from_file(path), tokenizers.Tokenizer.from_file(str(path))

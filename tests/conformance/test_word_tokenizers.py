@@ -144,6 +144,7 @@ VARIANTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "part", "value"), VARIANTS)
 def test_variants_of_parts(name: str, part: str, value: object, tmp_path: Path) -> None:
     settings = json.loads(shared(f"tokenizers/{name}/tokenizer.json").read_text(encoding="utf-8"))

@@ -22,6 +22,9 @@ what DATA is, and what is measured:
   question-answering   SQuAD's JSON                     F1 and exact match
   translation          TSV or JSON lines of pairs       BLEU, chrF, TER, with sacrebleu's signature
   summarization        TSV or JSON lines of pairs       ROUGE-1, -2, -L
+  crows-pairs          the published CSV                how often the stereotype is likelier (masked or causal models)
+  stereoset            the published JSON               ICAT, language modelling score, stereotype score
+  winogender           all_sentences.tsv or its folder  he or she: shares, distance, correlation with occupations
 
 [low, high] behind a figure is its 95 % interval: where it would lie, had other examples been drawn. With --baseline, the
 examples of both models are paired: p is how probable so large a difference is between models that are alike.

@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pretrain": ("pretrain", "train a language model as a TOML file says"),
     "finetune": ("finetune", "teach a model a task: classes, tags, answers, translations, dialogue"),
     "evaluate": ("evaluate", "measure a model on a task, with intervals, or against another model"),
+    "card": ("card", "write a model card from the records of a run"),
+    "explain": ("explain", "show what a model makes of a text: attention, attributions, layers, sources"),
     "search": ("search", "find the settings of a training run that make the best model"),
     "count-ngrams": ("count_ngrams", "count the n-grams of a text"),
     "train-ngram": ("train_ngram", "estimate an n-gram model: modified Kneser-Ney or another smoothing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -14,10 +15,26 @@ from ferrolm.errors import FileAccessError
 
 __all__ = ["replace_file", "replace_folder", "sync_folder"]
 
+# What the system says of a write, without the name of the file.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write; it replaces ``path`` when the block ends without an exception."""
+    """A binary file to write; it replaces ``path`` when the block ends without an exception.
+
+    A device or a pipe (``/dev/stdout``, ``/dev/null``) is written to as it is: renamed over, it would be gone.
+
+    Raises `FileAccessError` if the file cannot be made, or there is no room for what the block writes.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        try:
+            stream = path.open("wb")
+        except OSError as error:
+            raise FileAccessError(f"cannot write {path}: {error}") from error
+        with stream:
+            yield stream
+        return
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".ferrolm-", suffix=".tmp", dir=path.parent)
     except OSError as error:
@@ -29,9 +46,11 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(FileNotFoundError):
             Path(temporary).unlink()
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise FileAccessError(f"cannot write {path}: {error.strerror}") from error
         raise
     sync_folder(path.parent)
 
@@ -54,8 +73,10 @@ def replace_folder(path: Path) -> Iterator[Path]:
             old = Path(tempfile.mkdtemp(prefix=".ferrolm-", suffix=".old", dir=path.parent))
             path.replace(old)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise FileAccessError(f"cannot write {path}: {error.strerror}") from error
         raise
     sync_folder(path.parent)
     if old is not None:

@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import lzma
-import mmap
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -220,11 +219,29 @@ def _separated(path: Path, separator: str, start: int) -> Iterator[Batch]:
         raise InvalidArgumentError("separator: is empty, expected one character or more")
     mark = separator.encode()
     size = path.stat().st_size
-    if size == 0:
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+    # Read and not mapped: a map of a file that somebody truncates meanwhile would end the process.
+    with path.open("rb") as file:
+        file.seek(start)
+        rest = b""
         while start < size:
-            end = mapped.find(mark, min(start + BATCH_SIZE, size))
-            end = size if end < 0 else end + len(mark)
-            yield Batch(mapped[start:end], separator, end - start, end, end)
-            start = end
+            piece, rest = _up_to_mark(file, rest, mark)
+            if not piece:
+                raise FileAccessError(
+                    f"cannot read {path}: it had {size} bytes, and was cut to {start} meanwhile"
+                )
+            yield Batch(piece, separator, len(piece), start + len(piece), start + len(piece))
+            start += len(piece)
+
+
+def _up_to_mark(file: IO[bytes], rest: bytes, mark: bytes) -> tuple[bytes, bytes]:
+    """`BATCH_SIZE` bytes and what comes up to the next mark, of which ``rest`` was read already; and what was read too much."""
+    data, looked = bytearray(rest), BATCH_SIZE
+    data += file.read(max(0, BATCH_SIZE - len(rest)))
+    while (found := data.find(mark, looked)) < 0:
+        looked = max(BATCH_SIZE, len(data) - len(mark) + 1)
+        more = file.read(BATCH_SIZE)
+        if not more:
+            return bytes(data), b""
+        data += more
+    end = found + len(mark)
+    return bytes(data[:end]), bytes(data[end:])

@@ -36,8 +36,9 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from ferrolm._files import open_file
 from ferrolm.data._atomic import replace_file
-from ferrolm.errors import FileAccessError, InvalidArgumentError, InvalidFileError, MissingFileError
+from ferrolm.errors import FerrolmError, FileAccessError, InvalidArgumentError, InvalidFileError
 
 __all__ = ["TokenFile", "TokenFileWriter", "write_token_file"]
 
@@ -168,12 +169,12 @@ class TokenFile:
         """``verify``: read everything and compare with the checksum. Raises `InvalidFileError`."""
         self.path = Path(path)
         try:
-            with self.path.open("rb") as file:
+            with open_file(self.path) as file:
                 size = os.fstat(file.fileno()).st_size
                 self._header = _Header.parse(self.path, file.read(HEADER_SIZE), size)
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except FileNotFoundError as error:
-            raise MissingFileError(f"cannot read {self.path}: it does not exist") from error
+        except FerrolmError:
+            raise
         except OSError as error:
             raise FileAccessError(f"cannot read {self.path}: {error}") from error
         header = self._header
@@ -271,13 +272,21 @@ class TokenFileWriter:
         if kind is not None:
             self._target.__exit__(kind, error, trace)
             return
+        try:
+            self._finish()
+        except BaseException as failure:
+            # The temporary file goes, as for a failure within the block.
+            self._target.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._target.__exit__(None, None, None)
+
+    def _finish(self) -> None:
         tokens = self._offsets[-1]
         self._write(self._layout.padding(tokens))
         self._write(np.asarray(self._offsets, dtype="<i8").tobytes())
         documents = len(self._offsets) - 1
         self._file.seek(0)
         self._file.write(self._layout.header(tokens, documents, self._text_bytes, self._checksum))
-        self._target.__exit__(None, None, None)
 
 
 def write_token_file(

@@ -19,7 +19,7 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
@@ -27,7 +27,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferrolm.errors import FileAccessError, InvalidArgumentError, InvalidFileError, MissingFileError
+from ferrolm._files import open_file
+from ferrolm.errors import FerrolmError, FileAccessError, InvalidArgumentError, InvalidFileError
 
 __all__ = ["read_arrays", "write_arrays"]
 
@@ -97,15 +98,16 @@ def read_arrays(
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             size = path.stat().st_size
             start, head = _read_head(file, path, kind, size)
             arrays = {
                 name: _read_array(file, path, name, entry, start, size, name in mapped)
                 for name, entry in head["arrays"].items()
             }
-    except FileNotFoundError as error:
-        raise MissingFileError(f"cannot read {path}: {error.strerror}") from None
+            _check_gaps(file, path, start, head["arrays"].values(), size)
+    except FerrolmError:
+        raise
     except OSError as error:
         raise FileAccessError(f"cannot read {path}: {error.strerror}") from error
     return _read_words(path, arrays), arrays, head["metadata"]
@@ -120,6 +122,21 @@ def _encoded(word: str) -> bytes:
 
 def _padded(length: int) -> int:
     return -(-length // _ALIGNMENT) * _ALIGNMENT
+
+
+def _check_gaps(
+    file: IO[bytes], path: Path, start: int, entries: Iterable[dict[str, Any]], size: int
+) -> None:
+    """What no checksum covers is zeros between the arrays, and nothing comes after them."""
+    end = start
+    for entry in entries:
+        length = math.prod(entry["shape"]) * _DTYPES[entry["dtype"]].itemsize
+        end = start + entry["offset"] + _padded(length)
+        file.seek(start + entry["offset"] + length)
+        if any(file.read(_padded(length) - length)):
+            raise InvalidFileError(f"{path} is damaged: there is something between its arrays")
+    if size != end:
+        raise InvalidFileError(f"{path} has {size} bytes: expected {end}, which its head tells")
 
 
 def _read_head(file: IO[bytes], path: Path, kind: str, size: int) -> tuple[int, dict[str, Any]]:
@@ -141,7 +158,10 @@ def _read_head(file: IO[bytes], path: Path, kind: str, size: int) -> tuple[int, 
     head: dict[str, Any] = json.loads(rest[:length])
     if head["kind"] != kind:
         raise InvalidFileError(f"{path} has {head['kind']}: expected {kind}")
-    return _padded(len(front) + _CHECKSUM.size), head
+    start = _padded(len(front) + _CHECKSUM.size)
+    if any(file.read(start - len(front) - _CHECKSUM.size)):
+        raise InvalidFileError(f"{path} is damaged: there is something between its head and its arrays")
+    return start, head
 
 
 def _read_array(

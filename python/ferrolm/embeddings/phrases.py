@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from ferrolm import _rust
+from ferrolm._files import open_file
 from ferrolm.data._atomic import replace_file
-from ferrolm.errors import InvalidArgumentError, InvalidFileError, MissingFileError, nearest
+from ferrolm.errors import InvalidArgumentError, InvalidFileError, nearest
 
 __all__ = ["ENGLISH_CONNECTOR_WORDS", "FrozenPhrases", "Phraser", "Phrases"]
 
@@ -246,9 +247,8 @@ def _write(path: str | PathLike[str], kind: str, settings: dict[str, Any], **con
 
 def _read(path: str | PathLike[str], kind: str) -> dict[str, Any]:
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingFileError(f"cannot read {path}: {error.strerror}") from None
+        with open_file(Path(path)) as file:
+            content = json.loads(file.read().decode())
     except ValueError as error:
         raise InvalidFileError(f"{path}: {error}: expected JSON that {kind}.save wrote") from None
     if not isinstance(content, dict) or content.get("kind") != kind:

@@ -40,10 +40,9 @@ def word_map_html(drawn: WordMap, title: str = "Map of words") -> str:
     >>> "</script><b>" in page, "://" in page
     (False, False)
     """
-    page = _TEMPLATE.read_text(encoding="utf-8")
-    # The title first: what a word says is not looked at again.
-    head, tail = page.replace("{{title}}", escape(title)).split("{{data}}")
-    return head + _data(drawn) + tail
+    # Cut before the title is filled in, which may say anything.
+    head, tail = _TEMPLATE.read_text(encoding="utf-8").split("{{data}}")
+    return head.replace("{{title}}", escape(title)) + _data(drawn) + tail
 
 
 def save_page(drawn: WordMap, path: Path, title: str) -> None:

@@ -15,7 +15,15 @@ from ferrolm.data.collators.padding import pad_rows
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import CausalLM
 
-__all__ = ["ContinuationScore", "Score", "continuation_scores", "next_token_logprobs", "token_logprobs"]
+__all__ = [
+    "ContinuationScore",
+    "Score",
+    "TokenPredictions",
+    "continuation_scores",
+    "next_token_logprobs",
+    "token_logprobs",
+    "token_predictions",
+]
 
 _LOGITS_AT_ONCE = 1 << 25  # 128 MiB of float32
 
@@ -121,30 +129,54 @@ def token_logprobs(model: CausalLM, ids: NDArray[np.int64], stride: int | None =
     ``n_positions - stride`` tokens of context after the first window. The last window ends with the text, so it sees
     a full context too. ``stride=n_positions`` is the rolling score of lm-evaluation-harness.
     """
+    return token_predictions(model, ids, 0, stride).logprobs
+
+
+@dataclass(frozen=True)
+class TokenPredictions:
+    """``logprobs`` float64 [tokens] of a text's tokens, and the likeliest at each place, the likeliest first: ``top_ids`` int64
+    and ``top_logprobs`` float64 [tokens, top].
+    """
+
+    logprobs: NDArray[np.float64]
+    top_ids: NDArray[np.int64]
+    top_logprobs: NDArray[np.float64]
+
+
+def token_predictions(
+    model: CausalLM, ids: NDArray[np.int64], top: int, stride: int | None = None
+) -> TokenPredictions:
+    """`token_logprobs` with the ``top`` likeliest tokens at each place (fewer in a smaller vocabulary)."""
     window = model.config.n_positions
     stride = max(window // 2, 1) if stride is None else stride
     if not 1 <= stride <= window:
         raise InvalidArgumentError(f"stride is {stride}, expected 1 to {window} (n_positions)")
     inputs, targets = torch.from_numpy(ids[:-1]), torch.from_numpy(ids[1:])
-    count = len(inputs)
+    count, top = len(inputs), min(top, model.config.vocab_size)
     window = min(window, count)
     starts = [*range(0, count - window, stride), count - window] if count else []
-    logprobs = np.empty(count)
+    found = (np.empty(count), np.empty((count, top), np.int64), np.empty((count, top)))
     at_once = max(1, _LOGITS_AT_ONCE // max(1, window * model.config.vocab_size))
     done = 0
     for first in range(0, len(starts), at_once):
         batch = starts[first : first + at_once]
-        scores = _window_logprobs(
-            model, *(torch.stack([t[s : s + window] for s in batch]) for t in (inputs, targets))
-        )
-        for start, row in zip(batch, scores, strict=True):
-            logprobs[done : start + window] = row[done - start :]
+        read, wanted = (torch.stack([t[s : s + window] for s in batch]) for t in (inputs, targets))
+        parts = _window_predictions(model, read, wanted, top)
+        for row, start in enumerate(batch):
+            for whole, part in zip(found, parts, strict=True):
+                whole[done : start + window] = part[row, done - start :]
             done = start + window
-    return logprobs
+    return TokenPredictions(*found)
 
 
 @torch.inference_mode()
-def _window_logprobs(model: CausalLM, inputs: Tensor, targets: Tensor) -> NDArray[np.float64]:
+def _window_predictions(
+    model: CausalLM, inputs: Tensor, targets: Tensor, top: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     logits = model(inputs.to(model.device)).logits.float()
     losses = F.cross_entropy(logits.flatten(0, 1), targets.to(model.device).flatten(), reduction="none")
-    return -losses.view_as(inputs).double().cpu().numpy()
+    likeliest, ids = logits.topk(top, dim=-1)
+    if top:
+        likeliest = likeliest - logits.logsumexp(-1, keepdim=True)
+    logprobs = -losses.view_as(inputs).double()
+    return logprobs.cpu().numpy(), ids.cpu().numpy(), likeliest.double().cpu().numpy()

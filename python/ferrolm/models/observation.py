@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.models import t5, transformer
 from ferrolm.models.attention import Visible, watched_by
+from ferrolm.models.bert import BertModel
 from ferrolm.models.gpt2 import GPT2Model
 from ferrolm.models.llama import LlamaModel
 
@@ -43,6 +44,11 @@ class Observation:
         self.attentions: list[Tensor] = []
         self.cross_attentions: list[Tensor] = []
         self.hidden_states: list[Tensor] = []
+
+    @property
+    def norm(self) -> nn.Module:
+        """What the hidden states go through after the last layer."""
+        return self._norm
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -92,10 +98,15 @@ def _parts(stack: nn.Module) -> tuple[list[nn.Module], nn.Module]:
         return [block.layer[0] for block in blocks], stack.final_layer_norm
     if isinstance(stack, transformer.Stack):
         return list(stack.layers), stack.norm
+    if isinstance(stack, BertModel):
+        blocks = stack.encoder["layer"]
+        return list(blocks), blocks[-1].output  # post-norm: the last layer ends with its norm
     raise InvalidArgumentError(f"{type(stack).__name__} has no attention that could be shown")
 
 
 def _is_encoder(stack: nn.Module) -> bool:
     if isinstance(stack, t5.Stack):
         return not stack.is_decoder
+    if isinstance(stack, BertModel):
+        return True
     return isinstance(stack, transformer.Stack) and isinstance(stack.layers[0], transformer.EncoderLayer)

@@ -14,6 +14,7 @@ QualityFilter     text -> the text that stays, and the rules of Gopher or C4 tha
 Deduplicator      text -> whether it, or nearly it, was there before; LineDeduplicator for lines, deduplicate for lists
 mask              URLs, e-mail addresses and numbers -> place-holders
 mask_personal_data  addresses, telephone, card, account and social security numbers -> place-holders
+WordListFilter    words of a list of one's own: found, counted, masked, kept out of what a model writes
 augmentation      random changes that leave labels right, a module of its own
 """
 
@@ -36,6 +37,7 @@ from ferrolm.text.personal_data import mask_personal_data
 from ferrolm.text.quality import C4Rules, GopherRules, QualityFilter
 from ferrolm.text.sentences import split_sentences
 from ferrolm.text.stop_words import remove_stop_words, stop_words
+from ferrolm.text.word_lists import WordListFilter, WordMatch
 from ferrolm.text.words import remove_punctuation, words
 
 __all__ = [
@@ -46,6 +48,8 @@ __all__ = [
     "LineDeduplicator",
     "PageMetadata",
     "QualityFilter",
+    "WordListFilter",
+    "WordMatch",
     "augmentation",
     "clean_html",
     "clean_html_batch",

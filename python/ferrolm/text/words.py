@@ -98,14 +98,17 @@ def _dictionary_pattern() -> re.Pattern[str]:
 @cache
 def _pattern() -> re.Pattern[str]:
     """The word pattern; `re` does not know combining marks, so their ranges are read off the Unicode database once."""
+    run, others = letter_runs()
+    number = r"\d++(?:[.,]\d++)++(?![^\W_])"
+    return re.compile(f"{number}|{run}(?:['’.·\u2010\u2011_-]{run})*+|{others}")
+
+
+def letter_runs() -> tuple[str, str]:
+    """Patterns of a run of letters, digits and their marks, and of a run of Katakana or an ideograph."""
     marks = _ranges("Mn", "Mc", "Me")
     other = f"{_IDEOGRAPHS}{_KATAKANA}"
     letter = f"(?:(?![{other}])[^\\W_])[{marks}\u200c\u200d]*+"
-    run = f"(?:{letter})++"
-    number = r"\d++(?:[.,]\d++)++(?![^\W_])"
-    return re.compile(
-        f"{number}|{run}(?:['’.·\u2010\u2011_-]{run})*+|[{_KATAKANA}][{_KATAKANA}{marks}]*+|[{_IDEOGRAPHS}][{marks}]*+"
-    )
+    return f"(?:{letter})++", f"[{_KATAKANA}][{_KATAKANA}{marks}]*+|[{_IDEOGRAPHS}][{marks}]*+"
 
 
 def _ranges(*categories: str) -> str:

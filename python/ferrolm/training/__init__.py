@@ -14,6 +14,7 @@ evaluation.py   loss and bits per byte of held-out tokens
 guard.py        losses to go back from;  ema.py: the moving average of the weights
 checkpoint.py   folders written atomically, read with weights only;  sharded_checkpoint.py: of models in parts
 distributed.py  the processes of a run;  parallel.py: how they share a model
+environment.py  with what and where a run was made;  cards/: `write_card`, a model card from the records of a run
 search/         `ferrolm.training.search.run_search`: which settings are best
 metrics.py, plot.py, samples.py, throughput.py: what a run reports
 """
@@ -33,6 +34,7 @@ from ferrolm.training.settings import DataConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from ferrolm.training.activation_checkpointing import checkpoint_activations
+    from ferrolm.training.cards import write_card
     from ferrolm.training.chunked import ChunkedNextToken, chunked_cross_entropy
     from ferrolm.training.contrastive import InBatchNegatives
     from ferrolm.training.ema import MovingAverage
@@ -81,6 +83,7 @@ __all__ = [
     "next_token_loss",
     "plot_runs",
     "pretrain",
+    "write_card",
 ]
 
 _NEED_TORCH = {
@@ -107,6 +110,7 @@ _NEED_TORCH = {
     "finetune": "finetuning.run",
     "next_token_loss": "loss",
     "pretrain": "pretraining",
+    "write_card": "cards",
 }
 
 

@@ -3,6 +3,7 @@
 RUN/config.toml             the configuration, every setting spelled out
 RUN/metrics.jsonl           loss, learning rate, gradient norm, tokens per second; figures of the evaluations
 RUN/samples.jsonl           texts that the model wrote on the way, where samples are asked for
+RUN/environment.json        versions, processor, device, commit and time, of each time that the run was started
 RUN/checkpoints/step-N/     see `ferrolm.training.checkpoint`
 RUN/metrics.svg             the metrics drawn, where matplotlib is installed
 RUN/final/                  the model in the Hugging Face layout, written by `pretrain` and `finetune`
@@ -33,6 +34,7 @@ from ferrolm.training import checkpoint
 from ferrolm.training.config import Configuration, RunConfig
 from ferrolm.training.distributed import join_world
 from ferrolm.training.ema import MovingAverage
+from ferrolm.training.environment import EnvironmentRecord
 from ferrolm.training.evaluation import Evaluation, HeldOutTokens
 from ferrolm.training.feed import Feed, tokens_in
 from ferrolm.training.guard import DivergedError
@@ -162,6 +164,11 @@ class Trainer:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._restore(resume)
         log = self._open_log()
+        record = (
+            EnvironmentRecord(self.directory, self.device, self.progress.step, self.world.size)
+            if self.world.is_main
+            else None
+        )
         bar = ProgressBar(
             self.steps, start=self.progress.step, show=self.show_progress and self.world.is_main
         )
@@ -172,6 +179,8 @@ class Trainer:
             log.close()
             bar.close()
             self._feed.close()
+            if record is not None:
+                record.end(self.progress.step)
         if self._signal is None:
             metrics = self._finish() or metrics
         return TrainingResult(

@@ -1,4 +1,4 @@
-//! Reading whole files within a limit.
+//! Opening files, and reading whole ones within a limit.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,11 +11,8 @@ use crate::FileError;
 /// Never reserves more than the file's own size, so a lying size cannot exhaust the memory.
 pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let failed = |error| FileError::new("read", path, error);
-    let file = File::open(path).map_err(failed)?;
+    let file = open(path)?;
     let metadata = file.metadata().map_err(failed)?;
-    if metadata.is_dir() {
-        return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
-    }
     let mut content = Vec::with_capacity(metadata.len().min(limit) as usize);
     file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(failed)?;
     if content.len() as u64 > limit {
@@ -23,6 +20,20 @@ pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
         return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, message)));
     }
     Ok(content)
+}
+
+/// A regular file, opened. A pipe would be waited for until somebody writes to it, and Ctrl-C would not be answered.
+pub fn open(path: &Path) -> Result<File, FileError> {
+    let failed = |error| FileError::new("read", path, error);
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
+    }
+    if !metadata.is_file() {
+        let message = "it is a pipe, a socket or a device, expected a regular file";
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, message)));
+    }
+    File::open(path).map_err(failed)
 }
 
 #[cfg(test)]
@@ -41,6 +52,7 @@ mod tests {
     fn directories_and_missing_files_are_named() {
         let directory = tempfile::tempdir().unwrap();
         assert!(bytes(directory.path(), 9).unwrap_err().to_string().contains("directory"));
+        assert!(bytes(Path::new("/dev/zero"), 9).unwrap_err().to_string().contains("a device"));
         let missing = directory.path().join("missing");
         assert!(bytes(&missing, 9).unwrap_err().to_string().contains("missing"));
     }

@@ -1,5 +1,7 @@
 //! What can be chosen about a model and its training.
 
+use ferrolm_base::pool;
+
 use crate::EmbeddingError;
 use crate::subword::SubwordSettings;
 
@@ -107,6 +109,9 @@ impl Pass {
         let rate = |rate: f32| rate.is_finite() && rate >= 0.0;
         match self {
             Self { workers: 0, .. } => failed("workers", 0, "at least 1"),
+            Self { workers, .. } if *workers > pool::MAX_THREADS => {
+                failed("workers", workers, "at most 1024")
+            }
             Self { alpha, .. } if !rate(*alpha) => failed("alpha", alpha, "a number not below 0"),
             Self { min_alpha, .. } if !rate(*min_alpha) => {
                 failed("min_alpha", min_alpha, "a number not below 0")

@@ -34,6 +34,7 @@ mod tokenizer;
 mod train;
 mod unsafe_buffers;
 mod unsafe_integers;
+mod unsafe_interpreter;
 mod unsafe_lists;
 mod unsafe_shown;
 mod unsafe_views;
@@ -42,6 +43,11 @@ mod word2vec;
 
 #[pymodule(gil_used = false)]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    if !unsafe_interpreter::is_main(module.py()) {
+        return Err(pyo3::exceptions::PyImportError::new_err(
+            "ferrolm works in the main interpreter of a process, not in others beside it: use threads or processes",
+        ));
+    }
     base::register(module)?;
     tokenizer::register(module)?;
     train::register(module)?;

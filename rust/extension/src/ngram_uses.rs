@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ferrolm_base::{Cancel, Cancelled};
 use ferrolm_ngram::cooccurrence::{self, Cooccurrences, Values, Weighting, Window};
 use ferrolm_ngram::overlap::{self, Overlap, RepeatedSpan, Words};
 use ferrolm_ngram::text::{self, Reserved};
@@ -182,9 +183,16 @@ impl NgramStates {
     }
 
     /// The most probable continuation of each context, greedily; contexts stay as they are. Ends before `</s>`.
-    fn propose(&self, py: Python<'_>, most: usize) -> Vec<Vec<u32>> {
+    fn propose(&self, py: Python<'_>, most: usize) -> PyResult<Vec<Vec<u32>>> {
+        /// More words than a brief call should have.
+        const LONG: usize = 4096;
         let states = self.with(|states| states.clone());
-        enter_brief(py, |_| states.iter().map(|&state| self.model.most_probable(state, most)).collect())
+        let work = |cancel: &Cancel| {
+            states.iter().map(|&state| self.model.most_probable(state, most, cancel)).collect()
+        };
+        let proposed: Result<_, Cancelled> =
+            if most > LONG { enter(py, work)? } else { enter_brief(py, work) };
+        proposed.map_err(ToPyErr::to_py_err)
     }
 }
 

@@ -302,6 +302,11 @@ fn top_logprobs<'py>(
     let params = params.rows(logits.batch());
     let histories = histories(params.len(), prompt.as_ref(), history.as_ref())?;
     let rows = inputs(&params, &histories, masks.as_deref());
+    if count > logits.vocab() {
+        let message =
+            format!("count is {count}, expected at most the {} tokens of the vocabulary", logits.vocab());
+        return Err(Kind::InvalidArgumentError.error(message));
+    }
     let size = logits.batch() * count;
     let (mut tokens, mut logprobs) = (vec![0; size], vec![0.0; size]);
     leave(py, &logits, |cancel| {
@@ -331,8 +336,8 @@ fn guided<'py>(
 
 /// `count` seeds made from one.
 #[pyfunction]
-fn derived_seeds(seed: u64, count: u64) -> Vec<u64> {
-    (0..count).map(|index| philox::derived_seed(seed, index)).collect()
+fn derived_seeds(seed: u64, count: u64) -> PyResult<Vec<u64>> {
+    philox::derived_seeds(seed, count).map_err(ToPyErr::to_py_err)
 }
 
 /// Numbers in [0, 1) for seeds and steps, as the draws use them.

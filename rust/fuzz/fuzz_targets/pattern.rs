@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ferrolm_fuzz::pattern(data));
+#[path = "../src/tokenizer.rs"]
+#[allow(dead_code, unused_imports, reason = "other targets")]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::pattern(data));

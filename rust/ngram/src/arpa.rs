@@ -2,13 +2,12 @@
 //!
 //! A model over ids is written with the ids as words, and with a comment line that says so (KenLM skips it).
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::ops::Range;
 use std::path::Path;
 
 use ferrolm_base::atomic_file::AtomicFile;
-use ferrolm_base::{Cancel, FileError};
+use ferrolm_base::{Cancel, FileError, read};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -128,7 +127,7 @@ fn number(lines: &mut Vec<u8>, value: f32) {
 /// Read a model; compressed or not is told by the content.
 pub fn load(path: &Path, cancel: &Cancel) -> Result<Model> {
     let failed = |error| NgramError::from(FileError::new("read", path, error));
-    let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed)?);
+    let mut file = BufReader::with_capacity(1 << 18, read::open(path)?);
     let gzip = file.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
     if gzip {
         Reader::new(path, BufReader::with_capacity(1 << 18, MultiGzDecoder::new(file)), cancel).model()

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use ferrolm_base::{Cancel, Cancelled};
+
 use crate::layout::Layout;
 use crate::model::{Model, State, on_layout};
 use crate::view::View;
@@ -9,15 +11,24 @@ use crate::view::View;
 impl Model {
     /// What most probably follows `state`, word by word: the most probable continuation of the longest context that has
     /// any. Ends before `</s>`, and where no context is left.
-    pub fn most_probable(&self, mut state: State, most: usize) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// If `cancel` is raised: in a model that goes round in a circle, `most` is all that ends it.
+    pub fn most_probable(
+        &self,
+        mut state: State,
+        most: usize,
+        cancel: &Cancel,
+    ) -> Result<Vec<u32>, Cancelled> {
         let end = self.vocabulary.inner_markers().end;
         let mut words = Vec::new();
         while words.len() < most {
+            cancel.check()?;
             let Some(word) = self.likeliest(state).filter(|&word| word != end) else { break };
             words.push(self.vocabulary.outer(word));
             state = self.step(state, word).1;
         }
-        words
+        Ok(words)
     }
 
     fn likeliest(&self, state: State) -> Option<u32> {
@@ -76,7 +87,7 @@ impl PromptLookup {
             let last = &self.ids[self.ids.len() - length..];
             let start = self.followers.get(&(length, hash(last))).copied();
             if let Some(start) = start.filter(|&start| self.ids[start - length..start] == *last) {
-                return &self.ids[start..(start + most).min(self.ids.len())];
+                return &self.ids[start..start.saturating_add(most).min(self.ids.len())];
             }
         }
         &[]
@@ -104,6 +115,7 @@ mod tests {
         prompt.extend(&[1, 2, 3, 4, 9, 2, 3, 5, 6, 2, 3]);
         assert_eq!(prompt.propose(3), [5, 6, 2]);
         assert_eq!(prompt.propose(0), [0; 0]);
+        assert_eq!(prompt.propose(usize::MAX), [5, 6, 2, 3]);
         prompt.extend(&[4]);
         assert_eq!(prompt.propose(9), [9, 2, 3, 5, 6, 2, 3, 4]);
         prompt.extend(&[7]);
@@ -117,8 +129,12 @@ mod tests {
         let options = Options { order: 3, ..Options::default() };
         let (model, _) = from_ids(&ids, &offsets, 6, &options, &NEVER).unwrap();
         let context = model.context(&[1], true);
-        assert_eq!(model.most_probable(context, 10), [2, 3, 4]);
-        assert_eq!(model.most_probable(context, 2), [2, 3]);
-        assert!(model.most_probable(model.null_state(), 5).is_empty());
+        let path = |state, most| model.most_probable(state, most, &NEVER).unwrap();
+        assert_eq!(path(context, 10), [2, 3, 4]);
+        assert_eq!(path(context, 2), [2, 3]);
+        assert!(path(model.null_state(), 5).is_empty());
+        let cancel = Cancel::new();
+        cancel.cancel();
+        assert_eq!(model.most_probable(context, 10, &cancel), Err(Cancelled));
     }
 }

@@ -61,7 +61,7 @@ proptest! {
         for sequence in &test {
             let mut states = [&plain, &other].map(|model| model.context(sequence, begin));
             prop_assert_eq!(plain.next_logprobs(states[0]), other.next_logprobs(states[1]));
-            prop_assert_eq!(plain.most_probable(states[0], 5), other.most_probable(states[1], 5));
+            prop_assert_eq!(plain.most_probable(states[0], 5, &NEVER), other.most_probable(states[1], 5, &NEVER));
             for &id in sequence {
                 prop_assert_eq!(plain.state_words(states[0]), other.state_words(states[1]));
                 let inner = plain.vocabulary().inner(id);

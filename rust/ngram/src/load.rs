@@ -1,10 +1,9 @@
 //! Opening a model whatever its form.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use ferrolm_base::{Cancel, FileError};
+use ferrolm_base::{Cancel, FileError, read};
 
 use crate::arpa_reader::Reader;
 use crate::error::{NgramError, Result};
@@ -16,11 +15,7 @@ use crate::{arpa, flm};
 pub fn load(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Model> {
     let failed = |error| FileError::new("read", path, error);
     let mut start = Vec::new();
-    File::open(path)
-        .map_err(failed)?
-        .take(flm::MAGIC.len() as u64)
-        .read_to_end(&mut start)
-        .map_err(failed)?;
+    read::open(path)?.take(flm::MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
     if start == flm::MAGIC {
         return flm::load(path, mapped, cancel);
     }

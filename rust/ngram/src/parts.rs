@@ -1,12 +1,11 @@
 //! Files of arrays as they lie in memory: parts padded to 8 bytes and a checksum at the end, so that loading is one
 //! read, or a mapping.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use ferrolm_base::{Cancel, FileError};
+use ferrolm_base::{Cancel, FileError, read};
 use flate2::Crc;
 
 use crate::error::{NgramError, Result};
@@ -115,7 +114,7 @@ impl<'a> PartReader<'a> {
 /// The bytes of a file, read or mapped.
 pub(crate) fn open(path: &Path, mapped: bool, cancel: &Cancel) -> Result<Buffer> {
     let failed = |error| NgramError::from(FileError::new("read", path, error));
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = read::open(path)?;
     if mapped {
         return Buffer::map(&file).map_err(failed);
     }

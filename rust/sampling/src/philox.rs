@@ -3,6 +3,8 @@
 //! Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, and the test vectors
 //! of its Random123 library.
 
+use crate::error::SamplingError;
+
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
@@ -54,9 +56,29 @@ pub fn derived_seed(seed: u64, index: u64) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
+/// The seeds of `count` rows.
+///
+/// # Errors
+/// If there is no memory for so many.
+pub fn derived_seeds(seed: u64, count: u64) -> Result<Vec<u64>, SamplingError> {
+    let range = "a number of seeds that there is memory for";
+    let failed = || SamplingError::Parameter { field: "count", range, found: count.to_string() };
+    let mut seeds = Vec::new();
+    seeds.try_reserve_exact(usize::try_from(count).map_err(|_| failed())?).map_err(|_| failed())?;
+    seeds.extend((0..count).map(|index| derived_seed(seed, index)));
+    Ok(seeds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_seeds_than_memory_are_an_error() {
+        assert_eq!(derived_seeds(3, 2).unwrap(), [derived_seed(3, 0), derived_seed(3, 1)]);
+        let message = derived_seeds(3, 1 << 60).unwrap_err().to_string();
+        assert!(message.ends_with("found 1152921504606846976"), "{message}");
+    }
 
     /// `kat_vectors` of Random123, lines `philox4x32 10`.
     #[test]

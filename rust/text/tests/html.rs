@@ -176,6 +176,14 @@ fn many_pages_are_as_one_by_one_for_any_number_of_threads() {
     }
 }
 
+#[test]
+fn a_drawing_ends_with_what_it_is_in() {
+    for page in ["<select><svg></select>seen", "<a><svg></a>seen", "<x-y><svg><g></g></x-y>seen"] {
+        assert_eq!(text(page, ALL), "seen", "{page}");
+    }
+    assert_eq!(text("<svg><a><g>no</g></a><x-y>no</x-y>no</svg>seen", ALL), "seen");
+}
+
 /// Tags, attributes, entities and text in any order, with any damage.
 fn markup() -> impl Strategy<Value = String> {
     let names = "(a|b|p|div|table|tr|td|th|ul|ol|li|h1|pre|code|blockquote|svg|select|option|script|title|br|x-y|body|head|form|template)";

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what is wrong has to panic here")]
 
-#[path = "../../fuzz/src/lib.rs"]
+#[path = "../../fuzz/src/tokenizer.rs"]
 mod targets;
 
 use std::path::Path;

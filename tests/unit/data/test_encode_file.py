@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ferrolm.data import TokenFile
-from ferrolm.errors import InvalidArgumentError, InvalidEncodingError, InvalidFileError, MissingFileError
+from ferrolm.data import TokenFile, sources
+from ferrolm.errors import (
+    FileAccessError,
+    InvalidArgumentError,
+    InvalidEncodingError,
+    InvalidFileError,
+    MissingFileError,
+)
 from ferrolm.models import bundled
 from ferrolm.tokenizers import Tokenizer
 
@@ -77,7 +83,6 @@ def test_takes_up_after_an_interruption(
     tokenizer: Tokenizer, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ferrolm.data import encode_file as module
-    from ferrolm.data import sources
 
     monkeypatch.setattr(sources, "BATCH_SIZE", 300)
     monkeypatch.setattr(module, "_CHECKPOINT_SECONDS", -1.0)
@@ -137,3 +142,16 @@ def test_bad_files_are_named_and_leave_nothing(tokenizer: Tokenizer, tmp_path: P
     with pytest.raises(InvalidFileError, match="no column 'text', found body"):
         tokenizer.encode_file(write(tmp_path / "b.parquet"), target)
     assert not target.exists()
+
+
+def test_a_source_that_is_cut_meanwhile_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "BATCH_SIZE", 100)
+    source = tmp_path / "source.txt"
+    texts = [f"text {number}" * (number % 5) for number in range(9000)]
+    source.write_text("<|>".join(texts))
+    batches = sources.read_batches(source, separator="<|>")
+    first = next(batches)
+    source.write_bytes(source.read_bytes()[:300])
+    with pytest.raises(FileAccessError, match=r"source\.txt: it had \d+ bytes, and was cut"):
+        list(batches)
+    assert first.texts.decode() == "<|>".join(texts)[: len(first.texts)]

@@ -36,10 +36,10 @@ def drawn() -> WordMap:
 
 
 def test_words_stay_words_in_the_page() -> None:
-    page = word_map_html(drawn(), title="<i>title</i> & more")
+    page = word_map_html(drawn(), title="<i>title</i> & {{data}}")
     assert "<img" not in page
     assert page.count("<script") == page.count("</script") == 2
-    assert "<title>&lt;i&gt;title&lt;/i&gt; &amp; more</title>" in page
+    assert "<title>&lt;i&gt;title&lt;/i&gt; &amp; {{data}}</title>" in page
     assert not re.search(r"https?:|@import|url\(", page)
     content = json.loads(page.split('id="data">')[1].split("</script>")[0])
     assert content["words"] == WORDS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from shared_data import shared
 
 from ferrolm import NgramLM, Tokenizer
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
-from ferrolm.explain import Surprisals, surprisal_html, token_surprisals
+from ferrolm.explain import Surprisals, token_surprisals
 
 TEXT = "  Once upon a time,\n\nthere was a naïve rabbit 🐇 \t who spoke 日本語.\n"
 FOLDER = "models/tiny-gpt2-shakespeare"
@@ -67,38 +66,31 @@ def test_another_model_is_refused():
         token_surprisals("gpt2", "x")  # type: ignore[arg-type]
 
 
-class Reader(HTMLParser):
-    """The text of spans, and every attribute that could reach the network."""
+def test_alternatives_are_the_likeliest_tokens_of_each_place():
+    pytest.importorskip("torch")
+    import torch
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.text: list[str] = []
-        self.references: list[str] = []
-        self.depth = 0
+    from ferrolm import load_model
 
-    def handle_starttag(self, tag, attrs):
-        self.depth += tag == "span"
-        self.references += [f"{tag} {name}" for name, _ in attrs if name in {"src", "href"}]
-        if tag in {"script", "link", "img"}:
-            self.references.append(tag)
-
-    def handle_endtag(self, tag):
-        self.depth -= tag == "span"
-
-    def handle_data(self, data):
-        if self.depth:
-            self.text.append(data)
+    model = load_model(shared(FOLDER), device="cpu")
+    text = "To be, or not to be " * 90  # longer than the context of 256
+    result = token_surprisals(model, text, top=3)
+    assert result.bits.tolist() == token_surprisals(model, text).bits.tolist()
+    assert len(result.alternatives) == len(result.pieces)
+    ids = torch.tensor([[model.model.config.bos_token_id, *model.tokenizer.encode_list(text, False)[:20]]])
+    expected = model.model(ids).logits[0, 7].softmax(-1).topk(3)
+    found = result.alternatives[7]
+    assert [name for name, _ in found] == [model.tokenizer.decode([number]) for number in expected.indices]
+    assert [chance for _, chance in found] == pytest.approx(expected.values.tolist(), rel=1e-4)
+    with pytest.raises(InvalidArgumentError, match="top is -1"):
+        token_surprisals(model, text, top=-1)
 
 
-def test_the_page_holds_the_text_and_refers_to_nothing(tmp_path):
+def test_a_notebook_shows_the_text_without_scripts():
     pieces = ["a", " <b>&amp;", "\n</div>", ' "x"']
     surprisals = Surprisals(pieces, np.array([math.nan, 0.5, 3.0, 99.0]))
-    surprisals.save_html(tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert page == surprisal_html(surprisals)
-    reader = Reader()
-    reader.feed(page)
-    assert "".join(reader.text).endswith("".join(pieces))
-    assert reader.references == []
-    assert "0.50 bits, p = 0.707" in page
-    assert surprisals._repr_html_() in page
+    shown = surprisals._repr_html_()
+    assert "0.50 bits, p = 0.707" in shown
+    assert "<b>" not in shown
+    assert "<script" not in shown
+    assert str(surprisals).splitlines()[1].split() == ["0.50", "␣<b>&amp;"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferrolm.errors import InvalidArgumentError
 from ferrolm.evaluation.bias.pairs import shared_tokens
@@ -52,27 +54,43 @@ class MaskedScore:
 
     def __call__(self, first: str, second: str) -> tuple[float, float]:
         """Of two sentences."""
-        rows = [row for (row,) in self._pipe.encoder.encode([first, second], None)]
+        rows = self.encode([first, second])
         places = shared_tokens(rows[0].ids.tolist(), rows[1].ids.tolist())
         found = [self.token_logprobs(row, own[1:-1]).sum() for row, own in zip(rows, places, strict=True)]
         return float(found[0]), float(found[1])
 
-    def token_logprobs(self, row: Any, places: list[int]) -> Any:
+    def token_logprobs(self, row: Any, places: list[int]) -> NDArray[np.float64]:
         """Log-probabilities of the tokens of an encoded row at some places, each masked by itself, float64[places]."""
+        alone = [[place] for place in places]
+        found = self.masked_logprobs([row] * len(places), alone, alone)
+        return np.array([each[0] for each in found], np.float64)
+
+    def encode(self, texts: Sequence[str]) -> list[Any]:
+        """Texts as rows of the model, each with its ``encoding``."""
+        rows = [row for (row,) in self._pipe.encoder.encode(list(texts), None)]
+        self._pipe.encoder.check_lengths(rows, "leave it out")
+        return rows
+
+    def masked_logprobs(
+        self, rows: Sequence[Any], masked: Sequence[list[int]], scored: Sequence[list[int]]
+    ) -> list[NDArray[np.float64]]:
+        """For each row the log-probabilities of its own tokens at ``scored`` while those at ``masked`` are hidden together."""
         import torch
 
         encoder = self._pipe.encoder
-        found = np.zeros(len(places))
-        for start in range(0, len(places), self._batch_size):
-            chosen = places[start : start + self._batch_size]
-            inputs = encoder.inputs([row] * len(chosen))
-            lines, columns = torch.arange(len(chosen)), torch.tensor(chosen)
-            true = inputs["input_ids"][lines, columns]
-            labels = torch.full_like(inputs["input_ids"], -100)
-            labels[lines, columns] = true
-            inputs["input_ids"][lines, columns] = encoder.mask_token_id
+        found: list[NDArray[np.float64]] = []
+        for start in range(0, len(rows), self._batch_size):
+            end = start + self._batch_size
+            inputs = encoder.inputs(rows[start:end])
+            ids = inputs["input_ids"]
+            true, labels = ids.clone(), torch.full_like(ids, -100)
+            for line, (hidden, places) in enumerate(zip(masked[start:end], scored[start:end], strict=True)):
+                ids[line, hidden] = encoder.mask_token_id
+                labels[line, places] = true[line, places]
             with torch.inference_mode():
                 logits = self._pipe.model(**inputs, labels=labels, labelled_only=True).logits.float()
-            logprobs = logits.log_softmax(-1).gather(1, true[:, None].to(logits.device))[:, 0]
-            found[start : start + len(chosen)] = logprobs.double().cpu().numpy()
+            answers = labels[labels != -100].to(logits.device)
+            values = logits.log_softmax(-1).gather(1, answers[:, None])[:, 0].double().cpu().numpy()
+            cuts = np.cumsum([len(places) for places in scored[start:end]])[:-1]
+            found += np.split(values, cuts)
         return found

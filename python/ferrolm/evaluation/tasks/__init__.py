@@ -1,6 +1,6 @@
 """`evaluate`: a model on a task's data, as ``ferrolm evaluate`` does it.
 
-language_modeling.py, text_classification.py, tagging.py, question_answering.py, text_to_text.py: one task each
+language_modeling.py, text_classification.py, tagging.py, question_answering.py, text_to_text.py, bias.py: one task or some each
 settings.py   what may be set; what a task returns
 report.py     `Report`: the figures, as a table and as JSON, and the comparison of two
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ferrolm.errors import InvalidArgumentError, MissingFileError, UnknownNameError, nearest
+from ferrolm.evaluation.tasks.bias import bias_of_pairs, bias_of_pronouns, bias_of_stereotypes
 from ferrolm.evaluation.tasks.language_modeling import language_modeling
 from ferrolm.evaluation.tasks.question_answering import question_answering
 from ferrolm.evaluation.tasks.report import Report
@@ -32,6 +33,9 @@ TASKS: dict[str, Callable[[Any, Path, Settings], Outcome]] = {
     "question-answering": question_answering,
     "translation": translation,
     "summarization": summarization,
+    "crows-pairs": bias_of_pairs,
+    "stereoset": bias_of_stereotypes,
+    "winogender": bias_of_pronouns,
 }
 _OTHER_NAMES = {
     "perplexity": "language-modeling",
@@ -48,9 +52,9 @@ def evaluate(model: Any, task: str, data: str | PathLike[str], **settings: Any) 
         model: a folder or a name as for `ferrolm.pipeline` and `ferrolm.load_model`, an n-gram model's file, a perceptron
             tagger's file, or a loaded one.
         task: "language-modeling" ("perplexity"), "text-classification", "token-classification" ("tagging", "ner"),
-            "question-answering", "translation", "summarization".
+            "question-answering", "translation", "summarization", and of bias "crows-pairs", "stereoset", "winogender".
         data: text, JSON lines or Parquet; labelled CSV, TSV, JSON lines or a folder of classes; CoNLL-U or CoNLL; SQuAD's
-            JSON; TSV or JSON lines of sources and targets.
+            JSON; TSV or JSON lines of sources and targets; the published files of a test of bias.
         settings: the fields of `Settings`.
 
     Raises:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ferrolm.errors import InvalidArgumentError
+from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.text.pipeline.document import Document
 from ferrolm.text.pipeline.step import DocumentFunction, register
 from ferrolm.text.words import words
 
-__all__ = ["language", "length", "quality"]
+__all__ = ["language", "length", "quality", "word_list"]
+
+_ACTIONS = ("remove", "lines", "mask", "count")
 
 
 @register("length")
@@ -73,6 +75,42 @@ def quality(rules: str = "gopher", language: str = "en", **thresholds: float) ->
         if text is None:
             return document.remove(reasons[0] if reasons else rules)
         document.text = text
+        return document
+
+    return step
+
+
+@register("word-list")
+def word_list(
+    file: str = "", action: str = "remove", min: int = 1, fold_case: bool = True
+) -> DocumentFunction:
+    """Words of file= (one a line): action=remove texts with min= of them, remove lines, mask them, or count; each is counted.
+
+    Whole words in any case, or with fold_case=false as they are listed: `ferrolm.text.WordListFilter`. No list comes with ferrolm.
+    """
+    from ferrolm.text.word_lists import WordListFilter
+
+    if action not in _ACTIONS:
+        raise UnknownNameError(
+            f"word-list: action is {action!r}, expected one of {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}"
+        )
+    if not file:
+        raise InvalidArgumentError("word-list: file is missing, expected word-list:file=words.txt")
+    if min < 1:
+        raise InvalidArgumentError(f"word-list: min is {min}, expected at least 1")
+    listed = WordListFilter.from_file(file, fold_case=fold_case)
+
+    def step(document: Document) -> Document | None:
+        matches = listed.find(document.text)
+        document.notes += [f"word {match.word}" for match in matches]
+        if action == "remove" and len(matches) >= min:
+            return document.remove("words of the list" if min == 1 else f"{min} words of the list or more")
+        if action == "mask":
+            document.text = listed.replaced(document.text, matches, "<word>")
+        if action == "lines" and matches:
+            kept = [line for line in document.text.split("\n") if not listed.find(line)]
+            document.text = "\n".join(kept).strip("\n")
+            return document if document.text else document.remove("no line without words of the list")
         return document
 
     return step

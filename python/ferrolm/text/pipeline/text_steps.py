@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from ferrolm.errors import UnknownNameError, nearest
+from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.text.masking import mask as mask_text
 from ferrolm.text.normalize import Form, normalize_text
 from ferrolm.text.pipeline.document import Document
@@ -15,6 +16,7 @@ from ferrolm.text.words import words as words_of
 
 __all__ = [
     "control",
+    "counterfactual",
     "lowercase",
     "mask",
     "mojibake",
@@ -133,3 +135,39 @@ def words(language: str | None = None, lowercase: bool = False) -> DocumentFunct
         return " ".join(words_of(line, lowercase=lowercase, **named))
 
     return _changing(lambda text: "\n".join(filter(None, map(line_of, text.split("\n")))))
+
+
+@register("counterfactual")
+def counterfactual(
+    mode: str = "substitute", share: float = 0.5, pairs: str = "", seed: int = 0
+) -> DocumentFunction:
+    """Women for men and men for women, in a share= of the texts (mode=substitute) or in a copy behind each (mode=double).
+
+    pairs= names a file with more pairs of words, two a line. Which texts are changed depends on the text and seed= alone.
+    """
+    # Augmentation needs numpy's generators, which the other steps do without.
+    from ferrolm.text.augmentation import GENDER_PAIRS, CounterfactualSwap, read_word_pairs
+
+    if mode not in ("substitute", "double"):
+        raise UnknownNameError(f"counterfactual: mode is {mode!r}, expected substitute or double")
+    if not 0.0 <= share <= 1.0:
+        raise InvalidArgumentError(f"counterfactual: share is {share}, expected 0 to 1")
+    swap = CounterfactualSwap([*GENDER_PAIRS, *(read_word_pairs(pairs) if pairs else [])])
+    key = seed.to_bytes(8, "little", signed=True)
+
+    def step(document: Document) -> Document:
+        if mode == "substitute" and _chance(document.text, key) >= share:
+            return document
+        other = swap.swap(document.text)
+        if other != document.text:
+            document.notes.append("a counterfactual")
+            document.text = other if mode == "substitute" else f"{document.text}\n\n{other}"
+        return document
+
+    return step
+
+
+def _chance(text: str, key: bytes) -> float:
+    """A number from 0 to 1 that is the same for a text in any order and process."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest()
+    return int.from_bytes(digest, "little") / 2**64

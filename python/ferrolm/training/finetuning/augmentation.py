@@ -12,11 +12,14 @@ from ferrolm.data import Augmented, Batch
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.text.augmentation import (
     Augmentation,
+    Compose,
+    CounterfactualSwap,
     OneOf,
     RandomDeletion,
     RandomSwap,
     SynonymReplacement,
     TokenMasking,
+    WithProbability,
     WordNet,
 )
 from ferrolm.tokenizers import Tokenizer
@@ -34,6 +37,8 @@ _OF_WORDS: dict[str, Callable[[float], Augmentation]] = {
     "deletion": RandomDeletion,
     "synonyms": lambda rate: SynonymReplacement(WordNet(), rate),
 }
+# The share is of the texts, each of which is changed as a whole.
+_COUNTERFACTUAL = "counterfactual"
 _MASKING = "masking"
 _MASKS = ("[MASK]", "<mask>", "[UNK]", "<unk>")
 
@@ -44,7 +49,7 @@ def parse_augmentation(setting: str) -> dict[str, float]:
     >>> parse_augmentation("swap:0.1, masking:0.2")
     {'swap': 0.1, 'masking': 0.2}
     """
-    known = (*_OF_WORDS, _MASKING)
+    known = (*_OF_WORDS, _COUNTERFACTUAL, _MASKING)
     rates = {}
     for part in filter(None, (each.strip() for each in setting.split(","))):
         name, _, number = (piece.strip() for piece in part.partition(":"))
@@ -66,8 +71,8 @@ def parse_augmentation(setting: str) -> dict[str, float]:
 def augmented(task: Task, rates: Mapping[str, float]) -> _Collate:
     """Makes batches of examples (not of rows) that are changed anew each time they are seen.
 
-    As in EDA (Wei & Zou 2019) a text has one of the changes of words at a time, or none, with equal chances; masking, which
-    is of tokens, comes on top of that.
+    As in EDA (Wei & Zou 2019) a text has one of the changes of words at a time, or none, with equal chances; counterfactuals
+    come before that, masking, which is of tokens, on top of it.
     """
 
     def collate(examples: list[Any], random: np.random.Generator) -> Batch:
@@ -75,7 +80,10 @@ def augmented(task: Task, rates: Mapping[str, float]) -> _Collate:
         return batch
 
     words = [make(rates[name]) for name, make in _OF_WORDS.items() if name in rates]
-    changed: _Collate = Augmented(collate, OneOf([None, *words])) if words else collate
+    changes: list[Augmentation] = [OneOf([None, *words])] if words else []
+    if _COUNTERFACTUAL in rates:
+        changes.insert(0, WithProbability(CounterfactualSwap(), rates[_COUNTERFACTUAL]))
+    changed: _Collate = Augmented(collate, Compose(changes)) if changes else collate
     return _masked(changed, task.tokenizer, rates[_MASKING]) if _MASKING in rates else changed
 
 

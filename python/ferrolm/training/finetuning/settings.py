@@ -120,7 +120,8 @@ class TaskDataConfig:
     group_by_length: bool = setting(True, "put texts of like length into one batch: less padding")
     augmentation: str = setting(
         "",
-        "of texts in training, by a comma, with the share of words: swap:0.1, deletion:0.1, synonyms:0.1, masking:0.1",
+        "of texts in training, by a comma, with the share of words: swap:0.1, deletion:0.1, synonyms:0.1, masking:0.1; "
+        "counterfactual:0.5 swaps men and women in that share of the texts",
     )
 
     def __post_init__(self) -> None:

@@ -50,6 +50,9 @@ impl CountSettings {
         match self {
             Self { window: 0, .. } => failed("window", "0".into(), "at least 1"),
             Self { workers: 0, .. } => failed("workers", "0".into(), "at least 1"),
+            Self { workers, .. } if *workers > pool::MAX_THREADS => {
+                failed("workers", workers.to_string(), "at most 1024")
+            }
             Self { memory_limit, .. } if *memory_limit < MIN_MEMORY => {
                 failed("memory_limit", format!("{memory_limit} bytes"), "at least 65536 (64 KiB)")
             }

@@ -123,6 +123,7 @@ fn settings_are_named() {
             "memory_limit is 1000 bytes: expected at least 65536",
         ),
         (CountSettings { workers: 0, ..good.clone() }, "workers is 0"),
+        (CountSettings { workers: usize::MAX, ..good.clone() }, "at most 1024"),
     ] {
         let error = count(&Source::new(&corpus), &settings, &Cancel::new()).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");

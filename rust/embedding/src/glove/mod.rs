@@ -61,6 +61,9 @@ impl EpochSettings {
                 failed("learning_rate", learning_rate.to_string(), "a number above 0")
             }
             Self { workers: 0, .. } => failed("workers", "0".into(), "at least 1"),
+            Self { workers, .. } if *workers > pool::MAX_THREADS => {
+                failed("workers", workers.to_string(), "at most 1024")
+            }
             _ => Ok(()),
         }
     }
@@ -99,6 +102,12 @@ impl Parameters {
         if size == 0 {
             let (argument, value) = ("vector_size", "0".to_owned());
             return Err(EmbeddingError::Argument { argument, value, expected: "at least 1" });
+        }
+        let values = size.checked_add(1).and_then(|row| words.checked_mul(row));
+        // Four arrays are made, and as many once more in the order of training.
+        if values.is_none_or(|values| Vec::<f32>::new().try_reserve_exact(values.saturating_mul(8)).is_err())
+        {
+            return Err(EmbeddingError::Memory { rows: words, width: size });
         }
         let side = |side| {
             let mut random = Random::new(seed, u64::MAX, side);

@@ -115,6 +115,7 @@ fn settings_flags_and_other_vocabularies_are_errors() {
         (EpochSettings { alpha: f32::NAN, ..EPOCH }, "alpha is NaN"),
         (EpochSettings { learning_rate: -1.0, ..EPOCH }, "learning_rate is -1"),
         (EpochSettings { workers: 0, ..EPOCH }, "workers is 0"),
+        (EpochSettings { workers: usize::MAX, ..EPOCH }, "at most 1024"),
     ] {
         let error = parameters.epoch(&pairs, &settings, &Cancel::new()).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");

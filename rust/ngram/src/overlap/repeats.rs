@@ -34,6 +34,9 @@ pub fn repeated_spans(corpus: &Corpus, length: usize, cancel: &Cancel) -> Result
     if length == 0 {
         return Err(NgramError::InvalidArgument("length is 0, expected 1 or more".to_owned()));
     }
+    if corpus.sentences().all(|document| document.len() < length) {
+        return Ok(Vec::new());
+    }
     let first = first_alike(corpus, length, cancel)?;
     let documents: Vec<_> = corpus.sentences().collect();
     let spans = documents.into_par_iter().enumerate().map(|(document, range)| {
@@ -156,6 +159,7 @@ mod tests {
         let documents = [vec![0, 1, 2, 0, 0, 1], vec![2, 2, 1, 2, 0, 0, 2]];
         let spans = repeated_spans(&corpus(&documents), 3, &NEVER).unwrap();
         assert_eq!(spans, [RepeatedSpan { document: 1, start: 2, length: 4, source: 0, source_start: 1 }]);
+        assert!(repeated_spans(&corpus(&documents), usize::MAX, &NEVER).unwrap().is_empty());
         assert!(repeated_spans(&corpus(&documents), 0, &NEVER).is_err());
     }
 }

@@ -102,36 +102,51 @@ pub fn all_text(source: &str, cancel: &Cancel) -> Result<String, Cancelled> {
 }
 
 /// Whether what comes is inside of an element that is not seen.
-#[derive(Default)]
 struct Curtain {
-    /// The outermost such element, and how often elements of its name are open.
-    down: Option<(Tag, usize)>,
+    /// The outermost such element.
+    down: Option<Tag>,
+    /// How often each tag is open from that element on.
+    open: [u32; 256],
+}
+
+impl Default for Curtain {
+    fn default() -> Self {
+        Self { down: None, open: [0; 256] }
+    }
 }
 
 impl Curtain {
     fn hides(&mut self, token: &Token) -> bool {
-        match (token, &mut self.down) {
+        match (token, self.down) {
             (Token::Start { tag, self_closing: false }, None) if tag.is_unseen() => {
-                self.down = Some((*tag, 1));
+                *self = Self { down: Some(*tag), ..Self::default() };
+                self.start(*tag);
                 true
             }
             (_, None) => false,
-            // Blocks end a drawing, and all tags end a parenthesis of ruby: neither needs an end tag of its own.
-            (Token::Start { tag, .. }, Some((Tag::SVG, _))) if tag.ends_paragraph() => self.lift(),
-            (Token::Start { .. } | Token::End(_), Some((Tag::RP, _))) => self.lift(),
-            (Token::Start { tag, self_closing: false }, Some((outer, depth))) if tag == outer => {
-                *depth += 1;
+            // Blocks end a drawing, as does the end of what it is in, and all tags end a parenthesis of ruby: neither
+            // needs an end tag of its own.
+            (Token::Start { tag, .. }, Some(Tag::SVG)) if tag.is_block() => self.lift(),
+            (Token::End(tag), Some(Tag::SVG)) if self.open[tag.byte() as usize] == 0 => self.lift(),
+            (Token::Start { .. } | Token::End(_), Some(Tag::RP)) => self.lift(),
+            (Token::Start { tag, self_closing: false }, Some(_)) => {
+                self.start(*tag);
                 true
             }
-            (Token::End(tag), Some((outer, depth))) if tag == outer => {
-                *depth -= 1;
-                if *depth == 0 {
+            (Token::End(tag), Some(outer)) => {
+                let open = &mut self.open[tag.byte() as usize];
+                *open = open.saturating_sub(1);
+                if *tag == outer && *open == 0 {
                     self.down = None;
                 }
                 true
             }
             (_, Some(_)) => true,
         }
+    }
+
+    fn start(&mut self, tag: Tag) {
+        self.open[tag.byte() as usize] += u32::from(!tag.is_void());
     }
 
     fn lift(&mut self) -> bool {

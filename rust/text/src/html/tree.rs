@@ -199,6 +199,11 @@ impl<'a> Builder<'a> {
         self.open.last().map_or(0, |open| usize::from(open.table))
     }
 
+    /// How many elements are open up to the innermost template, itself included.
+    fn template(&self) -> usize {
+        self.last(Tag::TEMPLATE).map_or(0, |depth| depth + 1)
+    }
+
     fn close_to_last(&mut self, tag: Tag) {
         if let Some(depth) = self.last(tag) {
             self.close_to(depth);
@@ -263,9 +268,11 @@ impl<'a> Builder<'a> {
         if !tag.is_head_part() && self.is_in_head() {
             self.close_to_last(Tag::HEAD);
         }
+        if tag.is_block() {
+            self.close_within(Tag::SVG, self.template());
+        }
         if tag.ends_paragraph() {
-            self.close_to_last(Tag::SVG);
-            self.close_to_last(Tag::SELECT);
+            self.close_within(Tag::SELECT, self.template());
             self.close_within(Tag::P, self.barrier());
         }
         match tag {
@@ -276,7 +283,8 @@ impl<'a> Builder<'a> {
             Tag::TBODY | Tag::THEAD | Tag::TFOOT => {
                 self.close_item(&[Tag::TBODY, Tag::THEAD, Tag::TFOOT, Tag::CAPTION], &[Tag::TABLE]);
             }
-            Tag::A | Tag::BUTTON | Tag::NOBR => {
+            // Drawings may have links inside of a link.
+            Tag::A | Tag::BUTTON | Tag::NOBR if !self.is_open(Tag::SVG) => {
                 if let Some(depth) = self.last(tag).filter(|&depth| depth >= self.barrier()) {
                     self.close_formatting(depth);
                 }
@@ -319,8 +327,8 @@ impl<'a> Builder<'a> {
         };
         // A barrier may be closed itself.
         let outside = if tag.is_barrier() { outside.saturating_sub(1) } else { outside };
-        let template = self.last(Tag::TEMPLATE).map_or(0, |depth| depth + usize::from(tag != Tag::TEMPLATE));
-        let outside = outside.max(template);
+        // As may a template.
+        let outside = outside.max(self.template() - usize::from(tag == Tag::TEMPLATE && self.template() > 0));
         let heading = tag.is_heading() && !self.is_open(tag);
         let depth = if heading { self.open_heading() } else { self.last(tag) };
         match depth.filter(|&depth| depth >= outside) {

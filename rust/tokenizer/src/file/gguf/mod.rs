@@ -6,11 +6,10 @@
 mod metadata;
 mod pipeline;
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use ferrolm_base::FileError;
+use ferrolm_base::read;
 
 use crate::error::Result;
 use crate::tokenizer::Tokenizer;
@@ -19,7 +18,7 @@ use metadata::Metadata;
 
 /// The tokenizer of a GGUF file.
 pub fn from_gguf(path: &Path) -> Result<Tokenizer> {
-    let file = File::open(path).map_err(|error| FileError::new("read", path, error))?;
+    let file = read::open(path)?;
     let name = path.display().to_string();
     gguf_from_reader(BufReader::new(file), &name)
 }
