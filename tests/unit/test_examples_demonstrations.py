@@ -13,8 +13,7 @@ pytest.importorskip("torch")
 
 from small_encoders import WORDS, encoder_folder
 
-from ferrolm import Tokenizer
-from ferrolm.models import bundled
+from ferrolm.demonstrations import Example
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "demonstrations"
 
@@ -32,7 +31,9 @@ def data(tmp_path: Path) -> Path:
             writer.writerow(("text", "category"))
             for row in range(rows):
                 words = [WORDS[row % 4]] * 3 + generator.choice(WORDS[4:8], 3).tolist()
-                writer.writerow((" ".join(generator.permutation(words)) + f" {row}", WORDS[row % 4]))
+                writer.writerow(
+                    (" ".join(generator.permutation(words)) + f" after what {row}", WORDS[row % 4])
+                )
     for label, word in (("pos", "one"), ("neg", "two")):
         lines = [
             f"{word} {' '.join(generator.choice(WORDS[4:8], 3))} {word} {number}\n" for number in range(60)
@@ -70,24 +71,33 @@ def test_a_model_is_trained_and_asked(
     data: Path, tmp_path: Path, example, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = str(encoder_folder(tmp_path / "encoder", "sentence-similarity"))
-    model = example("train").main([str(data), str(tmp_path / "model"), "--steps", "3", "--batch-size", "2"])
-    assert len(set(example("train").symbols(model.tokenizer))) == 80
+    small = ["--width", "16", "--layers", "1", "--vocabulary", "400", "--batch-size", "2", "--steps", "3"]
+    example("train").main([str(data), str(tmp_path / "model"), *small])
     assert "step 3/3" in capsys.readouterr().err
     given = [str(data), str(tmp_path / "model"), "--cache", str(tmp_path / "cache"), "--encoder", folder]
-    example("answer").main([*given, "--queries", "6", "--seeds", "1", "--plot", str(tmp_path / "plots")])
+    plots = tmp_path / "plots"
+    example("answer").main([*given, "--queries", "4", "--task", "banking77", "--plot", str(plots)])
     shown = capsys.readouterr().out
     assert all(f"\n{name} " in shown for name in ("random", "nearest", "best first", "best last, calibrated"))
-    assert (tmp_path / "plots" / "banking77-in-context.png").exists()
+    assert (plots / "banking77-in-context.png").exists()
 
 
 def test_episodes_are_what_the_template_writes(data: Path, example) -> None:
     train, labelled = example("train"), example("labelled")
-    tokenizer = Tokenizer.from_file(bundled("ferrolm-tiny") / "tokenizer.json")
-    episodes = train.Episodes(labelled.intents(data), tokenizer)
+    task = labelled.intents(data)
+    tokenizer = train.tokenizer_of([task], 400)
+    episodes = train.Episodes(task, tokenizer)
     ids, asked = episodes.draw(3, np.random.default_rng(0))
     text = tokenizer.decode(ids.tolist())
     assert len(text.split("\n")) == 4
     assert tokenizer.encode_list(text, False) == ids.tolist()
-    assert all(line.split(" => ")[1] in train.symbols(tokenizer) for line in text.split("\n"))
+    assert all(line.split(": ")[1] in train.symbols(tokenizer) for line in text.split("\n"))
     assert set(asked[asked >= 0].tolist()) <= set(episodes.symbols.tolist())
     assert (ids[asked >= 0] == asked[asked >= 0]).all()
+
+
+def test_a_prompt_has_the_form_of_training(example) -> None:
+    train = example("train")
+    long = "one two three four five six seven eight nine ten eleven twelve thirteen"
+    prompt = train.template({"a": "film"}).prompt([Example(long, "a")], long)
+    assert prompt == f"{long[:-9]}: film\n{long[:-9]}:"

@@ -42,14 +42,16 @@ def vote_k(
             f"count is {count}, neighbours {neighbours} and discount {discount}: expected at least 0, 1 and 1"
         )
     votes = _nearest(rows, min(neighbours, max(len(rows) - 1, 1)))
+    voters = _voters(votes)
+    spent, taken = np.zeros(len(rows)), np.zeros(len(rows), bool)
     chosen: list[int] = []
-    taken = np.zeros(len(rows), bool)
     for _ in range(min(count, len(rows))):
-        weights = discount ** -taken[votes].sum(axis=1).astype(np.float64)
-        score = np.bincount(votes.ravel(), np.repeat(weights, votes.shape[1]), minlength=len(rows))
+        weights = np.repeat(discount**-spent, votes.shape[1])
+        score = np.bincount(votes.ravel(), weights, minlength=len(rows))
         score[taken] = -np.inf
         chosen.append(int(np.argmax(score)))
         taken[chosen[-1]] = True
+        spent[voters[chosen[-1]]] += 1
     return np.array(chosen, np.int64)
 
 
@@ -63,6 +65,12 @@ def _nearest(rows: NDArray[np.float32], count: int) -> NDArray[np.int64]:
         similarities[places, start + places] = -np.inf
         found[start : start + step] = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
     return found
+
+
+def _voters(votes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Of each example, the rows of ``votes`` that name it."""
+    received = np.bincount(votes.ravel(), minlength=len(votes))
+    return np.split(np.argsort(votes.ravel(), kind="stable") // votes.shape[1], received.cumsum()[:-1])
 
 
 class RestrictedSelector(Selector):

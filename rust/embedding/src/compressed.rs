@@ -3,8 +3,8 @@
 //! One query against a matrix is as slow as memory, and a row of eight bits is a quarter of one of 32. Let x be a row, x'
 //! its code times its scale, and y the query: x·y differs from x'·y by at most |x - x'| |y|. What that comes to, with the
 //! rounding of the query to sixteen bits and of f32 in the comparison, is kept for each row as its *slack*. A row whose
-//! upper bound is below the k-th greatest of the lower bounds is not among the k nearest; of 100,000 sentence embeddings
-//! some hundred are left, and are compared as [`nearest`](crate::search::nearest) compares one query: the results are equal to
+//! upper bound is below the k-th greatest of the lower bounds is not among the k nearest; the others, few as a rule,
+//! are compared as [`nearest`](crate::search::nearest) compares one query: the results are equal to
 //! the bit, also among rows of equal similarity, and for many queries at once as for each alone.
 
 use std::ops::Range;
