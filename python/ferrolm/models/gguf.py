@@ -19,7 +19,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ferrolm.errors import FileAccessError, InvalidFileError, MissingFileError
+from ferrolm._files import open_file
+from ferrolm.errors import FileAccessError, InvalidFileError
 from ferrolm.models.gguf_types import BLOCK_TYPES, OTHER_TYPES, BlockType
 
 __all__ = ["GgufArray", "GgufFile", "GgufTensor"]
@@ -76,10 +77,8 @@ class GgufFile:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         try:
-            with self.path.open("rb") as file:
+            with open_file(self.path) as file:
                 self._read_header(_Source(file, self.path))
-        except FileNotFoundError:
-            raise MissingFileError(f"{self.path} does not exist; expected a GGUF file") from None
         except OSError as error:
             raise FileAccessError(f"{self.path} cannot be read: {error}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ferrolm import _rust
+from ferrolm._files import open_file
 from ferrolm.data.sources import file_errors, open_content
 
 __all__ = ["load_core"]
@@ -27,6 +28,6 @@ def load_core(path: Path, mmap: bool) -> _rust.NgramModel:
 
 
 def _compression(path: Path) -> str | None:
-    with file_errors(path), path.open("rb") as file:
+    with open_file(path) as file:
         start = file.read(6)
     return next((ending for magic, ending in _MAGIC.items() if start.startswith(magic)), None)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferrolm import _rust
-from ferrolm.errors import FileAccessError, InvalidArgumentError, InvalidTypeError, MissingFileError, nearest
+from ferrolm._files import open_file
+from ferrolm.errors import InvalidArgumentError, InvalidTypeError, nearest
 
 __all__ = ["Deduplicator", "LineDeduplicator", "deduplicate"]
 
@@ -189,10 +190,5 @@ def deduplicate(texts: Iterable[str], threshold: float | None = None, **settings
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(magic)) == magic
-    except FileNotFoundError as error:
-        raise MissingFileError(f"cannot read {path}: {error.strerror}") from None
-    except OSError as error:
-        raise FileAccessError(f"cannot read {path}: {error.strerror}") from None
+    with open_file(path) as file:
+        return file.read(len(magic)) == magic

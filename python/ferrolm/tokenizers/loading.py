@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
+from ferrolm._files import open_file
 from ferrolm.errors import InvalidFileError, MissingFileError
 
 __all__ = ["Found", "find", "format_of"]
@@ -46,7 +47,7 @@ def format_of(path: Path) -> str:
         return "vocab.txt"
     if name.endswith(".json"):
         return "tokenizer.json"
-    with path.open("rb") as file:
+    with open_file(path) as file:
         start = file.read(64)
     if start.startswith(b"GGUF"):
         return "gguf"
