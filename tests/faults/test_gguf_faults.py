@@ -183,7 +183,7 @@ def test_other_architectures_and_missing_files(tmp_path: Path) -> None:
         UnknownNameError, match=r"'lama', expected one of gpt2, llama, .*did you mean 'llama'"
     ):
         load(file(keys, [info("x", (4,))], 32))
-    with pytest.raises(MissingFileError, match=r"no.gguf does not exist"):
+    with pytest.raises(MissingFileError, match=r"no.gguf: it does not exist"):
         GgufFile(tmp_path / "no.gguf")
     for name in ("a.gguf", "b.gguf"):
         (tmp_path / name).write_bytes(WHOLE)

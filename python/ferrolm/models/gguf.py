@@ -76,11 +76,11 @@ class GgufFile:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        try:
-            with open_file(self.path) as file:
+        with open_file(self.path) as file:
+            try:
                 self._read_header(_Source(file, self.path))
-        except OSError as error:
-            raise FileAccessError(f"{self.path} cannot be read: {error}") from None
+            except OSError as error:
+                raise FileAccessError(f"cannot read {self.path}: {error.strerror}") from None
 
     def _read_header(self, source: _Source) -> None:
         magic = source.bytes(4)
