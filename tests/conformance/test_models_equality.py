@@ -63,6 +63,7 @@ def section(folder: str) -> dict[str, Any]:
     return model
 
 
+@pytest.mark.exhaustive
 def test_wordpiece_on_words_of_real_texts() -> None:
     vocab = shared("tokenizers/bert-base-uncased/vocab.txt")
     ours, theirs = ours_models.WordPiece.from_file(vocab), theirs_models.WordPiece.from_file(str(vocab))
@@ -169,6 +170,7 @@ def bpe(draw: st.DrawFn) -> tuple[dict[str, int], list[tuple[str, str]], dict[st
     return {symbol: index for index, symbol in enumerate(dict.fromkeys(symbols))}, merges, options
 
 
+@pytest.mark.exhaustive
 @MANY
 @given(bpe(), st.lists(WORDS, max_size=10))
 def test_bpe_of_made_up_vocabularies(

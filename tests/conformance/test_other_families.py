@@ -105,6 +105,7 @@ def test_real_texts(name: str) -> None:
     check(name, list(real_texts()))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", FAMILIES)
 def test_tricky_texts(name: str) -> None:
     mine, reference, added = pair(name)

@@ -96,6 +96,7 @@ def test_any_text(text: str) -> None:
         assert_same(ours, theirs, text)
 
 
+@pytest.mark.exhaustive
 def test_real_texts() -> None:
     for path in all_texts():
         text = read_text(path)

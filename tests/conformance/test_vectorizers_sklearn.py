@@ -190,6 +190,7 @@ def test_any_documents(
     )
 
 
+@pytest.mark.exhaustive
 def test_real_texts_in_many_languages() -> None:
     paths = [path for path in all_texts() if not path.name.endswith(".gz")]
     if not paths:

@@ -111,6 +111,7 @@ def test_ids_of_random_texts(file: str) -> None:
     equal()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("file", FILES)
 def test_every_character_by_itself_and_between_letters(file: str) -> None:
     ours, theirs = pair(file)
