@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from ferrolm.errors import FileAccessError, MissingFileError
 
 __all__ = ["open_file"]
 
 
-def open_file(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> BinaryIO:
     """A regular file. A pipe would be waited for until somebody writes to it, and a device may have no end.
 
     Raises:
