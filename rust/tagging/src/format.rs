@@ -102,6 +102,7 @@ fn read(file: &mut Reader<'_>) -> Result<Tagger, String> {
 }
 
 fn read_table(file: &mut Reader<'_>, tags: usize, step: f64) -> Result<Table, String> {
+    // A key, how many weights it has, and a tag and a value of each: a key without weights says nothing.
     let count = file.length(4)?;
     let mut rows = Vec::with_capacity(count);
     let mut entries = Vec::new();
@@ -112,6 +113,9 @@ fn read_table(file: &mut Reader<'_>, tags: usize, step: f64) -> Result<Table, St
             distance.and_then(|distance| before.checked_add(distance)).ok_or("keys that do not rise")?;
         before = key;
         let weights = file.length(2)?;
+        if weights == 0 {
+            return Err("a key without weights".into());
+        }
         for _ in 0..weights {
             let tag = file.number()?;
             let value = u16::try_from(file.number()?).map_err(|_| "a weight of more than 16 bits")?;

@@ -151,6 +151,20 @@ fn any_number_of_threads_gives_the_same_tags() {
     assert!(tags.iter().all(|each| *each == tags[0]));
 }
 
+/// Found by fuzzing: such a file could be read, and what it was saved to could not.
+#[test]
+fn a_key_without_weights_is_refused() {
+    let payload = [1, 0, 0, 77, 0, 0, 1, 30, 1, 0, 1, 0, 0, 1, 226, 255, 0, 0];
+    let sum = payload.iter().fold(0xCBF2_9CE4_8422_2325_u64, |sum, &byte: &u8| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    let mut file = b"FLMTAG01\x01\0\0\0".to_vec();
+    file.extend((payload.len() as u64).to_le_bytes());
+    file.extend(payload);
+    file.extend(sum.to_le_bytes());
+    assert_eq!(Tagger::from_bytes(&file).err().as_deref(), Some("a key without weights"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
