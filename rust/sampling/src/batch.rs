@@ -298,4 +298,17 @@ mod tests {
             Err(SamplingError::Cancelled(_))
         ));
     }
+
+    /// Found by fuzzing: nothing was left, and the probabilities added up to less than 1.
+    #[test]
+    fn mirostat_that_stands_nowhere_is_an_error() {
+        let (params, history) = (Params::default(), History::new());
+        let logits = Logits::new(vec![Values::Float32(&[0.0, 1.0])], 2).unwrap();
+        for mu in [f64::NAN, f64::INFINITY] {
+            let row = RowInput { mu: Some(mu), ..RowInput::new(&params, &history) };
+            let error = filtered_probabilities(&logits, &[row], &mut [0.0; 2], &NEVER).unwrap_err();
+            assert_eq!(error.to_string(), format!("mu must be a finite number, found {mu}"));
+            assert!(sample(&logits, &[row], LogProbs::None, &NEVER).is_err());
+        }
+    }
 }

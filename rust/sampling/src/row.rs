@@ -65,10 +65,18 @@ pub struct Distribution {
 /// The row with its bias, penalties and rules, ready to be read, and the token that must come, if one must.
 pub fn prepare<'a>(
     (index, values): (usize, Values<'a>),
-    RowInput { params, history, mask, .. }: &RowInput<'a>,
+    RowInput { params, history, mask, mu, .. }: &RowInput<'a>,
     kernels: &'a Kernels,
     patches: &'a mut Vec<Patch>,
 ) -> Result<(Row<'a>, Option<u32>), SamplingError> {
+    if let Some(mu) = mu.filter(|mu| !mu.is_finite()) {
+        // No token carries at most so many bits, nor more.
+        return Err(SamplingError::Parameter {
+            field: "mu",
+            range: "a finite number",
+            found: mu.to_string(),
+        });
+    }
     patch(values, params, history, index, patches)?;
     let forced = params.rules.forced(history);
     if let Some(token) = forced.filter(|token| *token as usize >= values.len()) {

@@ -210,6 +210,9 @@ fn read_slot(payload: &mut Reader<'_>) -> Result<Slot, SamplingError> {
     let params = Arc::new(read_params(payload)?);
     let (seed, step) = (payload.u64()?, payload.u64()?);
     let mu = f64::from_bits(payload.u64()?);
+    if !mu.is_finite() {
+        return Err(bad(&format!("mirostat stands at {mu}")));
+    }
     let drawn = u32::try_from(payload.u64()?).ok();
     let surprise = f64::from_bits(payload.u64()?);
     let drawn = drawn.map(|token| (token, surprise));
@@ -344,6 +347,13 @@ mod tests {
     fn a_sampler_survives_the_round_trip() {
         let sampler = sampler();
         assert_eq!(Sampler::from_bytes(&sampler.to_bytes()).unwrap(), sampler);
+    }
+
+    #[test]
+    fn a_limit_that_is_no_number_is_refused() {
+        let mut sampler = sampler();
+        sampler.slots[0].mu = f64::NAN;
+        assert!(matches!(Sampler::from_bytes(&sampler.to_bytes()), Err(SamplingError::State(_))));
     }
 
     #[test]
