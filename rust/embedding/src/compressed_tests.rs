@@ -74,7 +74,7 @@ fn what_is_no_number_is_named() {
             .and_then(|codes| nearest_compressed(matrix, codes.view(), &search, &Cancel::new()));
         found.unwrap_err().to_string()
     };
-    let vectors = "vectors is infinite, too large or NaN in row 1: expected finite numbers";
+    let vectors = "embeddings is infinite, too large or NaN in row 1: expected finite numbers";
     assert_eq!(error(&[1.0, 0.0, f32::NAN, 1.0], &[1.0, 1.0], &[1.0, 0.0]), vectors);
     assert_eq!(error(&[1.0, 0.0, f32::INFINITY, 1.0], &[1.0, f32::INFINITY], &[1.0, 0.0]), vectors);
     assert!(error(&[1.0, 0.0], &[1.0], &[1.0, 0.0, f32::NAN, 0.0]).starts_with("queries is infinite"));

@@ -80,7 +80,7 @@ def test_an_index_keeps_what_it_was_given():
 def test_errors_name_what_is_wrong():
     with pytest.raises(InvalidArgumentError, match="NaN in row 1"):
         EmbeddingIndex([[1.0, 2.0], [1.0, float("nan")]])
-    with pytest.raises(InvalidArgumentError, match="infinite, too large or NaN in row 0"):
+    with pytest.raises(InvalidArgumentError, match="embeddings is infinite, too large or NaN in row 0"):
         EmbeddingIndex([[3e38, 3e38]])
     with pytest.raises(ShapeError, match=r"embeddings has shape \(3,\)"):
         EmbeddingIndex([1.0, 2.0, 3.0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from shared_data import shared
 
-from ferrolm.errors import InvalidArgumentError, InvalidFileError, ShapeError
+from ferrolm.errors import InvalidArgumentError, InvalidFileError, MissingFileError, ShapeError
 from ferrolm.evaluation import evaluate
 from ferrolm.evaluation.bias import (
     CausalAssociation,
@@ -132,6 +132,8 @@ def test_other_files_are_refused(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(InvalidFileError, match=message):
         read_stereoset(path)
+    with pytest.raises(MissingFileError, match=r"none\.json: it does not exist"):
+        read_stereoset(tmp_path / "none.json")
 
 
 @pytest.fixture(scope="module")

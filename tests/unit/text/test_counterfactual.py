@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared_data import shared
 
 from ferrolm.data import Augmented, TextExample, read_conllu
-from ferrolm.errors import InvalidArgumentError, InvalidFileError, UnknownNameError
+from ferrolm.errors import InvalidArgumentError, InvalidFileError, InvalidTypeError, UnknownNameError
 from ferrolm.text.augmentation import GENDER_PAIRS, CounterfactualSwap, read_word_pairs
 from ferrolm.text.pipeline import Pipeline, Report
 
@@ -87,6 +87,11 @@ def test_names_and_pairs_of_ones_own(tmp_path):
         CounterfactualSwap([("a", "b"), ("a", "c")])
     with pytest.raises(InvalidArgumentError, match="'two words'"):
         CounterfactualSwap([("two words", "b")])
+    for pair in ["ab", ("a",)]:
+        with pytest.raises(InvalidArgumentError, match="expected two words that change places"):
+            CounterfactualSwap([pair])
+    with pytest.raises(InvalidTypeError, match="text is int"):
+        SWAP.swap(3)
 
 
 def test_labels_stay_and_entities_are_not_changed():

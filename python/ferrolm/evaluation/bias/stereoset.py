@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferrolm._files import open_file
 from ferrolm.errors import InvalidFileError, ShapeError
 from ferrolm.evaluation.intervals import percentiles
 from ferrolm.evaluation.result import Result
@@ -52,10 +53,12 @@ Choices = Callable[[StereoSetExample], tuple[float, float, float]]
 def read_stereoset(path: str | PathLike[str]) -> list[StereoSetExample]:
     """The examples of the published JSON (``dev.json``), those within a sentence first.
 
-    Raises `InvalidFileError` for a file of another form, with the example's id.
+    Raises `InvalidFileError` for a file of another form, with the example's id, and `MissingFileError`.
     """
+    with open_file(Path(path)) as file:
+        content = file.read()
     try:
-        data = json.loads(Path(path).read_bytes())["data"]
+        data = json.loads(content)["data"]
         tasks = [(task, data[task]) for task in ("intrasentence", "intersentence") if task in data]
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidFileError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ferrolm.errors import InvalidArgumentError, InvalidFileError
+from ferrolm.errors import InvalidArgumentError, InvalidFileError, InvalidTypeError
 from ferrolm.text.augmentation.augmentation import Edit, WordAugmentation
 
 __all__ = ["GENDER_PAIRS", "CounterfactualSwap", "read_word_pairs"]
@@ -71,6 +71,9 @@ class CounterfactualSwap(WordAugmentation):
         self._partner: dict[str, str] = {}
         self.pronouns = pronouns
         given = [*pairs]
+        for pair in given:
+            if isinstance(pair, str) or len(pair) != 2:
+                raise InvalidArgumentError(f"pairs has {pair!r}, expected two words that change places")
         if pronouns:  # what the rule decides is no pair
             given = [pair for pair in given if not {*map(str.lower, pair)} & {"her", "his", "him", "hers"}]
         for first, second in given:
@@ -92,6 +95,8 @@ class CounterfactualSwap(WordAugmentation):
         >>> CounterfactualSwap([("Anna", "Paul")])("Anna's book is his, not hers.", np.random.default_rng(0))
         "Paul's book is hers, not his."
         """
+        if not isinstance(text, str):
+            raise InvalidTypeError(f"text is {type(text).__name__}, expected str")
         pieces, done = [], 0
         for start, end, word in self._found(text):
             pieces += [text[done:start], word]
