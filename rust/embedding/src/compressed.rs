@@ -69,7 +69,11 @@ pub fn compress(matrix: Matrix<'_>, cancel: &Cancel) -> Result<Codes, EmbeddingE
     let (rows, width) = (matrix.norms.len(), width(matrix.size));
     if width > i32::MAX as usize / LARGEST as usize {
         let value = format!("{} values a row", matrix.size);
-        return Err(EmbeddingError::Argument { argument: "embeddings", value, expected: "at most 16 million" });
+        return Err(EmbeddingError::Argument {
+            argument: "embeddings",
+            value,
+            expected: "at most 16 million",
+        });
     }
     let mut found = Codes { codes: vec![0; rows * width], scales: vec![0.0; rows], slacks: vec![0.0; rows] };
     if matrix.size == 0 {
