@@ -14,9 +14,10 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint cons
 # The versions are locked, so what is in the cache already is right. Asked again, some registries answer that a source
 # package was modified, and it would be compiled anew: two minutes for KenLM.
 install = $(INSTALL) --offline $(1) 2>/dev/null || $(INSTALL) $(1)
-RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*')
+RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/target/*' -not -path 'rust/fuzz/*' -not -path 'rust/loom/*')
 
-.PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench bench-compare soak fuzz constraints clean
+.PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench bench-compare soak fuzz sanitize
+.PHONY: valgrind loom constraints clean
 .PHONY: docs docs-serve wheel sdist check-wheel check-wheel-contents check-sdist licenses audit audit-offline lint-workflows
 .DELETE_ON_ERROR:
 
@@ -74,6 +75,24 @@ soak: $(VENV)/.package $(VENV)/.extra-test
 
 fuzz:
 	$(PYTHON) rust/fuzz/run.py --seconds $(SECONDS)
+
+# The Rust tests under a sanitizer (address or thread, nightly Rust) or under valgrind; CRATES chooses some of the crates.
+SANITIZER ?= address
+CRATES ?=
+PACKAGES = $(foreach crate,$(CRATES),--package ferrolm-$(crate))
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+sanitize:
+	RUSTFLAGS="-Zsanitizer=$(SANITIZER) -Cunsafe-allow-abi-mismatch=sanitizer" CARGO_TARGET_DIR=target/$(SANITIZER) \
+	  TSAN_OPTIONS="suppressions=$(CURDIR)/tools/thread_sanitizer.txt" \
+	  cargo +nightly test --locked --quiet --target $(HOST) $(PACKAGES)
+
+valgrind:
+	CARGO_TARGET_$(shell echo $(HOST) | tr 'a-z-' 'A-Z_')_RUNNER="valgrind --quiet --error-exitcode=9" \
+	  cargo test --locked --quiet $(PACKAGES) $(ARGUMENTS)
+
+# Every order in which threads may meet at the lock-free list of the pools.
+loom:
+	cargo test --locked --quiet --release --manifest-path rust/loom/Cargo.toml
 
 # Take the newest versions that pyproject.toml allows.
 constraints: $(BIN)/uv

@@ -71,47 +71,49 @@ class NormalizedString:
     def __new__(cls, sequence: str | bytes) -> Self: ...
     @property
     def normalized(self) -> str:
-        """The text as it is now."""
+        """The normalized form."""
     @property
     def original(self) -> str:
-        """The text as it was."""
+        """The original text."""
     def nfd(self) -> None:
-        """Unicode normal form D."""
+        """Apply the normal form NFD."""
     def nfkd(self) -> None:
-        """Unicode normal form KD."""
+        """Apply the normal form NFKD."""
     def nfc(self) -> None:
-        """Unicode normal form C."""
+        """Apply the normal form NFC."""
     def nfkc(self) -> None:
-        """Unicode normal form KC."""
+        """Apply the normal form NFKC."""
     def lowercase(self) -> None:
         """To lower case."""
     def uppercase(self) -> None:
         """To upper case."""
     def prepend(self, s: str) -> None:
-        """Put a text before it."""
+        """Put ``s`` before a text that is not empty."""
     def append(self, s: str) -> None:
-        """Put a text after it."""
+        """Put ``s`` after the text."""
     def lstrip(self) -> None:
-        """Remove white space at the beginning."""
+        """Remove white space at the start."""
     def rstrip(self) -> None:
         """Remove white space at the end."""
     def strip(self) -> None:
         """Remove white space at both ends."""
     def clear(self) -> None:
-        """Remove everything."""
+        """Make the normalized form empty."""
     def slice(self, range: int | tuple[int, int] | builtins.slice) -> NormalizedString | None:
-        """A part of it, by characters of the normalized text; None beyond its end."""
+        """The part of these characters of the normalized form, or None if they are not there."""
     def __getitem__(self, key: int | tuple[int, int] | builtins.slice, /) -> NormalizedString | None: ...
     def filter(self, func: Callable[[str], bool]) -> None:
-        """Keep the characters for which the function is true."""
+        """Keep the characters for which ``func(character)`` is true."""
     def for_each(self, func: Callable[[str], object]) -> None:
-        """Call a function with each character."""
+        """Call ``func(character)`` for every character."""
     def map(self, func: Callable[[str], str]) -> None:
-        """Replace each character by what a function makes of it."""
+        """Replace every character by ``func(character)``, a character."""
     def split(self, pattern: str | Regex, behavior: str) -> list[NormalizedString]:
-        """The pieces at a pattern; ``behavior`` is removed, isolated, merged_with_previous, merged_with_next or contiguous."""
+        """The parts between the matches of ``pattern``, a str or a Regex; ``behavior`` says what becomes of the matches:
+        "removed", "isolated", "merged_with_previous", "merged_with_next" or "contiguous".
+        """
     def replace(self, pattern: str | Regex, content: str) -> None:
-        """Replace each match of a pattern."""
+        """Replace every match of ``pattern``, a str or a Regex, by ``content``."""
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, memo: dict[int, Any]) -> Self: ...
 
@@ -165,17 +167,17 @@ class PreTokenizedString:
 
     def __new__(cls, sequence: str | bytes) -> Self: ...
     def split(self, func: Callable[[int, NormalizedString], Sequence[NormalizedString]]) -> None:
-        """Cut each piece by a function of its number and text."""
+        """Replace each piece without tokens by the list that ``func(index, piece)`` gives; they must be parts of it."""
     def normalize(self, func: Callable[[NormalizedString], object]) -> None:
-        """Normalize each piece by a function."""
+        """Change each piece without tokens by ``func(piece)``, whose result does not matter."""
     def tokenize(self, func: Callable[[str], Sequence[Token]]) -> None:
-        """Give each piece its tokens by a function."""
+        """Give each piece without tokens those of ``func(text)``, a list of ``Token``."""
     def to_encoding(self, type_id: int = 0, word_idx: int | None = None) -> Encoding:
-        """The encoding of the pieces, all of which have tokens."""
+        """The tokens of all pieces; each piece is a word unless ``word_idx`` is given."""
     def get_splits(
         self, offset_referential: str = "original", offset_type: str = "char"
     ) -> list[tuple[str, tuple[int, int], list[Token] | None]]:
-        """The pieces with their offsets and tokens."""
+        """(text, offsets, tokens) of each piece; offsets count "char" or "byte" of the "original" or "normalized" text."""
 
 @disjoint_base
 class PostProcessor:
@@ -203,7 +205,7 @@ class DecodeStream:
 
     def __new__(cls, ids: Sequence[int] | None = None, skip_special_tokens: bool | None = False) -> Self: ...
     def step(self, tokenizer: Tokenizer, id: int | Sequence[int]) -> str | None:
-        """The text that an id, or several, made certain; None if there is none yet."""
+        """The text that the id, or the ids, complete; None while a character is unfinished."""
     def __copy__(self) -> DecodeStream: ...
     def __deepcopy__(self, _memo: Any) -> DecodeStream: ...
 
@@ -230,7 +232,7 @@ class Encoding:
         """For each token the number of its word (a piece of the pre-tokenizer) in its sequence; None for special tokens."""
     @property
     def words(self) -> list[int | None]:
-        """The same as ``word_ids``."""
+        """The index of the word of each token; deprecated name of ``word_ids``."""
     @property
     def sequence_ids(self) -> list[int | None]:
         """For each token the number of its sequence; None for special tokens."""

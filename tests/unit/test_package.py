@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import ferrolm
-from ferrolm import _extras, errors
+from ferrolm import _extras, _rust, errors
 
 
 def run_python(code: str, **environment: str) -> str:
@@ -43,6 +46,29 @@ def test_rooms_are_reachable_as_attributes():
         "import ferrolm; print(ferrolm.ngram.__name__, ferrolm.sampling.__name__, ferrolm.attention.__name__)"
     )
     assert run_python(code) == "ferrolm.ngram ferrolm.sampling ferrolm.attention"
+
+
+def test_help_says_of_compiled_methods_what_editors_read_in_the_stub():
+    stub = ast.parse((Path(ferrolm.__file__).parent / "_rust.pyi").read_text())
+    described = {
+        f"{owner.name}.{method.name}": ast.get_docstring(method)
+        for owner in stub.body
+        if isinstance(owner, ast.ClassDef)
+        for method in owner.body
+        if isinstance(method, ast.FunctionDef) and not method.name.startswith("_")
+    }
+
+    def shown(name: str) -> list[str]:
+        owner, method = name.split(".")
+        return (inspect.getdoc(getattr(getattr(_rust, owner), method)) or "").replace("`", "").split()
+
+    differing = [
+        name for name, text in described.items() if text and shown(name) != text.replace("`", "").split()
+    ]
+    assert not differing
+    assert {"Tokenizer.encode", "Encoding.ids", "NormalizedString.split"} <= {
+        name for name in described if described[name]
+    }
 
 
 def test_unknown_attribute_is_an_attribute_error():

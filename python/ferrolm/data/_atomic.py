@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +19,8 @@ __all__ = ["replace_file", "replace_folder", "sync_folder"]
 
 # What the system says of a write, without the name of the file.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# Of renameat2(2): paths from the working directory, and both names stay, exchanged.
+_AT_WORKING_DIRECTORY, _EXCHANGE = -100, 2
 
 
 @contextmanager
@@ -59,7 +63,8 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
 def replace_folder(path: Path) -> Iterator[Path]:
     """A temporary folder to fill; it becomes ``path`` when the block ends without an exception.
 
-    A folder that was there is moved aside first and removed at the end, so that ``path`` is never half written.
+    A folder that was there trades names with the new one in one step, on Linux; elsewhere it is moved aside first, and a
+    crash at that moment leaves it beside ``path``. It is removed at the end: ``path`` is never half written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".ferrolm-", suffix=".tmp", dir=path.parent))
@@ -68,11 +73,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
         for file in temporary.rglob("*"):
             _sync(file)
         temporary.chmod(0o777 & ~_umask())
-        old = None
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=".ferrolm-", suffix=".old", dir=path.parent))
-            path.replace(old)
-        temporary.replace(path)
+        old = _take_place(temporary, path)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
@@ -81,6 +82,34 @@ def replace_folder(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _take_place(new: Path, path: Path) -> Path | None:
+    """Give ``new`` the name ``path``; where the folder that had it is now, if there was one."""
+    if not path.is_dir():
+        new.replace(path)
+        return None
+    if _exchange(new, path):
+        return new
+    old = Path(tempfile.mkdtemp(prefix=".ferrolm-", suffix=".old", dir=path.parent))
+    path.replace(old)
+    try:
+        new.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
+    return old
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; false where the system, or the file system, does not know how."""
+    if sys.platform != "linux":
+        return False
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)  # of the GNU C library since 2.28
+    if rename is None:
+        return False
+    here = _AT_WORKING_DIRECTORY
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), _EXCHANGE) == 0)
 
 
 def _sync(path: Path) -> None:

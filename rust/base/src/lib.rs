@@ -16,6 +16,9 @@ pub mod simd;
 mod unsafe_huge_box;
 mod unsafe_list;
 
+// What the list is made of; rust/loom has it made of loom's.
+use std::sync::atomic;
+
 pub use cancel::{Cancel, Cancelled};
 pub use error::FileError;
 pub use unsafe_huge_box::HugeBox;

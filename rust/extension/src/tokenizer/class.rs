@@ -233,15 +233,18 @@ impl Tokenizer {
 
     // Vocabulary.
 
+    /// The id of a token; None if it is not in the vocabulary.
     fn token_to_id(&self, token: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
         let token = text(token, "token")?;
         Ok(self.read(|tokenizer| tokenizer.token_to_id(token)))
     }
 
+    /// The token of an id; None if there is none.
     fn id_to_token(&self, id: u32) -> Option<String> {
         self.read(|tokenizer| tokenizer.id_to_token(id).map(str::to_owned))
     }
 
+    /// All tokens with their ids.
     #[pyo3(signature = (with_added_tokens=true))]
     fn get_vocab<'py>(&self, py: Python<'py>, with_added_tokens: bool) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
@@ -252,6 +255,7 @@ impl Tokenizer {
         Ok(dict)
     }
 
+    /// How many tokens there are.
     #[pyo3(signature = (with_added_tokens=true))]
     fn get_vocab_size(&self, with_added_tokens: bool) -> usize {
         self.read(|tokenizer| tokenizer.vocab_size(with_added_tokens))
@@ -281,12 +285,15 @@ impl Tokenizer {
         })
     }
 
+    /// How many tokens the post-processor adds to one sequence, or to a pair.
     fn num_special_tokens_to_add(&self, is_pair: bool) -> usize {
         self.read(|tokenizer| tokenizer.added_tokens(is_pair))
     }
 
     // Settings.
 
+    /// Cut encodings to `max_length` tokens. `strategy` is `longest_first`, `only_first` or `only_second`; parts that
+    /// overflow share `stride` tokens.
     #[pyo3(signature = (max_length, stride=0, strategy="longest_first", direction="right", **ignored))]
     fn enable_truncation(
         &self,
@@ -313,6 +320,7 @@ impl Tokenizer {
         self.change(|tokenizer| tokenizer.set_truncation(Some(truncation)))
     }
 
+    /// Cut nothing any more.
     fn no_truncation(&self) -> PyResult<()> {
         self.change(|tokenizer| tokenizer.set_truncation(None))
     }
@@ -330,6 +338,7 @@ impl Tokenizer {
         })
     }
 
+    /// Pad the encodings of a batch to the longest, or to `length`, rounded up to `pad_to_multiple_of`.
     #[pyo3(signature = (direction="right", pad_id=0, pad_type_id=0, pad_token="[PAD]", length=None,
                         pad_to_multiple_of=None, **ignored))]
     #[expect(clippy::too_many_arguments, reason = "the settings of padding")]
@@ -351,6 +360,7 @@ impl Tokenizer {
         self.change(|tokenizer| tokenizer.set_padding(Some(padding)))
     }
 
+    /// Pad nothing any more.
     fn no_padding(&self) -> PyResult<()> {
         self.change(|tokenizer| tokenizer.set_padding(None))
     }
@@ -368,6 +378,13 @@ impl Tokenizer {
 
     // Encoding.
 
+    /// The encoding of a text, or of a pair of texts; of lists of words with `is_pretokenized`.
+    ///
+    /// >>> from ferrolm import Tokenizer
+    /// >>> from ferrolm.models import bundled
+    /// >>> tokenizer = Tokenizer.from_file(bundled("ferrolm-tiny") / "tokenizer.json")
+    /// >>> tokenizer.encode("a watch").tokens
+    /// ['a', 'Ġwatch']
     #[pyo3(signature = (sequence, pair=None, is_pretokenized=false, add_special_tokens=true))]
     fn encode(
         &self,
@@ -414,6 +431,7 @@ impl Tokenizer {
         Ok(encodings.into_iter().map(|encoding| Encoding::named(encoding, &names)).collect())
     }
 
+    /// Truncate, add what the post-processor adds, and pad.
     #[pyo3(signature = (encoding, pair=None, add_special_tokens=true))]
     fn post_process(
         &self,
@@ -426,7 +444,7 @@ impl Tokenizer {
         Ok(Encoding::new(processed.map_err(ToPyErr::to_py_err)?.into()))
     }
 
-    /// Ids of a text as an array.
+    /// The ids of a text as an array, uint32[n], without Python lists.
     #[pyo3(signature = (text, add_special_tokens=true))]
     fn encode_ids<'py>(
         &self,
@@ -505,6 +523,7 @@ impl Tokenizer {
 
     // Decoding.
 
+    /// The text of some ids.
     #[pyo3(signature = (ids, skip_special_tokens=true))]
     fn decode(&self, py: Python<'_>, ids: &Bound<'_, PyAny>, skip_special_tokens: bool) -> PyResult<String> {
         let (tokenizer, ids) = (self.shared(), Ids::new(ids, "ids")?);
@@ -517,6 +536,7 @@ impl Tokenizer {
         text.map_err(ToPyErr::to_py_err)
     }
 
+    /// The text of each sequence of ids.
     #[pyo3(signature = (sequences, skip_special_tokens=true))]
     fn decode_batch(
         &self,

@@ -83,16 +83,19 @@ impl Encoding {
         self.0.read().unwrap_or_else(PoisonError::into_inner).ids().len()
     }
 
+    /// Ids of the tokens.
     #[getter]
     fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         list(py, self.0.read().unwrap_or_else(PoisonError::into_inner).ids())
     }
 
+    /// 0 for tokens of the first sequence, 1 for those of the second, or as the post-processor says.
     #[getter]
     fn type_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.mask(py, |run| run.type_id, |full| &full.type_ids)
     }
 
+    /// The tokens as the vocabulary writes them.
     #[getter]
     fn tokens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -112,6 +115,8 @@ impl Encoding {
         PyList::new(py, (0..full.len()).map(|index| full.token(index)))
     }
 
+    /// For each token the number of its word (a piece of the pre-tokenizer) in its sequence; None for special
+    /// tokens.
     #[getter]
     fn word_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -124,11 +129,13 @@ impl Encoding {
         }
     }
 
+    /// For each token the number of its sequence; None for special tokens.
     #[getter]
     fn sequence_ids(&self) -> PyResult<Vec<Option<usize>>> {
         self.read(Full::sequence_ids)
     }
 
+    /// For each token where it begins and ends in the original text, in characters.
     #[getter]
     fn offsets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let encoding = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -140,16 +147,19 @@ impl Encoding {
         }
     }
 
+    /// 1 for tokens that the post-processor or padding added.
     #[getter]
     fn special_tokens_mask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.mask(py, |run| u32::from(run.special), |full| &full.special_tokens_mask)
     }
 
+    /// 0 for padding, 1 for the rest.
     #[getter]
     fn attention_mask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.mask(py, |run| u32::from(!run.padding), |full| &full.attention_mask)
     }
 
+    /// How many sequences were encoded together.
     #[getter]
     fn n_sequences(&self) -> PyResult<usize> {
         self.read(Full::n_sequences)
@@ -163,45 +173,53 @@ impl Encoding {
         self.word_ids(py)
     }
 
-    /// What truncation cut off.
+    /// What truncation cut off, as encodings of at most the same length.
     #[getter]
     fn overflowing(&self) -> PyResult<Vec<Self>> {
         let part = |part: &Full| Self(RwLock::new(part.clone().into()), self.1.clone());
         self.read(|full| full.overflowing.iter().map(part).collect())
     }
 
+    /// The range of the tokens of a word; None if it has none.
     #[pyo3(signature = (word_index, sequence_index=0))]
     fn word_to_tokens(&self, word_index: u32, sequence_index: usize) -> PyResult<Option<(usize, usize)>> {
         self.read(|full| full.word_to_tokens(word_index, sequence_index))
     }
 
+    /// The range of the characters of a word.
     #[pyo3(signature = (word_index, sequence_index=0))]
     fn word_to_chars(&self, word_index: u32, sequence_index: usize) -> PyResult<Option<(usize, usize)>> {
         self.read(|full| full.word_to_chars(word_index, sequence_index))
     }
 
+    /// The number of the sequence of a token.
     fn token_to_sequence(&self, token_index: usize) -> PyResult<Option<usize>> {
         self.read(|full| full.token_to_sequence(token_index))
     }
 
+    /// The range of the characters of a token.
     fn token_to_chars(&self, token_index: usize) -> PyResult<Option<(usize, usize)>> {
         self.read(|full| full.token_to_chars(token_index))
     }
 
+    /// The number of the word of a token.
     fn token_to_word(&self, token_index: usize) -> PyResult<Option<u32>> {
         self.read(|full| full.token_to_word(token_index))
     }
 
+    /// The number of the token that has a character.
     #[pyo3(signature = (char_pos, sequence_index=0))]
     fn char_to_token(&self, char_pos: usize, sequence_index: usize) -> PyResult<Option<usize>> {
         self.read(|full| full.char_to_token(char_pos, sequence_index))
     }
 
+    /// The number of the word that has a character.
     #[pyo3(signature = (char_pos, sequence_index=0))]
     fn char_to_word(&self, char_pos: usize, sequence_index: usize) -> PyResult<Option<u32>> {
         self.read(|full| full.char_to_word(char_pos, sequence_index))
     }
 
+    /// Say of which sequence all tokens are.
     fn set_sequence_id(&self, sequence_id: usize) -> PyResult<()> {
         self.change(|full| {
             full.set_sequence_id(sequence_id);
@@ -209,6 +227,7 @@ impl Encoding {
         })
     }
 
+    /// Make it `length` tokens long, if it is shorter.
     #[pyo3(signature = (length, *, direction="right", pad_id=0, pad_type_id=0, pad_token="[PAD]"))]
     fn pad(
         &self,
@@ -224,6 +243,8 @@ impl Encoding {
         self.change(|full| full.pad(length, &padding))
     }
 
+    /// Make it at most `max_length` tokens long; the rest goes to `overflowing`, each part with `stride` tokens of
+    /// the part before.
     #[pyo3(signature = (max_length, stride=0, direction="right"))]
     fn truncate(&self, max_length: usize, stride: usize, direction: &str) -> PyResult<()> {
         let message = || format!("Invalid truncation direction value : {direction}");

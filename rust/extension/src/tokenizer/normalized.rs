@@ -210,10 +210,12 @@ impl NormalizedString {
         self.with(|text| text.to_form(Form::Nfkc))
     }
 
+    /// To lower case.
     fn lowercase(&self) -> PyResult<()> {
         self.with(normalized::NormalizedString::lowercase)
     }
 
+    /// To upper case.
     fn uppercase(&self) -> PyResult<()> {
         self.with(normalized::NormalizedString::uppercase)
     }

@@ -32,21 +32,25 @@ impl Token {
         Self { id, value, offsets }
     }
 
+    /// Its number.
     #[getter]
     fn id(&self) -> u32 {
         self.id
     }
 
+    /// Its text.
     #[getter]
     fn value(&self) -> &str {
         &self.value
     }
 
+    /// Where it begins and ends in the piece.
     #[getter]
     fn offsets(&self) -> (usize, usize) {
         self.offsets
     }
 
+    /// The three of them.
     fn as_tuple(&self) -> (u32, &str, (usize, usize)) {
         (self.id, &self.value, self.offsets)
     }
