@@ -36,7 +36,7 @@ PATIENCE = 0.5
 """Seconds after which a call is interrupted, as by Ctrl-C; it has to end then."""
 HANG = 60.0
 """Seconds after which a call that was interrupted is a hang."""
-MEMORY = 12 << 30
+MEMORY = 8 << 30
 
 Target = tuple[str, Callable[[], Any], list[tuple[str | None, ast.expr | None]]]
 """A name, what makes the callable, and its parameters: the name of one that is passed by keyword, and the annotation."""

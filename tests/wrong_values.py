@@ -91,7 +91,7 @@ class Values:
             folder / "written",
         ]
         self.plain_junk: list[Any] = [
-            *(None, Ellipsis, object(), Raising(), Lying(), int, len, lambda *a: a, 1j, range(3), slice(0, 2), {}, set()),
+            *(None, Ellipsis, object(), Raising(), Lying(), int, len, lambda *a: a, 1j, range(3), range(2**40), slice(0, 2), {}, set()),
             *([], (), [None], [[]], [1, "a"], ["\ud800"], {"a": 1}, {1: 2}, frozenset("ab"), bytearray(b"ab"), memoryview(b"abcd")),
             *(np.float32(1.5), np.int8(-1), np.datetime64("nat"), np.array(["a"], object), np.zeros(2, [("x", "i4")])),
         ]  # fmt: skip

@@ -281,7 +281,7 @@ class Encoding:
         """Make it at most ``max_length`` tokens long; the rest goes to ``overflowing``, each part with ``stride`` tokens of the part before."""
     @staticmethod
     def merge(encodings: Sequence[Encoding], growing_offsets: bool = True) -> Encoding:
-        """One encoding of several; with ``growing_offsets`` each begins where the one before ends."""
+        """The encodings joined; with growing offsets, those of each count on from the one before."""
 
 @disjoint_base
 class Tokenizer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import os
 import subprocess
 import sys
@@ -60,7 +59,7 @@ def test_help_says_of_compiled_methods_what_editors_read_in_the_stub():
 
     def shown(name: str) -> list[str]:
         owner, method = name.split(".")
-        return (inspect.getdoc(getattr(getattr(_rust, owner), method)) or "").replace("`", "").split()
+        return (getattr(getattr(_rust, owner), method).__doc__ or "").replace("`", "").split()
 
     differing = [
         name for name, text in described.items() if text and shown(name) != text.replace("`", "").split()

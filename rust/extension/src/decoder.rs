@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
 use crate::linear::{LinearWeights, float32, last_two};
+use crate::unsafe_sequences::List;
 use crate::unsafe_views::{AnyView, AnyViewMut, Owners, view, view_mut};
 
 /// Bytes of weights, times tokens, from which a step is long enough to watch for Ctrl-C: some 20 ms.
@@ -36,7 +37,7 @@ type LinearParts<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
 struct LayerParts<'py> {
     attention_norm: NormParts<'py>,
     /// One, or those of queries, keys and values.
-    project: Vec<LinearParts<'py>>,
+    project: List<LinearParts<'py>>,
     head_norms: Option<(NormParts<'py>, NormParts<'py>)>,
     output: LinearParts<'py>,
     feed_norm: NormParts<'py>,
@@ -63,7 +64,7 @@ impl Decoder {
         py: Python<'_>,
         embedding: &Bound<'_, PyAny>,
         positions: PositionParts<'_>,
-        layers: Vec<LayerParts<'_>>,
+        layers: List<LayerParts<'_>>,
         norm: NormParts<'_>,
         head: LinearParts<'_>,
         heads: (usize, usize, usize),
@@ -97,7 +98,7 @@ impl Decoder {
         py: Python<'py>,
         ids: PyReadonlyArray2<'py, i64>,
         positions: PyReadonlyArray2<'py, i64>,
-        caches: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+        caches: List<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
         past: usize,
         keep: usize,
         visible: Option<&Bound<'py, PyAny>>,

@@ -11,6 +11,7 @@ use pyo3::types::PyString;
 
 use crate::enter::enter;
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::{List, iterate};
 
 /// Sentences as ids of the words that occur often enough.
 #[pyclass(frozen, module = "ferrolm._rust")]
@@ -101,10 +102,7 @@ fn add_sentence(builder: &mut CorpusBuilder, sentence: &Bound<'_, PyAny>, index:
     if let Ok(text) = sentence.cast::<PyString>() {
         builder.push_text(&text.to_cow()?).map_err(EmbeddingError::to_py_err)?;
     } else {
-        for (at, word) in sentence.try_iter()?.enumerate() {
-            if at % (1 << 16) == (1 << 16) - 1 {
-                sentence.py().check_signals()?;
-            }
+        for word in iterate(sentence)? {
             let word = word?;
             let Ok(word) = word.cast::<PyString>() else {
                 let kind = word.get_type();
@@ -155,7 +153,7 @@ fn load_word_vectors(
 fn save_word_vectors(
     py: Python<'_>,
     path: PathBuf,
-    words: Vec<String>,
+    words: List<String>,
     vectors: PyReadonlyArray2<'_, f32>,
     binary: bool,
     header: bool,

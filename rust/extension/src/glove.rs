@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use crate::embedding::WordCorpus;
 use crate::enter::enter;
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::List;
 
 /// Pairs of words of a corpus, counted and arranged for training.
 #[pyclass(frozen, module = "ferrolm._rust")]
@@ -26,7 +27,7 @@ impl WordPairs {
     fn new(
         py: Python<'_>,
         corpus: &WordCorpus,
-        vocabulary: Option<Vec<String>>,
+        vocabulary: Option<List<String>>,
         window: u32,
         symmetric: bool,
         memory_limit: u64,

@@ -36,6 +36,7 @@ mod unsafe_buffers;
 mod unsafe_integers;
 mod unsafe_interpreter;
 mod unsafe_lists;
+mod unsafe_sequences;
 mod unsafe_shown;
 mod unsafe_views;
 mod vectors;

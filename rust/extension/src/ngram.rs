@@ -19,6 +19,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::List;
 use crate::unsafe_shown::view;
 
 impl ToPyErr for NgramError {
@@ -104,7 +105,7 @@ pub(crate) struct PyCounts(pub(crate) Counts);
 #[pymethods]
 impl PyCounts {
     #[staticmethod]
-    fn of_text(py: Python<'_>, text: PyText, orders: Vec<usize>) -> PyResult<Self> {
+    fn of_text(py: Python<'_>, text: PyText, orders: List<usize>) -> PyResult<Self> {
         raise(enter(py, |cancel| {
             let mut words = WordTable::new();
             let corpus = text.with(|text| text::read(text, &mut words, None, Reserved::Plain, cancel))?;
@@ -117,7 +118,7 @@ impl PyCounts {
         py: Python<'_>,
         ids: PyReadonlyArray1<'_, u32>,
         offsets: PyReadonlyArray1<'_, i64>,
-        orders: Vec<usize>,
+        orders: List<usize>,
     ) -> PyResult<Self> {
         let (ids, offsets) = (slice(&ids, "ids")?, slice(&offsets, "offsets")?);
         raise(enter(py, |cancel| {
@@ -179,13 +180,13 @@ impl PyCounts {
         Ok((keys, view(slf, |counts| counts.order(order).map_or(&[][..], |order| &order.counts))))
     }
 
-    fn get_words(&self, ngram: Vec<PyBackedStr>) -> PyResult<u64> {
+    fn get_words(&self, ngram: List<PyBackedStr>) -> PyResult<u64> {
         let counts = self.find(ngram.len())?;
         let numbers = self.0.words.as_ref().map(|words| ngram.iter().map(|word| words.get(word)).collect());
         Ok(numbers.flatten().map_or(0, |numbers: Vec<u32>| counts.get(&numbers)))
     }
 
-    fn get_ids(&self, ngram: Vec<u32>) -> PyResult<u64> {
+    fn get_ids(&self, ngram: List<u32>) -> PyResult<u64> {
         Ok(self.find(ngram.len())?.get(&ngram))
     }
 
@@ -221,14 +222,14 @@ pub(crate) fn report(report: OrderReport) -> PyReport {
 pub(crate) fn options(
     order: usize,
     smoothing: &(String, Vec<f64>),
-    prune: Vec<u32>,
+    prune: List<u32>,
     interpolate_unigrams: bool,
     discount_fallback: Option<[f64; 3]>,
     vocabulary: Option<&PyText>,
 ) -> PyResult<Options> {
     let smoothing = raise(Smoothing::from_name(&smoothing.0, &smoothing.1))?;
     let vocabulary = vocabulary.map(|words| words.with(ferrolm_ngram::train::words));
-    Ok(Options { order, smoothing, prune, interpolate_unigrams, discount_fallback, vocabulary })
+    Ok(Options { order, smoothing, prune: prune.0, interpolate_unigrams, discount_fallback, vocabulary })
 }
 
 /// log10, log10 of unknown words, tokens, unknown words.
@@ -251,7 +252,7 @@ impl PyModel {
         skip_symbols: bool,
         order: usize,
         smoothing: (String, Vec<f64>),
-        prune: Vec<u32>,
+        prune: List<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
         vocabulary: Option<PyText>,
@@ -274,7 +275,7 @@ impl PyModel {
         vocab_size: u32,
         order: usize,
         smoothing: (String, Vec<f64>),
-        prune: Vec<u32>,
+        prune: List<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
         vocabulary: Option<PyText>,
@@ -428,7 +429,7 @@ impl PyModel {
     fn next_logprobs<'py>(
         &self,
         py: Python<'py>,
-        context: Vec<u32>,
+        context: List<u32>,
         begin: bool,
     ) -> Bound<'py, PyArray1<f32>> {
         enter_brief(py, |_| self.0.next_logprobs(self.0.context(&context, begin))).into_pyarray(py)
@@ -463,8 +464,8 @@ impl PyModel {
 #[pyfunction]
 fn ngram_interpolate(
     py: Python<'_>,
-    models: Vec<Py<PyModel>>,
-    weights: Vec<f64>,
+    models: List<Py<PyModel>>,
+    weights: List<f64>,
     kind: &str,
 ) -> PyResult<PyModel> {
     let kind = raise(interpolate::Kind::from_name(kind))?;
@@ -478,7 +479,12 @@ fn ngram_interpolate(
 
 /// The weights of models that fit a text best.
 #[pyfunction]
-fn ngram_tune_text(py: Python<'_>, models: Vec<Py<PyModel>>, text: PyText, kind: &str) -> PyResult<Vec<f64>> {
+fn ngram_tune_text(
+    py: Python<'_>,
+    models: List<Py<PyModel>>,
+    text: PyText,
+    kind: &str,
+) -> PyResult<Vec<f64>> {
     let kind = raise(interpolate::Kind::from_name(kind))?;
     let models: Vec<Arc<Model>> = models.iter().map(|model| Arc::clone(&model.get().0)).collect();
     raise(enter(py, |cancel| {
@@ -491,7 +497,7 @@ fn ngram_tune_text(py: Python<'_>, models: Vec<Py<PyModel>>, text: PyText, kind:
 #[pyfunction]
 fn ngram_tune_ids(
     py: Python<'_>,
-    models: Vec<Py<PyModel>>,
+    models: List<Py<PyModel>>,
     ids: PyReadonlyArray1<'_, u32>,
     offsets: PyReadonlyArray1<'_, i64>,
     kind: &str,

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use crate::enter::enter;
 use crate::errors::Kind;
 use crate::ngram::{PyCounts, PyModel, PyReport, PyText, options, raise, report, slice};
+use crate::unsafe_sequences::List;
 
 /// What is being made; `None` once it has been handed out.
 #[pyclass(frozen, name = "NgramTask", module = "ferrolm._rust")]
@@ -67,7 +68,7 @@ impl PyTask {
     #[staticmethod]
     #[expect(clippy::too_many_arguments, reason = "the options of counting, each named in Python")]
     fn counting(
-        orders: Vec<usize>,
+        orders: List<usize>,
         markers: bool,
         over_ids: bool,
         vocab_size: Option<u32>,
@@ -91,7 +92,7 @@ impl PyTask {
     fn training(
         order: usize,
         smoothing: (String, Vec<f64>),
-        prune: Vec<u32>,
+        prune: List<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
         vocabulary: Option<PyText>,
@@ -121,7 +122,7 @@ impl PyTask {
         counts: &Bound<'_, PyCounts>,
         order: usize,
         smoothing: (String, Vec<f64>),
-        prune: Vec<u32>,
+        prune: List<u32>,
         interpolate_unigrams: bool,
         discount_fallback: Option<[f64; 3]>,
         vocabulary: Option<PyText>,

@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 use crate::enter::enter;
 use crate::errors::Kind;
 use crate::ngram::{raise, slice};
+use crate::unsafe_sequences::{List, collected, iterate};
 
 type Array<'py, T> = Bound<'py, PyArray1<T>>;
 /// Row starts, columns, counts.
@@ -48,7 +49,7 @@ impl<'py> FromPyObject<'_, 'py> for Texts {
                 kind.error(format!("text {index} is no valid text: {error}"))
             })
         };
-        list.try_iter()?.enumerate().map(one).collect::<PyResult<_>>().map(Self)
+        collected(&list, iterate(&list)?.enumerate().map(one)).map(Self)
     }
 }
 
@@ -69,7 +70,7 @@ impl<'py> FromPyObject<'_, 'py> for PyPrepared {
 
     fn extract(documents: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let mut prepared = Self { features: Vec::new(), offsets: vec![0] };
-        for document in documents.try_iter()? {
+        for document in iterate(&documents)? {
             let Texts(features) = document?.extract()?;
             prepared.features.extend(features);
             prepared.offsets.push(prepared.features.len());
@@ -93,11 +94,11 @@ struct CharacterTables(Arc<Characters>);
 impl CharacterTables {
     #[new]
     fn new(
-        words: Vec<(u32, u32)>,
-        spaces: Vec<(u32, u32)>,
-        ignorable: Vec<(u32, u32)>,
-        cased: Vec<(u32, u32)>,
-        lower: Vec<(char, char)>,
+        words: List<(u32, u32)>,
+        spaces: List<(u32, u32)>,
+        ignorable: List<(u32, u32)>,
+        cased: List<(u32, u32)>,
+        lower: List<(char, char)>,
     ) -> PyResult<Self> {
         raise(Characters::new(&words, &spaces, &ignorable, &cased, &lower))
             .map(|tables| Self(Arc::new(tables)))
@@ -264,7 +265,7 @@ fn count_document_ngrams<'py>(
     py: Python<'py>,
     ids: PyReadonlyArray1<'py, u32>,
     offsets: PyReadonlyArray1<'py, i64>,
-    orders: Vec<usize>,
+    orders: List<usize>,
 ) -> PyResult<(PyCounted<'py>, Array<'py, u32>, Array<'py, i64>)> {
     let (ids, offsets) = (slice(&ids, "ids")?, slice(&offsets, "offsets")?);
     let (counts, places) = raise(enter(py, |cancel| document_ngrams(ids, offsets, &orders, cancel))?)?;

@@ -15,6 +15,7 @@ use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
 use crate::ngram::{PyCounts, PyModel, PyText, PyTotal, raise, slice, total};
 use crate::ngram_matrices::Texts;
+use crate::unsafe_sequences::List;
 
 type Array<'py, T> = Bound<'py, PyArray1<T>>;
 
@@ -140,7 +141,7 @@ impl NgramStates {
 impl NgramStates {
     /// One state for each context; contexts begin a sentence if `begin`.
     #[new]
-    fn new(model: &PyModel, contexts: Vec<Vec<u32>>, begin: bool) -> Self {
+    fn new(model: &PyModel, contexts: List<List<u32>>, begin: bool) -> Self {
         let model = Arc::clone(&model.0);
         let states = contexts.iter().map(|context| model.context(context, begin)).collect();
         Self { model, states: Mutex::new(states) }
@@ -162,7 +163,7 @@ impl NgramStates {
     }
 
     /// Keep these contexts, in this order.
-    fn select(&self, rows: Vec<usize>) -> PyResult<()> {
+    fn select(&self, rows: List<usize>) -> PyResult<()> {
         self.with(|states| {
             let chosen: Option<Vec<State>> = rows.iter().map(|&row| states.get(row).copied()).collect();
             let missing = || Kind::InvalidArgumentError.error(format!("rows go beyond {}", states.len()));

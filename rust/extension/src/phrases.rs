@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::{List, collected, iterate};
 
 /// Counts of words and of pairs of words.
 #[pyclass(frozen, module = "ferrolm._rust")]
@@ -45,7 +46,7 @@ impl PhraseCounts {
     }
 
     /// In place of what was counted: entries with their counts, and the number of words.
-    fn restore(&self, entries: Vec<(String, u64)>, words: u64) -> PyResult<()> {
+    fn restore(&self, entries: List<(String, u64)>, words: u64) -> PyResult<()> {
         let mut counts = self.counts();
         counts.set_num_words(words);
         for (entry, count) in entries {
@@ -122,7 +123,7 @@ fn with_words<T>(
         let text = text.to_cow()?;
         return work(&text.split_whitespace().collect::<Vec<_>>());
     }
-    let words: Vec<Bound<'_, PyAny>> = sentence.try_iter()?.collect::<PyResult<_>>()?;
+    let words = collected(sentence, iterate(sentence)?)?;
     let texts: Vec<_> = words
         .iter()
         .map(|word| {

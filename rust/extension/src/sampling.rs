@@ -15,6 +15,7 @@ use pyo3::types::PyBytes;
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
 use crate::sampling_params::RowParams;
+use crate::unsafe_sequences::List;
 
 /// Logits from which a call is long enough to watch for Ctrl-C: some 5 ms of work.
 pub(crate) const LONG_CALL: usize = 1 << 23;
@@ -46,7 +47,7 @@ fn rule_changes_of<'a, 'py>(
 #[pyfunction]
 fn rule_changes<'py>(
     py: Python<'py>,
-    params: Vec<Py<RowParams>>,
+    params: List<Py<RowParams>>,
     prompt: Option<Ragged<'py>>,
     history: Option<Ragged<'py>>,
 ) -> PyResult<Changes<'py>> {
@@ -381,7 +382,7 @@ impl Sampler {
 #[pymethods]
 impl Sampler {
     #[new]
-    fn new(params: Vec<Py<RowParams>>) -> PyResult<Self> {
+    fn new(params: List<Py<RowParams>>) -> PyResult<Self> {
         let params = params.iter().map(|params| Arc::clone(&params.get().0));
         Self::of(ferrolm_sampling::Sampler::new(params))
     }
@@ -393,7 +394,7 @@ impl Sampler {
         py: Python<'py>,
         logits: &Bound<'py, PyAny>,
         dtype: &str,
-        rows: Option<Vec<usize>>,
+        rows: Option<List<usize>>,
         logprobs: Option<&str>,
         mask: Option<Masks<'py>>,
         noise: Option<Noise<'py>>,
@@ -421,7 +422,7 @@ impl Sampler {
         &self,
         py: Python<'_>,
         tokens: PyReadonlyArray1<'_, u32>,
-        rows: Option<Vec<usize>>,
+        rows: Option<List<usize>>,
     ) -> PyResult<()> {
         let tokens = tokens.as_slice()?;
         self.change(py, |sampler| sampler.accept(tokens, rows.as_deref()))
@@ -460,8 +461,8 @@ impl Sampler {
         &self,
         py: Python<'_>,
         tokens: PyReadonlyArray1<'_, u32>,
-        surprises: Vec<f64>,
-        rows: Vec<usize>,
+        surprises: List<f64>,
+        rows: List<usize>,
     ) -> PyResult<()> {
         let pairs = tokens.as_slice()?.iter().zip(surprises);
         let drawn = pairs.map(|(token, surprise)| Drawn { token: *token, logprob: 0.0, surprise });
@@ -490,7 +491,7 @@ impl Sampler {
     }
 
     /// See [`Changes`]; for `rows`.
-    fn rule_changes<'py>(&self, py: Python<'py>, rows: Vec<usize>) -> PyResult<Changes<'py>> {
+    fn rule_changes<'py>(&self, py: Python<'py>, rows: List<usize>) -> PyResult<Changes<'py>> {
         let sampler = self.snapshot();
         let inputs = rows.iter().map(|row| sampler.row(*row)).collect::<Result<Vec<_>, _>>();
         let inputs = inputs.map_err(ToPyErr::to_py_err)?;

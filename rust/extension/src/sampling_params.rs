@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::List;
 
 /// Validated parameters of one row; `ferrolm.sampling.SamplingParams` holds one.
 #[pyclass(frozen, name = "RowParams", module = "ferrolm._rust")]
@@ -22,18 +23,18 @@ impl RowParams {
     #[pyo3(signature = (*, numbers, top_h, top_k, logit_bias, rules, mirostat, watermark, order, gumbel, seed))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one Python class")]
     fn new(
-        numbers: Vec<(PyBackedStr, f64)>,
+        numbers: List<(PyBackedStr, f64)>,
         top_h: Option<f64>,
         top_k: usize,
-        logit_bias: Vec<(u32, f32)>,
+        logit_bias: List<(u32, f32)>,
         rules: Option<RulesInput>,
         mirostat: Option<(u32, f64, f64)>,
         watermark: Option<WatermarkInput>,
-        order: Option<Vec<PyBackedStr>>,
+        order: Option<List<PyBackedStr>>,
         gumbel: bool,
         seed: Option<u64>,
     ) -> PyResult<Self> {
-        let logit_bias = LogitBias::new(logit_bias).map_err(ToPyErr::to_py_err)?;
+        let logit_bias = LogitBias::new(logit_bias.0).map_err(ToPyErr::to_py_err)?;
         let rules = rules.map(RulesInput::rules).unwrap_or_default();
         let mirostat = mirostat.map(|(version, tau, eta)| {
             let version = if version == 1 { MirostatVersion::One } else { MirostatVersion::Two };
@@ -78,14 +79,14 @@ impl WatermarkInput {
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct RulesInput {
-    sequence_bias: Vec<(Vec<u32>, f32)>,
-    bad_words_ids: Vec<Vec<u32>>,
+    sequence_bias: List<(List<u32>, f32)>,
+    bad_words_ids: List<List<u32>>,
     no_repeat_ngram_size: usize,
     min_tokens: usize,
-    stop_token_ids: Vec<u32>,
-    suppress_tokens: Vec<u32>,
-    begin_suppress_tokens: Vec<u32>,
-    allowed_token_ids: Option<Vec<u32>>,
+    stop_token_ids: List<u32>,
+    suppress_tokens: List<u32>,
+    begin_suppress_tokens: List<u32>,
+    allowed_token_ids: Option<List<u32>>,
     forced_bos_token_id: Option<u32>,
     forced_eos_token_id: Option<u32>,
     max_tokens: Option<usize>,
@@ -103,14 +104,14 @@ impl RulesInput {
             breakers,
         });
         Rules {
-            sequence_bias: self.sequence_bias,
+            sequence_bias: self.sequence_bias.into_iter().map(|(ids, bias)| (ids.0, bias)).collect(),
             dry,
             no_repeat_ngram_size: self.no_repeat_ngram_size,
-            bad_words: self.bad_words_ids,
+            bad_words: self.bad_words_ids.into_iter().map(|words| words.0).collect(),
             min_tokens: self.min_tokens,
-            stop_token_ids: self.stop_token_ids,
-            suppress_tokens: self.suppress_tokens,
-            begin_suppress_tokens: self.begin_suppress_tokens,
+            stop_token_ids: self.stop_token_ids.0,
+            suppress_tokens: self.suppress_tokens.0,
+            begin_suppress_tokens: self.begin_suppress_tokens.0,
             allowed: self.allowed_token_ids.map(|tokens| bits(&tokens)),
             forced_bos_token_id: self.forced_bos_token_id,
             forced_eos_token_id: self.forced_eos_token_id,

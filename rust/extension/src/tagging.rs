@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyList, PyString};
 
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::iterate;
 
 /// Sentences of fewer words are tagged where they are asked for, others on the pool.
 const BRIEF: usize = 2048;
@@ -181,7 +182,7 @@ fn read_sentence(
     what: &str,
 ) -> PyResult<()> {
     // A string is an iterable of strings, its letters, which nobody means.
-    let words = if sentence.is_instance_of::<PyString>() { None } else { sentence.try_iter().ok() };
+    let words = if sentence.is_instance_of::<PyString>() { None } else { iterate(sentence).ok() };
     let Some(words) = words else {
         let kind = sentence.get_type();
         return Err(Kind::InvalidTypeError

@@ -10,6 +10,7 @@ use pyo3::types::PyString;
 use crate::enter::{enter, enter_brief};
 use crate::errors::ToPyErr;
 use crate::text_words::text;
+use crate::unsafe_sequences::List;
 
 /// Hashes of the texts seen so far.
 #[pyclass(frozen, module = "ferrolm._rust")]
@@ -48,7 +49,7 @@ impl SeenTexts {
     }
 
     /// Which of the texts are new; they are remembered one after another.
-    fn add_all(&self, py: Python<'_>, texts: Vec<Bound<'_, PyString>>) -> PyResult<Vec<bool>> {
+    fn add_all(&self, py: Python<'_>, texts: List<Bound<'_, PyString>>) -> PyResult<Vec<bool>> {
         let texts: Vec<_> = texts.iter().map(text).collect();
         let added = enter(py, |cancel| {
             let plain = duplicates::SeenTexts::new(self.verbatim());
@@ -124,7 +125,7 @@ impl NearDuplicates {
     }
 
     /// For each text, the number of the earlier text that it nearly is and their similarity, if there is one.
-    fn add_all(&self, py: Python<'_>, texts: Vec<Bound<'_, PyString>>) -> PyResult<Vec<Option<(u64, f64)>>> {
+    fn add_all(&self, py: Python<'_>, texts: List<Bound<'_, PyString>>) -> PyResult<Vec<Option<(u64, f64)>>> {
         let texts: Vec<_> = texts.iter().map(text).collect();
         let sketcher = self.with(|set| set.sketcher());
         // The lock is taken when the parallel part is over: a thread of the pool that waits for others may begin with

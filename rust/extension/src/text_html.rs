@@ -6,6 +6,7 @@ use pyo3::pybacked::PyBackedStr;
 
 use crate::enter::{enter, enter_brief};
 use crate::errors::ToPyErr;
+use crate::unsafe_sequences::List;
 
 /// Bytes of a page that takes some milliseconds.
 const BRIEF: usize = 1 << 18;
@@ -28,7 +29,7 @@ fn clean_html(py: Python<'_>, page: PyBackedStr, main_content: bool, markdown: b
 #[pyfunction]
 fn clean_html_batch(
     py: Python<'_>,
-    pages: Vec<PyBackedStr>,
+    pages: List<PyBackedStr>,
     main_content: bool,
     markdown: bool,
 ) -> PyResult<Vec<String>> {

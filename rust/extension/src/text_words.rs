@@ -14,6 +14,7 @@ use pyo3::types::PyString;
 
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::List;
 
 /// Strings longer than this are worth releasing the interpreter for.
 const LONG: usize = 1 << 14;
@@ -47,7 +48,7 @@ fn on_texts<T: Send>(
 
 /// The words of each text, in scripts that are written without spaces by a dictionary.
 #[pyfunction]
-fn segment_words(py: Python<'_>, texts: Vec<Bound<'_, PyString>>) -> PyResult<Vec<Vec<String>>> {
+fn segment_words(py: Python<'_>, texts: List<Bound<'_, PyString>>) -> PyResult<Vec<Vec<String>>> {
     let split = |text: &str| -> Vec<String> {
         segment::words(text).filter_map(|range| text.get(range).map(str::to_owned)).collect()
     };
@@ -65,7 +66,7 @@ struct GopherFilter(Gopher);
 #[pymethods]
 impl GopherFilter {
     #[new]
-    fn new(limits: Vec<(String, f64)>, stop_words: HashSet<String>, segmented: bool) -> PyResult<Self> {
+    fn new(limits: List<(String, f64)>, stop_words: HashSet<String>, segmented: bool) -> PyResult<Self> {
         let gopher = Gopher::new(&limits, stop_words, segmented);
         gopher.map(Self).map_err(|error| Kind::UnknownNameError.error(error.to_string()))
     }
@@ -85,7 +86,7 @@ impl GopherFilter {
     fn violations_all(
         &self,
         py: Python<'_>,
-        documents: Vec<Bound<'_, PyString>>,
+        documents: List<Bound<'_, PyString>>,
     ) -> PyResult<Vec<Vec<&'static str>>> {
         on_texts(py, &documents, |text| self.0.violations(text))
     }
@@ -122,7 +123,7 @@ impl C4Filter {
         curly_bracket: bool,
         citations: bool,
         segmented: bool,
-        bad_words: Vec<String>,
+        bad_words: List<String>,
     ) -> Self {
         let rules = C4Rules {
             min_sentences,
@@ -143,7 +144,7 @@ impl C4Filter {
         on_text(py, &text(&document), |text| self.cleaned(text))
     }
 
-    fn clean_all(&self, py: Python<'_>, documents: Vec<Bound<'_, PyString>>) -> PyResult<Vec<Cleaned>> {
+    fn clean_all(&self, py: Python<'_>, documents: List<Bound<'_, PyString>>) -> PyResult<Vec<Cleaned>> {
         on_texts(py, &documents, |text| self.cleaned(text))
     }
 }
@@ -153,7 +154,7 @@ impl C4Filter {
 fn mask_personal_data(
     py: Python<'_>,
     document: Bound<'_, PyString>,
-    kinds: Vec<(String, String)>,
+    kinds: List<(String, String)>,
 ) -> PyResult<Option<String>> {
     let known = kinds.iter().filter_map(|(name, holder)| Some((Personal::from_name(name)?, holder.as_str())));
     let holders: Vec<(Personal, &str)> = known.collect();

@@ -16,6 +16,7 @@ use pyo3::types::PyDict;
 use crate::enter::enter;
 use crate::errors::{Kind, ToPyErr};
 use crate::tokenizer::{Model, Tokenizer};
+use crate::unsafe_sequences::List;
 
 impl ToPyErr for TrainError {
     fn to_py_err(self) -> PyErr {
@@ -43,9 +44,9 @@ struct WordCounter {
 struct PairSettings {
     vocab_size: usize,
     min_frequency: u64,
-    special_tokens: Vec<String>,
+    special_tokens: List<String>,
     limit_alphabet: Option<usize>,
-    initial_alphabet: Vec<char>,
+    initial_alphabet: List<char>,
     continuing_subword_prefix: Option<String>,
     end_of_word_suffix: Option<String>,
     max_token_length: Option<usize>,
@@ -57,14 +58,14 @@ struct ParitySettings {
     num_merges: usize,
     variant: String,
     min_frequency: u64,
-    ratio: Option<Vec<f64>>,
+    ratio: Option<List<f64>>,
     global_merges: usize,
     window_size: usize,
     alpha: f64,
     total_symbols: bool,
-    special_tokens: Vec<String>,
+    special_tokens: List<String>,
     limit_alphabet: Option<usize>,
-    initial_alphabet: Vec<char>,
+    initial_alphabet: List<char>,
     continuing_subword_prefix: Option<String>,
     end_of_word_suffix: Option<String>,
     max_token_length: Option<usize>,
@@ -75,7 +76,7 @@ struct ParitySettings {
 struct WordLevelSettings {
     vocab_size: usize,
     min_frequency: u64,
-    special_tokens: Vec<String>,
+    special_tokens: List<String>,
 }
 
 #[derive(FromPyObject)]
@@ -84,8 +85,8 @@ struct UnigramSettings {
     vocab_size: usize,
     n_sub_iterations: usize,
     shrinking_factor: f64,
-    special_tokens: Vec<String>,
-    initial_alphabet: Vec<char>,
+    special_tokens: List<String>,
+    initial_alphabet: List<char>,
     unk_token: Option<String>,
     max_piece_length: usize,
     seed_size: usize,
@@ -96,9 +97,9 @@ impl From<PairSettings> for BpeOptions {
         Self {
             vocab_size: settings.vocab_size,
             min_frequency: settings.min_frequency,
-            special_tokens: settings.special_tokens,
+            special_tokens: settings.special_tokens.0,
             limit_alphabet: settings.limit_alphabet,
-            initial_alphabet: settings.initial_alphabet,
+            initial_alphabet: settings.initial_alphabet.0,
             continuing_subword_prefix: settings.continuing_subword_prefix.unwrap_or_default(),
             end_of_word_suffix: settings.end_of_word_suffix.unwrap_or_default(),
             max_token_length: settings.max_token_length,
@@ -114,12 +115,12 @@ impl From<ParitySettings> for ParityOptions {
             num_merges: settings.num_merges,
             variant: if window { ParityVariant::Window { window_size, alpha } } else { ParityVariant::Base },
             min_frequency: settings.min_frequency,
-            ratio: settings.ratio,
+            ratio: settings.ratio.map(|ratio| ratio.0),
             global_merges: settings.global_merges,
             total_symbols: settings.total_symbols,
-            special_tokens: settings.special_tokens,
+            special_tokens: settings.special_tokens.0,
             limit_alphabet: settings.limit_alphabet,
-            initial_alphabet: settings.initial_alphabet,
+            initial_alphabet: settings.initial_alphabet.0,
             continuing_subword_prefix: settings.continuing_subword_prefix.unwrap_or_default(),
             end_of_word_suffix: settings.end_of_word_suffix.unwrap_or_default(),
             max_token_length: settings.max_token_length,
@@ -130,7 +131,7 @@ impl From<ParitySettings> for ParityOptions {
 impl From<WordLevelSettings> for WordLevelOptions {
     fn from(settings: WordLevelSettings) -> Self {
         let WordLevelSettings { vocab_size, min_frequency, special_tokens } = settings;
-        Self { vocab_size, min_frequency, special_tokens }
+        Self { vocab_size, min_frequency, special_tokens: special_tokens.0 }
     }
 }
 
@@ -140,8 +141,8 @@ impl From<UnigramSettings> for UnigramOptions {
             vocab_size: settings.vocab_size,
             n_sub_iterations: settings.n_sub_iterations,
             shrinking_factor: settings.shrinking_factor,
-            special_tokens: settings.special_tokens,
-            initial_alphabet: settings.initial_alphabet,
+            special_tokens: settings.special_tokens.0,
+            initial_alphabet: settings.initial_alphabet.0,
             unk_token: settings.unk_token,
             max_piece_length: settings.max_piece_length,
             seed_size: settings.seed_size,
@@ -185,7 +186,7 @@ impl WordCounter {
     }
 
     /// Count the words of `texts`.
-    fn add(&self, py: Python<'_>, texts: Vec<PyBackedStr>) -> PyResult<()> {
+    fn add(&self, py: Python<'_>, texts: List<PyBackedStr>) -> PyResult<()> {
         enter(py, |cancel| self.lock().add(&texts, &self.progress, cancel))?.map_err(ToPyErr::to_py_err)
     }
 
@@ -254,8 +255,8 @@ impl WordCounter {
 #[pyfunction]
 fn train_parity_bpe(
     py: Python<'_>,
-    languages: Vec<Py<WordCounter>>,
-    development: Vec<Py<WordCounter>>,
+    languages: List<Py<WordCounter>>,
+    development: List<Py<WordCounter>>,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<Model> {
     let settings: ParitySettings = settings.as_any().extract()?;

@@ -13,6 +13,7 @@ use pyo3::sync::PyOnceLock;
 
 use crate::errors::Kind;
 use crate::linear::LinearWeights;
+use crate::unsafe_sequences::List;
 
 /// Objects whose memory is looked at for longer than a call.
 #[derive(Default)]
@@ -283,9 +284,9 @@ fn of_tensor(object: &Bound<'_, PyAny>, argument: &str) -> PyResult<Layout> {
         return Err(unsupported(argument, &dtype.repr()?.to_string()));
     };
     // Tensors without strides or memory of their own (sparse, ...) raise here.
-    let strides: Vec<isize> = object.call_method0(intern!(py, "stride"))?.extract()?;
+    let strides: List<isize> = object.call_method0(intern!(py, "stride"))?.extract()?;
     let start: usize = object.call_method0(intern!(py, "data_ptr"))?.extract()?;
-    let shape: Vec<usize> = object.getattr(intern!(py, "shape"))?.extract()?;
+    let shape: List<usize> = object.getattr(intern!(py, "shape"))?.extract()?;
     Layout::new(argument, *dtype, std::ptr::with_exposed_provenance(start), &shape, &strides)
 }
 

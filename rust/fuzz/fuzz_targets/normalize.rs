@@ -1,9 +1,7 @@
 #![no_main]
 
-#[path = "../src/decode.rs"]
-#[allow(dead_code, reason = "other targets")]
-mod decode;
-#[path = "../src/families.rs"]
-mod families;
+#[path = "../src/tokenizer.rs"]
+#[allow(dead_code, unused_imports, reason = "other targets")]
+mod targets;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| decode::normalize(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::normalize(data));

@@ -3,31 +3,23 @@
 #![expect(clippy::unwrap_used, reason = "what is wrong has to panic here")]
 
 #[path = "../../fuzz/src/ngram.rs"]
-mod targets;
+mod ngram;
+#[path = "../../fuzz/src/replay.rs"]
+mod replay;
 
-use std::path::Path;
-
-fn replay(target: fn(&[u8]), name: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        target(&std::fs::read(entry.unwrap().path()).unwrap());
-        count += 1;
-    }
-    assert!(count > 5, "{name} has {count} files");
-}
+use replay::replay;
 
 #[test]
 fn models() {
-    replay(targets::model, "ngram_model");
+    replay(ngram::model, "ngram_model");
 }
 
 #[test]
 fn counts() {
-    replay(targets::counts, "ngram_counts");
+    replay(ngram::counts, "ngram_counts");
 }
 
 #[test]
 fn texts() {
-    replay(targets::text, "ngram_text");
+    replay(ngram::text, "ngram_text");
 }

@@ -26,6 +26,7 @@ use super::text::{Held, elements, sequence_or_pair, text, texts};
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
 use crate::unsafe_buffers::Bytes;
+use crate::unsafe_sequences::List;
 
 /// Text below this is encoded without releasing the interpreter: releasing costs more than waiting.
 const INLINE_BYTES: usize = 1 << 11;
@@ -114,7 +115,7 @@ impl Tokenizer {
     }
 
     /// Replace all parts by those of a file of another format.
-    #[pyo3(signature = (format, path, merges=None, pattern="", special_tokens=Vec::new()))]
+    #[pyo3(signature = (format, path, merges=None, pattern="", special_tokens=List::default()))]
     fn load_format(
         &self,
         py: Python<'_>,
@@ -122,7 +123,7 @@ impl Tokenizer {
         path: PathBuf,
         merges: Option<PathBuf>,
         pattern: &str,
-        special_tokens: Vec<(String, u32)>,
+        special_tokens: List<(String, u32)>,
     ) -> PyResult<()> {
         let merges = merges.unwrap_or_default();
         let loaded = enter_brief(py, |_| match format {
@@ -183,7 +184,7 @@ impl Tokenizer {
     }
 
     /// Take a model that was learnt, and add its special tokens, both or neither.
-    fn set_trained(&self, model: &Model, tokens: Vec<TokenTuple>) -> PyResult<()> {
+    fn set_trained(&self, model: &Model, tokens: List<TokenTuple>) -> PyResult<()> {
         self.change(|tokenizer| {
             tokenizer.set_model(model.part());
             tokenizer.add_tokens(tokens.into_iter().map(added_token)).map(drop)
@@ -261,7 +262,7 @@ impl Tokenizer {
         self.read(|tokenizer| tokenizer.vocab_size(with_added_tokens))
     }
 
-    fn add_token_tuples(&self, tokens: Vec<TokenTuple>) -> PyResult<usize> {
+    fn add_token_tuples(&self, tokens: List<TokenTuple>) -> PyResult<usize> {
         self.change(|tokenizer| tokenizer.add_tokens(tokens.into_iter().map(added_token)))
     }
 

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::class::Tokenizer;
 use super::text::{elements, texts};
 use crate::errors::ToPyErr;
+use crate::unsafe_sequences::List;
 
 /// A decoder, made from its JSON and changed by it.
 #[pyclass(frozen, subclass, module = "ferrolm._rust", name = "TokenDecoder")]
@@ -91,9 +92,9 @@ enum OneOrMany {
 impl DecodeStream {
     #[new]
     #[pyo3(signature = (ids=None, skip_special_tokens=false))]
-    fn new(ids: Option<Vec<u32>>, skip_special_tokens: Option<bool>) -> Self {
+    fn new(ids: Option<List<u32>>, skip_special_tokens: Option<bool>) -> Self {
         let stream =
-            decoder::DecodeStream::new(ids.unwrap_or_default(), skip_special_tokens.unwrap_or(false));
+            decoder::DecodeStream::new(ids.unwrap_or_default().0, skip_special_tokens.unwrap_or(false));
         Self(Mutex::new(stream))
     }
 

@@ -13,6 +13,7 @@ use super::numbers::{list, optional_list, pair_list, run_list};
 use super::text::text;
 use crate::errors::{Kind, ToPyErr};
 use crate::unsafe_lists::{self, Element};
+use crate::unsafe_sequences::List;
 
 /// What encoding a text gives: ids, and on demand tokens, offsets, words, masks. Like `tokenizers.Encoding`.
 #[pyclass(frozen, module = "ferrolm.tokenizers")]
@@ -256,7 +257,7 @@ impl Encoding {
     /// The encodings joined; with growing offsets, those of each count on from the one before.
     #[staticmethod]
     #[pyo3(signature = (encodings, growing_offsets=true))]
-    fn merge(encodings: Vec<PyRef<'_, Self>>, growing_offsets: bool) -> PyResult<Self> {
+    fn merge(encodings: List<PyRef<'_, Self>>, growing_offsets: bool) -> PyResult<Self> {
         let mut merged = Full::default();
         for encoding in encodings {
             merged.merge_with(&encoding.full()?, growing_offsets);

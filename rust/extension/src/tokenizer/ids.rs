@@ -7,6 +7,7 @@ use pyo3::types::{PyList, PyString};
 
 use super::text::wrong_type;
 use crate::unsafe_integers::push;
+use crate::unsafe_sequences::List;
 
 /// Ids of one text.
 pub enum Ids<'py> {
@@ -28,7 +29,7 @@ impl<'py> Ids<'py> {
         if object.is_instance_of::<PyString>() {
             return Err(wrong_type(object, argument, "a sequence of ids"));
         }
-        object.extract().map(Self::List)
+        object.extract::<List<u32>>().map(|ids| Self::List(ids.0))
     }
 
     fn of_array(object: &Bound<'py, PyAny>, array: &Bound<'py, PyUntypedArray>) -> PyResult<Self> {
@@ -44,7 +45,7 @@ impl<'py> Ids<'py> {
             };
             return Ok(Self::List(array.as_array().iter().map(id).collect::<PyResult<_>>()?));
         }
-        object.extract().map(Self::List)
+        object.extract::<List<u32>>().map(|ids| Self::List(ids.0))
     }
 
     pub fn as_slice(&self) -> &[u32] {

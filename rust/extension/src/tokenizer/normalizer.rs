@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use super::normalized::NormalizedString;
 use super::text::text;
 use crate::errors::ToPyErr;
+use crate::unsafe_sequences::List;
 
 /// A normalizer that several objects have: whoever changes it changes it for all.
 type Shared = Arc<RwLock<normalizer::Normalizer>>;
@@ -96,7 +97,7 @@ impl Normalizer {
     }
 
     /// Be the sequence of these, whose own changes change it; sequences among them are taken apart.
-    fn set_parts(&self, parts: Vec<PyRef<'_, Self>>) {
+    fn set_parts(&self, parts: List<PyRef<'_, Self>>) {
         self.hold(Held::Sequence(parts.iter().flat_map(|part| part.shared_parts()).collect()));
     }
 

@@ -12,6 +12,7 @@ use super::encoding::Encoding;
 use super::normalized::NormalizedString;
 use super::text::{text, wrong_type};
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::List;
 
 /// A token of a piece: its id, its text, and its bytes in the piece.
 ///
@@ -176,7 +177,7 @@ impl PreTokenizedString {
             text.split(|index, piece| {
                 let call = || {
                     let object = Bound::new(py, NormalizedString::of(piece))?;
-                    let parts: Vec<Bound<'_, NormalizedString>> = func.call1((index, object))?.extract()?;
+                    let parts: List<Bound<'_, NormalizedString>> = func.call1((index, object))?.extract()?;
                     parts.iter().map(|part| part.get().text()).collect::<PyResult<Vec<_>>>()
                 };
                 call().map_err(raised)
@@ -199,7 +200,7 @@ impl PreTokenizedString {
         self.call(func, "a function of a str", |text| {
             text.tokenize(|piece| {
                 let call = || {
-                    let tokens: Vec<Bound<'_, Token>> = func.call1((piece.get(),))?.extract()?;
+                    let tokens: List<Bound<'_, Token>> = func.call1((piece.get(),))?.extract()?;
                     tokens.iter().map(|token| token.get().to_core()).collect::<PyResult<Vec<_>>>()
                 };
                 call().map_err(raised)

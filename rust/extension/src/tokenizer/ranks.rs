@@ -14,6 +14,7 @@ use super::numbers;
 use super::text::{elements, text, wrong_type};
 use crate::enter::{enter, enter_brief};
 use crate::errors::{Kind, ToPyErr};
+use crate::unsafe_sequences::{List, iterate};
 
 /// As in `class.rs`: up to here inline, up to there on this thread, beyond on the pool.
 const INLINE_BYTES: usize = 1 << 11;
@@ -30,7 +31,7 @@ impl RankEncoding {
     fn new(
         py: Python<'_>,
         mergeable_ranks: &Bound<'_, PyDict>,
-        special_tokens: Vec<(String, u32)>,
+        special_tokens: List<(String, u32)>,
         pattern: &str,
     ) -> PyResult<Self> {
         let entries = mergeable_ranks
@@ -45,7 +46,7 @@ impl RankEncoding {
         let entries: Vec<(&[u8], u32)> =
             entries.iter().map(|(token, rank)| (token.as_bytes(), *rank)).collect();
         let made = enter_brief(py, |_| {
-            ranks::RankEncoding::new(Ranks::new(entries.into_iter())?, pattern, special_tokens)
+            ranks::RankEncoding::new(Ranks::new(entries.into_iter())?, pattern, special_tokens.0)
         });
         Self::of(made)
     }
@@ -56,12 +57,12 @@ impl RankEncoding {
         py: Python<'_>,
         content: &[u8],
         name: &str,
-        special_tokens: Vec<(String, u32)>,
+        special_tokens: List<(String, u32)>,
         pattern: &str,
     ) -> PyResult<Self> {
         Self::of(enter_brief(py, |_| {
             let ranks = file::ranks_from_tiktoken(content, name)?;
-            ranks::RankEncoding::new(ranks, pattern, special_tokens)
+            ranks::RankEncoding::new(ranks, pattern, special_tokens.0)
         }))
     }
 
@@ -72,12 +73,12 @@ impl RankEncoding {
         vocab: &[u8],
         merges: &[u8],
         name: &str,
-        special_tokens: Vec<(String, u32)>,
+        special_tokens: List<(String, u32)>,
         pattern: &str,
     ) -> PyResult<Self> {
         Self::of(enter_brief(py, |_| {
             let ranks = file::ranks_from_vocab(vocab, merges, name)?;
-            ranks::RankEncoding::new(ranks, pattern, special_tokens)
+            ranks::RankEncoding::new(ranks, pattern, special_tokens.0)
         }))
     }
 
@@ -197,7 +198,7 @@ impl RankEncoding {
         {
             return Ok(PyBytes::new(py, &self.0.decode(ids).map_err(ToPyErr::to_py_err)?));
         }
-        let bytes = self.0.decode(&tokens.extract::<Vec<u32>>()?);
+        let bytes = self.0.decode(&tokens.extract::<List<u32>>()?);
         Ok(PyBytes::new(py, &bytes.map_err(ToPyErr::to_py_err)?))
     }
 
@@ -205,14 +206,18 @@ impl RankEncoding {
         Ok(PyBytes::new(py, self.token(token)?))
     }
 
-    fn decode_tokens_bytes<'py>(&self, py: Python<'py>, tokens: Vec<u32>) -> PyResult<Bound<'py, PyList>> {
+    fn decode_tokens_bytes<'py>(&self, py: Python<'py>, tokens: List<u32>) -> PyResult<Bound<'py, PyList>> {
         let tokens = tokens.iter().map(|&token| self.token(token)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, tokens.iter().map(|token| PyBytes::new(py, token)))
     }
 
-    fn decode_bytes_batch<'py>(&self, py: Python<'py>, batch: Vec<Vec<u32>>) -> PyResult<Bound<'py, PyList>> {
+    fn decode_bytes_batch<'py>(
+        &self,
+        py: Python<'py>,
+        batch: List<List<u32>>,
+    ) -> PyResult<Bound<'py, PyList>> {
         let decoded = enter(py, |cancel| {
-            let one = |ids: &Vec<u32>| cancel.check().map_err(Into::into).and_then(|()| self.0.decode(ids));
+            let one = |ids: &List<u32>| cancel.check().map_err(Into::into).and_then(|()| self.0.decode(ids));
             batch.iter().map(one).collect::<ferrolm_tokenizer::Result<Vec<_>>>()
         })?;
         let decoded = decoded.map_err(ToPyErr::to_py_err)?;
@@ -223,7 +228,7 @@ impl RankEncoding {
     fn decode_with_offsets<'py>(
         &self,
         py: Python<'py>,
-        tokens: Vec<u32>,
+        tokens: List<u32>,
     ) -> PyResult<(Bound<'py, PyBytes>, Vec<usize>)> {
         let (bytes, offsets) = self.0.decode_with_offsets(&tokens).map_err(ToPyErr::to_py_err)?;
         Ok((PyBytes::new(py, &bytes), offsets))
@@ -307,8 +312,7 @@ impl RankEncoding {
             }
             return Ok(found);
         }
-        let named: Vec<PyBackedStr> = disallowed
-            .try_iter()
+        let named: Vec<PyBackedStr> = iterate(disallowed)
             .map_err(|_| wrong_type(disallowed, "disallowed_special", "\"all\" or a collection of texts"))?
             .map(|token| token?.extract::<PyBackedStr>())
             .collect::<PyResult<_>>()?;

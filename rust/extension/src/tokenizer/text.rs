@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::errors::Kind;
+use crate::unsafe_sequences::{collected, iterate};
 
 // What is expected, with the words of `tokenizers`, which users look for.
 const TEXT: &str = "str or bytes: TextInputSequence must be str";
@@ -69,7 +70,7 @@ fn elements_for<'py>(
     if object.is_instance_of::<PyString>() || object.is_instance_of::<PyBytes>() {
         return Err(wrong_type(object, argument, expected));
     }
-    object.try_iter().map_err(|_| wrong_type(object, argument, expected))?.collect()
+    collected(object, iterate(object).map_err(|_| wrong_type(object, argument, expected))?)
 }
 
 /// The UTF-8 of each element; errors name `argument[index]`.

@@ -126,7 +126,8 @@ impl Contamination {
             }
         }
         let lengths = tests.sentences().map(|sentence| sentence.len().min(n));
-        let least = lengths.filter(|&length| length >= min_length).min().unwrap_or(n);
+        // If every example is too short, no text has a match.
+        let least = lengths.filter(|&length| length >= min_length).min().unwrap_or(MAX_WORDS + 1);
         let best = (0..automaton.len()).map(|_| AtomicU64::new(0)).collect();
         let mut made =
             Self { n, min_length, words, tests, automaton, states, least, filter: Vec::new(), best };
@@ -196,7 +197,7 @@ impl Contamination {
             }
             if token == UNKNOWN {
                 (known, current) = (0, None);
-                rolling = Rolling::new(self.least);
+                rolling.sum = 0;
                 continue;
             }
             let hash = rolling.push(token, (known >= self.least).then(|| tokens[at - self.least]));
@@ -319,7 +320,7 @@ const BASE: u64 = 0xD605_BBB5_8C8A_BCFD;
 
 impl Rolling {
     fn new(length: usize) -> Self {
-        Self { sum: 0, oldest: (0..length).fold(1, |power: u64, _| power.wrapping_mul(BASE)) }
+        Self { sum: 0, oldest: BASE.wrapping_pow(length as u32) } // of at most MAX_WORDS + 1
     }
 
     /// Add a word and take out the `oldest`, once there are enough; returns the hash.

@@ -91,3 +91,12 @@ fn lengths_are_checked() {
         assert!(Contamination::of_ids(&[], &[0], n, min_length, &NEVER).is_err());
     }
 }
+
+#[test]
+fn examples_that_are_all_too_short_have_no_overlap() {
+    for n in [6, 1 << 33, usize::MAX] {
+        let tests = Contamination::of_texts(&["a b c"], Words::Exact, n, 5, &NEVER).unwrap();
+        tests.add_texts(&["a b c a b c a b c", ""], 0, &NEVER).unwrap();
+        assert_eq!(tests.overlaps(), [Overlap { words: 3, ..Overlap::default() }]);
+    }
+}

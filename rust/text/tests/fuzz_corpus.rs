@@ -1,0 +1,29 @@
+//! The corpus of the fuzz targets of text (see rust/fuzz), replayed without a fuzzer.
+
+#![expect(clippy::unwrap_used, reason = "what is wrong has to panic here")]
+
+#[path = "../../fuzz/src/html.rs"]
+mod html;
+#[path = "../../fuzz/src/replay.rs"]
+mod replay;
+#[path = "../../fuzz/src/seen.rs"]
+mod seen;
+#[path = "../../fuzz/src/text.rs"]
+mod text;
+
+use replay::replay;
+
+#[test]
+fn pages() {
+    replay(html::page, "html");
+}
+
+#[test]
+fn seen_texts() {
+    replay(seen::seen, "seen_texts");
+}
+
+#[test]
+fn texts() {
+    replay(text::text, "text");
+}
