@@ -366,8 +366,8 @@ class Tokenizer:
         >>> from ferrolm import Tokenizer
         >>> from ferrolm.models import bundled
         >>> tokenizer = Tokenizer.from_file(bundled("ferrolm-tiny") / "tokenizer.json")
-        >>> tokenizer.encode("a watch").tokens
-        ['a', 'Ġwatch']
+        >>> tokenizer.encode("a watch").ids
+        [65, 1797]
         """
     def encode_many(
         self, input: Any, is_pretokenized: bool, add_special_tokens: bool, offsets: bool

@@ -5,6 +5,7 @@
 #[path = "../../fuzz/src/attention.rs"]
 mod attention;
 #[path = "../../fuzz/src/bytes.rs"]
+#[expect(dead_code, reason = "other targets")]
 mod bytes;
 #[path = "../../fuzz/src/replay.rs"]
 mod replay;

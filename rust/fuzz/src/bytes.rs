@@ -22,7 +22,7 @@ const EXTREMES: [f64; 16] = [
     2.0,
 ];
 
-impl<'a> Bytes<'a> {
+impl Bytes<'_> {
     /// Zero at the end.
     pub fn byte(&mut self) -> u8 {
         let Some((&first, rest)) = self.0.split_first() else { return 0 };

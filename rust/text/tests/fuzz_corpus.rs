@@ -1,6 +1,6 @@
 //! The corpus of the fuzz targets of text (see rust/fuzz), replayed without a fuzzer.
 
-#![expect(clippy::unwrap_used, reason = "what is wrong has to panic here")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what is wrong has to panic here")]
 
 #[path = "../../fuzz/src/html.rs"]
 mod html;

@@ -384,8 +384,8 @@ impl Tokenizer {
     /// >>> from ferrolm import Tokenizer
     /// >>> from ferrolm.models import bundled
     /// >>> tokenizer = Tokenizer.from_file(bundled("ferrolm-tiny") / "tokenizer.json")
-    /// >>> tokenizer.encode("a watch").tokens
-    /// ['a', 'Ġwatch']
+    /// >>> tokenizer.encode("a watch").ids
+    /// [65, 1797]
     #[pyo3(signature = (sequence, pair=None, is_pretokenized=false, add_special_tokens=true))]
     fn encode(
         &self,
