@@ -20,7 +20,10 @@ pub(crate) fn products(level: Level, plane: &[u8], query: &[i8], to: &mut Vec<i3
         // SAFETY: the level in force is never above what the machine has; AVX-512 includes AVX2, and four bits a value
         // are read faster than wider vectors could use them.
         Level::Avx2 | Level::Avx512 => unsafe { x86::products(plane, query, to) },
-        _ => to.extend(plane.chunks_exact((query.len() / 2).max(1)).map(|row| plain(row, query))),
+        _ => {
+            let query = widened(query);
+            to.extend(plane.chunks_exact((query.len() / 2).max(1)).map(|row| plain(row, &query)));
+        }
     }
 }
 
@@ -32,7 +35,10 @@ pub(crate) fn products_of(level: Level, plane: &[u8], rows: &[u32], query: &[i8]
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level in force is never above what the machine has.
         Level::Avx2 | Level::Avx512 => unsafe { x86::products_of(plane, rows, query, to) },
-        _ => to.extend(rows.iter().map(|row| plain(of_row(plane, *row, query.len() / 2), query))),
+        _ => {
+            let query = widened(query);
+            to.extend(rows.iter().map(|row| plain(of_row(plane, *row, query.len() / 2), &query)));
+        }
     }
 }
 
@@ -40,12 +46,20 @@ fn of_row(plane: &[u8], row: u32, bytes: usize) -> &[u8] {
     &plane[row as usize * bytes..][..bytes]
 }
 
-fn plain(row: &[u8], query: &[i8]) -> i32 {
+/// The query in sixteen bits, as products are summed in pairs by plain code.
+fn widened(query: &[i8]) -> Vec<i16> {
+    query.iter().map(|value| i16::from(*value)).collect()
+}
+
+fn plain(row: &[u8], query: &[i16]) -> i32 {
     let mut sum = 0;
-    for (bytes, values) in row.chunks_exact(BYTES).zip(query.chunks_exact(BLOCK)) {
-        let (first, second) = values.split_at(BYTES);
-        for (byte, (first, second)) in bytes.iter().zip(first.iter().zip(second)) {
-            sum += i32::from(byte & 15) * i32::from(*first) + i32::from(byte >> 4) * i32::from(*second);
+    for (bytes, values) in row.as_chunks::<BYTES>().0.iter().zip(query.as_chunks::<BLOCK>().0) {
+        // Two loops, which the compiler makes vectors of; one is not.
+        for (byte, value) in bytes.iter().zip(&values[..BYTES]) {
+            sum += i32::from(byte & 15) * i32::from(*value);
+        }
+        for (byte, value) in bytes.iter().zip(&values[BYTES..]) {
+            sum += i32::from(byte >> 4) * i32::from(*value);
         }
     }
     sum

@@ -200,8 +200,8 @@ impl<'a> Sieve<'a> {
             sum.wrapping_mul(2).wrapping_sub(middle) as f32 * (scale * step) + query.slack(*slack)
         }));
         for (start, uppers) in rows.step_by(LANES).zip(self.uppers[seen..].chunks(LANES)) {
-            let bar = self.best.bar;
-            // Not `any`, whose every step waits for the one before it.
+            let bar = self.best.bar.max(self.top.bar);
+            // Counted, because every step of `any` waits for the one before it.
             if uppers.iter().filter(|upper| **upper > bar).count() > 0 {
                 (start..).zip(uppers).for_each(|(row, upper)| self.best.see(row, *upper, 1.0));
             }
