@@ -113,14 +113,17 @@ def k_means(
     """
     generator = np.random.default_rng(seed)
     squares = (rows**2).sum(axis=1)
-    centres = rows[[generator.integers(len(rows))]]
+    taken = [int(generator.integers(len(rows)))]
     apart = np.full(len(rows), np.inf)
-    while len(centres) < count:
-        apart = np.minimum(apart, _distances(rows, squares, centres[-1:])[:, 0])
+    while len(taken) < count:
+        latest = squares - 2 * (rows @ rows[taken[-1]]) + squares[taken[-1]]
+        apart = np.minimum(apart, np.maximum(latest, 0))  # rounding may make it negative
         total = apart.cumsum()
+        # Where all rows lie on those taken, any will do.
         chance = generator.random() * (total[-1] or len(rows))
-        chosen = np.searchsorted(total, chance, side="right") if total[-1] > 0 else int(chance)
-        centres = np.concatenate([centres, rows[[min(chosen, len(rows) - 1)]]])
+        chosen = int(total.searchsorted(chance, side="right")) if total[-1] else int(chance)
+        taken.append(min(chosen, len(rows) - 1))
+    centres = rows[taken]
     clusters: NDArray[np.intp] = _distances(rows, squares, centres).argmin(axis=1)
     for _ in range(iterations):
         sizes = np.bincount(clusters, minlength=count)
