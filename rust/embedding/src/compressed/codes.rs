@@ -91,13 +91,13 @@ pub fn compress(matrix: Matrix<'_>, cancel: &Cancel) -> Result<Codes, EmbeddingE
             expected: "at most 16 million",
         });
     }
-    let (plane, numbers) = (vec![0; rows * width / 2], vec![0.0; rows]);
+    let (plane, numbers) = (|| vec![0; rows * width / 2], || vec![0.0; rows]);
     let mut found = Codes {
-        coarse: plane.clone(),
-        fine: plane,
-        scales: numbers.clone(),
-        coarse_slacks: numbers.clone(),
-        fine_slacks: numbers,
+        coarse: plane(),
+        fine: plane(),
+        scales: numbers(),
+        coarse_slacks: numbers(),
+        fine_slacks: numbers(),
     };
     if matrix.size == 0 {
         return Ok(found);

@@ -77,6 +77,21 @@ proptest! {
 }
 
 #[test]
+fn rows_of_several_stretches_are_compared_as_one() {
+    // Whole numbers, so that many rows are equal, within a stretch and across.
+    let values: Vec<f32> =
+        (0..(2 * STRETCH + 700) * 5).map(|i| ((i * i / 7 + i) % 11) as f32 - 4.0).collect();
+    let norms = norms(&values, 5);
+    let matrix = Matrix { values: &values, norms: &norms, size: 5 };
+    let codes = compress(matrix, &Cancel::new()).unwrap();
+    for (top, rows) in [(1, 0..norms.len()), (40, 0..norms.len()), (40, STRETCH - 3..norms.len() - 9)] {
+        let search = Search { queries: &values[55..85], top, excluded: &[], rows };
+        let found = nearest_compressed(matrix, codes.view(), &search, &Cancel::new()).unwrap();
+        assert_eq!(found, twin(matrix, &search));
+    }
+}
+
+#[test]
 fn few_rows_are_compared_in_full() {
     let size = 64;
     let values: Vec<f32> = (0..5000 * size).map(|i| ((i * i % 7919) as f32 * 0.37).sin()).collect();
