@@ -1127,13 +1127,15 @@ class NearDuplicates:
 
 def compress_vectors(
     vectors: NDArray[np.float32], norms: NDArray[np.float32]
-) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]: ...
+) -> tuple[
+    NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]
+]: ...
 def nearest_compressed_vectors(
     vectors: NDArray[np.float32],
     norms: NDArray[np.float32],
-    codes: NDArray[np.int8],
-    scales: NDArray[np.float32],
-    slacks: NDArray[np.float32],
+    codes: tuple[
+        NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]
+    ],
     queries: NDArray[np.float32],
     *,
     top: int,

@@ -112,25 +112,33 @@ def k_means(
     True
     """
     generator = np.random.default_rng(seed)
-    centres = rows[[generator.integers(len(rows))]]
-    while len(centres) < count:
-        apart = _distances(rows, centres).min(axis=1)
-        total = apart.sum()
-        chances = apart / total if total > 0 else np.full(len(rows), 1 / len(rows))
-        centres = np.concatenate([centres, rows[[generator.choice(len(rows), p=chances / chances.sum())]]])
-    clusters: NDArray[np.intp] = _distances(rows, centres).argmin(axis=1)
+    squares = (rows**2).sum(axis=1)
+    taken = [int(generator.integers(len(rows)))]
+    apart = np.full(len(rows), np.inf)
+    while len(taken) < count:
+        latest = squares - 2 * (rows @ rows[taken[-1]]) + squares[taken[-1]]
+        apart = np.minimum(apart, np.maximum(latest, 0))  # rounding may make it negative
+        total = apart.cumsum()
+        # Where all rows lie on those taken, any will do.
+        chance = generator.random() * (total[-1] or len(rows))
+        chosen = int(total.searchsorted(chance, side="right")) if total[-1] else int(chance)
+        taken.append(min(chosen, len(rows) - 1))
+    centres = rows[taken]
+    clusters: NDArray[np.intp] = _distances(rows, squares, centres).argmin(axis=1)
     for _ in range(iterations):
         sizes = np.bincount(clusters, minlength=count)
         sums = (clusters == np.arange(count)[:, None]).astype(rows.dtype) @ rows
         centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
-        found = _distances(rows, centres).argmin(axis=1)
+        found = _distances(rows, squares, centres).argmin(axis=1)
         if (found == clusters).all():
             break
         clusters = found
     return clusters
 
 
-def _distances(rows: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float64]:
+def _distances(
+    rows: NDArray[np.float32], squares: NDArray[np.float32], centres: NDArray[np.float32]
+) -> NDArray[np.float64]:
     """Squared, [rows, centres]; rounding does not make them negative."""
-    found = (rows**2).sum(1)[:, None] - 2 * rows @ centres.T + (centres**2).sum(1)
+    found = squares[:, None] - 2 * (rows @ centres.T) + (centres**2).sum(1)
     return np.asarray(np.maximum(found, 0), np.float64)

@@ -3,7 +3,7 @@
 //! - [`Corpus`]: sentences as ids of the words that occur often enough, from [`CorpusBuilder`] or [`read_text_file`]
 //! - [`Model`]: skip-gram and CBOW (Mikolov et al. 2013), with subwords (Bojanowski et al. 2017) or without
 //! - [`cooccurrence`] and [`glove`]: counts of pairs of words, and vectors from them (Pennington et al. 2014)
-//! - [`search`]: the nearest vectors; [`compressed`]: one query's, at a quarter of the memory's traffic
+//! - [`search`]: the nearest vectors; [`compressed`]: one query's, at an eighth of the memory's traffic
 //! - [`PhraseCounts`]: words that are more often together than by chance
 //! - [`format`]: the text and binary files of word2vec
 

@@ -215,6 +215,17 @@ impl<'a> Top<'a> {
         }
     }
 
+    /// Begin anew.
+    pub(crate) fn clear(&mut self) {
+        self.heap.clear();
+        self.bar = f32::NEG_INFINITY;
+    }
+
+    /// The rows, in no order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = u32> {
+        self.heap.iter().map(|Worst(neighbor)| neighbor.row)
+    }
+
     fn sorted(self) -> Vec<Neighbor> {
         self.heap.into_sorted_vec().into_iter().map(|Worst(neighbor)| neighbor).collect()
     }

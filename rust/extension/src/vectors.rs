@@ -65,39 +65,66 @@ fn arrays<'py>(
     Ok((array(ids)?, PyArray1::from_vec(py, similarities).reshape(shape)?))
 }
 
-/// Codes of eight bits of the rows of a matrix, their scales and their slacks.
+/// Two planes of four bits, the scales, and the slacks of four bits and of eight.
+type CodeArrays<'py> = (
+    PyReadonlyArray2<'py, u8>,
+    PyReadonlyArray2<'py, u8>,
+    PyReadonlyArray1<'py, f32>,
+    PyReadonlyArray1<'py, f32>,
+    PyReadonlyArray1<'py, f32>,
+);
+
+/// Codes of the rows of a matrix, for `nearest_compressed_vectors`.
 #[pyfunction]
-#[expect(clippy::type_complexity, reason = "three arrays")]
+#[expect(clippy::type_complexity, reason = "five arrays")]
 fn compress_vectors<'py>(
     py: Python<'py>,
     vectors: PyReadonlyArray2<'py, f32>,
     norms: PyReadonlyArray1<'py, f32>,
-) -> PyResult<(Bound<'py, PyArray2<i8>>, Bound<'py, PyArray1<f32>>, Bound<'py, PyArray1<f32>>)> {
+) -> PyResult<(
+    Bound<'py, PyArray2<u8>>,
+    Bound<'py, PyArray2<u8>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<f32>>,
+)> {
     let size = vectors.shape()[1];
     let matrix = Matrix { values: vectors.as_slice()?, norms: norms.as_slice()?, size };
     let found = enter(py, |cancel| compress(matrix, cancel))?.map_err(EmbeddingError::to_py_err)?;
-    let codes = PyArray1::from_vec(py, found.codes).reshape([matrix.norms.len(), width(size)])?;
-    Ok((codes, PyArray1::from_vec(py, found.scales), PyArray1::from_vec(py, found.slacks)))
+    let shape = [matrix.norms.len(), width(size) / 2];
+    // Copied: numpy asks for large pages, which rows that are read one by one are found in sooner.
+    let plane = |bytes: Vec<u8>| PyArray1::from_slice(py, &bytes).reshape(shape);
+    let numbers = |numbers| PyArray1::from_vec(py, numbers);
+    Ok((
+        plane(found.coarse)?,
+        plane(found.fine)?,
+        numbers(found.scales),
+        numbers(found.coarse_slacks),
+        numbers(found.fine_slacks),
+    ))
 }
 
 /// `nearest_vectors` of each query alone, over all rows, by what `compress_vectors` gives.
 #[pyfunction]
-#[pyo3(signature = (vectors, norms, codes, scales, slacks, queries, *, top))]
+#[pyo3(signature = (vectors, norms, codes, queries, *, top))]
 #[expect(clippy::type_complexity, reason = "two arrays")]
-#[expect(clippy::too_many_arguments, reason = "a matrix, its codes and a question")]
 fn nearest_compressed_vectors<'py>(
     py: Python<'py>,
     vectors: PyReadonlyArray2<'py, f32>,
     norms: PyReadonlyArray1<'py, f32>,
-    codes: PyReadonlyArray2<'py, i8>,
-    scales: PyReadonlyArray1<'py, f32>,
-    slacks: PyReadonlyArray1<'py, f32>,
+    codes: CodeArrays<'py>,
     queries: PyReadonlyArray2<'py, f32>,
     top: usize,
 ) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>)> {
     let matrix = Matrix { values: vectors.as_slice()?, norms: norms.as_slice()?, size: vectors.shape()[1] };
-    let codes =
-        CodesView { codes: codes.as_slice()?, scales: scales.as_slice()?, slacks: slacks.as_slice()? };
+    let (coarse, fine, scales, coarse_slacks, fine_slacks) = &codes;
+    let codes = CodesView {
+        coarse: coarse.as_slice()?,
+        fine: fine.as_slice()?,
+        scales: scales.as_slice()?,
+        coarse_slacks: coarse_slacks.as_slice()?,
+        fine_slacks: fine_slacks.as_slice()?,
+    };
     let (rows, top) = (matrix.norms.len(), top.min(matrix.norms.len()));
     let search = Search { queries: queries.as_slice()?, top, excluded: &[], rows: 0..rows };
     let work = matrix.values.len().saturating_mul(queries.shape()[0]);

@@ -70,7 +70,7 @@ def test_an_index_keeps_what_it_was_given():
     rows = np.eye(4, dtype=np.float32)
     index = EmbeddingIndex(rows)
     assert index.embeddings is rows
-    assert (len(index), index.nbytes) == (4, 4 * 32 + 4 * 12)
+    assert (len(index), index.nbytes) == (4, 4 * 64 + 4 * 16)
     assert repr(index) == "EmbeddingIndex(4 rows of 4)"
     assert index.search(np.ones((2, 4)), 100).corpus_ids.shape == (2, 4)
     assert pickle.loads(pickle.dumps(index)).search(rows, 1).corpus_ids.ravel().tolist() == [0, 1, 2, 3]

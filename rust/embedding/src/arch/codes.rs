@@ -1,80 +1,107 @@
-//! Products of rows of eight bits with a query of sixteen, compiled for each instruction set; the sums are exact.
+//! Products of rows of four bits with a query of eight, compiled for each instruction set; the sums are exact.
+//!
+//! Codes of eight bits lie in two planes, one of their upper four bits and one of the lower. Of each [`BLOCK`] of values, a
+//! plane's byte j has value j in its lower and value j + 32 in its upper half, so that a mask and a shift unpack a vector.
 
 use ferrolm_base::simd::Level;
 
-/// Rows and queries are padded with zeros to a multiple of so many values.
-pub(crate) const PADDING: usize = 32;
-/// Rows that share each load of the query.
-#[cfg(target_arch = "x86_64")]
-const ROWS: usize = 4;
+/// Values of a block; rows and queries are made of whole ones.
+pub(crate) const BLOCK: usize = 64;
+/// Bytes of a block in each plane.
+const BYTES: usize = BLOCK / 2;
 
-/// The product of each row of `codes` with `query`, whose length is a multiple of [`PADDING`].
+/// The products of the rows of a plane, whose values are 0 to 15, with `query`, added to the end of `to`.
 ///
-/// Sums must fit `i32`; whoever makes the query sees to it.
-pub(crate) fn products(level: Level, codes: &[i8], query: &[i16], to: &mut Vec<i32>) {
-    debug_assert!(query.len().is_multiple_of(PADDING));
-    to.clear();
+/// The query is -127 to 127; sums must fit `i32`, whoever makes the query sees to it.
+pub(crate) fn products(level: Level, plane: &[u8], query: &[i8], to: &mut Vec<i32>) {
+    debug_assert!(query.len().is_multiple_of(BLOCK));
     match level {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level in force is never above what the machine has; AVX-512 includes AVX2, and eight bits a value
+        // SAFETY: the level in force is never above what the machine has; AVX-512 includes AVX2, and four bits a value
         // are read faster than wider vectors could use them.
-        Level::Avx2 | Level::Avx512 => unsafe { x86::products(codes, query, to) },
-        _ => plain(codes, query, to),
+        Level::Avx2 | Level::Avx512 => unsafe { x86::products(plane, query, to) },
+        _ => {
+            let query = widened(query);
+            to.extend(plane.chunks_exact((query.len() / 2).max(1)).map(|row| plain(row, &query)));
+        }
     }
 }
 
-fn plain(codes: &[i8], query: &[i16], to: &mut Vec<i32>) {
-    for row in codes.chunks_exact(query.len().max(1)) {
-        to.push(row.iter().zip(query).map(|(code, value)| i32::from(*code) * i32::from(*value)).sum());
+/// The products of these `rows` of a plane, which may lie anywhere, with `query`, instead of what is in `to`.
+pub(crate) fn products_of(level: Level, plane: &[u8], rows: &[u32], query: &[i8], to: &mut Vec<i32>) {
+    debug_assert!(query.len().is_multiple_of(BLOCK));
+    to.clear();
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level in force is never above what the machine has.
+        Level::Avx2 | Level::Avx512 => unsafe { x86::products_of(plane, rows, query, to) },
+        _ => {
+            let query = widened(query);
+            to.extend(rows.iter().map(|row| plain(of_row(plane, *row, query.len() / 2), &query)));
+        }
     }
+}
+
+fn of_row(plane: &[u8], row: u32, bytes: usize) -> &[u8] {
+    &plane[row as usize * bytes..][..bytes]
+}
+
+/// The query in sixteen bits, as products are summed in pairs by plain code.
+fn widened(query: &[i8]) -> Vec<i16> {
+    query.iter().map(|value| i16::from(*value)).collect()
+}
+
+fn plain(row: &[u8], query: &[i16]) -> i32 {
+    let mut sum = 0;
+    for (bytes, values) in row.as_chunks::<BYTES>().0.iter().zip(query.as_chunks::<BLOCK>().0) {
+        // Two loops, which the compiler makes vectors of; one is not.
+        for (byte, value) in bytes.iter().zip(&values[..BYTES]) {
+            sum += i32::from(byte & 15) * i32::from(*value);
+        }
+        for (byte, value) in bytes.iter().zip(&values[BYTES..]) {
+            sum += i32::from(byte >> 4) * i32::from(*value);
+        }
+    }
+    sum
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m128i, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_storeu_si128, _mm256_add_epi32,
-        _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_extracti128_si256, _mm256_hadd_epi32,
-        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_setzero_si256,
+        __m128i, __m256i, _MM_HINT_T0, _mm_add_epi32, _mm_prefetch, _mm_storeu_si128, _mm256_add_epi16,
+        _mm256_add_epi32, _mm256_and_si256, _mm256_castsi256_si128, _mm256_extracti128_si256,
+        _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi8,
+        _mm256_set1_epi16, _mm256_setzero_si256, _mm256_srli_epi16,
     };
 
-    use super::ROWS;
+    use super::{BLOCK, BYTES, of_row};
 
-    const LANES: usize = 16;
+    /// Rows that share each load of the query.
+    const ROWS: usize = 4;
+    /// Blocks whose sums fit sixteen bits: of each, four products of at most 15 · 127 come together.
+    const BLOCKS: usize = 4;
+    /// Groups of rows that lie anywhere are asked for so many ahead.
+    const AHEAD: usize = 3;
+    /// Bytes that rows one after the other are asked for ahead.
+    const FAR: usize = 4096;
+    const LINE: usize = 64;
 
+    /// The vector at `start`.
+    ///
     /// # Safety
-    /// AVX2 must be there.
+    /// AVX2 must be there, and 32 bytes from `start` on in `of`.
+    #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn products(codes: &[i8], query: &[i16], to: &mut Vec<i32>) {
-        let width = query.len().max(1);
-        to.reserve(codes.len() / width);
-        let mut groups = codes.chunks_exact(ROWS * width);
-        for rows in groups.by_ref() {
-            // SAFETY: `rows` has four rows as long as the query; AVX2 is there.
-            to.extend(unsafe { four([0, 1, 2, 3].map(|row| &rows[row * width..(row + 1) * width]), query) });
-        }
-        for row in groups.remainder().chunks_exact(width) {
-            // SAFETY: as above, the same row four times.
-            to.push(unsafe { four([row; ROWS], query) }[0]);
-        }
+    unsafe fn load<T>(of: &[T], start: usize) -> __m256i {
+        // SAFETY: so it is asked for; loads that need no alignment.
+        unsafe { _mm256_loadu_si256(of.as_ptr().add(start).cast::<__m256i>()) }
     }
 
-    /// # Safety
-    /// AVX2 must be there, and the rows as long as the query.
+    /// The sum of each vector.
+    #[inline]
     #[target_feature(enable = "avx2")]
-    #[expect(clippy::cast_ptr_alignment, reason = "loads and stores that need no alignment")]
-    unsafe fn four(rows: [&[i8]; ROWS], query: &[i16]) -> [i32; ROWS] {
-        let mut sums = [_mm256_setzero_si256(); ROWS];
-        for start in (0..query.len()).step_by(LANES) {
-            // SAFETY: lengths are multiples of LANES, so that so many values follow `start` in the query and in each row.
-            unsafe {
-                let values = _mm256_loadu_si256(query.as_ptr().add(start).cast::<__m256i>());
-                for (sum, row) in sums.iter_mut().zip(rows) {
-                    let codes = _mm_loadu_si128(row.as_ptr().add(start).cast::<__m128i>());
-                    let products = _mm256_madd_epi16(_mm256_cvtepi8_epi16(codes), values);
-                    *sum = _mm256_add_epi32(*sum, products);
-                }
-            }
-        }
+    #[expect(clippy::cast_ptr_alignment, reason = "a store that needs no alignment")]
+    fn totals(sums: [__m256i; ROWS]) -> [i32; ROWS] {
         let pairs =
             _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
         let total = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256::<1>(pairs));
@@ -82,6 +109,82 @@ mod x86 {
         // SAFETY: there is room for four values.
         unsafe { _mm_storeu_si128(found.as_mut_ptr().cast::<__m128i>(), total) };
         found
+    }
+
+    /// # Safety
+    /// AVX2 must be there.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn products(plane: &[u8], query: &[i8], to: &mut Vec<i32>) {
+        let bytes = (query.len() / 2).max(1);
+        to.reserve(plane.len() / bytes);
+        let mut groups = plane.chunks_exact(ROWS * bytes);
+        for (group, rows) in groups.by_ref().enumerate() {
+            // Four rows at a time are more streams than the machine foresees well.
+            prefetch(plane, group * ROWS * bytes + FAR, ROWS * bytes);
+            let ((first, second), (third, fourth)) =
+                (rows[..2 * bytes].split_at(bytes), rows[2 * bytes..].split_at(bytes));
+            // SAFETY: each row has half as many bytes as the query has values; AVX2 is there.
+            to.extend(unsafe { four([first, second, third, fourth], query) });
+        }
+        for row in groups.remainder().chunks_exact(bytes) {
+            // SAFETY: as above, the same row four times.
+            to.push(unsafe { four([row; ROWS], query) }[0]);
+        }
+    }
+
+    /// # Safety
+    /// AVX2 must be there.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn products_of(plane: &[u8], rows: &[u32], query: &[i8], to: &mut Vec<i32>) {
+        let bytes = query.len() / 2;
+        for (group, four_rows) in rows.chunks(ROWS).enumerate() {
+            for later in rows.iter().skip((group + AHEAD) * ROWS).take(ROWS) {
+                prefetch(plane, *later as usize * bytes, bytes);
+            }
+            // Where four are no longer there, the last stands in.
+            let last = four_rows.len() - 1;
+            let of = |row: usize| of_row(plane, four_rows[row.min(last)], bytes);
+            let rows = [of(0), of(1), of(2), of(3)];
+            // SAFETY: each row has half as many bytes as the query has values; AVX2 is there.
+            to.extend(&unsafe { four(rows, query) }[..four_rows.len()]);
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn prefetch(plane: &[u8], start: usize, bytes: usize) {
+        for line in (0..bytes).step_by(LINE) {
+            _mm_prefetch::<_MM_HINT_T0>(plane.as_ptr().wrapping_add(start + line).cast::<i8>());
+        }
+    }
+
+    /// # Safety
+    /// AVX2 must be there, and rows of half as many bytes as the query has values, in whole blocks.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn four(rows: [&[u8]; ROWS], query: &[i8]) -> [i32; ROWS] {
+        let (mask, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
+        let mut wide = [_mm256_setzero_si256(); ROWS];
+        for (part, query) in query.chunks(BLOCKS * BLOCK).enumerate() {
+            let mut sums = [_mm256_setzero_si256(); ROWS];
+            for block in 0..query.len() / BLOCK {
+                // SAFETY: the block is there in the query, and in each row.
+                let first = unsafe { load(query, block * BLOCK) };
+                // SAFETY: as above, its second half.
+                let second = unsafe { load(query, block * BLOCK + BYTES) };
+                for (sum, row) in sums.iter_mut().zip(rows) {
+                    // SAFETY: as above.
+                    let codes = unsafe { load(row, (part * BLOCKS + block) * BYTES) };
+                    let low = _mm256_maddubs_epi16(_mm256_and_si256(codes, mask), first);
+                    let high = _mm256_and_si256(_mm256_srli_epi16::<4>(codes), mask);
+                    *sum = _mm256_add_epi16(*sum, _mm256_add_epi16(low, _mm256_maddubs_epi16(high, second)));
+                }
+            }
+            for (wide, sum) in wide.iter_mut().zip(sums) {
+                *wide = _mm256_add_epi32(*wide, _mm256_madd_epi16(sum, ones));
+            }
+        }
+        totals(wide)
     }
 }
 
@@ -93,15 +196,25 @@ mod tests {
 
     #[test]
     fn every_level_has_the_exact_sums() {
-        for (width, rows) in [(32, 0), (32, 7), (64, 4), (384, 9)] {
-            let codes: Vec<i8> = (0..width * rows).map(|i| (i * 37 % 255) as i8).collect();
-            let query: Vec<i16> = (0..width).map(|i| (i as i16).wrapping_mul(9973) / 2).collect();
-            let mut expected = Vec::new();
-            plain(&codes, &query, &mut expected);
+        for (width, rows, scale) in [(64, 0, 1), (64, 7, 37), (128, 4, 255), (384, 9, 37), (4096, 5, 0)] {
+            // By the scale of 0 all are the greatest, whose sums are least likely to fit.
+            let plane: Vec<u8> = (0..width * rows / 2).map(|i| (i * scale) as u8 ^ 255).collect();
+            let query: Vec<i8> =
+                (0..width).map(|i| if scale == 0 { -127 } else { (i * 73 % 255) as i8 }.max(-127)).collect();
+            let value = |row: usize, value: usize| {
+                let byte = plane[row * width / 2 + value / BLOCK * BYTES + value % BYTES];
+                i32::from(byte >> (if value % BLOCK < BYTES { 0 } else { 4 }) & 15)
+            };
+            let sum = |row: usize| (0..width).map(|i| value(row, i) * i32::from(query[i])).sum();
+            let expected: Vec<i32> = (0..rows).map(sum).collect();
+            let picked: Vec<u32> = (0..rows as u32).rev().step_by(2).collect();
+            let of_picked: Vec<i32> = picked.iter().map(|row| expected[*row as usize]).collect();
             for level in [Level::Portable, Level::Avx2, Level::Avx512] {
-                let mut found = Vec::new();
-                products(level.min(simd::detected()), &codes, &query, &mut found);
-                assert_eq!(found, expected, "{level:?}");
+                let (level, mut found) = (level.min(simd::detected()), vec![7]);
+                products(level, &plane, &query, &mut found);
+                assert_eq!(found[1..], expected, "{level:?}");
+                products_of(level, &plane, &picked, &query, &mut found);
+                assert_eq!(found, of_picked, "{level:?}");
             }
         }
     }

@@ -46,6 +46,49 @@ proptest! {
         let found = nearest_compressed(matrix, codes.view(), &search, &Cancel::new()).unwrap();
         prop_assert_eq!(found, twin(matrix, &search));
     }
+
+    #[test]
+    fn bounds_hold(
+        rows in prop::collection::vec(row(70), 1..9), query in row(70), spike in 0usize..70, height in 0.0f32..10.0,
+    ) {
+        let mut values: Vec<f32> = rows.into_iter().flatten().collect();
+        values.iter_mut().skip(spike).step_by(70).for_each(|value| *value *= height);
+        let norms = norms(&values, 70);
+        let matrix = Matrix { values: &values, norms: &norms, size: 70 };
+        let codes = compress(matrix, &Cancel::new()).unwrap();
+        let search = Search { queries: &query, top: 1, excluded: &[], rows: 0..norms.len() };
+        let query = Query::new(&query, &Rotation::new(width(70))).unwrap();
+        let part = Part { level: Level::Portable, matrix, codes: codes.view(), search: &search, cancel: &Cancel::new() };
+        let (mut sieve, mut room) = (Sieve::new(&search, 0), Room::default());
+        sieve.look(&part, 0..norms.len(), &query);
+        let middle = 128 * query.sum;
+        products_of(part.level, &codes.fine, &(0..norms.len() as u32).collect::<Vec<_>>(), &query.code, &mut room.sums);
+        for (row, (fine, upper)) in room.sums.iter().zip(&sieve.uppers).enumerate() {
+            let terms = values[row * 70..][..70].iter().zip(query.values);
+            let exact: f64 = terms.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let exact = if norms[row] > 0.0 { exact / f64::from(norms[row]) } else { 0.0 };
+            let fine = (16 * sieve.sums[row] + fine - middle) as f32 * (codes.scales[row] * query.scale);
+            let apart = (exact - f64::from(fine)).abs();
+            // Bounds that are no number exclude nothing.
+            let beyond = exact > f64::from(*upper) || apart > f64::from(query.slack(codes.fine_slacks[row]));
+            prop_assert!(!beyond, "{} {} {} {}", exact, upper, fine, codes.fine_slacks[row]);
+        }
+    }
+}
+
+#[test]
+fn rows_of_several_stretches_are_compared_as_one() {
+    // Whole numbers, so that many rows are equal, within a stretch and across.
+    let values: Vec<f32> =
+        (0..(2 * STRETCH + 700) * 5).map(|i| ((i * i / 7 + i) % 11) as f32 - 4.0).collect();
+    let norms = norms(&values, 5);
+    let matrix = Matrix { values: &values, norms: &norms, size: 5 };
+    let codes = compress(matrix, &Cancel::new()).unwrap();
+    for (top, rows) in [(1, 0..norms.len()), (40, 0..norms.len()), (40, STRETCH - 3..norms.len() - 9)] {
+        let search = Search { queries: &values[55..85], top, excluded: &[], rows };
+        let found = nearest_compressed(matrix, codes.view(), &search, &Cancel::new()).unwrap();
+        assert_eq!(found, twin(matrix, &search));
+    }
 }
 
 #[test]
@@ -55,14 +98,24 @@ fn few_rows_are_compared_in_full() {
     let norms = norms(&values, size);
     let matrix = Matrix { values: &values, norms: &norms, size };
     let codes = compress(matrix, &Cancel::new()).unwrap();
-    let query = Query::new(&values[..size]).unwrap();
+    let query = Query::new(&values[..size], &Rotation::new(size)).unwrap();
     let search = Search { queries: &values[..size], top: 5, excluded: &[], rows: 0..5000 };
-    let mut sieve = Sieve::new(&search, 0);
-    let mut sums = Vec::new();
-    products(simd::level(), &codes.codes, &query.code, &mut sums);
-    sieve.see(0, &sums, &codes.scales, &codes.slacks, &query);
-    let left = sieve.candidates.iter().filter(|(_, upper)| *upper >= sieve.lower.bar).count();
-    assert!((5..100).contains(&left), "{left}");
+    let part =
+        Part { level: simd::level(), matrix, codes: codes.view(), search: &search, cancel: &Cancel::new() };
+    let (mut sieve, mut room) = (Sieve::new(&search, 0), Room::default());
+    sieve.look(&part, 0..4000, &query);
+    sieve.sift(&part, 0, &query, &mut room).unwrap();
+    sieve.look(&part, 4000..5000, &query);
+    room.pick(4000, &sieve.uppers, sieve.top.bar);
+    assert!((1..200).contains(&room.picked.len()), "{}", room.picked.len());
+    let bar = sieve.top.bar;
+    let near = |row: &u32| {
+        let row = *row as usize;
+        let product: f32 = values[row * size..][..size].iter().zip(query.values).map(|(a, b)| a * b).sum();
+        product / norms[row] + 2.0 * query.slack(codes.fine_slacks[row]) >= bar
+    };
+    let left = room.picked.iter().filter(|row| near(row)).count();
+    assert!(left < 30, "{left}");
 }
 
 #[test]
