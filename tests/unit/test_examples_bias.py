@@ -57,7 +57,7 @@ def example_lists():
 
 def test_a_limit_takes_from_all_of_the_text(example, tmp_path):
     for name in ("he", "she"):
-        lines = [f"{name} {'word ' * (place % 7)}{place}" for place in range(1000)]
+        lines = [f"{name} {'word ' * size}end" for size in np.random.default_rng(1).integers(0, 30, 1000)]
         (tmp_path / f"{name}.txt").write_text("\n\n".join(lines))
     paths = [tmp_path / "he.txt", tmp_path / "she.txt"]
     paragraphs = example("corpora").paragraphs
@@ -65,7 +65,7 @@ def test_a_limit_takes_from_all_of_the_text(example, tmp_path):
     some = paragraphs(paths, sum(map(len, whole)) // 4)
     assert len(whole) == 2000
     assert sum(map(len, some)) == pytest.approx(sum(map(len, whole)) / 4, rel=0.02)
-    assert sum(line.startswith("he") for line in some) == pytest.approx(len(some) / 2, rel=0.05)
+    assert sum(line.startswith("he") for line in some) == pytest.approx(len(some) / 2, rel=0.1)
     assert np.mean([*map(len, some)]) == pytest.approx(np.mean([*map(len, whole)]), rel=0.1)
     assert paragraphs(paths, 10**9) == whole
 

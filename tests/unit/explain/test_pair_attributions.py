@@ -138,7 +138,9 @@ def test_words_and_windows_are_of_one_side() -> None:
     value = answer(model, source, written, column)
     options: dict[str, Any] = {"written": WRITTEN, "target": "z", "baseline": 5}
     words = occlusion(model, SOURCE, level="word", **options).scores
-    whole = value - answer(model, source, [5, 5, 5, *written[3:]], column)  # white space is of the word before
+    whole = value - answer(
+        model, source, [5, 5, 5, *written[3:]], column
+    )  # white space is of the word before
     np.testing.assert_allclose(words[[7, 8, 9]], whole, atol=1e-5)
     windows = occlusion(model, SOURCE, level="window", window=6, **options).scores
     whole = value - answer(model, [5] * 6, written, column)
