@@ -100,15 +100,14 @@ def _windows(sizes: list[int], window: int) -> NDArray[np.bool_]:
     """Neighbours within each of the parts; a further part that is shorter than a window is one."""
     if not 1 <= window <= sizes[0]:
         raise InvalidArgumentError(f"window is {window}, expected 1 to {sizes[0]}, the tokens of the text")
-    first, end, begin = [], [], 0
+    place, begin = np.arange(sum(sizes)), 0
+    groups: list[NDArray[np.bool_]] = []
     for size in sizes:
         width = min(window, size)
-        first += range(begin, begin + size - width + 1)
-        end += range(begin + width, begin + size + 1)
+        first = begin + np.arange(size - width + 1)[:, None]
+        groups.append((place >= first) & (place < first + width))
         begin += size
-    place = np.arange(begin)
-    inside: NDArray[np.bool_] = (place >= np.array(first)[:, None]) & (place < np.array(end)[:, None])
-    return inside
+    return np.concatenate(groups)
 
 
 def _values(
