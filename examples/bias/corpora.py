@@ -15,18 +15,21 @@ VARIANTS = ("plain", "substituted", "doubled")
 
 
 def paragraphs(paths: list[Path], limit: int | None = None) -> list[str]:
-    """Of .jsonl.gz files with the books under "text", or of text files; the first ``limit`` characters of all."""
-    found: list[str] = []
-    size = 0
-    for path in paths:
-        for text in _texts(path):
-            for paragraph in text.split("\n\n"):
-                line = " ".join(paragraph.split())
-                if line:
-                    found.append(line)
-                    size += len(line)
-                if limit is not None and size >= limit:
-                    return found
+    """Of .jsonl.gz files with the books under "text", or of text files; about ``limit`` characters, evenly from all of them.
+
+    Evenly, because the first few books may be about girls, and the others not.
+    """
+    lines = [" ".join(part.split()) for path in paths for text in _texts(path) for part in text.split("\n\n")]
+    lines = [line for line in lines if line]
+    share = 1.0 if limit is None else limit / max(1, sum(map(len, lines)))
+    if share >= 1:
+        return lines
+    found, read, taken = [], 0, 0
+    for line in lines:
+        if taken <= share * read:  # whatever its own length is
+            found.append(line)
+            taken += len(line)
+        read += len(line)
     return found
 
 

@@ -5,10 +5,12 @@
 For each seed a model is trained on the same paragraphs: plain, with women and men swapped in a random half of them (substituted),
 or each with its counterpart (doubled), for as many steps. A folder whose model is there already is only measured. Bias is
 
-  he or she    which of Winogender's sentences is likelier: mean distance of their log-probabilities, and how often the man's is
+  he or she    which of Winogender's sentences is likelier: mean distance of their log-probabilities, how often the man's is, and
+               the distance when what the model thinks of the pronouns in general is taken away
   templates    how much more than families careers go with men, in log-probabilities of templates filled with WEAT's words
 
-and perplexity is that of held-out paragraphs as they were written, and with women and men swapped.
+and perplexity is that of held-out paragraphs as they were written, and with women and men swapped. Means and intervals over seeds
+are printed; figures.json has each seed's.
 """
 
 from __future__ import annotations
@@ -108,6 +110,9 @@ def measure(path: Path, bias: Path, held_out: dict[str, list[str]]) -> dict[str,
     return {
         "he or she, nats": found["distance"].value,
         "he likelier, %": found["male_share"].value,
+        "he less she, nats": -found["log_ratio"].value,
+        "association, nats": found["association"].value,
+        "share of women, r": found["correlation"].value,
         "templates, nats": probe.result.value,
         "templates, d": float(probe.result.details["effect_size"]),
         **{f"perplexity, {name}": perplexity(model, texts).per_token for name, texts in held_out.items()},
@@ -123,7 +128,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[float]]
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/bias"))
     parser.add_argument("--variants", default="plain,substituted")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--limit", type=int, help="characters of the books")
+    parser.add_argument("--limit", type=int, help="about so many characters, evenly from all books")
     parser.add_argument("--pairs", type=Path, help="more pairs to swap: names.txt")
     parser.add_argument("--vocab-size", type=int, default=2048)
     parser.add_argument("--width", type=int, default=128)
@@ -151,6 +156,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[float]]
                 found.setdefault(variant, {}).setdefault(name, []).append(value)
         for name, values in found.get(variant, {}).items():
             print(f"{variant:<12} {name:<24} {interval(values)}", flush=True)
+    (options.output / "figures.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     return found
 
 

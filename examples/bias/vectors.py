@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[float]]
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--min-count", type=int, default=5)
-    parser.add_argument("--limit", type=int, help="characters of the books")
+    parser.add_argument("--limit", type=int, help="about so many characters, evenly from all books")
     parser.add_argument("--pairs", type=Path, help="more pairs to swap, two words a line: names.txt")
     parser.add_argument(
         "--pairs-of-words", type=Path, help="pairs with people's scores, to see what swapping costs"

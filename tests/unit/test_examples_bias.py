@@ -55,6 +55,21 @@ def example_lists():
     return [pair for targets, attributes, _, _ in module.TESTS.values() for pair in (targets, attributes)]
 
 
+def test_a_limit_takes_from_all_of_the_text(example, tmp_path):
+    for name in ("he", "she"):
+        lines = [f"{name} {'word ' * size}end" for size in np.random.default_rng(1).integers(0, 30, 1000)]
+        (tmp_path / f"{name}.txt").write_text("\n\n".join(lines))
+    paths = [tmp_path / "he.txt", tmp_path / "she.txt"]
+    paragraphs = example("corpora").paragraphs
+    whole = paragraphs(paths)
+    some = paragraphs(paths, sum(map(len, whole)) // 4)
+    assert len(whole) == 2000
+    assert sum(map(len, some)) == pytest.approx(sum(map(len, whole)) / 4, rel=0.02)
+    assert sum(line.startswith("he") for line in some) == pytest.approx(len(some) / 2, rel=0.1)
+    assert np.mean([*map(len, some)]) == pytest.approx(np.mean([*map(len, whole)]), rel=0.1)
+    assert paragraphs(paths, 10**9) == whole
+
+
 def test_weat_beside_the_published_figures(data, example, capsys):
     words = [word for name in ("flowers", "insects", "pleasant_5", "unpleasant_5a") for word in LISTS[name]]
     vectors = np.repeat([[1, 0.1], [0.1, 1], [1, 0], [0, 1]], 2, axis=0) + RANDOM.normal(0, 0.02, (8, 2))

@@ -30,8 +30,12 @@ methods:
 The answer (--target) is a label of a classifier, the token that comes next in a language model, or the one at the mask of a
 masked one; by default what the model answers. --foil makes the question: why that, rather than this?
 
-Without --method, a language model shows attention, integrated-gradients, logit-lens and surprisal, a classifier
-attention, integrated-gradients and occlusion, as far as it has them. Without --out, results are printed. A page (.html) takes any
+An encoder-decoder reads the text as its source. --written is what its decoder has written so far, and the answer what comes next
+(or after its token --position, of which 0 is the start); by default the first token. Tokens of both sides have scores. Its
+attention is that of what it writes to the source (--stack: encoder, decoder or cross); without --written, of what it generates.
+
+Without --method, a language model shows attention, integrated-gradients, logit-lens and surprisal, a classifier and an
+encoder-decoder attention, integrated-gradients and occlusion, as far as they have them. Without --out, results are printed. A page (.html) takes any
 number of methods; it is one file without references, for any browser. A picture (.png, .svg, .pdf) takes one.
 
 examples:
@@ -39,11 +43,14 @@ examples:
   ferrolm explain ferrolm-tiny --text "The cat sat on the" --method saliency --target " mat" --foil " hat"
   ferrolm explain runs/sentiment/final --text "a fine film" --method integrated-gradients occlusion --out why.html
   ferrolm explain gpt2-folder --text "To be or not to be" --method attention --layer 3 --head 5 --out head.png
+  ferrolm explain t5-folder --text "translate English to German: Thank you." --written "Vielen" --out pair.html
   ferrolm explain model.flm --file page.txt --method surprisal --out page.html
   ferrolm explain ferrolm-tiny --file generated.txt --method passages --corpus train.txt --out passages.html
 """
 _OF_LANGUAGE_MODELS = ("attention", "integrated-gradients", "logit-lens", "surprisal")
-_OF_ENCODERS = ("attention", "integrated-gradients", "occlusion")
+_OF_ENCODERS = ("attention", "integrated-gradients", "occlusion")  # and of encoder-decoders
+_MOST_WRITTEN = 64
+"""Tokens that an encoder-decoder writes at most, to show what it looks at meanwhile."""
 _NGRAMS = (".flm", ".arpa", ".arpa.gz")
 
 
@@ -67,6 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--output", default="logit", help="logit, logprob or probability of the target (default: logit)"
     )
+    what.add_argument("--written", metavar="TEXT", help="of an encoder-decoder, what it has written so far")
     how = parser.add_argument_group("how")
     how.add_argument(
         "--baseline",
@@ -78,6 +86,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--level", default="token", help="of occlusion: token, word or window (default: token)")
     how.add_argument("--window", type=int, default=3, metavar="N", help="tokens of a window (default: 3)")
+    how.add_argument(
+        "--stack", help="attention of an encoder-decoder: encoder, decoder or cross (default: cross)"
+    )
     how.add_argument("--layer", type=int, metavar="N", help="of an attention picture; by default all")
     how.add_argument("--head", type=int, metavar="N", help="of an attention picture; by default the mean")
     how.add_argument(
@@ -183,7 +194,7 @@ def _defaults(model: _Model) -> tuple[str, ...]:
 
     network = network_of(model.loaded, None)[0]
     if isinstance(network, Seq2SeqLM):
-        return ("attention",)
+        return _OF_ENCODERS
     if isinstance(network, RecurrentLM):
         return ("integrated-gradients", "surprisal")
     if isinstance(network, LSTMModel):
@@ -212,7 +223,7 @@ def _drawing(method: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _target(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = ("target", "foil", "position", "output")
+    names = ("target", "foil", "position", "output", "written")
     return {name: getattr(arguments, name) for name in names}
 
 
@@ -223,8 +234,12 @@ def _baseline(arguments: argparse.Namespace) -> str | int:
 
 def _attention(model: _Model, text: str, arguments: argparse.Namespace) -> Explanation:
     from ferrolm.explain import attention_maps
+    from ferrolm.generation import Seq2SeqLanguageModel
 
-    return attention_maps(model.loaded, text)
+    written = arguments.written
+    if written is None and isinstance(model.loaded, Seq2SeqLanguageModel) and arguments.stack != "encoder":
+        written = model.loaded.generate(text, max_new_tokens=_MOST_WRITTEN, do_sample=False).text
+    return attention_maps(model.loaded, text, written=written, stack=arguments.stack)
 
 
 def _rollout(model: _Model, text: str, arguments: argparse.Namespace) -> Explanation:

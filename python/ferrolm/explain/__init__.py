@@ -8,8 +8,9 @@ surprisal.py    `token_surprisals`: how unexpected each piece of a text is, in b
 passages.py     `nearest_passages`: the longest spans that a text shares with a corpus
 page.py         `report_html`: all of these on one page with nothing to download
 
-Behind them: reading.py (a text as a model reads it), targets.py (what is explained), baselines.py (what stands for nothing),
-corpus.py and spans.py (where passages are looked for), and explanation.py, from which the results have `plot` and `save_html`.
+Behind them: reading.py (a text as a model reads it), pairs.py (and what a decoder has written), targets.py (what is
+explained), baselines.py (what stands for nothing), corpus.py and spans.py (where passages are looked for), and
+explanation.py, from which the results have `plot` and `save_html`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError, LimitError, UnknownNameError, nearest
 from ferrolm.explain.explanation import Explanation, label_tokens
-from ferrolm.explain.reading import Explained, Reading, evaluating, network_of, read
+from ferrolm.explain.pairs import read_pair
+from ferrolm.explain.reading import Explained, evaluating, network_of, read
 from ferrolm.models import CausalLM
 from ferrolm.models.bert import BertModel, BertPretrainedModel
 from ferrolm.models.observation import Observation
@@ -179,7 +180,7 @@ def attention_maps(
     text: str,
     *,
     tokenizer: Tokenizer | None = None,
-    target: str | None = None,
+    written: str | None = None,
     stack: Literal["encoder", "decoder", "cross"] | None = None,
 ) -> AttentionMaps:
     """The attention weights of a text: [layers, heads, queries, keys], float32.
@@ -188,9 +189,9 @@ def attention_maps(
         model: a decoder, an encoder with or without a head, or an encoder-decoder: a `LanguageModel`, a `TextEncoder`, a
             pipeline, or the bare model with its ``tokenizer``. Weights of 16, 8 and 4 bits will do.
         text: read as `generate` reads a prompt, with the special tokens that the tokenizer adds.
-        target: of an encoder-decoder, the text that its decoder has written so far.
-        stack: of an encoder-decoder, whose attention: the encoder's to the text (the default without a target), the decoder's to
-            the target, or "cross" (the default with one), the decoder's to the text.
+        written: of an encoder-decoder, the text that its decoder has written so far.
+        stack: of an encoder-decoder, whose attention: the encoder's to the text (the default where nothing is written), the
+            decoder's to what is written, or "cross" (the default where it is), the decoder's to the text.
 
     Raises `InvalidArgumentError` for a model without attention, an empty text, and one that does not fit the model.
 
@@ -204,10 +205,10 @@ def attention_maps(
     """
     network = network_of(model, tokenizer)[0]
     if isinstance(network, Seq2SeqLM):
-        return _of_pair(model, network, text, tokenizer, target, stack)
-    if target is not None or stack is not None:
+        return _of_pair(model, network, text, tokenizer, written, stack)
+    if written is not None or stack is not None:
         raise InvalidArgumentError(
-            f"target and stack are for encoder-decoders, but model is a {type(network).__name__}"
+            f"written and stack are for encoder-decoders, but model is a {type(network).__name__}"
         )
     reading = read(model, text, tokenizer, logits=False)
     seen = Observation(_stack(network))
@@ -242,47 +243,33 @@ def _of_pair(
     network: Any,
     text: str,
     tokenizer: Tokenizer | None,
-    target: str | None,
+    written: str | None,
     stack: str | None,
 ) -> AttentionMaps:
     """Attention of an encoder-decoder."""
-    stack = stack or ("encoder" if target is None else "cross")
+    stack = stack or ("encoder" if written is None else "cross")
     stacks = ("encoder", "decoder", "cross")
     if stack not in stacks:
         known = ", ".join(stacks)
         raise UnknownNameError(f"stack is {stack!r}, expected one of {known}{nearest(stack, stacks)}")
-    if stack != "encoder" and target is None:
-        raise InvalidArgumentError(f"target is missing: {stack!r} is attention of a text that is written")
-    source = read(model, text, tokenizer, logits=False)
-    written = [] if target is None else _target_tokens(model, source, target)
-    start = int(network.config.decoder_start_token_id)
-    ids = torch.tensor([[start, *(number for number, _ in written)]], device=network.device)
+    if stack != "encoder" and written is None:
+        raise InvalidArgumentError(f"written is missing: {stack!r} is attention of a text that is written")
+    reading = read_pair(model, text, tokenizer, written or "")
     seen = Observation(network.encoder if stack == "encoder" else network.decoder)
     with torch.inference_mode(), evaluating(network):
         if stack == "encoder":
             with seen.watching():
-                network.encode(source.input_ids())
+                network.encode(reading.source_ids())
         else:
-            states = network.encode(source.input_ids())
+            states = network.encode(reading.source_ids())
             with seen.watching():
-                network(decoder_input_ids=ids, encoder_outputs=states)
-    names = ("⊢", *(name for _, name in written))
+                network(decoder_input_ids=reading.decoder_ids(), encoder_outputs=states)
+    source, target = reading.tokens[: reading.decoder_start], reading.tokens[reading.decoder_start :]
     if stack == "encoder":
-        return _maps(seen.attentions, source.tokens, source.tokens)
+        return _maps(seen.attentions, source, source)
     if stack == "decoder":
-        return _maps(seen.attentions, names, names)
-    return _maps(seen.cross_attentions, names, source.tokens)
-
-
-def _target_tokens(model: Explained, source: Reading, target: str) -> list[tuple[int, str]]:
-    """Ids and texts of what the decoder has written."""
-    tokenizer = getattr(model, "tokenizer", source.tokenizer)
-    encoding = tokenizer.encode(target, add_special_tokens=False)
-    ends = [0, *(end for _, end in encoding.offsets)]
-    return [
-        (number, target[min(before, start) : end])
-        for number, (start, end), before in zip(encoding.ids, encoding.offsets, ends, strict=False)
-    ]
+        return _maps(seen.attentions, target, target)
+    return _maps(seen.cross_attentions, target, source)
 
 
 def _maps(attentions: list[Tensor], queries: tuple[str, ...], keys: tuple[str, ...]) -> AttentionMaps:

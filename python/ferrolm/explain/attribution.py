@@ -19,7 +19,8 @@ class Attribution(Explanation):
 
     special: bool [tokens], those that the tokenizer added. method, target: in words. value: what the model gives the target.
     baseline_value: what it gives without the text, where a method asks for it. convergence_delta: of integrated gradients, the
-    sum of the scores less ``value - baseline_value``, which exact integration makes 0.
+    sum of the scores less ``value - baseline_value``, which exact integration makes 0. decoder_start: of an encoder-decoder, the
+    number of ``⊢``, with which the decoder's tokens begin; those of the source are before it.
     """
 
     tokens: tuple[str, ...]
@@ -30,6 +31,7 @@ class Attribution(Explanation):
     value: float
     baseline_value: float | None = None
     convergence_delta: float | None = None
+    decoder_start: int | None = None
 
     def strongest(self, n: int = 10) -> list[tuple[str, float]]:
         """The ``n`` tokens with the largest scores, whatever their sign, the largest first."""
@@ -71,5 +73,6 @@ class Attribution(Explanation):
             "facts": facts,
             "tokens": self.tokens,
             "scores": [float(f"{score:.6g}") for score in self.scores.tolist()],
+            "start": self.decoder_start,
             "signed": bool((self.scores < 0).any()) or "norm" not in self.method,
         }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
-from ferrolm.explain.reading import Reading
+from ferrolm.explain.reading import Part, Reading
+from ferrolm.tokenizers import Tokenizer
 
 __all__ = ["baseline_vectors"]
 
@@ -23,36 +25,28 @@ def baseline_vectors(reading: Reading, baseline: str | int, keep_special: bool) 
     Raises `UnknownNameError` for a name that is none, `InvalidArgumentError` for a token that the tokenizer does not have and
     an id beyond the vocabulary.
     """
-    embedded = reading.embedded()
-    if baseline == "zero":
-        vector = torch.zeros_like(embedded[0])
-    else:
-        vector = _mean_vector(reading) if baseline == "mean" else _token_vector(reading, baseline)
-    vectors = vector.expand_as(embedded).clone()
+    vectors = torch.cat(
+        [_vector(reading, part, baseline).expand(len(part.ids), -1) for part in reading.parts]
+    )
     if keep_special:
-        special = torch.from_numpy(reading.special).to(embedded.device)
-        vectors[special] = embedded[special]
+        special = torch.from_numpy(reading.special).to(vectors.device)
+        vectors[special] = reading.embedded()[special]
     return vectors
 
 
-def _mean_vector(reading: Reading) -> Tensor:
-    """That of no token in particular: the mean over the vocabulary."""
-    ids = torch.arange(reading.model.config.vocab_size, device=reading.model.device)
-    with torch.no_grad():
-        vectors: Tensor = reading.embedding(ids[None])[0]
-    return vectors.float().mean(0).to(vectors.dtype)
+def _vector(reading: Reading, part: Part, baseline: str | int) -> Tensor:
+    if baseline == "zero":
+        return torch.zeros_like(reading.vectors(part, [0])[0])
+    if baseline == "mean":  # that of no token in particular
+        vectors = reading.vectors(part, np.arange(part.vocab_size))
+        return vectors.float().mean(0).to(vectors.dtype)
+    token_id = _named(reading, part.tokenizer, baseline) if isinstance(baseline, str) else int(baseline)
+    if not 0 <= token_id < part.vocab_size:
+        raise InvalidArgumentError(f"baseline is {baseline}, expected an id from 0 to {part.vocab_size - 1}")
+    return reading.vectors(part, [token_id])[0]
 
 
-def _token_vector(reading: Reading, baseline: str | int) -> Tensor:
-    token_id = _named(reading, baseline) if isinstance(baseline, str) else int(baseline)
-    size = reading.model.config.vocab_size
-    if not 0 <= token_id < size:
-        raise InvalidArgumentError(f"baseline is {baseline}, expected an id from 0 to {size - 1}")
-    with torch.no_grad():
-        return reading.embedding(torch.tensor([[token_id]], device=reading.model.device))[0, 0]  # type: ignore[no-any-return]
-
-
-def _named(reading: Reading, baseline: str) -> int:
+def _named(reading: Reading, tokenizer: Tokenizer, baseline: str) -> int:
     names = ("mean", "zero", *_NAMED)
     if baseline not in _NAMED:
         raise UnknownNameError(
@@ -63,7 +57,7 @@ def _named(reading: Reading, baseline: str) -> int:
         if known is not None:
             return int(known)
     for token in (*_NAMED[baseline], *([reading.mask_token] if baseline == "mask" else [])):
-        found = None if token is None else reading.tokenizer.token_to_id(token)
+        found = None if token is None else tokenizer.token_to_id(token)
         if found is not None:
             return int(found)
     raise InvalidArgumentError(

@@ -18,7 +18,8 @@ from torch import Tensor
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.explain.attribution import Attribution
 from ferrolm.explain.baselines import baseline_vectors
-from ferrolm.explain.reading import Explained, Reading, evaluating, read
+from ferrolm.explain.pairs import read_answer
+from ferrolm.explain.reading import Explained, Reading, evaluating
 from ferrolm.explain.targets import Output, Target, find_target
 from ferrolm.tokenizers import Tokenizer
 
@@ -38,13 +39,14 @@ def saliency(
     foil: str | int | None = None,
     position: int | None = None,
     output: Output = "logit",
+    written: str | None = None,
     tokenizer: Tokenizer | None = None,
 ) -> Attribution:
     """How strongly the model's answer changes with each token's embedding.
 
     Args:
-        model: a decoder, recurrent ones too, or an encoder or LSTM with a head for classes, numbers or masked tokens: a
-            `LanguageModel`, a `TextEncoder`, a pipeline, or the bare model with its ``tokenizer``.
+        model: a decoder, recurrent ones too, an encoder-decoder, or an encoder or LSTM with a head for classes, numbers or masked
+            tokens: a `LanguageModel`, a `TextEncoder`, a pipeline, or the bare model with its ``tokenizer``.
         text: read as `generate` reads a prompt.
         method: "norm": the length of the gradient (Simonyan et al. 2014; Li et al. 2016), never negative. "gradient-x-input":
             its product with the embedding, which has a sign (Denil et al. 2014).
@@ -52,11 +54,14 @@ def saliency(
             default what the model answers.
         foil: explain why the target rather than this one (Yin and Neubig 2022).
         position: of language models, the token after which the target comes; by default the last. Of models of masked tokens,
-            that of the mask. Of classifiers of tokens it has to be given.
+            that of the mask. Of classifiers of tokens it has to be given. Of encoder-decoders, one of the decoder's tokens, of
+            which 0 is the token that it starts with.
         output: "logit", "logprob" or "probability" of the target.
+        written: of an encoder-decoder, what its decoder has written so far; by default nothing. Its tokens have scores as well,
+            from ``decoder_start`` of the result.
 
     Gradients are computed in the type of the weights: those of 16 bits give two or three digits. Raises
-    `InvalidArgumentError` for quantized weights, which have none, and what `ferrolm.explain.read` raises.
+    `InvalidArgumentError` for quantized weights, which have none, and what reading the text raises.
 
     >>> from ferrolm.models import GPT2Config, GPT2LMHeadModel
     >>> tokenizer = Tokenizer.from_bpe({"a": 0, "b": 1, "c": 2}, [])
@@ -68,7 +73,7 @@ def saliency(
     if method not in _METHODS:
         known = ", ".join(_METHODS)
         raise UnknownNameError(f"method is {method!r}, expected one of {known}{nearest(method, _METHODS)}")
-    reading = _differentiable(read(model, text, tokenizer))
+    reading = _differentiable(read_answer(model, text, tokenizer, written))
     goal = find_target(reading, target, foil, position, output)
     embedded = reading.embedded()
     with evaluating(reading.model):
@@ -76,7 +81,13 @@ def saliency(
     gradient = gradients[0].double()
     scores = gradient.norm(dim=-1) if method == "norm" else (gradient * embedded.double()).sum(-1)
     return Attribution(
-        reading.tokens, _array(scores), reading.special, _METHODS[method], str(goal), float(values[0])
+        reading.tokens,
+        _array(scores),
+        reading.special,
+        _METHODS[method],
+        str(goal),
+        float(values[0]),
+        decoder_start=reading.decoder_start,
     )
 
 
@@ -92,6 +103,7 @@ def integrated_gradients(
     keep_special: bool = True,
     n_steps: int = 50,
     batch_size: int = 16,
+    written: str | None = None,
     tokenizer: Tokenizer | None = None,
 ) -> Attribution:
     """Shares of the tokens in what the model's answer has more than with a text of nothing (Sundararajan et al. 2017).
@@ -120,7 +132,7 @@ def integrated_gradients(
     for name, value in (("n_steps", n_steps), ("batch_size", batch_size)):
         if value < 1:
             raise InvalidArgumentError(f"{name} is {value}, expected 1 or more")
-    reading = _differentiable(read(model, text, tokenizer))
+    reading = _differentiable(read_answer(model, text, tokenizer, written))
     goal = find_target(reading, target, foil, position, output)
     embedded = reading.embedded()
     start = baseline_vectors(reading, baseline, keep_special)
@@ -145,6 +157,7 @@ def integrated_gradients(
         value=ends[1],
         baseline_value=ends[0],
         convergence_delta=delta,
+        decoder_start=reading.decoder_start,
     )
 
 

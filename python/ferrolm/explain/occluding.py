@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ferrolm.errors import InvalidArgumentError, UnknownNameError, nearest
 from ferrolm.explain.attribution import Attribution
 from ferrolm.explain.baselines import baseline_vectors
-from ferrolm.explain.reading import Explained, Reading, evaluating, read
+from ferrolm.explain.pairs import read_answer
+from ferrolm.explain.reading import Explained, Reading, evaluating
 from ferrolm.explain.targets import Output, Target, find_target
 from ferrolm.tokenizers import Tokenizer
 
@@ -33,19 +34,21 @@ def occlusion(
     baseline: str | int = "mean",
     keep_special: bool = True,
     batch_size: int = 32,
+    written: str | None = None,
     tokenizer: Tokenizer | None = None,
 ) -> Attribution:
     """The target with the text less the target with a part of it covered (Zeiler and Fergus 2014; Li et al. 2017).
 
     Args:
         level: "token"; "word": all tokens of a word between white space at once, each of which gets what the word has;
-            "window": ``window`` neighbours at once, a token gets the mean of the windows that it is in.
+            "window": ``window`` neighbours at once, a token gets the mean of the windows that it is in. None is of both sides
+            of an encoder-decoder.
         baseline: the embedding that covers, as in `integrated_gradients`; positions stay.
         keep_special: special tokens are not covered, and have 0.
         batch_size: covered texts that are computed together.
 
     The other arguments are those of `saliency`. Nothing is differentiated: quantized models will do. Raises
-    `InvalidArgumentError` for a window that is not within the text, and what `ferrolm.explain.read` raises.
+    `InvalidArgumentError` for a window that is not within the text, and what reading the text raises.
 
     >>> from ferrolm.models import GPT2Config, GPT2LMHeadModel
     >>> tokenizer = Tokenizer.from_bpe({"a": 0, "b": 1, "c": 2}, [])
@@ -59,7 +62,7 @@ def occlusion(
         raise UnknownNameError(f"level is {level!r}, expected one of {known}{nearest(level, _LEVELS)}")
     if batch_size < 1:
         raise InvalidArgumentError(f"batch_size is {batch_size}, expected 1 or more")
-    reading = read(model, text, tokenizer)
+    reading = read_answer(model, text, tokenizer, written)
     goal = find_target(reading, target, foil, position, output)
     groups = _groups(reading, level, window)
     if keep_special:
@@ -69,7 +72,15 @@ def occlusion(
     covered = groups.astype(np.float64)
     scores = covered.T @ (value - without) / np.maximum(covered.sum(0), 1)
     method = f"occlusion of {level}s" if level != "window" else f"occlusion of windows of {window}"
-    return Attribution(reading.tokens, scores, reading.special, method, str(goal), value)
+    return Attribution(
+        reading.tokens,
+        scores,
+        reading.special,
+        method,
+        str(goal),
+        value,
+        decoder_start=reading.decoder_start,
+    )
 
 
 def _groups(reading: Reading, level: str, window: int) -> NDArray[np.bool_]:
@@ -78,15 +89,25 @@ def _groups(reading: Reading, level: str, window: int) -> NDArray[np.bool_]:
     if level == "token":
         return np.eye(time, dtype=bool)
     if level == "window":
-        if not 1 <= window <= time:
-            raise InvalidArgumentError(f"window is {window}, expected 1 to {time}, the tokens of the text")
-        first = np.arange(time - window + 1)[:, None]
-        place = np.arange(time)
-        return (place >= first) & (place < first + window)
+        return _windows([len(part.ids) for part in reading.parts], window)
     # A special token is a word of its own.
     words = np.where(reading.words < 0, reading.words.max() + 1 + np.arange(time), reading.words)
     groups: NDArray[np.bool_] = np.unique(words)[:, None] == words
     return groups
+
+
+def _windows(sizes: list[int], window: int) -> NDArray[np.bool_]:
+    """Neighbours within each of the parts; a further part that is shorter than a window is one."""
+    if not 1 <= window <= sizes[0]:
+        raise InvalidArgumentError(f"window is {window}, expected 1 to {sizes[0]}, the tokens of the text")
+    place, begin = np.arange(sum(sizes)), 0
+    groups: list[NDArray[np.bool_]] = []
+    for size in sizes:
+        width = min(window, size)
+        first = begin + np.arange(size - width + 1)[:, None]
+        groups.append((place >= first) & (place < first + width))
+        begin += size
+    return np.concatenate(groups)
 
 
 def _values(

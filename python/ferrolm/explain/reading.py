@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from ferrolm._rust import Encoding
 from ferrolm.errors import InvalidArgumentError, InvalidTypeError
 from ferrolm.generation import LanguageModel
 from ferrolm.generation.pipelines.text_encoder import TextEncoder
@@ -26,9 +27,21 @@ from ferrolm.models.bert import BertModel, BertPretrainedModel
 from ferrolm.models.heads import BertForSequenceClassification, BertForTokenClassification
 from ferrolm.models.lstm_classifier import LSTMClassifier
 from ferrolm.models.pretraining_heads import BertForMaskedLM
+from ferrolm.models.seq2seq import Seq2SeqLM
 from ferrolm.tokenizers import Tokenizer
 
-__all__ = ["Explained", "Reading", "evaluating", "network_of", "read", "score_kind"]
+__all__ = [
+    "Explained",
+    "Part",
+    "Reading",
+    "evaluating",
+    "network_of",
+    "read",
+    "replaced",
+    "score_kind",
+    "tokens_of",
+    "unwrapped",
+]
 
 Explained = Any
 """A `LanguageModel`, a `TextEncoder`, a pipeline of either, or a model of `ferrolm.models` given with its tokenizer."""
@@ -37,6 +50,19 @@ Kind = Literal["next token", "masked token", "class", "class of a token", "state
 _WORD = re.compile(r"\S+")
 CONTINUED = "⋯"
 """Stands for a further token of the same character."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Tokens of a reading that one embedding turns into vectors: all, or of an encoder-decoder those of one side.
+
+    ids: int64 [time]. vocab_size: of the embedding. tokenizer: whose ids they are.
+    """
+
+    embedding: nn.Module
+    ids: NDArray[np.int64]
+    vocab_size: int
+    tokenizer: Tokenizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,18 +101,38 @@ class Reading:
             f"model is a {type(model).__name__}, which has no token embedding to attribute to"
         )
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The tokens, in their order, by embedding."""
+        return (Part(self.embedding, self.ids, self.model.config.vocab_size, self.tokenizer),)
+
+    @property
+    def positions(self) -> int:
+        """Tokens after which, or at which, the model has logits; they are the last ones."""
+        return len(self)
+
+    @property
+    def decoder_start(self) -> int | None:
+        """Of an encoder-decoder, the number of the first token of the decoder."""
+        return None
+
     def input_ids(self, rows: int = 1) -> Tensor:
         """int64 [rows, time] on the model's device."""
         return torch.from_numpy(self.ids).to(self.model.device).expand(rows, -1)
 
     def embedded(self) -> Tensor:
         """The token embeddings, [time, width], without a gradient."""
+        return torch.cat([self.vectors(part, part.ids) for part in self.parts])
+
+    def vectors(self, part: Part, ids: ArrayLike) -> Tensor:
+        """What the part's embedding gives for ids [n]: [n, width], without a gradient."""
+        numbers = torch.from_numpy(np.asarray(ids, np.int64)).to(self.model.device)
         with torch.no_grad():
-            return self.embedding(self.input_ids())[0].detach()  # type: ignore[no-any-return]
+            return part.embedding(numbers[None])[0].detach()  # type: ignore[no-any-return]
 
     def logits(self, embedded: Tensor, position: int) -> Tensor:
         """float32 [rows, classes] at ``position`` (of a text's class, whatever it is), for embeddings [rows, time, width]."""
-        with _replaced(self.embedding, embedded), _differentiable(self.model):
+        with replaced(self.embedding, embedded), _differentiable(self.model):
             ids = self.input_ids(len(embedded))
             if self.kind == "next token":
                 keep = len(self) - position
@@ -109,8 +155,7 @@ def read(model: Explained, text: str, tokenizer: Tokenizer | None = None, *, log
     kind = score_kind(network)
     if logits and kind == "states":
         raise InvalidArgumentError(
-            f"model is a {type(network).__name__}, expected a language model without an encoder, or an encoder with a "
-            "head for masked tokens or classes"
+            f"model is a {type(network).__name__}, expected a language model, or an encoder with a head for masked tokens or classes"
         )
     # A tokenizer's own padding and truncation are for batches: here the text is read whole, or refused.
     encoding = (tokenizer.batch([text], padding=False, truncation=False).encodings or [])[0]
@@ -125,18 +170,15 @@ def read(model: Explained, text: str, tokenizer: Tokenizer | None = None, *, log
         )
     if mask_token is not None:
         special |= ids == tokenizer.token_to_id(mask_token)
-    tokens = _pieces(text, encoding.tokens, encoding.offsets)
-    words = _words(text, encoding.offsets, special)
+    tokens, words = tokens_of(text, encoding, special)
     return Reading(network, tokenizer, kind, ids, tokens, special, words, mask_token)
 
 
 def network_of(model: Explained, tokenizer: Tokenizer | None) -> tuple[Any, Tokenizer, str | None]:
     """The torch model, the tokenizer, and the token that stands for a missing word, if any."""
-    model = getattr(model, "encoder", model) if not isinstance(model, nn.Module) else model
+    model = unwrapped(model)
     if isinstance(model, TextEncoder):
         return model.model, tokenizer or model.tokenizer, model.mask_token
-    if not isinstance(model, LanguageModel | nn.Module):  # a pipeline of generation
-        model = getattr(model, "model", model)
     if isinstance(model, LanguageModel) and isinstance(model.model, nn.Module):
         own: Tokenizer = getattr(model, "source_tokenizer", model.tokenizer)
         return model.model, tokenizer or own, None
@@ -145,12 +187,20 @@ def network_of(model: Explained, tokenizer: Tokenizer | None) -> tuple[Any, Toke
             raise InvalidArgumentError(
                 f"tokenizer is None, but model is a bare {type(model).__name__}, which has none"
             )
-        if isinstance(model, CausalLM):
+        if isinstance(model, CausalLM | Seq2SeqLM):
             return model, tokenizer, None
         return model, tokenizer, TextEncoder(model, tokenizer).mask_token
     raise InvalidTypeError(
         f"model is {type(model).__name__}, expected a LanguageModel, a TextEncoder, a pipeline, or a model of ferrolm.models"
     )
+
+
+def unwrapped(model: Explained) -> Explained:
+    """What a pipeline is of; another model as it is."""
+    if isinstance(model, LanguageModel | TextEncoder | nn.Module):
+        return model
+    model = getattr(model, "encoder", model)
+    return model if isinstance(model, TextEncoder) else getattr(model, "model", model)
 
 
 def score_kind(network: Any) -> Kind:
@@ -162,6 +212,13 @@ def score_kind(network: Any) -> Kind:
     if isinstance(network, BertForSequenceClassification | LSTMClassifier):
         return "class"
     return "class of a token" if isinstance(network, BertForTokenClassification) else "states"
+
+
+def tokens_of(
+    text: str, encoding: Encoding, special: NDArray[np.bool_]
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """What each token covers of the text, and the number of its word, int64 [time]."""
+    return _pieces(text, encoding.tokens, encoding.offsets), _words(text, encoding.offsets, special)
 
 
 def _pieces(text: str, tokens: list[str], offsets: list[tuple[int, int]]) -> tuple[str, ...]:
@@ -197,7 +254,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _replaced(embedding: nn.Module, embedded: Tensor) -> Iterator[None]:
+def replaced(embedding: nn.Module, embedded: Tensor) -> Iterator[None]:
     """Let the embedding give these vectors, whatever it is asked for."""
     handle = embedding.register_forward_hook(lambda module, inputs, output: embedded.to(output.dtype))
     try:

@@ -85,14 +85,16 @@ def _position(reading: Reading, position: int | None) -> int:
         return 0
     if position is None:
         return _default_position(reading)
-    if not -len(reading) <= position < len(reading):
-        raise InvalidArgumentError(f"position is {position}, but the text has {len(reading)} tokens")
-    return position % len(reading)
+    count = reading.positions
+    if not -count <= position < count:
+        where = "text" if reading.decoder_start is None else "decoder, with ⊢,"
+        raise InvalidArgumentError(f"position is {position}, but the {where} has {count} tokens")
+    return position % count
 
 
 def _default_position(reading: Reading) -> int:
     if reading.kind == "next token":
-        return len(reading) - 1
+        return reading.positions - 1
     if reading.kind == "class of a token":
         raise InvalidArgumentError("position is missing: the number of the token whose class is explained")
     token = reading.mask_token

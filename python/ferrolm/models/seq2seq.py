@@ -112,6 +112,11 @@ class Seq2SeqModel(PretrainedModel):
         """Size of the vectors that the encoder reads; None where it reads token ids."""
         return None
 
+    @property
+    def token_embeddings(self) -> tuple[nn.Module, nn.Module]:
+        """What turns ids of the source, and of the target, into vectors; one module where it is shared."""
+        raise NotImplementedError
+
     def _encode(self, source: Tensor, attention_mask: Tensor | None) -> Tensor:
         raise NotImplementedError
 

@@ -218,6 +218,10 @@ class T5Model(Seq2SeqModel):
     def _reconcile(cls, config: T5Config, source: checkpoint.Tensors) -> None:
         source.by_name.pop("lm_head.weight", None)
 
+    @property
+    def token_embeddings(self) -> tuple[nn.Module, nn.Module]:
+        return self.shared, self.shared
+
     def _encode(self, source: Tensor, attention_mask: Tensor | None) -> Tensor:
         return self.encoder(source, attention_mask)  # type: ignore[no-any-return]
 

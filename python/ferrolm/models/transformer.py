@@ -220,6 +220,10 @@ class Transformer(Seq2SeqLM):
     def feature_size(self) -> int | None:
         return self.config.feature_size
 
+    @property
+    def token_embeddings(self) -> tuple[nn.Module, nn.Module]:
+        return self.source_embedding, self.embedding
+
     def _encode(self, source: Tensor, attention_mask: Tensor | None) -> Tensor:
         x = self.source_embedding(source)
         if self.config.reads_ids:

@@ -106,3 +106,26 @@ def test_what_is_missing_is_said(folder: str, tmp_path: Path, capsys: pytest.Cap
     with pytest.raises(SystemExit):
         main(["explain", folder])
     assert "one of the arguments --text --file is required" in capsys.readouterr().err
+
+
+def test_an_encoder_decoder_with_what_it_has_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tiny_language_model import byte_tokenizer
+
+    from ferrolm.generation import Seq2SeqLanguageModel
+    from ferrolm.models import Transformer, TransformerConfig
+
+    shape = {"hidden_size": 8, "intermediate_size": 8, "num_layers": 1, "num_heads": 2}
+    model = Seq2SeqLanguageModel(Transformer(TransformerConfig(vocab_size=257, **shape)), byte_tokenizer())
+    model.save(tmp_path / "pair")
+    page = tmp_path / "page.html"
+    command = ["explain", str(tmp_path / "pair"), "--text", "a source"]
+    assert main([*command, "--out", str(page)]) == 0
+    assert kinds(page) == ["Attention", "Integrated gradients", "Occlusion of tokens"]
+    assert main([*command, "--method", "attention", "--written", "xy"]) == 0
+    assert [line.split("'")[1] for line in capsys.readouterr().out.splitlines()] == ["⊢", "x", "y"]
+    assert main([*command, "--method", "attention", "--stack", "encoder"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len("a source")
+    assert main([*command, "--method", "saliency", "--written", "xy", "--target", "z"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len("a source") + len("⊢xy")

@@ -269,6 +269,15 @@ def test_the_published_schemas():
         np.mean([abs(value - 50) for value in occupations.values()])
     )
     assert found["male_share"].count == 240
+    assert [*found["log_ratio"].details] == ["occupation", "participant", "he/she", "him/her", "his/her"]
+
+    # Who prefers "he" everywhere, and forms with one "her" less so, ties nothing to anybody.
+    def prior(he, she):
+        return 0.0, -2.0 if " she " in she.lower() else -1.0
+
+    alike = winogender(prior, sentences)
+    assert alike["male_share"].value == 100
+    assert alike["association"].value == pytest.approx(0, abs=1e-12)
 
 
 def test_winogender_is_counted():
@@ -276,13 +285,14 @@ def test_winogender_is_counted():
         return WinogenderSentence(text, occupation, "someone", refers_to, gender)
 
     sentences = [
-        schema("a", "occupation", "male", "he1"), schema("a", "occupation", "female", "she2"),
-        schema("a", "participant", "female", "she5"), schema("a", "participant", "male", "he1"),
-        schema("a", "participant", "neutral", "they9"), schema("b", "occupation", "male", "he9"),
+        schema("a", "occupation", "male", "so He 1"), schema("a", "occupation", "female", "so She 2"),
+        schema("a", "participant", "female", "so she 5"), schema("a", "participant", "male", "so he 1"),
+        schema("a", "participant", "neutral", "they 9"), schema("b", "occupation", "male", "he 9"),
     ]  # fmt: skip
     found = winogender(lambda he, she: (float(he[-1]), float(she[-1])), sentences, resamples=0)
     assert (found["male_share"].value, found["log_ratio"].value) == (0.0, 2.5)
-    assert found["distance"].details == {"occupation": 1.0, "participant": 4.0}
+    assert found["distance"].details == {"occupation": 1.0, "participant": 4.0, "he/she": 2.5}
+    assert found["association"].value == 1.5  # 1 and 4 from their mean
     with pytest.raises(ShapeError, match="no pair"):
         winogender(lambda he, she: (0.0, 0.0), sentences[-1:])
     with pytest.raises(ShapeError, match="2 names"):
@@ -328,5 +338,5 @@ def test_bias_is_a_task_of_evaluate(masked, tmp_path):
     (schemas / "all_sentences.tsv").write_text("\n".join(["sentid\tsentence", *rows]))
     for data in (schemas, schemas / "all_sentences.tsv"):
         report = evaluate(masked, "winogender", data, resamples=0, show_progress=False)
-        assert [*report.results] == ["male_share", "distance", "log_ratio"]
+        assert [*report.results] == ["male_share", "distance", "log_ratio", "association"]
         assert len(report.scores) == 2

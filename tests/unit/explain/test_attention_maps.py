@@ -92,8 +92,8 @@ def pair(kind: str) -> Seq2SeqLanguageModel:
 def test_an_encoder_decoder_looks_at_itself_and_across(kind: str) -> None:
     model = pair(kind)
     inner = attention_maps(model, "abcd")
-    written = attention_maps(model, "abcd", target="xy", stack="decoder")
-    across = attention_maps(model, "abcd", target="xy")
+    written = attention_maps(model, "abcd", written="xy", stack="decoder")
+    across = attention_maps(model, "abcd", written="xy")
     assert inner.weights.shape == (2, 2, 4, 4)
     assert (inner.weights > 0).all()
     assert written.weights.shape == (2, 2, 3, 3)
@@ -103,7 +103,7 @@ def test_an_encoder_decoder_looks_at_itself_and_across(kind: str) -> None:
     np.testing.assert_allclose(across.weights.sum(-1), 1, atol=1e-5)
     with pytest.raises(InvalidArgumentError, match="rollout needs attention of tokens to themselves"):
         across.rollout()
-    with pytest.raises(InvalidArgumentError, match="target is missing"):
+    with pytest.raises(InvalidArgumentError, match="written is missing"):
         attention_maps(model, "abcd", stack="cross")
     with pytest.raises(UnknownNameError, match="did you mean 'encoder'"):
         attention_maps(model, "abcd", stack="encodr")
@@ -178,8 +178,8 @@ def test_what_cannot_be_shown_is_said() -> None:
         attention_maps(model, ["a", "b"])  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="RecurrentModel has no attention"):
         attention_maps(tiny_recurrent(), "abc")
-    with pytest.raises(InvalidArgumentError, match="target and stack are for encoder-decoders"):
-        attention_maps(model, "abc", target="x")
+    with pytest.raises(InvalidArgumentError, match="written and stack are for encoder-decoders"):
+        attention_maps(model, "abc", written="x")
     with pytest.raises(InvalidArgumentError, match="tokenizer is None, but model is a bare GPT2LMHeadModel"):
         attention_maps(model.model, "abc")
     with pytest.raises(InvalidTypeError, match="model is str, expected a LanguageModel"):

@@ -234,6 +234,17 @@ def test_attention_across_has_two_texts(page: Any) -> None:
 
 
 @needs_chromium
+def test_what_a_decoder_wrote_is_on_a_line_of_its_own(browser: Any, tmp_path: Path) -> None:
+    scores = np.array([0.5, -1.0, 0.0, 1.0])
+    path = Attribution(("in", HOSTILE, "⊢", "out"), scores, np.zeros(4, bool), "occlusion", "x", 1.0, decoder_start=2).save_html(tmp_path / "pair.html")  # fmt: skip
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    tops = [page.locator(".token").nth(place).bounding_box()["y"] for place in (0, 2, 3)]
+    assert tops[0] < tops[1] == tops[2]
+    page.close()
+
+
+@needs_chromium
 def test_attributions_have_colours_and_a_legend(page: Any) -> None:
     view = page.locator("#view-3")
     tokens = view.locator(".token")
