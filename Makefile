@@ -83,7 +83,6 @@ PACKAGES = $(foreach crate,$(CRATES),--package ferrolm-$(crate))
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sanitize:
 	RUSTFLAGS="-Zsanitizer=$(SANITIZER) -Cunsafe-allow-abi-mismatch=sanitizer" CARGO_TARGET_DIR=target/$(SANITIZER) \
-	  TSAN_OPTIONS="suppressions=$(CURDIR)/tools/thread_sanitizer.txt" \
 	  cargo +nightly test --locked --quiet --target $(HOST) $(PACKAGES)
 
 valgrind:
