@@ -83,11 +83,11 @@ PACKAGES = $(foreach crate,$(CRATES),--package ferrolm-$(crate))
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sanitize:
 	RUSTFLAGS="-Zsanitizer=$(SANITIZER) -Cunsafe-allow-abi-mismatch=sanitizer" CARGO_TARGET_DIR=target/$(SANITIZER) \
-	  cargo +nightly test --locked --quiet --target $(HOST) $(PACKAGES)
+	  cargo +nightly test --locked --quiet --tests --target $(HOST) $(PACKAGES)
 
 valgrind:
 	CARGO_TARGET_$(shell echo $(HOST) | tr 'a-z-' 'A-Z_')_RUNNER="valgrind --quiet --error-exitcode=9" \
-	  cargo test --locked --quiet $(PACKAGES) $(ARGUMENTS)
+	  cargo test --locked --quiet --tests $(PACKAGES)
 
 # Every order in which threads may meet at the lock-free list of the pools.
 loom:
