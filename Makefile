@@ -18,7 +18,7 @@ RUST_SOURCES := $(shell find rust Cargo.toml Cargo.lock -type f -not -path '*/ta
 
 .PHONY: demo test test-rust test-python test-exhaustive lint lint-rust lint-python format bench bench-compare soak fuzz sanitize
 .PHONY: valgrind loom constraints clean
-.PHONY: docs docs-serve wheel sdist check-wheel check-wheel-contents check-sdist licenses audit audit-offline lint-workflows
+.PHONY: docs docs-serve wheel sdist check-wheel check-wheel-contents check-pages check-sdist licenses audit audit-offline lint-workflows
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.package $(VENV)/.extra-demo
@@ -120,6 +120,10 @@ check-wheel:
 
 check-wheel-contents:
 	$(PYTHON) tools/check_wheel.py dist/*.whl --tests none
+
+# Each how-to page from top to bottom, in an environment of its own; see tools/check_pages.py.
+check-pages: $(BIN)/uv
+	$(PYTHON) tools/check_pages.py dist/*.whl
 
 # Builds a wheel from dist/*.tar.gz alone and tries it.
 check-sdist:

@@ -80,6 +80,7 @@ CORE_NEEDS = [
     "zstandard",
 ]
 """Of the libraries that tests compare with, those that are small and have wheels for every system."""
+PIP = ["-m", "pip", "install", "--disable-pip-version-check"]
 
 
 def version() -> str:
@@ -148,10 +149,17 @@ def environment(python: str, folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def find_uv() -> str | None:
+    """The one that the Makefile installs, else any. It links files from its cache where pip copies and compiles them."""
+    return shutil.which("uv", path=str(REPOSITORY / ".venv" / "bin")) or shutil.which("uv")
+
+
 def install(interpreter: Path, requirements: Iterable[str]) -> None:
     """By the locked versions; those of compiled packages are wheels for every system that we make ours for."""
-    command = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, "--constraint", str(REPOSITORY / "constraints.txt"), *requirements], check=True)
+    uv = find_uv()
+    command = [uv, "pip", "install", "--python", str(interpreter)] if uv else [str(interpreter), *PIP]
+    locked = ["--constraint", str(REPOSITORY / "constraints.txt")]
+    subprocess.run([*command, "--quiet", *locked, *requirements], check=True)
 
 
 def copy_without_package(folder: Path) -> None:

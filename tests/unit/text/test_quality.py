@@ -157,7 +157,7 @@ def test_rules_are_shown():
         ({"max_words": float("nan")}, InvalidArgumentError, "max_words is nan"),
         ({"rules": "c4", "min_sentences": -1}, InvalidArgumentError, "min_sentences is -1"),
         ({"rules": "c4", "bad_words": "heck"}, InvalidTypeError, "bad_words is a str"),
-        ({"language": "xx"}, UnknownNameError, "no stop words for 'xx'"),
+        ({"language": "eng"}, UnknownNameError, "no stop words for 'eng'"),
     ],
 )
 def test_wrong_rules_are_named(arguments, error, message):
