@@ -77,13 +77,15 @@ fuzz:
 	$(PYTHON) rust/fuzz/run.py --seconds $(SECONDS)
 
 # The Rust tests under a sanitizer (address or thread, nightly Rust) or under valgrind; CRATES chooses some of the crates.
+# ThreadSanitizer has to see the standard library's locks too, which are compiled anew: rustup component add rust-src.
 SANITIZER ?= address
 CRATES ?=
+STANDARD_LIBRARY = $(if $(filter thread,$(SANITIZER)),-Zbuild-std)
 PACKAGES = $(foreach crate,$(CRATES),--package ferrolm-$(crate))
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sanitize:
 	RUSTFLAGS="-Zsanitizer=$(SANITIZER) -Cunsafe-allow-abi-mismatch=sanitizer" CARGO_TARGET_DIR=target/$(SANITIZER) \
-	  cargo +nightly test --locked --quiet --tests --target $(HOST) $(PACKAGES)
+	  cargo +nightly test --locked --quiet --tests $(STANDARD_LIBRARY) --target $(HOST) $(PACKAGES)
 
 valgrind:
 	CARGO_TARGET_$(shell echo $(HOST) | tr 'a-z-' 'A-Z_')_RUNNER="valgrind --quiet --error-exitcode=9" \

@@ -120,16 +120,17 @@ pub fn nucleus(
 /// Go down from the largest value until the target is reached.
 fn walk(entries: &mut [(f32, u32)], weights: &[f32], mut mass: f64, target: f64) -> Cut {
     entries.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut cut = EVERYTHING;
+    let mut cut: Option<Cut> = None;
     for &(value, at) in entries.iter() {
         // Zeros of both signs are equal values.
-        cut = if value == cut.value { Cut { value, ties: cut.ties + 1 } } else { Cut { value, ties: 1 } };
+        let ties = cut.filter(|cut| cut.value == value).map_or(1, |cut| cut.ties + 1);
+        cut = Some(Cut { value, ties });
         mass += f64::from(weights[at as usize]);
         if mass >= target {
             break;
         }
     }
-    cut
+    cut.unwrap_or(EVERYTHING)
 }
 
 #[cfg(test)]
@@ -137,6 +138,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn values_that_are_infinitely_low_are_equals_too() {
+        let (portable, low) = (crate::arch::kernels(ferrolm_base::simd::Level::Portable), f32::NEG_INFINITY);
+        let mut scratch = NucleusScratch::default();
+        let cut = nucleus(&portable, &[low; 3], &[0.25; 3], 0.5, (low, low), &mut scratch);
+        assert_eq!(cut, Cut { value: low, ties: 2 });
+        assert_eq!(nucleus(&portable, &[], &[], 0.5, (low, low), &mut scratch), EVERYTHING);
+    }
 
     proptest! {
         #[test]
