@@ -208,11 +208,20 @@ impl NearDuplicates {
         let set = Self::new(threshold, sketcher).map_err(|error| reader.invalid(error.to_string()))?;
         let mut set = Self { added, without_words, ..set };
         let count = reader.count(8 + 2 * bins)?;
+        // Numbers become integers of Python, and count on.
+        if added > i64::MAX as u64 || without_words.is_some_and(|number| number >= added) {
+            return Err(reader.invalid(format!("{added} texts, of which it keeps one beyond them")));
+        }
+        let mut least = 0;
         for index in 0..count {
             if index % 1024 == 0 {
                 cancel.check()?;
             }
             let number = reader.number()?;
+            if !(least..added).contains(&number) {
+                return Err(reader.invalid(format!("text {number} of {added} is out of order")));
+            }
+            least = number + 1;
             let sketch: Result<Vec<u16>, _> =
                 (0..bins).map(|_| reader.array().map(u16::from_le_bytes)).collect();
             let sketch = sketch?;
