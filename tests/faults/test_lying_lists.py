@@ -39,8 +39,8 @@ CALLS: dict[str, Callable[[ferrolm.Tokenizer, Any], object]] = {
 
 @pytest.mark.parametrize("claims", [range(2**62), Lying()], ids=["range", "lying"])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_list_that_is_too_long_is_an_ordinary_error(tokenizer, call: str, claims: Any) -> None:
-    with pytest.raises((MemoryError, TypeError, ValueError)):
+def test_a_list_that_is_too_long_is_a_memory_error(tokenizer, call: str, claims: Any) -> None:
+    with pytest.raises(MemoryError, match=f"a list of {2**62} elements"):
         CALLS[call](tokenizer, claims)
 
 

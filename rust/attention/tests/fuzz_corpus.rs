@@ -14,10 +14,10 @@ use replay::replay;
 
 #[test]
 fn calls() {
-    replay(attention::attention, "attention");
+    replay(attention::attention, "attention", 8);
 }
 
 #[test]
 fn products_of_weights() {
-    replay(attention::linear, "linear");
+    replay(attention::linear, "linear", 8);
 }

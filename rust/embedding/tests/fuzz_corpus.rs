@@ -11,10 +11,10 @@ use replay::replay;
 
 #[test]
 fn files_of_vectors() {
-    replay(vectors::vectors, "vectors");
+    replay(vectors::vectors, "vectors", 7);
 }
 
 #[test]
 fn models_to_train_on() {
-    replay(vectors::word2vec_model, "word2vec_model");
+    replay(vectors::word2vec_model, "word2vec_model", 3);
 }

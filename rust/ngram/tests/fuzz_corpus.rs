@@ -11,15 +11,15 @@ use replay::replay;
 
 #[test]
 fn models() {
-    replay(ngram::model, "ngram_model");
+    replay(ngram::model, "ngram_model", 42);
 }
 
 #[test]
 fn counts() {
-    replay(ngram::counts, "ngram_counts");
+    replay(ngram::counts, "ngram_counts", 18);
 }
 
 #[test]
 fn texts() {
-    replay(ngram::text, "ngram_text");
+    replay(ngram::text, "ngram_text", 12);
 }

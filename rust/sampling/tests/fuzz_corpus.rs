@@ -13,5 +13,5 @@ use replay::replay;
 
 #[test]
 fn draws() {
-    replay(sampling::sampling, "sampling");
+    replay(sampling::sampling, "sampling", 10);
 }

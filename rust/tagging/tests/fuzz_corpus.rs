@@ -11,5 +11,5 @@ use replay::replay;
 
 #[test]
 fn taggers() {
-    replay(tagger::tagger, "tagger");
+    replay(tagger::tagger, "tagger", 3);
 }

@@ -15,15 +15,15 @@ use replay::replay;
 
 #[test]
 fn pages() {
-    replay(html::page, "html");
+    replay(html::page, "html", 5);
 }
 
 #[test]
 fn seen_texts() {
-    replay(seen::seen, "seen_texts");
+    replay(seen::seen, "seen_texts", 7);
 }
 
 #[test]
 fn texts() {
-    replay(text::text, "text");
+    replay(text::text, "text", 5);
 }
