@@ -1,12 +1,14 @@
 """Sixteen new tokens after a prompt of 32, greedily, with random weights: what a checkpoint takes from folder to text.
 
 "one pass" is the floor of batch 1: as many bytes as a step has of weights, read once for each token. CTranslate2 converts
-the same folder.
+the same folder; llama.cpp reads it as GGUF (int8 is Q8_0 and int4 Q4_0 there), and its batches are decoded together.
 """
 
 from __future__ import annotations
 
 import functools
+import json
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +42,7 @@ DTYPES = {
     "ferrolm": ["float32", "bfloat16", "int8", "int4"],
     "transformers": ["float32", "bfloat16"],
     "ctranslate2": ["float32", "int8"],
+    "llama.cpp": ["float32", "bfloat16", "int8", "int4"],
     "one pass": ["float32", "bfloat16", "int8", "int4"],
 }
 
@@ -86,6 +89,67 @@ def ctranslate2(shape: str, dtype: str, ids: Any) -> Callable[[], Any]:
     return lambda: generator.generate_batch(prompts, **settings)
 
 
+GGUF_TYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "Q8_0", "int4": "Q4_0"}
+
+
+@functools.cache
+def gguf_file(shape: str, dtype: str) -> Path:
+    """The checkpoint in the form of llama.cpp, whose tokenizers know no vocabulary of whole words: pieces without merges."""
+    pytest.importorskip("gguf")
+    sys.path.append(str(Path(__file__).parents[2] / "tests"))
+    from gguf_files import write_gguf
+
+    source, target = folder(shape), folder(shape) / dtype
+    target.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (target / name).symlink_to(source / name)
+    vocab = json.loads((source / "tokenizer.json").read_text())["model"]["vocab"]
+    pieces = {"model": {"vocab": vocab, "merges": [], "byte_fallback": False}, "added_tokens": []}
+    (target / "tokenizer.json").write_text(json.dumps(pieces))
+    write_gguf(target, target / "model.gguf", GGUF_TYPES[dtype])
+    return target / "model.gguf"
+
+
+def llama_cpp(shape: str, dtype: str, ids: Any) -> Callable[[], Any]:
+    lib = pytest.importorskip("llama_cpp")
+    lib.llama_log_set(lib.llama_log_callback(lambda *_: None), None)
+    rows, vocab_size = ids.tolist(), SHAPES[shape]["vocab_size"]
+    model = lib.llama_model_load_from_file(bytes(gguf_file(shape, dtype)), lib.llama_model_default_params())
+    settings = lib.llama_context_default_params()
+    settings.n_seq_max, settings.n_ctx = len(rows), len(rows) * (PROMPT + NEW)
+    settings.n_batch = settings.n_ubatch = len(rows) * PROMPT
+    settings.n_threads = settings.n_threads_batch = 1
+    context = lib.llama_init_from_model(model, settings)
+    batch = lib.llama_batch_init(len(rows) * PROMPT, 0, 1)
+
+    def decode(texts: list[list[int]], start: int) -> list[int]:
+        """The likeliest token after each of the texts, which stand at the position ``start``."""
+        batch.n_tokens, last = 0, []
+        for sequence, text in enumerate(texts):
+            for offset, token in enumerate(text):
+                at = batch.n_tokens
+                batch.token[at], batch.pos[at], batch.logits[at] = (
+                    token,
+                    start + offset,
+                    offset == len(text) - 1,
+                )
+                batch.n_seq_id[at], batch.seq_id[at][0] = 1, sequence
+                batch.n_tokens += 1
+            last.append(batch.n_tokens - 1)
+        assert lib.llama_decode(context, batch) == 0
+        logits = (lib.llama_get_logits_ith(context, at) for at in last)
+        return [int(np.ctypeslib.as_array(row, (vocab_size,)).argmax()) for row in logits]
+
+    def run() -> list[list[int]]:
+        lib.llama_memory_clear(lib.llama_get_memory(context), True)
+        tokens = [decode(rows, 0)]
+        while len(tokens) < NEW:
+            tokens.append(decode([[token] for token in tokens[-1]], PROMPT + len(tokens) - 1))
+        return tokens
+
+    return run
+
+
 def one_pass(shape: str, dtype: str, ids: Any) -> Callable[[], Any]:
     decoder = CpuDecoder.of(ferrolm.load_model(folder(shape), device="cpu", dtype=dtype).model)
     assert decoder is not None
@@ -93,7 +157,13 @@ def one_pass(shape: str, dtype: str, ids: Any) -> Callable[[], Any]:
     return lambda: [weights.max() for _ in range(NEW)]
 
 
-LIBRARIES = {"ferrolm": ours, "transformers": transformers, "ctranslate2": ctranslate2, "one pass": one_pass}
+LIBRARIES = {
+    "ferrolm": ours,
+    "transformers": transformers,
+    "ctranslate2": ctranslate2,
+    "llama.cpp": llama_cpp,
+    "one pass": one_pass,
+}
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,11 @@ def our_lstm() -> nn.Module:
     return RecurrentLM(RecurrentConfig(vocab_size=65, hidden_size=256, num_layers=2))
 
 
-def our_loop(model: nn.Module, tokens: TokenFile, folder: Path) -> Step:
+def our_loop(model: nn.Module, tokens: TokenFile, folder: Path, compile: bool = False) -> Step:
     """What `Trainer.train` does for a step, all of it: a checkpoint or an evaluation is never due."""
     settings = {
         "batch_size": BATCH, "precision": "float32", "threads": 1, "device": "cpu", "steps": MANY,
-        "checkpoint_interval": 0, "checkpoint_minutes": 0.0, "beta2": 0.95,
+        "checkpoint_interval": 0, "checkpoint_minutes": 0.0, "beta2": 0.95, "compile": compile,
     }  # fmt: skip
     config = RunConfig.from_dict({"data": {"block_size": BLOCK}, "training": settings})
     trainer = Trainer(model, config, folder, tokens, show_progress=False)
@@ -194,6 +194,7 @@ def their_trainer(tokens: TokenFile, folder: Path) -> Step:
 
 LOOPS: dict[str, Callable[[TokenFile, Path], Step]] = {
     "ferrolm": lambda tokens, folder: our_loop(our_gpt2(), tokens, folder),
+    "ferrolm compiled": lambda tokens, folder: our_loop(our_gpt2(), tokens, folder, compile=True),
     "plain loop": lambda tokens, _: tutorial_loop(our_gpt2(), tokens),
     "nanoGPT": lambda tokens, _: tutorial_loop(PlainGPT(), tokens),
     "transformers loop": lambda tokens, _: tutorial_loop(their_model(), tokens),

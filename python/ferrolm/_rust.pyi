@@ -880,6 +880,12 @@ def attention_varlen(
     sinks: NDArray[np.float32] | None,
     /,
 ) -> NDArray[Any]: ...
+def gelu_tanh(x: Any, to: Any, /) -> None:
+    """Write the GELU by a hyperbolic tangent of the values `x` to `to`, both float32, contiguous and of one length."""
+
+def gelu_tanh_gradient(x: Any, gradient: Any, to: Any, /) -> None:
+    """Write the gradient of the values `x` to `to`, from the `gradient` of their GELU."""
+
 def attention_forward(
     query: Any,
     key: Any,

@@ -143,9 +143,12 @@ def test_other_devices_come_here() -> None:
     for options, message in (
         ({"window": 0}, "window is 0: expected at least 1 key"),
         ({"softcap": -1.0}, "softcap is -1.0"),
+        # Its reciprocal is infinite in float32, and infinity times a score of 0 is no number.
+        ({"softcap": 1e-40}, r"softcap is .*: expected a finite number of at least 2\^-126"),
     ):
-        with pytest.raises(InvalidArgumentError, match=message):
-            scaled_dot_product_attention(query, query, query, **options)
+        for array in (query, torch.zeros(query.shape)):
+            with pytest.raises(InvalidArgumentError, match=message):
+                scaled_dot_product_attention(array, array, array, **options)
     table = np.array([[0, 1], [1, 2]])
     with pytest.raises(InvalidArgumentError, match=r"block_table\[1, 1\] is 2: expected a page from 0 to 1"):
         attention_with_cache(query, key, key, [9, 10], block_table=table)

@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ferrolm._rust import set_num_threads
 from ferrolm.data import BatchSource, TokenFile
 from ferrolm.data._atomic import replace_file
 from ferrolm.data.token_blocks import TokenBlocks
@@ -123,6 +124,7 @@ class Trainer:
         settings = config.training
         if settings.threads:
             torch.set_num_threads(settings.threads)
+            set_num_threads(settings.threads)  # the core's attention and activations have threads of their own
         self.world = join_world(settings.parallel, settings.device)
         self.device = self.world.device
         self.precision = resolve_precision(settings.precision, self.device)

@@ -36,8 +36,9 @@ impl Options {
             Self { window: Some(window), .. } if window < 1 => {
                 failed("window", window.to_string(), "at least 1 key")
             }
-            Self { softcap: Some(cap), .. } if !(cap.is_finite() && cap > 0.0) => {
-                failed("softcap", cap.to_string(), "a finite number above 0")
+            // The reciprocal of a subnormal one is infinite.
+            Self { softcap: Some(cap), .. } if !(cap.is_normal() && cap > 0.0) => {
+                failed("softcap", cap.to_string(), "a finite number of at least 2^-126")
             }
             _ => Ok(()),
         }

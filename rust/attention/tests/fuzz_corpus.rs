@@ -14,7 +14,7 @@ use replay::replay;
 
 #[test]
 fn calls() {
-    replay(attention::attention, "attention", 8);
+    replay(attention::attention, "attention", 9);
 }
 
 #[test]

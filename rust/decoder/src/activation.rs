@@ -1,8 +1,11 @@
 //! The functions between the two products of a feed-forward part.
 
-use ferrolm_base::simd::Level;
+use ferrolm_base::pool;
+use ferrolm_base::simd::{self, Level};
+use rayon::prelude::*;
 
 use crate::arch::{self, Loop, mul_add};
+use crate::error::DecoderError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
@@ -41,6 +44,78 @@ impl Activation {
         }
         for (value, up) in values.iter_mut().zip(up.unwrap_or_default()) {
             *value *= up;
+        }
+    }
+}
+
+/// Values of a task, for some 10 µs: what it reads and writes stays in the second cache.
+const PIECE: usize = 1 << 14;
+
+/// [`Activation::GeluTanh`] of the values `x`, into `to`; on the threads of the pool where there are many.
+///
+/// # Errors
+/// [`DecoderError::Shape`] unless both have one length.
+pub fn gelu_tanh(x: &[f32], to: &mut [f32]) -> Result<(), DecoderError> {
+    check_length("to", to.len(), x.len())?;
+    let level = simd::level();
+    in_pieces(to, |from, to| arch::run(level, Forward { x: &x[from..from + to.len()], to }));
+    Ok(())
+}
+
+/// The gradient of the values `x` from that of their [`gelu_tanh`], into `to`; within 2e-6 times that.
+///
+/// # Errors
+/// [`DecoderError::Shape`] unless all have one length.
+pub fn gelu_tanh_gradient(x: &[f32], gradient: &[f32], to: &mut [f32]) -> Result<(), DecoderError> {
+    check_length("gradient", gradient.len(), x.len())?;
+    check_length("to", to.len(), x.len())?;
+    let level = simd::level();
+    in_pieces(to, |from, to| {
+        let (x, gradient) = (&x[from..from + to.len()], &gradient[from..from + to.len()]);
+        arch::run(level, Backward { x, gradient, to });
+    });
+    Ok(())
+}
+
+fn check_length(argument: &'static str, found: usize, expected: usize) -> Result<(), DecoderError> {
+    if found == expected { Ok(()) } else { Err(DecoderError::shape(argument, &[found], &[expected])) }
+}
+
+/// Each piece of `to`, with the place where it begins.
+fn in_pieces(to: &mut [f32], work: impl Fn(usize, &mut [f32]) + Sync) {
+    let piece = |(at, to): (usize, &mut [f32])| work(at * PIECE, to);
+    if to.len() > PIECE && pool::num_threads() > 1 {
+        pool::install(|| to.par_chunks_mut(PIECE).enumerate().for_each(piece));
+    } else {
+        to.chunks_mut(PIECE).enumerate().for_each(piece);
+    }
+}
+
+struct Forward<'a> {
+    x: &'a [f32],
+    to: &'a mut [f32],
+}
+
+impl Loop for Forward<'_> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (to, x) in self.to.iter_mut().zip(self.x) {
+            *to = GeluTanh.of::<FMA>(*x);
+        }
+    }
+}
+
+struct Backward<'a> {
+    x: &'a [f32],
+    gradient: &'a [f32],
+    to: &'a mut [f32],
+}
+
+impl Loop for Backward<'_> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for ((to, x), gradient) in self.to.iter_mut().zip(self.x).zip(self.gradient) {
+            *to = gradient * GeluTanh.slope::<FMA>(*x);
         }
     }
 }
@@ -94,10 +169,30 @@ impl Function for Gelu {
 impl Function for GeluTanh {
     #[inline(always)]
     fn of<const FMA: bool>(self, x: f32) -> f32 {
-        const FACTOR: f32 = 0.797_884_6;
-        // (1 + tanh(y)) / 2 = σ(2y)
-        let y = FACTOR * x * mul_add::<FMA>(0.044_715 * x, x, 1.0);
-        x * sigmoid::<FMA>(2.0 * y)
+        x * sigmoid::<FMA>(2.0 * Self::inner::<FMA>(x))
+    }
+}
+
+impl GeluTanh {
+    const FACTOR: f32 = 0.797_884_6;
+    const CUBIC: f32 = 0.044_715;
+
+    /// The argument y of the tangent: (1 + tanh(y)) / 2 = σ(2y).
+    #[inline(always)]
+    fn inner<const FMA: bool>(x: f32) -> f32 {
+        Self::FACTOR * x * mul_add::<FMA>(Self::CUBIC * x, x, 1.0)
+    }
+
+    /// The derivative.
+    #[inline(always)]
+    fn slope<const FMA: bool>(self, x: f32) -> f32 {
+        // Beyond this it is 0 or 1, and its formula would be infinity times zero. NaN stays NaN.
+        const FAR: f32 = 100.0;
+        let x = if x < -FAR { -FAR } else { x };
+        let x = if x > FAR { FAR } else { x };
+        let value = sigmoid::<FMA>(2.0 * Self::inner::<FMA>(x));
+        let inner = 2.0 * Self::FACTOR * mul_add::<FMA>(3.0 * Self::CUBIC * x, x, 1.0);
+        mul_add::<FMA>(x * inner, value * (1.0 - value), value)
     }
 }
 
@@ -201,6 +296,45 @@ mod tests {
                 assert_eq!(Activation::from_name(activation.name()), Some(activation));
             }
         }
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_definition() {
+        // More than one piece, and values in the last that fill no register.
+        let x: Vec<f32> = (0..2 * PIECE + 5).map(|i| i as f32 * 0.001 - 16.0).collect();
+        let gradient: Vec<f32> = (0..x.len()).map(|i| (i % 7) as f32 - 3.0).collect();
+        let (mut values, mut slopes) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        gelu_tanh(&x, &mut values).unwrap();
+        gelu_tanh_gradient(&x, &gradient, &mut slopes).unwrap();
+        assert_eq!(values, apply(Activation::GeluTanh, simd::level(), &x));
+        for level in [Level::Portable, simd::detected()] {
+            let mut found = vec![0.0; x.len()];
+            arch::run(level, Backward { x: &x, gradient: &gradient, to: &mut found });
+            if level == simd::level() {
+                assert_eq!(found, slopes);
+            }
+            for ((x, gradient), found) in x.iter().zip(&gradient).zip(&found) {
+                let (x, gradient) = (f64::from(*x), f64::from(*gradient));
+                let factor = (2.0 / std::f64::consts::PI).sqrt();
+                let tangent = (factor * (x + 0.044_715 * x.powi(3))).tanh();
+                let inner = factor * (1.0 + 3.0 * 0.044_715 * x * x);
+                let slope = 0.5 * (1.0 + tangent) + 0.5 * x * (1.0 - tangent * tangent) * inner;
+                assert!((f64::from(*found) - gradient * slope).abs() <= 2e-6 * gradient.abs(), "{x} {found}");
+            }
+            let mut far = [0.0; 5];
+            let x = [f32::NEG_INFINITY, -1e30, 1e30, f32::INFINITY, f32::NAN];
+            arch::run(level, Backward { x: &x, gradient: &[1.0; 5], to: &mut far });
+            assert_eq!(far[..4], [0.0, 0.0, 1.0, 1.0]);
+            assert!(far[4].is_nan());
+        }
+    }
+
+    #[test]
+    fn lengths_that_differ_are_named() {
+        let error = gelu_tanh(&[1.0; 3], &mut [0.0; 2]).unwrap_err();
+        assert_eq!(error.to_string(), "to has the shape [2]: expected [3]");
+        let error = gelu_tanh_gradient(&[1.0; 3], &[1.0; 4], &mut [0.0; 3]).unwrap_err();
+        assert_eq!(error.to_string(), "gradient has the shape [4]: expected [3]");
     }
 
     #[test]

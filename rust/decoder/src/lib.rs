@@ -16,7 +16,7 @@ mod parts;
 mod positions;
 mod workspace;
 
-pub use activation::Activation;
+pub use activation::{Activation, gelu_tanh, gelu_tanh_gradient};
 pub use decoder::{Cache, Decoder, Step};
 pub use error::DecoderError;
 pub use norm::Norm;

@@ -7,6 +7,7 @@
 
 use pyo3::prelude::*;
 
+mod activation;
 mod attention;
 mod attention_forms;
 mod attention_gradients;
@@ -59,6 +60,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ngram_uses::register(module)?;
     linear::register(module)?;
     decoder::register(module)?;
+    activation::register(module)?;
     sampling::register(module)?;
     sampling_choices::register(module)?;
     attention::register(module)?;
