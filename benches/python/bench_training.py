@@ -30,6 +30,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from ferrolm import set_num_threads  # noqa: E402
 from ferrolm.data import TokenFile, TokenFileWriter  # noqa: E402
 from ferrolm.models import GPT2Config, GPT2LMHeadModel, RecurrentConfig, RecurrentLM  # noqa: E402
 from ferrolm.training import RunConfig, Trainer  # noqa: E402
@@ -58,11 +59,11 @@ def our_lstm() -> nn.Module:
     return RecurrentLM(RecurrentConfig(vocab_size=65, hidden_size=256, num_layers=2))
 
 
-def our_loop(model: nn.Module, tokens: TokenFile, folder: Path, compile: bool = False) -> Step:
+def our_loop(model: nn.Module, tokens: TokenFile, folder: Path) -> Step:
     """What `Trainer.train` does for a step, all of it: a checkpoint or an evaluation is never due."""
     settings = {
         "batch_size": BATCH, "precision": "float32", "threads": 1, "device": "cpu", "steps": MANY,
-        "checkpoint_interval": 0, "checkpoint_minutes": 0.0, "beta2": 0.95, "compile": compile,
+        "checkpoint_interval": 0, "checkpoint_minutes": 0.0, "beta2": 0.95,
     }  # fmt: skip
     config = RunConfig.from_dict({"data": {"block_size": BLOCK}, "training": settings})
     trainer = Trainer(model, config, folder, tokens, show_progress=False)
@@ -194,7 +195,6 @@ def their_trainer(tokens: TokenFile, folder: Path) -> Step:
 
 LOOPS: dict[str, Callable[[TokenFile, Path], Step]] = {
     "ferrolm": lambda tokens, folder: our_loop(our_gpt2(), tokens, folder),
-    "ferrolm compiled": lambda tokens, folder: our_loop(our_gpt2(), tokens, folder, compile=True),
     "plain loop": lambda tokens, _: tutorial_loop(our_gpt2(), tokens),
     "nanoGPT": lambda tokens, _: tutorial_loop(PlainGPT(), tokens),
     "transformers loop": lambda tokens, _: tutorial_loop(their_model(), tokens),
@@ -231,6 +231,7 @@ def folder() -> Iterator[Path]:
 def steps(folder: Path) -> dict[str, Step]:
     """The loops, started once; a pass of the benchmark runs all of them in this process."""
     torch.set_num_threads(1)
+    set_num_threads(1)
     tokens = token_file(folder)
     return {name: make(tokens, folder / name.replace(" ", "-")) for name, make in LOOPS.items()}
 
@@ -247,6 +248,7 @@ def test_ten_steps(benchmark: Any, steps: dict[str, Step], library: str) -> None
 @pytest.mark.parametrize("library", RECURRENT)
 def test_ten_recurrent_steps(benchmark: Any, folder: Path, library: str) -> None:
     torch.set_num_threads(1)
+    set_num_threads(1)
     step = RECURRENT[library](token_file(folder), folder / f"lstm-{library}")
     benchmark.extra_info["tokens"] = STEPS * BATCH * BLOCK
     benchmark.pedantic(lambda: [step() for _ in range(STEPS)], rounds=5, warmup_rounds=1)
@@ -259,6 +261,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
+    set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tokens = token_file(folder)
