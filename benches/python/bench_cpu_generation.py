@@ -94,7 +94,7 @@ GGUF_TYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "Q8_0", "int4": "Q4_
 
 @functools.cache
 def gguf_file(shape: str, dtype: str) -> Path:
-    """The checkpoint in the form of llama.cpp, whose tokenizers know no vocabulary of whole words: pieces without merges."""
+    """The checkpoint in the form of llama.cpp, whose tokenizers know no vocabulary of whole words: pieces and a merge."""
     pytest.importorskip("gguf")
     sys.path.append(str(Path(__file__).parents[2] / "tests"))
     from gguf_files import write_gguf
@@ -104,17 +104,24 @@ def gguf_file(shape: str, dtype: str) -> Path:
     for name in ("config.json", "model.safetensors"):
         (target / name).symlink_to(source / name)
     vocab = json.loads((source / "tokenizer.json").read_text())["model"]["vocab"]
-    pieces = {"model": {"vocab": vocab, "merges": [], "byte_fallback": False}, "added_tokens": []}
+    pieces = {"model": {"vocab": vocab, "merges": ["w 0"], "byte_fallback": False}, "added_tokens": []}
     (target / "tokenizer.json").write_text(json.dumps(pieces))
     write_gguf(target, target / "model.gguf", GGUF_TYPES[dtype])
     return target / "model.gguf"
 
 
+@functools.cache
+def silence() -> Any:
+    """A log that says nothing; the library keeps no reference to it."""
+    return pytest.importorskip("llama_cpp").llama_log_callback(lambda *_: None)
+
+
 def llama_cpp(shape: str, dtype: str, ids: Any) -> Callable[[], Any]:
     lib = pytest.importorskip("llama_cpp")
-    lib.llama_log_set(lib.llama_log_callback(lambda *_: None), None)
+    lib.llama_log_set(silence(), None)
     rows, vocab_size = ids.tolist(), SHAPES[shape]["vocab_size"]
     model = lib.llama_model_load_from_file(bytes(gguf_file(shape, dtype)), lib.llama_model_default_params())
+    assert model, "llama.cpp does not read the file"
     settings = lib.llama_context_default_params()
     settings.n_seq_max, settings.n_ctx = len(rows), len(rows) * (PROMPT + NEW)
     settings.n_batch = settings.n_ubatch = len(rows) * PROMPT
