@@ -37,7 +37,12 @@ class Options(NamedTuple):
         for name, value, fits, expected in (
             ("scale", self.scale, math.isfinite, "a finite number"),
             ("window", self.window, lambda window: window >= 1, "at least 1 key"),
-            ("softcap", self.softcap, lambda cap: 2**-126 <= cap < math.inf, "a finite number of at least 2^-126"),
+            (
+                "softcap",
+                self.softcap,
+                lambda cap: 2**-126 <= cap < math.inf,
+                "a finite number of at least 2^-126",
+            ),
         ):
             if value is not None and not fits(value):
                 raise InvalidArgumentError(f"{name} is {value}: expected {expected}")

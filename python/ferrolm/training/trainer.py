@@ -124,7 +124,7 @@ class Trainer:
         settings = config.training
         if settings.threads:
             torch.set_num_threads(settings.threads)
-            set_num_threads(settings.threads)  # the core's attention and activations have threads of their own
+            set_num_threads(settings.threads)  # attention and activations of the core
         self.world = join_world(settings.parallel, settings.device)
         self.device = self.world.device
         self.precision = resolve_precision(settings.precision, self.device)

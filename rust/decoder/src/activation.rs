@@ -115,7 +115,7 @@ impl Loop for Backward<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for ((to, x), gradient) in self.to.iter_mut().zip(self.x).zip(self.gradient) {
-            *to = gradient * GeluTanh.slope::<FMA>(*x);
+            *to = gradient * GeluTanh::slope::<FMA>(*x);
         }
     }
 }
@@ -185,7 +185,7 @@ impl GeluTanh {
 
     /// The derivative.
     #[inline(always)]
-    fn slope<const FMA: bool>(self, x: f32) -> f32 {
+    fn slope<const FMA: bool>(x: f32) -> f32 {
         // Beyond this it is 0 or 1, and its formula would be infinity times zero. NaN stays NaN.
         const FAR: f32 = 100.0;
         let x = if x < -FAR { -FAR } else { x };

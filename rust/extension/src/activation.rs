@@ -54,7 +54,9 @@ fn write<const COUNT: usize>(
     let place = float32(to, "to")?;
     let place = slice(&place, "to")?.as_ptr_range();
     if inputs.iter().map(|input| input.as_ptr_range()).any(|x| x.start < place.end && place.start < x.end) {
-        return Err(Kind::ShapeError.error("to shares memory with what is read: pass an array of its own".to_owned()));
+        return Err(
+            Kind::ShapeError.error("to shares memory with what is read: pass an array of its own".to_owned())
+        );
     }
     // SAFETY: no input lies there.
     match unsafe { view_mut(to, "to")? } {

@@ -57,7 +57,8 @@ def test_what_is_no_number_and_what_is_infinite() -> None:
     x = torch.zeros(LARGE)
     x.view(-1)[:4] = torch.tensor([torch.nan, torch.inf, -1e30, 1e30])
     values, slopes = with_gradient(gelu_tanh, x, torch.ones(LARGE))
-    assert values.view(-1)[0].isnan() and slopes.view(-1)[0].isnan()
+    assert values.view(-1)[0].isnan()
+    assert slopes.view(-1)[0].isnan()
     assert values.view(-1)[1:4].tolist() == [torch.inf, 0.0, pytest.approx(1e30)]
     assert slopes.view(-1)[1:4].tolist() == [1.0, 0.0, 1.0]
 
@@ -80,7 +81,9 @@ def test_transforms_and_compilation() -> None:
     torch.testing.assert_close(total(x), expected(x), rtol=1e-5, atol=1e-5)
     many = torch.randn(3, *LARGE)
     torch.testing.assert_close(torch.func.vmap(gelu_tanh)(many), reference(many))
-    torch.testing.assert_close(torch.func.vmap(total)(many), torch.func.vmap(expected)(many), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        torch.func.vmap(total)(many), torch.func.vmap(expected)(many), rtol=1e-5, atol=1e-5
+    )
     compiled = torch.compile(gelu_tanh, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), reference(x))
 
@@ -89,11 +92,11 @@ def test_arrays_that_do_not_fit_are_named() -> None:
     x = torch.ones(6)
     with pytest.raises(ShapeError, match=r"^to has the shape \[5\]: expected \[6\]$"):
         _rust.gelu_tanh(x, torch.ones(5))
-    with pytest.raises(ShapeError, match="^x has dtype torch.float64"):
+    with pytest.raises(ShapeError, match=r"^x has dtype torch.float64"):
         _rust.gelu_tanh(x.double(), x)
-    with pytest.raises(ShapeError, match="^to shares memory with what is read"):
+    with pytest.raises(ShapeError, match=r"^to shares memory with what is read"):
         _rust.gelu_tanh(x, x)
-    with pytest.raises(ShapeError, match="^to shares memory"):
+    with pytest.raises(ShapeError, match=r"^to shares memory"):
         _rust.gelu_tanh_gradient(x[:4], torch.ones(4), x[2:])
-    with pytest.raises(ShapeError, match="^gradient is not contiguous"):
+    with pytest.raises(ShapeError, match=r"^gradient is not contiguous"):
         _rust.gelu_tanh_gradient(x[:3], x[::2], torch.ones(3))
