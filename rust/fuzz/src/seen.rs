@@ -30,7 +30,8 @@ pub fn seen(data: &[u8]) {
         assert_eq!(SeenTexts::load(&saved(), &NEVER).unwrap().len(), size);
     }
     if let Ok(mut near) = NearDuplicates::load(&path, &NEVER) {
-        near.add(near.sketcher().sketch("some words of a text")).unwrap();
+        // An error where a file claims as many texts as there may be; what is saved then is readable too.
+        let _ = near.add(near.sketcher().sketch("some words of a text"));
         near.save(&saved(), &NEVER).unwrap();
         assert_eq!(NearDuplicates::load(&saved(), &NEVER).unwrap().len(), near.len());
     }

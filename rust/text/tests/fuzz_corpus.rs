@@ -20,7 +20,7 @@ fn pages() {
 
 #[test]
 fn seen_texts() {
-    replay(seen::seen, "seen_texts", 7);
+    replay(seen::seen, "seen_texts", 8);
 }
 
 #[test]

@@ -18,6 +18,8 @@ const MAGIC: [u8; 8] = *b"FLMNEAR\0";
 /// Texts that share a band and are not similar, such as pages of one form, make a chain; no more of it is looked at.
 const LONGEST_CHAIN: usize = 512;
 const NONE: u32 = u32::MAX;
+/// Numbers of texts become integers of Python.
+const MOST_TEXTS: u64 = i64::MAX as u64;
 
 /// The kept text that a text resembles most, among those it was compared with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,6 +121,9 @@ impl NearDuplicates {
     /// Add a text by its sketch, made by [`sketcher`](Self::sketcher).
     pub fn add(&mut self, sketch: Option<Sketch>) -> Result<Option<Similarity>, DuplicatesError> {
         let number = self.added;
+        if number == MOST_TEXTS {
+            return Err(DuplicatesError::TooMany(number as usize));
+        }
         self.added += 1;
         let Some(sketch) = sketch else {
             let first = *self.without_words.get_or_insert(number);
@@ -208,8 +213,7 @@ impl NearDuplicates {
         let set = Self::new(threshold, sketcher).map_err(|error| reader.invalid(error.to_string()))?;
         let mut set = Self { added, without_words, ..set };
         let count = reader.count(8 + 2 * bins)?;
-        // Numbers become integers of Python, and count on.
-        if added > i64::MAX as u64 || without_words.is_some_and(|number| number >= added) {
+        if added > MOST_TEXTS || without_words.is_some_and(|number| number >= added) {
             return Err(reader.invalid(format!("{added} texts, of which it keeps one beyond them")));
         }
         let mut least = 0;
@@ -327,6 +331,18 @@ mod tests {
         bytes[middle] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         assert!(NearDuplicates::load(&path, &cancel).err().unwrap().to_string().contains("checksum"));
+    }
+
+    #[test]
+    fn a_set_that_is_full_says_so_and_stays_readable() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, cancel) = (folder.path().join("near.bin"), Cancel::new());
+        let mut set = NearDuplicates { added: MOST_TEXTS - 1, ..set(0.8) };
+        assert_eq!(add(&mut set, "the last text"), None);
+        let error = set.add(set.sketcher().sketch("one more")).unwrap_err();
+        assert_eq!(error.to_string(), "there are 9223372036854775807 texts already, the limit of one set");
+        set.save(&path, &cancel).unwrap();
+        assert_eq!(NearDuplicates::load(&path, &cancel).unwrap().len(), 1);
     }
 
     #[test]
