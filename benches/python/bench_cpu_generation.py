@@ -1,7 +1,8 @@
 """Sixteen new tokens after a prompt of 32, greedily, with random weights: what a checkpoint takes from folder to text.
 
 "one pass" is the floor of batch 1: as many bytes as a step has of weights, read once for each token. CTranslate2 converts
-the same folder; llama.cpp reads it as GGUF (int8 is Q8_0 and int4 Q4_0 there), and its batches are decoded together.
+the same folder; llama.cpp reads it as GGUF (int8 is Q8_0 and int4 Q4_0 there), and its batches are decoded together. Its
+package, llama-cpp-python, is not in the extra `bench`, because installing it compiles it for a quarter of an hour.
 """
 
 from __future__ import annotations
