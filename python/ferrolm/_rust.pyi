@@ -880,12 +880,6 @@ def attention_varlen(
     sinks: NDArray[np.float32] | None,
     /,
 ) -> NDArray[Any]: ...
-def gelu_tanh(x: Any, to: Any, /) -> None:
-    """Write the GELU by a hyperbolic tangent of the values `x` to `to`, both float32, contiguous and of one length."""
-
-def gelu_tanh_gradient(x: Any, gradient: Any, to: Any, /) -> None:
-    """Write the gradient of the values `x` to `to`, from the `gradient` of their GELU."""
-
 def attention_forward(
     query: Any,
     key: Any,
@@ -936,6 +930,12 @@ class LinearWeights:
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 # decoder
+def gelu_tanh(x: Any, to: Any, /) -> None:
+    """Write the GELU by a hyperbolic tangent of the values `x` to `to`, both float32, contiguous and of one length."""
+
+def gelu_tanh_gradient(x: Any, gradient: Any, to: Any, /) -> None:
+    """Write the gradient of the values `x` to `to`, from the `gradient` of their GELU."""
+
 @final
 class Decoder:
     def __new__(

@@ -52,7 +52,8 @@ class TrainingConfig:
         1, "micro-batches per step; the mean gradient of their targets makes one step"
     )
     threads: int = setting(
-        0, "threads of torch on CPU; 0: as many as torch finds; sums depend on it in the last digits"
+        0,
+        "threads on CPU, of torch and of ours; 0: as many as each finds; sums depend on it in the last digits",
     )
 
     optimizer: str = setting(

@@ -4,9 +4,10 @@ use ferrolm_decoder::DecoderError;
 use numpy::ndarray::ArrayView4;
 use pyo3::prelude::*;
 
+use crate::attention_gradients::float32;
 use crate::enter::enter_brief;
 use crate::errors::{Kind, ToPyErr};
-use crate::unsafe_views::{AnyView, AnyViewMut, view, view_mut};
+use crate::unsafe_views::{AnyViewMut, view_mut};
 
 /// Write the GELU by a hyperbolic tangent of the values `x` to `to`, both float32, contiguous and of one length.
 #[pyfunction]
@@ -29,13 +30,6 @@ fn gelu_tanh_gradient(
     let (x, gradient) = (float32(x, "x")?, float32(gradient, "gradient")?);
     let (x, gradient) = (slice(&x, "x")?, slice(&gradient, "gradient")?);
     write(to, [x, gradient], |to| enter_brief(py, |_| ferrolm_decoder::gelu_tanh_gradient(x, gradient, to)))
-}
-
-fn float32<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyResult<ArrayView4<'a, f32>> {
-    match view(object, argument)? {
-        AnyView::Float32(view) => Ok(view),
-        _ => Err(Kind::ShapeError.error(format!("{argument} is not float32"))),
-    }
 }
 
 fn slice<'a>(view: &'a ArrayView4<'_, f32>, argument: &str) -> PyResult<&'a [f32]> {

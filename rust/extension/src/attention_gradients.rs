@@ -110,7 +110,8 @@ fn call<'a>(
     call.map_err(AttentionError::to_py_err)
 }
 
-fn float32<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyResult<ArrayView4<'a, f32>> {
+/// A view of `object`, whose elements autograd has as float32.
+pub fn float32<'a>(object: &'a Bound<'_, PyAny>, argument: &str) -> PyResult<ArrayView4<'a, f32>> {
     match view(object, argument)? {
         AnyView::Float32(view) => Ok(view),
         _ => Err(Kind::ShapeError.error(format!("{argument} is not float32, which gradients need"))),

@@ -17,6 +17,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import ferrolm
 from ferrolm.data import TokenFile, TokenFileWriter
 from ferrolm.errors import InvalidArgumentError, UnknownNameError
 from ferrolm.models import GPT2LMHeadModel, load_causal_lm
@@ -69,6 +70,17 @@ def test_a_pattern_is_learnt(tokens: str, tmp_path: Path) -> None:
     model = GPT2LMHeadModel.from_pretrained(tmp_path / "run/final")
     predicted = model(torch.tensor([PATTERN])).logits.argmax(-1)[0, 1:-1].tolist()
     assert predicted == PATTERN[2:]
+
+
+def test_threads_are_those_of_torch_and_of_the_core(tokens: str, tmp_path: Path) -> None:
+    of_torch, ours = torch.get_num_threads(), ferrolm.num_threads()
+    try:
+        for threads in (2, 1):
+            run(run_config(tokens, threads=threads, steps=1), tmp_path / str(threads))
+            assert torch.get_num_threads() == ferrolm.num_threads() == threads
+    finally:
+        torch.set_num_threads(of_torch)
+        ferrolm.set_num_threads(ours)
 
 
 @pytest.mark.parametrize(
