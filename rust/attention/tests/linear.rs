@@ -119,12 +119,13 @@ fn check_dense<E: Element + Into<f32>>(matrix: &Array2<E>, x: &[f32]) {
             found.push(out);
         }
         assert_eq!(found[0], found[2]);
-        let first: Vec<f32> = found.iter().map(|out| out[0]).collect();
-        let mut alone = vec![0.0; outputs];
-        for (view, first) in [matrix.view(), turned.t()].into_iter().zip(first) {
+        for (view, found) in [matrix.view(), turned.t()].into_iter().zip(found) {
             let matrix = Matrix::new(view).unwrap();
-            matrix.apply_at(level, &x[..inputs], None, &mut alone, &NEVER).unwrap();
-            assert_eq!(alone[0].to_bits(), first.to_bits(), "a row does not depend on the others");
+            for (x, found) in x.chunks_exact(inputs).zip(found.chunks_exact(outputs)) {
+                let mut alone = vec![0.0; outputs];
+                matrix.apply_at(level, x, None, &mut alone, &NEVER).unwrap();
+                assert_eq!(alone, found, "a row does not depend on the others");
+            }
         }
     }
 }
@@ -140,6 +141,31 @@ proptest! {
         check_dense(&matrix.mapv(f16::from_f32), &x);
         check_dense(&matrix.mapv(bf16::from_f32), &x);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// So many that the weights are copied, in several parts of the inputs and several blocks of the outputs.
+    #[test]
+    fn products_of_many_rows_are_those_of_few(
+        rows in 20usize..140, inputs in 1usize..1300, outputs in 1usize..90, seed: u32, kind in 0..3,
+    ) {
+        let matrix = Array2::from_shape_vec((outputs, inputs), numbers(outputs * inputs, seed)).unwrap();
+        let x = numbers(rows * inputs, seed.wrapping_add(77));
+        match kind {
+            0 => check_dense(&matrix, &x),
+            1 => check_dense(&matrix.mapv(f16::from_f32), &x),
+            _ => check_dense(&matrix.mapv(bf16::from_f32), &x),
+        }
+    }
+}
+
+#[test]
+fn blocks_of_wide_matrices_do_not_mix() {
+    let (outputs, inputs, rows) = (1701, 330, 61);
+    let matrix = Array2::from_shape_vec((outputs, inputs), numbers(outputs * inputs, 8)).unwrap();
+    check_dense(&matrix, &numbers(rows * inputs, 9));
 }
 
 #[test]

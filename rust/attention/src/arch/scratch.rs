@@ -20,6 +20,12 @@ impl Buffer {
         // SAFETY: a line is sixteen `f32` without padding, and at least `len / 16` of them are initialized.
         unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
     }
+
+    /// What it has room for.
+    pub fn values(&self) -> &[f32] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), 16 * self.0.len()) }
+    }
 }
 
 /// The same memory as integers of 16 bits.
@@ -52,6 +58,9 @@ pub(crate) struct KernelScratch {
     pub slopes: Buffer,
     pub key_sums: Buffer,
     pub value_sums: Buffer,
+    // Of products with matrices of weights.
+    pub weights: Buffer,
+    pub sums: Buffer,
 }
 
 impl Scratch {

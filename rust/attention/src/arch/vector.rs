@@ -77,7 +77,7 @@ pub(super) trait Vector: Copy {
 }
 
 /// No instruction set here has wider registers.
-const MAX_LANES: usize = 16;
+pub(super) const MAX_LANES: usize = 16;
 
 #[inline(always)]
 unsafe fn lanes<V: Vector>(vector: V) -> [f32; MAX_LANES] {

@@ -35,6 +35,12 @@ impl AnyMatrix<'_> {
         each!(self, rows => size(rows))
     }
 
+    /// Where the first row is, and the bytes from a row to the next one.
+    pub(crate) fn place(&self) -> (*const u8, isize) {
+        let size = self.element_size() as isize;
+        each!(self, rows => (rows.as_ptr().cast(), rows.strides()[0] * size))
+    }
+
     pub(crate) fn widen_row(&self, row: usize, to: &mut [f32]) {
         fn widen<E: Element>(rows: &ArrayView2<E>, row: usize, to: &mut [f32]) {
             if let Some(row) = rows.row(row).as_slice() {

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::{GROUP, Kind, Matrix, PANEL};
 use crate::AttentionError;
 use crate::arch::linear::{Input, Results, multiply};
+use crate::arch::scratch::Scratch;
 
 /// Bytes of weights, times rows, that one thread should have to itself: some 20 µs of reading, waking another takes 5.
 const TASK_BYTES: usize = 1 << 18;
@@ -79,7 +80,7 @@ impl Matrix<'_> {
         let results = Results::new(out, outputs);
         let task = |part: usize| {
             let range = part * own..((part + 1) * own).min(outputs);
-            multiply(level, self, range, &input, &results);
+            Scratch::with(|scratch| multiply(level, self, range, &input, &results, &mut scratch.arch));
         };
         if tasks > 1 {
             pool::install(|| (0..outputs.div_ceil(own)).into_par_iter().with_max_len(1).for_each(task));

@@ -18,7 +18,7 @@ pub use format::Format;
 pub use matrix::Matrix;
 pub(crate) use matrix::{Kind, Order};
 pub(crate) use panel::Panel;
-pub(crate) use rounding::nearest;
+pub(crate) use rounding::nearest_byte;
 
 use crate::{AttentionError, Element};
 use bytemuck::{Pod, Zeroable};

@@ -58,11 +58,18 @@ fn with_scale(values: &[f32; GROUP], scale: f16) -> [f32; GROUP] {
     values.map(|value| nearest((value * inverse).clamp(-8.0, 7.0)))
 }
 
-/// The nearest whole number, for small ones: adding and taking away the number that leaves no fraction is faster than a call
-/// of the function for it, which is no instruction on every machine.
-pub(crate) fn nearest(value: f32) -> f32 {
-    const NO_FRACTION: f32 = 12_582_912.0;
+/// Adding it leaves a number no fraction, and its lowest bits are those of the whole number.
+const NO_FRACTION: f32 = 12_582_912.0;
+
+/// The nearest whole number, for small ones: adding and taking away is faster than a call of the function for it, which is no
+/// instruction on every machine.
+fn nearest(value: f32) -> f32 {
     (value + NO_FRACTION) - NO_FRACTION
+}
+
+/// The nearest whole number from -128 to 127; any, if the value is not finite.
+pub(crate) fn nearest_byte(value: f32) -> i8 {
+    (value + NO_FRACTION).to_bits() as i8
 }
 
 fn inverse(scale: f32) -> f32 {

@@ -2,13 +2,14 @@
 
 use ferrolm_base::simd::Level;
 
-use crate::linear::{GROUP, nearest};
+use super::super::scratch::Buffer;
+use crate::linear::{GROUP, nearest_byte};
 
 /// Input rows, padded with zeros to whole groups; for quantized weights as bytes and a scale for each group.
 pub(crate) struct Input {
     rows: usize,
     groups: usize,
-    values: Vec<f32>,
+    values: Buffer,
     /// Padded like the values.
     pub quants: Vec<i8>,
     /// One for each group.
@@ -21,14 +22,15 @@ impl Input {
     pub fn new(level: Level, x: &[f32], inputs: usize, quantized: bool) -> Self {
         let groups = inputs.div_ceil(GROUP);
         let rows = x.len().checked_div(inputs).unwrap_or(0);
-        let mut values = vec![0.0; rows * groups * GROUP];
-        for (row, x) in values.chunks_exact_mut((groups * GROUP).max(1)).zip(x.chunks_exact(inputs.max(1))) {
+        let mut values = Buffer::default();
+        let padded = values.take(rows * groups * GROUP);
+        for (row, x) in padded.chunks_exact_mut((groups * GROUP).max(1)).zip(x.chunks_exact(inputs.max(1))) {
             row[..inputs].copy_from_slice(x);
         }
         let (quants, scales, offsets) = (Vec::new(), Vec::new(), Vec::new());
         let mut input = Self { rows, groups, values, quants, scales, offsets };
         if quantized {
-            input.quants.resize(input.values.len(), 0);
+            input.quants.resize(rows * groups * GROUP, 0);
             input.scales.resize(rows * groups, 0.0);
             input.offsets.resize(rows * groups, 0);
             match level {
@@ -51,14 +53,14 @@ impl Input {
 
     #[inline(always)]
     pub fn row(&self, row: usize) -> &[f32] {
-        &self.values[row * self.groups * GROUP..][..self.groups * GROUP]
+        &self.values.values()[row * self.groups * GROUP..][..self.groups * GROUP]
     }
 }
 
 /// What is not finite makes its group, and so the result, not a number.
 #[inline(always)]
 fn quantize(input: &mut Input) {
-    let groups = input.values.as_chunks::<GROUP>().0.iter();
+    let groups = input.values.values().as_chunks::<GROUP>().0.iter();
     let quants = input.quants.as_chunks_mut::<GROUP>().0;
     let scales = input.scales.iter_mut().zip(&mut input.offsets);
     for ((values, quants), (scale, offset)) in groups.zip(quants).zip(scales) {
@@ -74,7 +76,7 @@ fn quantize(input: &mut Input) {
         let largest = largest.into_iter().fold(0.0f32, |a, b| if b > a { b } else { a });
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         for (quant, value) in quants.iter_mut().zip(values) {
-            *quant = nearest(value * inverse) as i32 as i8;
+            *quant = nearest_byte(value * inverse);
         }
         *scale = largest / 127.0 + poison.iter().sum::<f32>();
         *offset = -8 * quants.iter().map(|quant| i32::from(*quant)).sum::<i32>();

@@ -1,9 +1,11 @@
 //! Products of the rows of a matrix with a few input rows.
 
 mod dense;
+mod few_rows;
 mod input;
 #[cfg(target_arch = "x86_64")]
 mod integer;
+mod many_rows;
 mod plain;
 mod results;
 
@@ -14,8 +16,8 @@ use ferrolm_base::simd::Level;
 pub(crate) use input::Input;
 pub(crate) use results::Results;
 
-use super::vector::Vector;
-use crate::linear::{AnyMatrix, Kind, Matrix, Order};
+use super::scratch::KernelScratch;
+use crate::linear::{Kind, Matrix};
 
 /// Input rows that a weight is multiplied with once it is read.
 const TILE: usize = 4;
@@ -27,17 +29,21 @@ pub(crate) fn multiply(
     outputs: Range<usize>,
     input: &Input,
     results: &Results,
+    scratch: &mut KernelScratch,
 ) {
     match level {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `usable` found the instruction set. AVX-512 has it too, and reading is what takes the time.
-        Level::Avx2 | Level::Avx512 => unsafe { multiply_avx2(matrix, outputs, input, results) },
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx512 => unsafe { multiply_avx512(matrix, outputs, input, results, scratch) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `usable` found the instruction set.
+        Level::Avx2 => unsafe { multiply_avx2(matrix, outputs, input, results, scratch) },
         // SAFETY: needs no instruction set.
         _ => unsafe {
             match &matrix.0 {
                 Kind::Quantized(weights) => plain::multiply(weights, outputs, input, results),
                 Kind::Dense(rows, order) => {
-                    dense_of::<super::portable::F32x4>(rows, *order, outputs, input, results);
+                    dense::multiply::<super::portable::F32x4>(rows, *order, outputs, input, results, scratch);
                 }
             }
         },
@@ -45,33 +51,42 @@ pub(crate) fn multiply(
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
-unsafe fn multiply_avx2(matrix: &Matrix, outputs: Range<usize>, input: &Input, results: &Results) {
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn multiply_avx512(
+    matrix: &Matrix,
+    outputs: Range<usize>,
+    input: &Input,
+    results: &Results,
+    scratch: &mut KernelScratch,
+) {
     // SAFETY: this function enables the instruction set, which its caller found.
     unsafe {
         match &matrix.0 {
+            // Of a few rows, whose time is that of reading, more lanes would not make more.
             Kind::Quantized(weights) => integer::multiply(weights, outputs, input, results),
             Kind::Dense(rows, order) => {
-                dense_of::<super::avx2::F32x8>(rows, *order, outputs, input, results);
+                dense::multiply::<super::avx512::F32x16>(rows, *order, outputs, input, results, scratch);
             }
         }
     }
 }
 
-#[inline(always)]
-unsafe fn dense_of<V: Vector>(
-    rows: &AnyMatrix,
-    order: Order,
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn multiply_avx2(
+    matrix: &Matrix,
     outputs: Range<usize>,
     input: &Input,
     results: &Results,
+    scratch: &mut KernelScratch,
 ) {
-    // SAFETY: the caller has the instruction set.
+    // SAFETY: this function enables the instruction set, which its caller found.
     unsafe {
-        match rows {
-            AnyMatrix::F32(rows) => dense::multiply::<V, f32>(rows, order, outputs, input, results),
-            AnyMatrix::F16(rows) => dense::multiply::<V, half::f16>(rows, order, outputs, input, results),
-            AnyMatrix::Bf16(rows) => dense::multiply::<V, half::bf16>(rows, order, outputs, input, results),
+        match &matrix.0 {
+            Kind::Quantized(weights) => integer::multiply(weights, outputs, input, results),
+            Kind::Dense(rows, order) => {
+                dense::multiply::<super::avx2::F32x8>(rows, *order, outputs, input, results, scratch);
+            }
         }
     }
 }
