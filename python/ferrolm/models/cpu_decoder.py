@@ -36,7 +36,7 @@ _ACTIVATIONS = {
     "swish": "silu",
 }
 # Tokens up to which the step is faster whatever the model, and bytes of weights times tokens below the cost of torch's calls.
-_TOKENS, _PRODUCTS = 32, 1 << 31
+_TOKENS, _PRODUCTS = 64, 1 << 31
 
 # What a model may consist of. Anything else, also a class derived from one of these, may compute something else.
 _KNOWN = {

@@ -180,7 +180,7 @@ def test_how_many_tokens_pay_depends_on_the_size_and_the_type() -> None:
     assert half is not None
     assert large is not None
     assert 1000 < small.most_tokens < half.most_tokens
-    assert large.most_tokens == 32
+    assert large.most_tokens == 64
 
 
 def test_what_torch_has_to_do() -> None:
