@@ -7,8 +7,10 @@ package, llama-cpp-python, is not in the extra `bench`, because installing it co
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -53,6 +55,7 @@ def folder(shape: str) -> Path:
     """A checkpoint with a tokenizer that has a word for each id."""
     hub, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
     path = Path(tempfile.mkdtemp(prefix=f"ferrolm-{shape}-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)  # a gigabyte, with the copies of the others
     torch.manual_seed(0)
     config = hub.AutoConfig.for_model(shape, **SHAPES[shape])
     hub.AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(path)

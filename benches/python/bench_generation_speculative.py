@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,9 +49,9 @@ def transformers_models() -> tuple[Any, Any]:
     library = pytest.importorskip("transformers")
     found = []
     for model in models():
-        folder = Path(tempfile.mkdtemp(prefix="ferrolm-speculative-"))
-        model.save_pretrained(folder)
-        found.append(library.GPT2LMHeadModel.from_pretrained(folder).eval())
+        with tempfile.TemporaryDirectory(prefix="ferrolm-speculative-") as folder:
+            model.save_pretrained(folder)
+            found.append(library.GPT2LMHeadModel.from_pretrained(folder).eval())
     return found[0], found[1]
 
 
