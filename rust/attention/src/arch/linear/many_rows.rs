@@ -30,8 +30,8 @@ pub(super) trait Layout {
     fn inputs<V: Vector>() -> usize;
     /// Outputs of a strip.
     fn outputs<V: Vector, const WIDE: usize>() -> usize;
-    /// The most steps of a strip: what stays near is a strip or more.
-    fn most_steps<V: Vector, const WIDE: usize>() -> usize;
+    /// The most steps of a strip: several strips and a tile's rows stay near, and sums are kept and taken up again seldom.
+    fn most_steps<V: Vector>() -> usize;
     /// The rows and columns of the matrix in memory that hold these weights.
     fn memory(outputs: Range<usize>, inputs: Range<usize>) -> (Range<usize>, Range<usize>);
     /// Write a block's strips, `steps` long; zeros beyond the ends.
@@ -63,7 +63,7 @@ impl Layout for AlongInputs {
     }
 
     #[inline(always)]
-    fn most_steps<V: Vector, const WIDE: usize>() -> usize {
+    fn most_steps<V: Vector>() -> usize {
         512 / V::LANES
     }
 
@@ -139,7 +139,7 @@ impl Layout for AlongOutputs {
     }
 
     #[inline(always)]
-    fn most_steps<V: Vector, const WIDE: usize>() -> usize {
+    fn most_steps<V: Vector>() -> usize {
         64
     }
 
@@ -205,12 +205,12 @@ pub(super) unsafe fn multiply<V: Vector, L: Layout, const WIDE: usize, const ROW
     results: &Results,
     scratch: &mut KernelScratch,
 ) {
-    let parts = inputs.div_ceil(L::most_steps::<V, WIDE>() * L::inputs::<V>());
+    let parts = inputs.div_ceil(L::most_steps::<V>() * L::inputs::<V>());
     let deep = inputs.div_ceil(parts).next_multiple_of(L::inputs::<V>());
     let strip = deep / L::inputs::<V>() * WIDE * V::LANES;
     let group = (NEAR / size_of::<f32>() / strip).max(1);
     let all = outputs.len().div_ceil(L::outputs::<V, WIDE>());
-    // Tiles of which nothing is kept share one place.
+    // Sums that a strip keeps from part to part; of a single part nothing is kept, and all tiles share one place.
     let kept = if parts > 1 { input.rows() * WIDE * V::LANES } else { 0 };
     let blocks = all.div_ceil((BLOCK / size_of::<f32>() / (strip + kept)).max(1));
     let strips = all.div_ceil(blocks);
@@ -281,7 +281,7 @@ pub(super) unsafe fn multiply<V: Vector, L: Layout, const WIDE: usize, const ROW
     }
 }
 
-/// Rows of the next tile when so many are left: no small tile at the end, whose weights would be read for little.
+/// Rows of the next tile when so many are left: rather two tiles of four than a large one and a rest of one or two.
 #[inline(always)]
 fn rows_of_tile(left: usize, most: usize) -> usize {
     match left {

@@ -62,7 +62,7 @@ unsafe fn multiply_avx512(
     // SAFETY: this function enables the instruction set, which its caller found.
     unsafe {
         match &matrix.0 {
-            // Of a few rows, whose time is that of reading, more lanes would not make more.
+            // AVX2's: of a few rows the time is that of reading, which more lanes do not shorten.
             Kind::Quantized(weights) => integer::multiply(weights, outputs, input, results),
             Kind::Dense(rows, order) => {
                 dense::multiply::<super::avx512::F32x16>(rows, *order, outputs, input, results, scratch);
