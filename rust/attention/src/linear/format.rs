@@ -25,7 +25,7 @@ impl Format {
     }
 
     /// Bytes of the weights of one group in all outputs of a panel.
-    pub(crate) fn group_bytes(self) -> usize {
+    pub(crate) const fn group_bytes(self) -> usize {
         match self {
             Self::Int8 => PANEL * GROUP,
             Self::Int4 => PANEL * GROUP / 2,

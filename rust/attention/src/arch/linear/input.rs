@@ -10,13 +10,16 @@ pub(crate) struct Input {
     rows: usize,
     groups: usize,
     values: Buffer,
-    /// Padded like the values.
+    /// Padded like the values; groups are in the order of [`Input::place`], as those of the next two are.
     pub quants: Vec<i8>,
     /// One for each group.
     pub scales: Vec<f32>,
     /// Minus eight times the sum of the group: what the kernel adds for weights that are kept 8 too large.
     pub offsets: Vec<i32>,
 }
+
+/// Rows whose groups lie side by side: what a tile of rows reads next is near what it has read, however long a row is.
+const TOGETHER: usize = 8;
 
 impl Input {
     pub fn new(level: Level, x: &[f32], inputs: usize, quantized: bool) -> Self {
@@ -51,6 +54,14 @@ impl Input {
         self.groups
     }
 
+    /// The number of a row's group. From a row on that is a multiple of a power of two up to [`TOGETHER`], the groups of so
+    /// many rows follow each other.
+    #[inline(always)]
+    pub fn place(&self, row: usize, group: usize) -> usize {
+        let first = row - row % TOGETHER;
+        first * self.groups + group * TOGETHER.min(self.rows - first) + row % TOGETHER
+    }
+
     #[inline(always)]
     pub fn row(&self, row: usize) -> &[f32] {
         &self.values.values()[row * self.groups * GROUP..][..self.groups * GROUP]
@@ -60,26 +71,26 @@ impl Input {
 /// What is not finite makes its group, and so the result, not a number.
 #[inline(always)]
 fn quantize(input: &mut Input) {
-    let groups = input.values.values().as_chunks::<GROUP>().0.iter();
-    let quants = input.quants.as_chunks_mut::<GROUP>().0;
-    let scales = input.scales.iter_mut().zip(&mut input.offsets);
-    for ((values, quants), (scale, offset)) in groups.zip(quants).zip(scales) {
-        let mut largest = [0.0f32; 8];
-        let mut poison = [0.0f32; 8];
-        for eight in values.as_chunks::<8>().0 {
-            for lane in 0..8 {
-                let magnitude = eight[lane].abs();
-                largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
-                poison[lane] += eight[lane] * 0.0;
+    for row in 0..input.rows {
+        for group in 0..input.groups {
+            let values = &input.row(row).as_chunks::<GROUP>().0[group];
+            let mut largest = [0.0f32; 8];
+            let mut poison = [0.0f32; 8];
+            for eight in values.as_chunks::<8>().0 {
+                for lane in 0..8 {
+                    let magnitude = eight[lane].abs();
+                    largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
+                    poison[lane] += eight[lane] * 0.0;
+                }
             }
+            let largest = largest.into_iter().fold(0.0f32, |a, b| if b > a { b } else { a });
+            let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+            let quants = values.map(|value| nearest_byte(value * inverse));
+            let at = input.place(row, group);
+            input.quants.as_chunks_mut::<GROUP>().0[at] = quants;
+            input.scales[at] = largest / 127.0 + poison.iter().sum::<f32>();
+            input.offsets[at] = -8 * quants.iter().map(|quant| i32::from(*quant)).sum::<i32>();
         }
-        let largest = largest.into_iter().fold(0.0f32, |a, b| if b > a { b } else { a });
-        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        for (quant, value) in quants.iter_mut().zip(values) {
-            *quant = nearest_byte(value * inverse);
-        }
-        *scale = largest / 127.0 + poison.iter().sum::<f32>();
-        *offset = -8 * quants.iter().map(|quant| i32::from(*quant)).sum::<i32>();
     }
 }
 

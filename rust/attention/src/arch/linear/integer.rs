@@ -126,6 +126,7 @@ unsafe fn tile<G: Group, const ROWS: usize>(
         let group_bytes = panel.format.group_bytes();
         let mut sums = [_mm256_setzero_ps(); ROWS];
         for group in 0..groups {
+            let place = input.place(from, group);
             let weights = weights.wrapping_add(group * group_bytes);
             // Further on than the hardware looks at the start of each page.
             for line in (0..group_bytes).step_by(64) {
@@ -134,14 +135,14 @@ unsafe fn tile<G: Group, const ROWS: usize>(
             let mut x = [input.quants.as_ptr(); ROWS];
             let mut offset = [0; ROWS];
             for row in 0..ROWS {
-                let at = (from + row) * groups + group;
+                let at = place + row;
                 x[row] = x[row].add(at * GROUP);
                 offset[row] = *input.offsets.as_ptr().add(at);
             }
             let products = G::products(weights, x, offset);
             let scale = _mm256_cvtph_ps(_mm_loadu_si128(scales.add(group * 2 * PANEL).cast()));
             for row in 0..ROWS {
-                let at = (from + row) * groups + group;
+                let at = place + row;
                 let scale = _mm256_mul_ps(scale, _mm256_set1_ps(*input.scales.as_ptr().add(at)));
                 sums[row] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products[row]), scale, sums[row]);
             }

@@ -8,6 +8,8 @@ mod integer;
 mod many_rows;
 mod plain;
 mod results;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 use std::ops::Range;
 
@@ -62,7 +64,7 @@ unsafe fn multiply_avx512(
     // SAFETY: this function enables the instruction set, which its caller found.
     unsafe {
         match &matrix.0 {
-            // AVX2's: of a few rows the time is that of reading, which more lanes do not shorten.
+            Kind::Quantized(weights) if vnni::usable() => vnni::multiply(weights, outputs, input, results),
             Kind::Quantized(weights) => integer::multiply(weights, outputs, input, results),
             Kind::Dense(rows, order) => {
                 dense::multiply::<super::avx512::F32x16>(rows, *order, outputs, input, results, scratch);

@@ -13,7 +13,7 @@ pub(super) unsafe fn multiply(weights: &Weights, outputs: Range<usize>, input: &
         for row in 0..input.rows() {
             let mut sums = [0.0f32; PANEL];
             for group in 0..input.groups() {
-                let at = row * input.groups() + group;
+                let at = input.place(row, group);
                 let x = &input.quants[at * GROUP..][..GROUP];
                 for (output, sum) in sums.iter_mut().enumerate() {
                     let product: i32 = (0..GROUP)
