@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use super::vector::Vector;
 
 #[derive(Clone, Copy)]
-pub(super) struct F32x16(__m512);
+pub(super) struct F32x16(pub(super) __m512);
 
 /// A method whose body is intrinsics on registers alone.
 macro_rules! operation {

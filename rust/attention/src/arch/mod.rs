@@ -9,6 +9,8 @@ use ferrolm_base::simd::Level;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_bf16;
 pub(crate) mod backward;
 pub(crate) mod decode;
 pub(crate) mod linear;

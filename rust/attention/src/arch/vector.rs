@@ -76,6 +76,21 @@ pub(super) trait Vector: Copy {
     }
 }
 
+/// A register whose lanes may hold two bfloat16 each, as bits, with an instruction for their products.
+///
+/// # Safety
+/// As for [`Vector`], whose `load` and `splat` are for pairs as well.
+pub(super) trait Bf16Pairs: Vector {
+    /// The first `values`, at most `2 * LANES`; zero in the others, whose memory is not touched.
+    unsafe fn load_pairs_partial(from: *const u16, values: usize) -> Self;
+    /// `self`, in float32, plus the products of both halves of `a` and `b`.
+    unsafe fn add_bf16_products(self, a: Self, b: Self) -> Self;
+    /// Of `self` and `other`, `2 * LANES` values each: the first of both side by side, then the second, and so on.
+    unsafe fn interleave(self, other: Self) -> [Self; 2];
+    /// Both rounded to bfloat16: `low` and then `high`, one after the other.
+    unsafe fn round_to_bf16(low: Self, high: Self) -> Self;
+}
+
 /// No instruction set here has wider registers.
 pub(super) const MAX_LANES: usize = 16;
 

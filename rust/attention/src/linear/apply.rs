@@ -4,9 +4,9 @@ use ferrolm_base::simd::{self, Level};
 use ferrolm_base::{Cancel, pool};
 use rayon::prelude::*;
 
-use super::{GROUP, Kind, Matrix, PANEL};
+use super::{GROUP, Matrix, PANEL};
 use crate::AttentionError;
-use crate::arch::linear::{Input, Results, multiply};
+use crate::arch::linear::{Input, Results, form, multiply};
 use crate::arch::scratch::Scratch;
 
 /// Bytes of weights, times rows, that one thread should have to itself: some 20 µs of reading, waking another takes 5.
@@ -73,7 +73,7 @@ impl Matrix<'_> {
     /// At most [`ROWS`] rows, at least one.
     fn multiply(&self, level: Level, x: &[f32], out: &mut [f32]) {
         let (outputs, inputs) = self.shape();
-        let input = Input::new(level, x, inputs, matches!(self.0, Kind::Quantized(_)));
+        let input = Input::new(level, x, inputs, form(level, self));
         let work = self.size() * input.rows();
         let tasks = (work / TASK_BYTES).min(pool::num_threads()).clamp(1, outputs.div_ceil(UNIT));
         let own = outputs.div_ceil(tasks).next_multiple_of(UNIT);

@@ -2,14 +2,30 @@
 
 use ferrolm_base::simd::Level;
 
+#[cfg(target_arch = "x86_64")]
+use super::super::avx512::F32x16;
 use super::super::scratch::Buffer;
+#[cfg(target_arch = "x86_64")]
+use super::super::vector::{Bf16Pairs, Vector};
 use crate::linear::{GROUP, nearest_byte};
 
-/// Input rows, padded with zeros to whole groups; for quantized weights as bytes and a scale for each group.
+/// What a kernel reads of the input rows, beside their values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Values,
+    /// Bytes and a scale for each group, for quantized weights.
+    Bytes,
+    /// Pairs of bfloat16.
+    Pairs,
+}
+
+/// Input rows, padded with zeros to whole groups.
 pub(crate) struct Input {
+    form: Form,
     rows: usize,
     groups: usize,
     values: Buffer,
+    pairs: Buffer,
     /// Padded like the values; groups are in the order of [`Input::place`], as those of the next two are.
     pub quants: Vec<i8>,
     /// One for each group.
@@ -22,7 +38,7 @@ pub(crate) struct Input {
 const TOGETHER: usize = 8;
 
 impl Input {
-    pub fn new(level: Level, x: &[f32], inputs: usize, quantized: bool) -> Self {
+    pub fn new(level: Level, x: &[f32], inputs: usize, form: Form) -> Self {
         let groups = inputs.div_ceil(GROUP);
         let rows = x.len().checked_div(inputs).unwrap_or(0);
         let mut values = Buffer::default();
@@ -31,8 +47,14 @@ impl Input {
             row[..inputs].copy_from_slice(x);
         }
         let (quants, scales, offsets) = (Vec::new(), Vec::new(), Vec::new());
-        let mut input = Self { rows, groups, values, quants, scales, offsets };
-        if quantized {
+        let mut input =
+            Self { form, rows, groups, values, pairs: Buffer::default(), quants, scales, offsets };
+        #[cfg(target_arch = "x86_64")]
+        if form == Form::Pairs {
+            // SAFETY: pairs are asked for where the instruction set is usable.
+            unsafe { round_avx512(&mut input) };
+        }
+        if form == Form::Bytes {
             input.quants.resize(rows * groups * GROUP, 0);
             input.scales.resize(rows * groups, 0.0);
             input.offsets.resize(rows * groups, 0);
@@ -46,12 +68,22 @@ impl Input {
         input
     }
 
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     pub fn groups(&self) -> usize {
         self.groups
+    }
+
+    /// A row as pairs of bfloat16.
+    #[inline(always)]
+    pub fn pairs(&self, row: usize) -> *const f32 {
+        self.pairs.values()[row * self.groups * GROUP / 2..].as_ptr()
     }
 
     /// The number of a row's group. From a row on that is a multiple of a power of two up to [`TOGETHER`], the groups of so
@@ -98,4 +130,18 @@ fn quantize(input: &mut Input) {
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn quantize_avx2(input: &mut Input) {
     quantize(input);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+unsafe fn round_avx512(input: &mut Input) {
+    let count = input.rows * input.groups * GROUP;
+    let (from, to) = (input.values.take(count), input.pairs.take(count / 2));
+    for (from, to) in from.as_chunks::<GROUP>().0.iter().zip(to.as_chunks_mut::<{ GROUP / 2 }>().0) {
+        // SAFETY: this function enables the instruction set, and a group is two vectors, of pairs one.
+        unsafe {
+            let (low, high) = (F32x16::load(from.as_ptr()), F32x16::load(from[GROUP / 2..].as_ptr()));
+            F32x16::round_to_bf16(low, high).store(to.as_mut_ptr());
+        }
+    }
 }

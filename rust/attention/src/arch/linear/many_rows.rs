@@ -25,46 +25,51 @@ const BLOCK: usize = 256 << 10;
 const TOGETHER: usize = 4;
 
 /// How a matrix becomes strips, and tiles become results.
-pub(super) trait Layout {
-    /// Inputs that a step takes.
-    fn inputs<V: Vector>() -> usize;
-    /// Outputs of a strip.
-    fn outputs<V: Vector, const WIDE: usize>() -> usize;
+pub(super) trait Layout<V: Vector> {
+    /// Values in a lane.
+    const VALUES: usize = 1;
     /// The most steps of a strip: several strips and a tile's rows stay near, and sums are kept and taken up again seldom.
-    fn most_steps<V: Vector>() -> usize;
+    const MOST_STEPS: usize;
+    /// Inputs that a step takes.
+    const INPUTS: usize;
+    /// Outputs of a strip.
+    fn outputs<const WIDE: usize>() -> usize;
     /// The rows and columns of the matrix in memory that hold these weights.
     fn memory(outputs: Range<usize>, inputs: Range<usize>) -> (Range<usize>, Range<usize>);
     /// Write a block's strips, `steps` long; zeros beyond the ends.
-    unsafe fn pack<V: Vector, S: Source, const WIDE: usize>(
+    unsafe fn pack<S: Source, const WIDE: usize>(
         matrix: Rows<S>,
         outputs: Range<usize>,
         inputs: Range<usize>,
         steps: usize,
         to: *mut f32,
     );
+    /// A row of the input, as values of lanes.
+    #[inline(always)]
+    fn row(input: &Input, row: usize) -> *const f32 {
+        input.row(row).as_ptr()
+    }
     /// The values of a row that a step takes.
-    unsafe fn values<V: Vector>(from: *const f32) -> V;
+    unsafe fn values(from: *const f32) -> V;
+    #[inline(always)]
+    unsafe fn add_product(sum: V, weights: V, values: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe { weights.mul_add(values, sum) }
+    }
     /// The results of a row: [`outputs`](Self::outputs) of them.
-    unsafe fn finish<V: Vector, const WIDE: usize>(sums: [V; WIDE], to: *mut f32);
+    unsafe fn finish<const WIDE: usize>(sums: [V; WIDE], to: *mut f32);
 }
 
 /// A step is a vector of inputs, of each of `WIDE` outputs.
 pub(super) struct AlongInputs;
 
-impl Layout for AlongInputs {
-    #[inline(always)]
-    fn inputs<V: Vector>() -> usize {
-        V::LANES
-    }
+impl<V: Vector> Layout<V> for AlongInputs {
+    const MOST_STEPS: usize = 512 / V::LANES;
+    const INPUTS: usize = V::LANES;
 
     #[inline(always)]
-    fn outputs<V: Vector, const WIDE: usize>() -> usize {
+    fn outputs<const WIDE: usize>() -> usize {
         WIDE
-    }
-
-    #[inline(always)]
-    fn most_steps<V: Vector>() -> usize {
-        512 / V::LANES
     }
 
     #[inline(always)]
@@ -73,7 +78,7 @@ impl Layout for AlongInputs {
     }
 
     #[inline(always)]
-    unsafe fn pack<V: Vector, S: Source, const WIDE: usize>(
+    unsafe fn pack<S: Source, const WIDE: usize>(
         matrix: Rows<S>,
         outputs: Range<usize>,
         inputs: Range<usize>,
@@ -107,13 +112,13 @@ impl Layout for AlongInputs {
     }
 
     #[inline(always)]
-    unsafe fn values<V: Vector>(from: *const f32) -> V {
+    unsafe fn values(from: *const f32) -> V {
         // SAFETY: the caller vouches for a vector of values.
         unsafe { V::load(from) }
     }
 
     #[inline(always)]
-    unsafe fn finish<V: Vector, const WIDE: usize>(sums: [V; WIDE], to: *mut f32) {
+    unsafe fn finish<const WIDE: usize>(sums: [V; WIDE], to: *mut f32) {
         // SAFETY: the caller vouches for room.
         unsafe {
             let mut four = [V::splat(0.0); 4];
@@ -127,20 +132,13 @@ impl Layout for AlongInputs {
 /// A step is an input, of `WIDE` vectors of outputs.
 pub(super) struct AlongOutputs;
 
-impl Layout for AlongOutputs {
-    #[inline(always)]
-    fn inputs<V: Vector>() -> usize {
-        1
-    }
+impl<V: Vector> Layout<V> for AlongOutputs {
+    const MOST_STEPS: usize = 64;
+    const INPUTS: usize = 1;
 
     #[inline(always)]
-    fn outputs<V: Vector, const WIDE: usize>() -> usize {
+    fn outputs<const WIDE: usize>() -> usize {
         WIDE * V::LANES
-    }
-
-    #[inline(always)]
-    fn most_steps<V: Vector>() -> usize {
-        64
     }
 
     #[inline(always)]
@@ -149,7 +147,7 @@ impl Layout for AlongOutputs {
     }
 
     #[inline(always)]
-    unsafe fn pack<V: Vector, S: Source, const WIDE: usize>(
+    unsafe fn pack<S: Source, const WIDE: usize>(
         matrix: Rows<S>,
         outputs: Range<usize>,
         inputs: Range<usize>,
@@ -180,13 +178,13 @@ impl Layout for AlongOutputs {
     }
 
     #[inline(always)]
-    unsafe fn values<V: Vector>(from: *const f32) -> V {
+    unsafe fn values(from: *const f32) -> V {
         // SAFETY: the caller vouches for a value.
         unsafe { V::splat(*from) }
     }
 
     #[inline(always)]
-    unsafe fn finish<V: Vector, const WIDE: usize>(sums: [V; WIDE], to: *mut f32) {
+    unsafe fn finish<const WIDE: usize>(sums: [V; WIDE], to: *mut f32) {
         for vector in 0..WIDE {
             // SAFETY: the caller vouches for room.
             unsafe { sums[vector].store(to.add(vector * V::LANES)) };
@@ -197,7 +195,7 @@ impl Layout for AlongOutputs {
 /// # Safety
 /// The CPU has `V`'s instruction set, the matrix the outputs, and no other task writes their results.
 #[inline(always)]
-pub(super) unsafe fn multiply<V: Vector, L: Layout, const WIDE: usize, const ROWS: usize>(
+pub(super) unsafe fn multiply<V: Vector, L: Layout<V>, const WIDE: usize, const ROWS: usize>(
     matrix: &AnyMatrix,
     inputs: usize,
     outputs: Range<usize>,
@@ -205,16 +203,16 @@ pub(super) unsafe fn multiply<V: Vector, L: Layout, const WIDE: usize, const ROW
     results: &Results,
     scratch: &mut KernelScratch,
 ) {
-    let parts = inputs.div_ceil(L::most_steps::<V>() * L::inputs::<V>());
-    let deep = inputs.div_ceil(parts).next_multiple_of(L::inputs::<V>());
-    let strip = deep / L::inputs::<V>() * WIDE * V::LANES;
+    let parts = inputs.div_ceil(L::MOST_STEPS * L::INPUTS);
+    let deep = inputs.div_ceil(parts).next_multiple_of(L::INPUTS);
+    let strip = deep / L::INPUTS * WIDE * V::LANES;
     let group = (NEAR / size_of::<f32>() / strip).max(1);
-    let all = outputs.len().div_ceil(L::outputs::<V, WIDE>());
+    let all = outputs.len().div_ceil(L::outputs::<WIDE>());
     // Sums that a strip keeps from part to part; of a single part nothing is kept, and all tiles share one place.
     let kept = if parts > 1 { input.rows() * WIDE * V::LANES } else { 0 };
     let blocks = all.div_ceil((BLOCK / size_of::<f32>() / (strip + kept)).max(1));
     let strips = all.div_ceil(blocks);
-    let wide = strips * L::outputs::<V, WIDE>();
+    let wide = strips * L::outputs::<WIDE>();
     let KernelScratch { weights, sums, .. } = scratch;
     let packed = weights.take(strips * strip).as_mut_ptr();
     let sums = sums.take((strips * kept).max(ROWS * WIDE * V::LANES)).as_mut_ptr();
@@ -222,20 +220,20 @@ pub(super) unsafe fn multiply<V: Vector, L: Layout, const WIDE: usize, const ROW
         let block = start..(start + wide).min(outputs.end);
         for from in (0..inputs).step_by(deep) {
             let part = from..(from + deep).min(inputs);
-            let steps = part.len().div_ceil(L::inputs::<V>());
-            let strips = block.len().div_ceil(L::outputs::<V, WIDE>());
+            let steps = part.len().div_ceil(L::INPUTS);
+            let strips = block.len().div_ceil(L::outputs::<WIDE>());
             // SAFETY: the matrix has the block, and a block of this size has its place.
             unsafe {
                 let (block, part) = (block.clone(), part.clone());
                 match matrix {
                     AnyMatrix::F32(rows) => {
-                        L::pack::<V, f32, WIDE>(Rows::of(rows), block, part, steps, packed);
+                        L::pack::<f32, WIDE>(Rows::of(rows), block, part, steps, packed);
                     }
                     AnyMatrix::F16(rows) => {
-                        L::pack::<V, f16, WIDE>(Rows::of(rows), block, part, steps, packed);
+                        L::pack::<f16, WIDE>(Rows::of(rows), block, part, steps, packed);
                     }
                     AnyMatrix::Bf16(rows) => {
-                        L::pack::<V, bf16, WIDE>(Rows::of(rows), block, part, steps, packed);
+                        L::pack::<bf16, WIDE>(Rows::of(rows), block, part, steps, packed);
                     }
                 }
             }
@@ -251,13 +249,13 @@ pub(super) unsafe fn multiply<V: Vector, L: Layout, const WIDE: usize, const ROW
                 while row < input.rows() {
                     let rows = rows_of_tile(input.rows() - row, ROWS);
                     for strip in near..(near + group).min(strips) {
-                        let first = block.start + strip * L::outputs::<V, WIDE>();
+                        let first = block.start + strip * L::outputs::<WIDE>();
                         let tile = Tile::<WIDE> {
                             weights: packed.wrapping_add(strip * steps * WIDE * V::LANES),
                             steps,
                             row,
                             inputs: part.clone(),
-                            outputs: first..(first + L::outputs::<V, WIDE>()).min(block.end),
+                            outputs: first..(first + L::outputs::<WIDE>()).min(block.end),
                             sums: sums.wrapping_add(strip * kept + kept.min(row * WIDE * V::LANES)),
                         };
                         // SAFETY: the strip is packed, and has sums for each row if there are several parts.
@@ -306,13 +304,13 @@ struct Tile<const WIDE: usize> {
 
 impl<const WIDE: usize> Tile<WIDE> {
     #[inline(always)]
-    unsafe fn multiply<V: Vector, L: Layout, const ROWS: usize>(&self, input: &Input, ahead: &mut Ahead) {
+    unsafe fn multiply<V: Vector, L: Layout<V>, const ROWS: usize>(&self, input: &Input, ahead: &mut Ahead) {
         // SAFETY: the caller vouches for the strip, the rows and the sums.
         unsafe {
-            let mut x = [input.row(self.row).as_ptr(); ROWS];
+            let mut x = [L::row(input, self.row); ROWS];
             let mut sums = [[V::splat(0.0); WIDE]; ROWS];
             for row in 0..ROWS {
-                x[row] = input.row(self.row + row).as_ptr().add(self.inputs.start);
+                x[row] = L::row(input, self.row + row).add(self.inputs.start / L::VALUES);
                 for vector in 0..WIDE {
                     if self.inputs.start > 0 {
                         sums[row][vector] = V::load(self.place::<V>(row, vector));
@@ -330,9 +328,9 @@ impl<const WIDE: usize> Tile<WIDE> {
                         weights[vector] = V::load(from.add(vector * V::LANES));
                     }
                     for row in 0..ROWS {
-                        let values = L::values::<V>(x[row].add(step * L::inputs::<V>()));
+                        let values = L::values(x[row].add(step * (L::INPUTS / L::VALUES)));
                         for vector in 0..WIDE {
-                            sums[row][vector] = weights[vector].mul_add(values, sums[row][vector]);
+                            sums[row][vector] = L::add_product(sums[row][vector], weights[vector], values);
                         }
                     }
                     from = from.add(WIDE * V::LANES);
@@ -348,7 +346,7 @@ impl<const WIDE: usize> Tile<WIDE> {
     }
 
     #[inline(always)]
-    unsafe fn finish<V: Vector, L: Layout>(&self, rows: usize, results: &Results) {
+    unsafe fn finish<V: Vector, L: Layout<V>>(&self, rows: usize, results: &Results) {
         for row in 0..rows {
             // SAFETY: the caller vouches for the sums and for the results.
             unsafe {
@@ -357,7 +355,7 @@ impl<const WIDE: usize> Tile<WIDE> {
                     sums[vector] = V::load(self.place::<V>(row, vector));
                 }
                 let to = results.at(self.row + row, self.outputs.start);
-                if self.outputs.len() == L::outputs::<V, WIDE>() {
+                if self.outputs.len() == L::outputs::<WIDE>() {
                     results.at(self.row + row, self.outputs.end - 1);
                     L::finish(sums, to);
                 } else {
