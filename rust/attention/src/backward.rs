@@ -202,6 +202,7 @@ impl Backward<'_, '_> {
             log_sums[..rows.len()].copy_from_slice(&self.log_sums[first + rows.start..first + rows.end]);
             let job = backward::Job {
                 forward: stream::Job {
+                    all_bf16: false,
                     queries,
                     rows: rows.clone(),
                     index: group.index(),

@@ -1,10 +1,12 @@
 //! The query heads that share a key/value head of one sequence: what tasks are made of.
 
+use std::any::TypeId;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ferrolm_base::Cancel;
 use ferrolm_base::simd::Level;
+use half::bf16;
 use ndarray::{ArrayView3, Axis};
 
 use crate::arch::scratch::Scratch;
@@ -110,6 +112,11 @@ impl<E: Element> Group<'_, E> {
         RowIndex { q_len: self.shape.q_len }
     }
 
+    fn all_bf16(&self) -> bool {
+        TypeId::of::<E>() == TypeId::of::<bf16>()
+            && matches!((&self.keys, &self.values), (AnyRows::Bf16(_), AnyRows::Bf16(_)))
+    }
+
     /// Widen `rows` of the queries (or of an array like them), padded with zeros to `to`'s rows.
     pub(crate) fn pack(&self, queries: &ArrayView3<'_, E>, rows: Range<usize>, to: &mut [f32]) {
         let depth = queries.dim().2;
@@ -139,6 +146,7 @@ impl<E: Element> Group<'_, E> {
             let results = scratch.results.take(rows.len().next_multiple_of(tile) * padded(width));
             let job = stream::Job {
                 queries,
+                all_bf16: self.all_bf16(),
                 rows,
                 index: self.index(),
                 depth,

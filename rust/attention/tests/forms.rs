@@ -180,6 +180,37 @@ proptest! {
     }
 
     #[test]
+    fn a_cache_of_bf16_takes_queries_of_bf16(case in cases()) {
+        let Case { kv_heads, group, q_len, depth, width, page, ref lengths, seed, .. } = case;
+        let (batch, heads, rows) = (lengths.len(), kv_heads * group, if page == 0 { 300 } else { page });
+        let query = array((batch, heads, q_len, depth), seed).mapv(bf16::from_f32);
+        let wide_query = query.mapv(bf16::to_f32);
+        let pages = if page == 0 { batch } else { batch * 300usize.div_ceil(page) };
+        let key = Stored::new(array((pages, kv_heads, rows, depth), seed ^ 1), Store::Bf16);
+        let value = Stored::new(array((pages, kv_heads, rows, width), seed ^ 2), Store::Bf16);
+        let table = Array2::from_shape_fn((batch, 300usize.div_ceil(rows)), |(b, i)| (b + i * batch) as i64);
+        let table = (page > 0).then(|| table.view());
+        let signed: Vec<i64> = lengths.iter().map(|&length| length as i64).collect();
+        let call = |out: &mut [f32], level| {
+            let caches = (key.cache(), value.cache());
+            let call = CachedCall::new(wide_query.view(), caches, &signed, table, case.options, PerHead::default());
+            attend_cached_at(level, &call.unwrap(), out, &NEVER).unwrap();
+        };
+        let caches = (key.cache(), value.cache());
+        let narrow =
+            CachedCall::new(query.view(), caches, &signed, table, case.options, PerHead::default()).unwrap();
+        for level in levels() {
+            let mut expected = vec![f32::NAN; batch * heads * q_len * width];
+            call(&mut expected, level);
+            let mut out = vec![bf16::NAN; expected.len()];
+            attend_cached_at(level, &narrow, &mut out, &NEVER).unwrap();
+            let out: Vec<f32> = out.into_iter().map(bf16::to_f32).collect();
+            // Values are at most 1: a weight, and the result, are rounded by a 512th.
+            assert_close(&out, &expected, 0.006, &format!("{level:?} {case:?}"));
+        }
+    }
+
+    #[test]
     fn packed_sequences_are_attended_to_one_by_one(
         lengths in proptest::collection::vec((0usize..90, 0usize..200), 0..6),
         (kv_heads, group, depth, width) in (1usize..3, 1usize..4, 1usize..50, 1usize..50),

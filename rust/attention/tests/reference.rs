@@ -130,6 +130,45 @@ fn check_per_head<'a>(
     }
 }
 
+/// The same in bfloat16, against the definition for the rounded values.
+fn check_bf16<'a>(
+    [query, key, value]: &'a [Array4<bf16>; 3],
+    mask: Mask<'a>,
+    options: Options,
+    per_head: PerHead<'a>,
+) {
+    let [wide_query, wide_key, wide] = [query, key, value].map(|array| array.mapv(bf16::to_f32));
+    let exact = |value: &Array4<f32>| {
+        reference(wide_query.view(), wide_key.view(), value.view(), &mask, &options, &per_head)
+    };
+    let (expected, magnitudes) = (exact(&wide), exact(&wide.mapv(f32::abs)));
+    let call = Call::new(query.view(), key.view(), value.view(), mask, options).unwrap();
+    let call = call.with_per_head(per_head).unwrap();
+    for level in levels() {
+        let mut out = vec![bf16::NAN; expected.len()];
+        attend_at(level, &call, &mut out, &NEVER).unwrap();
+        for (index, ((ours, theirs), magnitude)) in out.iter().zip(&expected).zip(&magnitudes).enumerate() {
+            let bound = 0.004 * theirs.abs() + of_weights(level, query.dim().2) * magnitude + 1e-5;
+            assert!(
+                (ours.to_f64() - theirs).abs() <= bound,
+                "{level:?} {:?} {:?} {options:?} {per_head:?} at {index}: {ours} instead of {theirs}",
+                query.dim(),
+                key.dim()
+            );
+        }
+    }
+}
+
+/// Weights that are rounded to bfloat16, as with many queries where there are instructions for its products, are wrong by a
+/// 512th, and so is their sum: how far a context may be off, in terms of its values' magnitudes.
+fn of_weights(level: Level, q_len: usize) -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    let rounded = std::arch::is_x86_feature_detected!("avx512bf16") && level == Level::Avx512;
+    #[cfg(not(target_arch = "x86_64"))]
+    let rounded = false;
+    if rounded && q_len > 2 { 1.0 / 256.0 } else { 0.0 }
+}
+
 #[derive(Clone, Debug)]
 struct Case {
     batch: usize,
@@ -213,6 +252,10 @@ proptest! {
             sinks: case.sinks.then_some(&sinks),
         };
         check_per_head(query.view(), key, value, mask, options, per_head, 1e-5);
+        if seed % 2 == 0 {
+            let narrow = [query.view(), key, value].map(|array| array.mapv(bf16::from_f32));
+            check_bf16(&narrow, mask, options, per_head);
+        }
     }
 }
 
@@ -310,20 +353,26 @@ fn sixteen_bit_elements_are_those_of_their_widened_values() {
         let call = Call::new(query, key.view(), value.view(), Mask::None, Options::default()).unwrap();
         let wide = |view: ArrayView4<bf16>| view.mapv(bf16::to_f32);
         let (query, key, value) = (wide(query), wide(key.view()), wide(value.view()));
-        let expected = reference(
-            query.view(),
-            key.view(),
-            value.view(),
-            &Mask::None,
-            &Options::default(),
-            &PerHead::default(),
-        );
+        let exact = |value: &Array4<f32>| {
+            let (mask, options) = (Mask::None, Options::default());
+            reference(query.view(), key.view(), value.view(), &mask, &options, &PerHead::default())
+        };
+        let (expected, magnitudes) = (exact(&value), exact(&value.mapv(f32::abs)));
         for level in levels() {
             let mut out = vec![bf16::ZERO; expected.len()];
             attend_at(level, &call, &mut out, &NEVER).unwrap();
-            for (ours, theirs) in out.iter().zip(&expected) {
-                assert!((ours.to_f64() - theirs).abs() <= 0.004 * theirs.abs() + 1e-5, "{ours} {theirs}");
+            let of_weights = of_weights(level, q_len);
+            let mut squares = [0.0; 2];
+            for ((ours, theirs), magnitude) in out.iter().zip(&expected).zip(&magnitudes) {
+                let error = ours.to_f64() - theirs;
+                let bound = 0.004 * theirs.abs() + of_weights * magnitude + 1e-5;
+                assert!(error.abs() <= bound, "{ours} {theirs}");
+                squares[0] += error * error;
+                squares[1] += theirs * theirs;
             }
+            // Half of the last of eight digits at most, and less on average.
+            let roundings = if of_weights > 0.0 { 2.0f64 } else { 1.0 };
+            assert!(squares[0].sqrt() <= (roundings * squares[1]).sqrt() / 512.0, "{squares:?} {level:?}");
         }
     }
 }

@@ -12,6 +12,17 @@ pub(super) fn usable() -> bool {
     std::arch::is_x86_feature_detected!("avx512bf16")
 }
 
+/// Where in one register the halves of the pairs are.
+const HALVES: [u16; 32] = {
+    let mut places = [0; 32];
+    let mut at = 0;
+    while at < 32 {
+        places[at] = at as u16 / 2 + at as u16 % 2 * 16;
+        at += 1;
+    }
+    places
+};
+
 /// Where in two registers the halves of the pairs are.
 const PAIRS: [[u16; 32]; 2] = {
     let mut places = [[0; 32]; 2];
@@ -51,11 +62,22 @@ impl Bf16Pairs for F32x16 {
         // SAFETY: the caller vouches for AVX-512.
         unsafe {
             let (a, b) = (_mm512_castps_si512(self.0), _mm512_castps_si512(other.0));
-            let pairs = |places: &[u16; 32]| {
+            let mut pairs = [a; 2];
+            for (pairs, places) in pairs.iter_mut().zip(&PAIRS) {
                 let places = _mm512_loadu_si512(places.as_ptr().cast());
-                Self(_mm512_castsi512_ps(_mm512_permutex2var_epi16(a, places, b)))
-            };
-            [pairs(&PAIRS[0]), pairs(&PAIRS[1])]
+                *pairs = _mm512_permutex2var_epi16(a, places, b);
+            }
+            [Self(_mm512_castsi512_ps(pairs[0])), Self(_mm512_castsi512_ps(pairs[1]))]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn pair_up(low: Self, high: Self) -> Self {
+        // SAFETY: the caller vouches for AVX-512 BF16.
+        unsafe {
+            let halves = _mm512_castps_si512(Self::round_to_bf16(low, high).0);
+            let places = _mm512_loadu_si512(HALVES.as_ptr().cast());
+            Self(_mm512_castsi512_ps(_mm512_permutexvar_epi16(places, halves)))
         }
     }
 

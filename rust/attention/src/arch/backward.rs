@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use super::arithmetic::Wide;
 use super::mask_tile::{BLOCK, transpose};
 use super::scratch::KernelScratch;
 use super::stream::{self, Part, STATE, Tile, bias, padded, start_slopes, transform, widened};
@@ -138,7 +139,7 @@ pub(super) unsafe fn backward<V: Vector, const NR: usize>(
                     continue;
                 }
                 let masks = &mut scratch.rows;
-                let Some((bias, seen)) = bias::<V>(forward, tile, seen, masks, &mut scratch.bias) else {
+                let Some((bias, seen)) = bias::<V>(forward, tile, seen, 1, masks, &mut scratch.bias) else {
                     continue;
                 };
                 let skipped = seen.start - block;
@@ -199,7 +200,7 @@ unsafe fn update<V: Vector, const QV: usize, const NR: usize>(
     job: &Job,
     tile: Tile,
     side: Side,
-    part: &Part,
+    part: &Part<f32>,
     block: Block,
 ) {
     let forward = &job.forward;
@@ -207,11 +208,12 @@ unsafe fn update<V: Vector, const QV: usize, const NR: usize>(
     // SAFETY: `backward` gave the tile `QV` vectors per row everywhere, and the block `count` rows.
     unsafe {
         let zero = V::splat(0.0);
-        let mut maxima = scores::<V, QV, NR>(tile.queries, part.keys, forward.depth, count, part.scores);
+        let mut maxima =
+            scores::<V, Wide, QV, NR>(tile.queries, part.keys, forward.depth, count, part.scores);
         if let Some(cap) = forward.scoring.softcap {
             slopes::<V, QV>(part.scores, count, forward.scoring.scale / cap, block.slopes);
         }
-        transform::<V, QV>(forward, tile, part, &mut maxima);
+        transform::<V, f32, QV>(forward, tile, part, &mut maxima);
         let factor = V::splat(forward.scoring.to_exponent());
         let (mut log_sums, mut means) = ([zero; QV], [zero; QV]);
         for j in 0..QV {
@@ -228,7 +230,7 @@ unsafe fn update<V: Vector, const QV: usize, const NR: usize>(
         }
         let width = padded(forward.width);
         outer::<V, NR>(part.scores, QV * V::LANES, count, side.context_rows, rows, width, block.values);
-        scores::<V, QV, NR>(side.contexts, part.values, forward.width, count, block.products);
+        scores::<V, Wide, QV, NR>(side.contexts, part.values, forward.width, count, block.products);
         let scale = V::splat(forward.scoring.scale);
         for key in 0..count {
             for (j, mean) in means.iter().enumerate() {
@@ -243,7 +245,7 @@ unsafe fn update<V: Vector, const QV: usize, const NR: usize>(
             }
         }
         let keep = [V::splat(1.0); QV];
-        accumulate::<V, QV, NR>(block.products, part.keys, forward.depth, count, tile.context, &keep);
+        accumulate::<V, Wide, QV, NR>(block.products, part.keys, forward.depth, count, tile.context, &keep);
         let depth = padded(forward.depth);
         outer::<V, NR>(block.products, QV * V::LANES, count, side.query_rows, rows, depth, block.keys);
     }

@@ -3,8 +3,10 @@
 //! Each is written once over [`vector::Vector`] and compiled for every instruction set inside a function that
 //! enables it. [`portable`] is the fallback and, with the plain definition in the tests, the oracle of the others.
 
+use arithmetic::Wide;
 use ferrolm_base::simd::Level;
 
+mod arithmetic;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -39,13 +41,18 @@ pub(crate) fn tile_rows(level: Level) -> usize {
 pub(crate) fn stream(level: Level, job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
     match level {
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: the instruction set was found.
+        Level::Avx512 if job.all_bf16 && avx512_bf16::usable() => unsafe {
+            stream_avx512_bf16(job, scratch, results);
+        },
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: `usable` found the instruction set.
         Level::Avx512 => unsafe { stream_avx512(job, scratch, results) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `usable` found the instruction set.
         Level::Avx2 => unsafe { stream_avx2(job, scratch, results) },
         // SAFETY: needs no instruction set.
-        _ => unsafe { stream::stream::<portable::F32x4, 3>(job, scratch, results) },
+        _ => unsafe { stream::stream::<portable::F32x4, Wide, 3>(job, scratch, results) },
     }
 }
 
@@ -91,7 +98,15 @@ pub(crate) fn usable(level: Level) -> Level {
 #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn stream_avx512(job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
     // SAFETY: this function enables the instruction set, which its caller found.
-    unsafe { stream::stream::<avx512::F32x16, 8>(job, scratch, results) }
+    unsafe { stream::stream::<avx512::F32x16, Wide, 8>(job, scratch, results) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16")]
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn stream_avx512_bf16(job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { stream::stream::<avx512::F32x16, arithmetic::Pairs, 8>(job, scratch, results) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -105,7 +120,7 @@ unsafe fn decode_avx512(job: &decode::Job, scratch: &mut KernelScratch, partial:
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn stream_avx2(job: &stream::Job, scratch: &mut KernelScratch, results: &mut [f32]) {
     // SAFETY: as above.
-    unsafe { stream::stream::<avx2::F32x8, 3>(job, scratch, results) }
+    unsafe { stream::stream::<avx2::F32x8, Wide, 3>(job, scratch, results) }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -5,6 +5,7 @@ use std::ops::Range;
 use ferrolm_base::Cancel;
 use half::{bf16, f16};
 
+use super::arithmetic::Arithmetic;
 use super::mask_tile::{BLOCK, RowIndex, fill, shared, transpose};
 use super::scratch::{Buffer, KernelScratch};
 use super::source::{Matrix, copy_scales, widen};
@@ -23,6 +24,8 @@ pub(crate) const TILES: usize = 4;
 pub(crate) struct Job<'s, 'a> {
     /// Row-major, rows of `depth` [`padded`] with zeros; zero rows up to whole tiles.
     pub queries: &'s [f32],
+    /// Whether queries, keys and values are all bfloat16.
+    pub all_bf16: bool,
     /// Of the flattened (head of the group, query).
     pub rows: Range<usize>,
     pub index: RowIndex,
@@ -70,7 +73,7 @@ pub(super) struct Tile {
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-pub(super) unsafe fn stream<V: Vector, const NR: usize>(
+pub(super) unsafe fn stream<V: Vector, A: Arithmetic<V>, const NR: usize>(
     job: &Job,
     scratch: &mut KernelScratch,
     results: &mut [f32],
@@ -96,23 +99,26 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
             position: state.add((t * STATE + 3) * full),
         };
         for t in 0..tiles {
-            start_tile::<V>(job, tile_at(t), depth);
+            start_tile::<V, A>(job, tile_at(t), depth);
         }
         let visible = job.visible(job.rows.clone());
         let mut block = visible.start;
         while block < visible.end && !job.cancel.is_cancelled() {
             let keys = block..(block + BLOCK).min(visible.end);
-            let key_rows = widened::<V>(job.keys, keys.clone(), &mut scratch.rows, &mut scratch.keys);
-            let value_rows = widened::<V>(job.values, keys.clone(), &mut scratch.rows, &mut scratch.values);
+            let key_rows = A::keys(job.keys, keys.clone(), &mut scratch.rows, &mut scratch.keys);
+            let value_rows = A::values(job.values, keys.clone(), &mut scratch.rows, &mut scratch.values);
             for t in 0..tiles {
                 let tile = tile_at(t);
                 let seen = job.visible(tile.rows.0..tile.rows.1);
-                let seen = seen.start.max(keys.start)..seen.end.min(keys.end);
+                let mut seen = seen.start.max(keys.start)..seen.end.min(keys.end);
                 if seen.is_empty() {
                     continue;
                 }
+                // Values lie together as those of a block's first keys, of the next ones, and so on.
+                seen.start -= (seen.start - block) % A::VALUES;
                 let rows = &mut scratch.rows;
-                let Some((bias, seen)) = bias::<V>(job, tile, seen, rows, &mut scratch.bias) else {
+                let Some((bias, seen)) = bias::<V>(job, tile, seen, A::VALUES, rows, &mut scratch.bias)
+                else {
                     continue;
                 };
                 let part = Part {
@@ -120,13 +126,13 @@ pub(super) unsafe fn stream<V: Vector, const NR: usize>(
                     start: seen.start,
                     count: seen.len(),
                     keys: key_rows.from(seen.start - block),
-                    values: value_rows.from(seen.start - block),
+                    values: value_rows.from((seen.start - block) / A::VALUES),
                     scores,
                 };
                 match (tile.rows.1 - tile.rows.0).div_ceil(V::LANES) {
-                    1 => update::<V, 1, NR>(job, tile, &part),
-                    2 => update::<V, 2, NR>(job, tile, &part),
-                    _ => update::<V, 3, NR>(job, tile, &part),
+                    1 => update::<V, A, 1, NR>(job, tile, &part),
+                    2 => update::<V, A, 2, NR>(job, tile, &part),
+                    _ => update::<V, A, 3, NR>(job, tile, &part),
                 }
             }
             block += BLOCK;
@@ -158,13 +164,14 @@ pub(super) fn stride<V: Vector>(tile: Tile) -> usize {
 }
 
 #[inline(always)]
-unsafe fn start_tile<V: Vector>(job: &Job, tile: Tile, depth: usize) {
+unsafe fn start_tile<V: Vector, A: Arithmetic<V>>(job: &Job, tile: Tile, depth: usize) {
     // SAFETY: `rows` are the tile's queries padded to whole vectors; the tile's parts have room for as many.
     unsafe {
         let stride = stride::<V>(tile);
         let start = (tile.rows.0 - job.rows.start) * depth;
         let rows = &job.queries[start..start + stride * depth];
         transpose::<V>(rows.as_ptr(), depth, tile.queries, stride, stride, depth);
+        A::queries(tile.queries, depth, stride);
         for lane in 0..stride {
             *tile.maximum.add(lane) = f32::NEG_INFINITY;
             *tile.sum.add(lane) = 0.0;
@@ -256,12 +263,14 @@ pub(super) enum Bias {
     PerQuery(*const f32),
 }
 
-/// The bias of a tile's block and the keys that it leaves, or `None` if the mask hides all of them.
+/// The bias of a tile's block and the keys that it leaves, a multiple of `step` behind the first, or `None` if the mask hides
+/// all of them.
 #[inline(always)]
 pub(super) unsafe fn bias<V: Vector>(
     job: &Job,
     tile: Tile,
     keys: Range<usize>,
+    step: usize,
     rows: &mut Buffer,
     bias: &mut Buffer,
 ) -> Option<(Bias, Range<usize>)> {
@@ -273,7 +282,8 @@ pub(super) unsafe fn bias<V: Vector>(
     let common = shared(&job.mask);
     let range = if common { tile.rows.0..tile.rows.0 + 1 } else { tile.rows.0..tile.rows.1 };
     let count = range.len();
-    let (effect, seen) = fill(&job.mask, job.index, range, &keys, job.scoring.of_bias(), rows);
+    let (effect, mut seen) = fill(&job.mask, job.index, range, &keys, job.scoring.of_bias(), rows);
+    seen.start -= (seen.start - keys.start) % step;
     let skipped = seen.start - keys.start;
     match effect {
         Effect::Hides => None,
@@ -290,23 +300,27 @@ pub(super) unsafe fn bias<V: Vector>(
 }
 
 /// The keys of a block that a tile sees.
-pub(super) struct Part {
+pub(super) struct Part<K> {
     pub bias: Bias,
     pub start: usize,
     pub count: usize,
-    pub keys: Matrix<f32>,
+    pub keys: Matrix<K>,
     pub values: Matrix<f32>,
     pub scores: *mut f32,
 }
 
 /// One step of the running softmax: new maximum, old sums decayed, new exponentials added.
 #[inline(always)]
-unsafe fn update<V: Vector, const QV: usize, const NR: usize>(job: &Job, tile: Tile, part: &Part) {
+unsafe fn update<V: Vector, A: Arithmetic<V>, const QV: usize, const NR: usize>(
+    job: &Job,
+    tile: Tile,
+    part: &Part<A::Key>,
+) {
     // SAFETY: `stream` gave the tile `QV` vectors per row everywhere, and `part` its `count` rows.
     unsafe {
         let stored = part.scores;
-        let mut maxima = scores::<V, QV, NR>(tile.queries, part.keys, job.depth, part.count, stored);
-        transform::<V, QV>(job, tile, part, &mut maxima);
+        let mut maxima = scores::<V, A, QV, NR>(tile.queries, part.keys, job.depth, part.count, stored);
+        transform::<V, A::Key, QV>(job, tile, part, &mut maxima);
         let factor = V::splat(job.scoring.to_exponent());
         // Differences are taken before they are multiplied: a row of equal scores, however far from 0, has weights of 1.
         let mut largest = [V::splat(0.0); QV];
@@ -321,28 +335,21 @@ unsafe fn update<V: Vector, const QV: usize, const NR: usize>(job: &Job, tile: T
             decay[j] = exp2(old.sub(largest[j]).mul(factor));
         }
         let mut sums = [V::splat(0.0); QV];
-        for key in 0..part.count {
-            for j in 0..QV {
-                let at = stored.add((key * QV + j) * V::LANES);
-                let weight = exp2(V::load(at).sub(largest[j]).mul(factor));
-                sums[j] = sums[j].add(weight);
-                weight.store(at);
-            }
-        }
+        A::weigh(stored, part.count, &largest, factor, &mut sums);
         for j in 0..QV {
             let at = tile.sum.add(j * V::LANES);
             V::load(at).mul_add(decay[j], sums[j]).store(at);
         }
-        accumulate::<V, QV, NR>(stored, part.values, job.width, part.count, tile.context, &decay);
+        accumulate::<V, A, QV, NR>(stored, part.values, job.width, part.count, tile.context, &decay);
     }
 }
 
 /// Scale, cap, bias and bound the scores where the job and the block need it, and find the maxima anew.
 #[inline(always)]
-pub(super) unsafe fn transform<V: Vector, const QV: usize>(
+pub(super) unsafe fn transform<V: Vector, K, const QV: usize>(
     job: &Job,
     tile: Tile,
-    part: &Part,
+    part: &Part<K>,
     maxima: &mut [V; QV],
 ) {
     let bounded = bounds(job, tile, part);
@@ -400,7 +407,7 @@ const MAX_TILE: usize = 48;
 
 /// First and last key of each query relative to the block, or `None` if all see all of it.
 #[inline(always)]
-fn bounds(job: &Job, tile: Tile, part: &Part) -> Option<([f32; MAX_TILE], [f32; MAX_TILE])> {
+fn bounds<K>(job: &Job, tile: Tile, part: &Part<K>) -> Option<([f32; MAX_TILE], [f32; MAX_TILE])> {
     let (start, last) = (part.start as i64, (part.start + part.count) as i64 - 1);
     let sees_all = |row| {
         let (low, high) = job.span.of(job.index.of(row).1);

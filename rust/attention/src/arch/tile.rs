@@ -4,20 +4,21 @@
 //! straight from the caller's row, so neither keys nor values are ever packed, and maxima, sums and rescaling of
 //! the softmax are plain vertical operations. A tile has `NR` rows of `QV` accumulators: 8 × 3 of 32 registers with
 //! AVX-512, 3 × 3 of 16 with AVX2. With 4 × 3 of these one register is left for the broadcasts, and the compiler keeps
-//! a sum in memory instead, inside the loop, at half the speed.
+//! a sum in memory instead, inside the loop, at half the speed. With pairs of bfloat16 there are half as many steps.
 
+use super::arithmetic::Arithmetic;
 use super::source::Matrix;
 use super::vector::Vector;
 
 /// `scores[key][query] = key · query` for `count` keys; returns the largest score of each query.
 ///
 /// # Safety
-/// The CPU has `V`'s instruction set; `keys` has `count` rows of `depth` values, `queries` `depth` rows of
-/// `QV * LANES`, and `scores` room for `count` such rows.
+/// The CPU has `V`'s instruction set; `keys` has `count` rows of `depth` values, `queries` a row of
+/// `QV * LANES` for each `VALUES` of them, and `scores` room for `count` such rows.
 #[inline(always)]
-pub(super) unsafe fn scores<V: Vector, const QV: usize, const NR: usize>(
+pub(super) unsafe fn scores<V: Vector, A: Arithmetic<V>, const QV: usize, const NR: usize>(
     queries: *const f32,
-    keys: Matrix<f32>,
+    keys: Matrix<A::Key>,
     depth: usize,
     count: usize,
     scores: *mut f32,
@@ -28,14 +29,14 @@ pub(super) unsafe fn scores<V: Vector, const QV: usize, const NR: usize>(
         if count < NR {
             for key in 0..count {
                 let row = scores.add(key * QV * V::LANES);
-                score_group::<V, QV, 1>(queries, keys.from(key), depth, row, &mut maxima);
+                score_group::<V, A, QV, 1>(queries, keys.from(key), depth, row, &mut maxima);
             }
         } else {
             for group in 0..count.div_ceil(NR) {
                 // The last group may overlap the one before, and then computes some scores again.
                 let key = (group * NR).min(count - NR);
                 let row = scores.add(key * QV * V::LANES);
-                score_group::<V, QV, NR>(queries, keys.from(key), depth, row, &mut maxima);
+                score_group::<V, A, QV, NR>(queries, keys.from(key), depth, row, &mut maxima);
             }
         }
         maxima
@@ -43,9 +44,9 @@ pub(super) unsafe fn scores<V: Vector, const QV: usize, const NR: usize>(
 }
 
 #[inline(always)]
-unsafe fn score_group<V: Vector, const QV: usize, const NR: usize>(
+unsafe fn score_group<V: Vector, A: Arithmetic<V>, const QV: usize, const NR: usize>(
     queries: *const f32,
-    keys: Matrix<f32>,
+    keys: Matrix<A::Key>,
     depth: usize,
     scores: *mut f32,
     maxima: &mut [V; QV],
@@ -53,15 +54,15 @@ unsafe fn score_group<V: Vector, const QV: usize, const NR: usize>(
     // SAFETY: as for `scores`, with `count = NR`.
     unsafe {
         let mut sums = [[V::splat(0.0); QV]; NR];
-        for column in 0..depth {
+        for column in 0..depth.div_ceil(A::VALUES) {
             let mut lanes = [V::splat(0.0); QV];
             for (j, lane) in lanes.iter_mut().enumerate() {
                 *lane = V::load(queries.add((column * QV + j) * V::LANES));
             }
             for (row, sums) in sums.iter_mut().enumerate() {
-                let element = V::splat(*keys.start.offset(row as isize * keys.stride).add(column));
+                let element = A::splat(keys.row(row).add(column * A::VALUES));
                 for (sum, lane) in sums.iter_mut().zip(lanes) {
-                    *sum = element.mul_add(lane, *sum);
+                    *sum = A::add_product(*sum, element, lane);
                 }
             }
         }
@@ -77,10 +78,10 @@ unsafe fn score_group<V: Vector, const QV: usize, const NR: usize>(
 /// `context[column][query] = context[column][query] * decay[query] + Σ value[key][column] * weights[key][query]`.
 ///
 /// # Safety
-/// The CPU has `V`'s instruction set; `values` has `count` rows of `width` values, `weights` `count` rows of
+/// The CPU has `V`'s instruction set; `values` has a row of `width` values for each `VALUES` of `count` keys, and `weights` one of
 /// `QV * LANES`, and `context` `width` such rows.
 #[inline(always)]
-pub(super) unsafe fn accumulate<V: Vector, const QV: usize, const NR: usize>(
+pub(super) unsafe fn accumulate<V: Vector, A: Arithmetic<V>, const QV: usize, const NR: usize>(
     weights: *const f32,
     values: Matrix<f32>,
     width: usize,
@@ -92,18 +93,18 @@ pub(super) unsafe fn accumulate<V: Vector, const QV: usize, const NR: usize>(
     unsafe {
         let mut column = 0;
         while column + NR <= width {
-            accumulate_group::<V, QV, NR>(weights, values, column, count, context, decay);
+            accumulate_group::<V, A, QV, NR>(weights, values, column, count, context, decay);
             column += NR;
         }
         while column < width {
-            accumulate_group::<V, QV, 1>(weights, values, column, count, context, decay);
+            accumulate_group::<V, A, QV, 1>(weights, values, column, count, context, decay);
             column += 1;
         }
     }
 }
 
 #[inline(always)]
-unsafe fn accumulate_group<V: Vector, const QV: usize, const NR: usize>(
+unsafe fn accumulate_group<V: Vector, A: Arithmetic<V>, const QV: usize, const NR: usize>(
     weights: *const f32,
     values: Matrix<f32>,
     column: usize,
@@ -121,7 +122,7 @@ unsafe fn accumulate_group<V: Vector, const QV: usize, const NR: usize>(
             }
         }
         let mut value = values.start.add(column);
-        for key in 0..count {
+        for key in 0..count.div_ceil(A::VALUES) {
             let mut lanes = [V::splat(0.0); QV];
             for (j, lane) in lanes.iter_mut().enumerate() {
                 *lane = V::load(weights.add((key * QV + j) * V::LANES));
@@ -129,7 +130,7 @@ unsafe fn accumulate_group<V: Vector, const QV: usize, const NR: usize>(
             for (i, sums) in sums.iter_mut().enumerate() {
                 let element = V::splat(*value.add(i));
                 for (sum, lane) in sums.iter_mut().zip(lanes) {
-                    *sum = element.mul_add(lane, *sum);
+                    *sum = A::add_product(*sum, element, lane);
                 }
             }
             value = value.wrapping_offset(values.stride);

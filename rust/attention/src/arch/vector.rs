@@ -87,6 +87,8 @@ pub(super) trait Bf16Pairs: Vector {
     unsafe fn add_bf16_products(self, a: Self, b: Self) -> Self;
     /// Of `self` and `other`, `2 * LANES` values each: the first of both side by side, then the second, and so on.
     unsafe fn interleave(self, other: Self) -> [Self; 2];
+    /// Both rounded to bfloat16: in each lane `low`, and `high` above it.
+    unsafe fn pair_up(low: Self, high: Self) -> Self;
     /// Both rounded to bfloat16: `low` and then `high`, one after the other.
     unsafe fn round_to_bf16(low: Self, high: Self) -> Self;
 }

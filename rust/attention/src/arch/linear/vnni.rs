@@ -83,6 +83,13 @@ unsafe fn both(weights: [*const u8; 2], at: usize) -> __m512i {
     }
 }
 
+/// The scales of a group in a panel.
+#[inline(always)]
+unsafe fn scales_of(panel: Panel, group: usize) -> __m256 {
+    // SAFETY: the caller vouches for AVX-512 and the group.
+    unsafe { _mm256_cvtph_ps(_mm_loadu_si128(panel.scales.as_ptr().add(group * 2 * PANEL).cast())) }
+}
+
 /// Add the products of a step: of four inputs of each row.
 #[inline(always)]
 unsafe fn add_step<const ROWS: usize>(
@@ -159,7 +166,11 @@ unsafe fn tile<G: Group, const ROWS: usize>(
         let mut sums = [_mm512_setzero_ps(); ROWS];
         for group in 0..groups {
             let place = input.place(from, group);
-            let weights = panels.map(|panel| panel.weights.as_ptr().wrapping_add(group * G::BYTES));
+            let skip = group * G::BYTES;
+            let weights = [
+                panels[0].weights.as_ptr().wrapping_add(skip),
+                panels[1].weights.as_ptr().wrapping_add(skip),
+            ];
             // Further on than the hardware looks at the start of each page.
             for line in (0..G::BYTES).step_by(64) {
                 for weights in weights {
@@ -174,9 +185,7 @@ unsafe fn tile<G: Group, const ROWS: usize>(
                 products[row] = _mm512_set1_epi32(G::OFFSET * *input.offsets.as_ptr().add(at));
             }
             let products = G::add(weights, x, products);
-            let scales = panels.map(|panel| {
-                _mm256_cvtph_ps(_mm_loadu_si128(panel.scales.as_ptr().add(group * 2 * PANEL).cast()))
-            });
+            let scales = [scales_of(panels[0], group), scales_of(panels[1], group)];
             let scale = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(scales[0]), scales[1]);
             for row in 0..ROWS {
                 let at = place + row;
