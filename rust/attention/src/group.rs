@@ -185,6 +185,7 @@ impl<E: Element> Group<'_, E> {
             self.pack(&self.queries, 0..rows, queries);
             let job = decode::Job {
                 queries,
+                all_bf16: self.all_bf16(),
                 rows,
                 index: self.index(),
                 depth,

@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use half::{bf16, f16};
 
+use super::dots::{Dots, IntegerDots, Widened};
 use super::mask_tile::{BLOCK, RowIndex, fill};
-use super::scratch::{Buffer, KernelScratch, as_i16};
-use super::source::{Matrix, Source, copy_scales, quantize};
+use super::scratch::{Buffer, KernelScratch};
+use super::source::{Matrix, Source, copy_scales};
 use super::stream::padded;
 use super::vector::{LANE, Vector, abs, exp2, tanh};
 use crate::mask::{Effect, GroupMask};
@@ -24,6 +25,8 @@ pub(crate) const MAX_ROWS: usize = 8;
 pub(crate) struct Job<'s, 'a> {
     /// Row-major, rows of `depth` [`padded`] with zeros; zero rows up to 1, 2, 4 or 8.
     pub queries: &'s [f32],
+    /// Whether queries, keys and values are all bfloat16.
+    pub all_bf16: bool,
     pub rows: usize,
     pub index: RowIndex,
     pub depth: usize,
@@ -48,21 +51,25 @@ pub(crate) fn partial_len(width: usize) -> usize {
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-pub(super) unsafe fn decode<V: Vector>(job: &Job, scratch: &mut KernelScratch, partial: &mut [f32]) {
+pub(super) unsafe fn decode<V: Vector, B: Dots<V, Element = bf16>>(
+    job: &Job,
+    scratch: &mut KernelScratch,
+    partial: &mut [f32],
+) {
     // SAFETY: the views of the job are the sources; both have its depth and width.
     unsafe {
         match (job.keys, job.values) {
             (AnyRows::F32(keys), AnyRows::F32(values)) => {
-                rows::<V, f32>(job, keys, values, None, scratch, partial);
+                rows::<V, Widened<f32>>(job, keys, values, None, scratch, partial);
             }
             (AnyRows::F16(keys), AnyRows::F16(values)) => {
-                rows::<V, f16>(job, keys, values, None, scratch, partial);
+                rows::<V, Widened<f16>>(job, keys, values, None, scratch, partial);
             }
             (AnyRows::Bf16(keys), AnyRows::Bf16(values)) => {
-                rows::<V, bf16>(job, keys, values, None, scratch, partial);
+                rows::<V, B>(job, keys, values, None, scratch, partial);
             }
             (AnyRows::Int8 { rows: keys, scales: k }, AnyRows::Int8 { rows: values, scales: v }) => {
-                rows::<V, i8>(job, keys, values, Some([k, v]), scratch, partial);
+                rows::<V, IntegerDots>(job, keys, values, Some([k, v]), scratch, partial);
             }
             _ => unreachable!("keys and values have one element type"),
         }
@@ -72,33 +79,37 @@ pub(super) unsafe fn decode<V: Vector>(job: &Job, scratch: &mut KernelScratch, p
 /// The scales of keys and of values.
 type Scales<'s, 'a> = Option<[&'s HeadRows<'a, f32>; 2]>;
 
-/// The second number is of keys (or vectors of a value) taken together, so that enough sums are in flight; one of
-/// the two is a multiple of four, for [`Vector::sums`].
+/// The second number is of keys taken together, so that enough sums are in flight; one of the first two is a multiple of four,
+/// for [`Vector::sums`]. The third is of vectors of a value that are summed up in one pass: as many as there are registers for.
 #[inline(always)]
-unsafe fn rows<V: Vector, S: Source>(
+unsafe fn rows<V: Vector, D: Dots<V>>(
     job: &Job,
-    keys: &HeadRows<S>,
-    values: &HeadRows<S>,
+    keys: &HeadRows<D::Element>,
+    values: &HeadRows<D::Element>,
     scales: Scales,
     scratch: &mut KernelScratch,
     partial: &mut [f32],
 ) {
     // SAFETY: as the caller's.
     unsafe {
-        match job.rows {
-            1 => blocks::<V, S, 1, 4>(job, keys, values, scales, scratch, partial),
-            2 => blocks::<V, S, 2, 4>(job, keys, values, scales, scratch, partial),
-            3 | 4 => blocks::<V, S, 4, 2>(job, keys, values, scales, scratch, partial),
-            _ => blocks::<V, S, 8, 1>(job, keys, values, scales, scratch, partial),
+        match (job.rows, V::LANES == 16) {
+            (1, true) => blocks::<V, D, 1, 4, 4>(job, keys, values, scales, scratch, partial),
+            (1, false) => blocks::<V, D, 1, 4, 8>(job, keys, values, scales, scratch, partial),
+            (2, true) => blocks::<V, D, 2, 4, 4>(job, keys, values, scales, scratch, partial),
+            (2, false) => blocks::<V, D, 2, 4, 4>(job, keys, values, scales, scratch, partial),
+            (3 | 4, true) => blocks::<V, D, 4, 2, 4>(job, keys, values, scales, scratch, partial),
+            (3 | 4, false) => blocks::<V, D, 4, 2, 2>(job, keys, values, scales, scratch, partial),
+            (_, true) => blocks::<V, D, 8, 1, 2>(job, keys, values, scales, scratch, partial),
+            (_, false) => blocks::<V, D, 8, 1, 1>(job, keys, values, scales, scratch, partial),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
+unsafe fn blocks<V: Vector, D: Dots<V>, const R: usize, const N: usize, const C: usize>(
     job: &Job,
-    keys: &HeadRows<S>,
-    values: &HeadRows<S>,
+    keys: &HeadRows<D::Element>,
+    values: &HeadRows<D::Element>,
     scales: Scales,
     scratch: &mut KernelScratch,
     partial: &mut [f32],
@@ -108,11 +119,13 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
     let context = scratch.context.take(R * width);
     context.fill(0.0);
     let bias = scratch.bias.take(R * BLOCK);
-    let queries = prepare::<S, R>(job, &mut scratch.transposed);
+    // SAFETY: the caller has the instruction set.
+    let queries = unsafe { prepare::<V, D, R>(job, &mut scratch.transposed) };
     let (mut maximum, mut sum) = ([f32::NEG_INFINITY; R], [0.0; R]);
     let visible = job.span.of_any(0..job.index.q_len);
     let mut start = visible.start.max(job.range.start);
     let end = visible.end.min(job.range.end);
+    let several = job.width > C * V::LANES;
     while start < end {
         let block = start..(start + BLOCK).min(end);
         start = block.end;
@@ -136,17 +149,28 @@ unsafe fn blocks<V: Vector, S: Source, const R: usize, const N: usize>(
             while let (Some((keys, count)), Some((values, _))) = (walk.next(), of_values.next()) {
                 let count = count.min(block.len() - at);
                 let next = if paged { walk.clone().next().map(|(keys, _)| keys) } else { None };
-                let ahead = [(paged || job.width > N * V::LANES).then_some(values), next];
-                dots::<V, S, R, N>(job, &queries, keys, ahead, count, scores.as_mut_ptr().add(at));
+                let ahead = [(paged || several).then_some(values), next];
+                dots::<V, D, R, N>(job, &queries, keys, ahead, count, scores.as_mut_ptr().add(at));
                 at += count;
             }
             let softmax = (&mut maximum, &mut sum);
             let mut decay =
                 weights::<V, R>(job, &block, bias, scales, &queries.factors, scores.as_mut_ptr(), softmax);
             let mut at = 0;
+            let mut next = keys.walk(block.end..end);
             for (values, count) in values.walk(block) {
-                let weights = scores.as_ptr().add(at);
-                gather::<V, S, R, N>(job, values, count, weights, context.as_mut_ptr(), decay);
+                let (weights, context) = (scores.as_ptr().add(at), context.as_mut_ptr());
+                // In several passes, each shorter than what memory could bring meanwhile.
+                match next.next() {
+                    Some((keys, _)) if several => {
+                        gather::<V, D::Element, R, C, true>(
+                            job, values, keys, count, weights, context, decay,
+                        );
+                    }
+                    _ => gather::<V, D::Element, R, C, false>(
+                        job, values, values, count, weights, context, decay,
+                    ),
+                }
                 decay = [1.0; R];
                 at += count;
             }
@@ -168,34 +192,35 @@ struct Queries<const R: usize> {
     factors: [f32; R],
 }
 
-/// The job's queries, or with integers of 8 bits theirs of 16 in `buffer`.
+/// The job's queries, or what the products take instead, in `buffer`.
 #[inline(always)]
-fn prepare<S: Source, const R: usize>(job: &Job, buffer: &mut Buffer) -> Queries<R> {
+unsafe fn prepare<V: Vector, D: Dots<V>, const R: usize>(job: &Job, buffer: &mut Buffer) -> Queries<R> {
     let depth = padded(job.depth);
     let mut factors = [1.0; R];
-    if S::STEP == 1 {
+    if D::STEP == 1 {
         return Queries { start: job.queries.as_ptr(), stride: depth, factors };
     }
     let stride = depth.next_multiple_of(32) / 2;
-    let integers = buffer.take(R * stride);
-    let rows = integers.chunks_exact_mut(stride).zip(job.queries.chunks_exact(depth));
-    for ((integers, query), factor) in rows.zip(&mut factors) {
-        *factor = quantize(&query[..job.depth], as_i16(integers));
+    let converted = buffer.take(R * stride);
+    let rows = converted.chunks_exact_mut(stride).zip(job.queries.chunks_exact(depth));
+    for ((to, query), factor) in rows.zip(&mut factors) {
+        // SAFETY: as the caller's.
+        *factor = unsafe { D::query(&query[..job.depth], to) };
     }
-    Queries { start: integers.as_ptr(), stride, factors }
+    Queries { start: converted.as_ptr(), stride, factors }
 }
 
 /// `scores[row][key] = query[row] · key / factor[row]`, for `count` keys; their like in `ahead` is asked for.
 #[inline(always)]
-unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
+unsafe fn dots<V: Vector, D: Dots<V>, const R: usize, const N: usize>(
     job: &Job,
     queries: &Queries<R>,
-    keys: Matrix<S>,
-    ahead: [Option<Matrix<S>>; 2],
+    keys: Matrix<D::Element>,
+    ahead: [Option<Matrix<D::Element>>; 2],
     count: usize,
     scores: *mut f32,
 ) {
-    let step = S::STEP * V::LANES;
+    let step = D::STEP * V::LANES;
     let (whole, tail) = (job.depth - job.depth % step, job.depth % step);
     for first in (0..count).step_by(N) {
         // SAFETY: queries are padded to whole parts, rows of keys are read up to `depth`. Past the last key
@@ -208,28 +233,28 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
             }
             if let Some(values) = ahead[0] {
                 // `gather` goes through these values in several passes, in pieces that the hardware does not foresee.
-                ask_for::<V, S, N>(values, first, job.width);
+                ask_for::<V, D::Element, N>(values, first, job.width);
             }
             if let Some(keys) = ahead[1] {
-                ask_for::<V, S, N>(keys, first, job.depth);
+                ask_for::<V, D::Element, N>(keys, first, job.depth);
             }
             let mut column = 0;
             while column < whole {
                 for (key, sums) in key.iter().zip(&mut sums) {
-                    let part = S::part::<V>(key.add(column));
+                    let part = D::part(key.add(column));
                     for (row, sum) in sums.iter_mut().enumerate() {
-                        let query = V::load(queries.start.add(row * queries.stride + column / S::STEP));
-                        *sum = S::products(*sum, part, query);
+                        let query = V::load(queries.start.add(row * queries.stride + column / D::STEP));
+                        *sum = D::products(*sum, part, query);
                     }
                 }
                 column += step;
             }
             if tail > 0 {
                 for (key, sums) in key.iter().zip(&mut sums) {
-                    let part = S::part_tail::<V>(key.add(whole), tail);
+                    let part = D::part_tail(key.add(whole), tail);
                     for (row, sum) in sums.iter_mut().enumerate() {
-                        let query = V::load(queries.start.add(row * queries.stride + whole / S::STEP));
-                        *sum = S::products(*sum, part, query);
+                        let query = V::load(queries.start.add(row * queries.stride + whole / D::STEP));
+                        *sum = D::products(*sum, part, query);
                     }
                 }
             }
@@ -238,7 +263,7 @@ unsafe fn dots<V: Vector, S: Source, const R: usize, const N: usize>(
                     // Four sums at once, of as many keys or rows.
                     let at = |i: usize| if N == 4 { (n + i, row) } else { (n, row + i) };
                     let [a, b, c, d] = [at(0), at(1), at(2), at(3)].map(|(n, row)| sums[n][row]);
-                    let four = V::sums(S::total(a), S::total(b), S::total(c), S::total(d));
+                    let four = V::sums(D::total(a), D::total(b), D::total(c), D::total(d));
                     if N == 4 && first + 4 <= count {
                         scores.add(row * BLOCK + first).cast::<[f32; 4]>().write_unaligned(four);
                         continue;
@@ -329,11 +354,12 @@ unsafe fn weights<V: Vector, const R: usize>(
     decay
 }
 
-/// `context[row] = context[row] * decay[row] + Σ weights[row][key] * value[key]`.
+/// `context[row] = context[row] * decay[row] + Σ weights[row][key] * value[key]`; if `AHEAD`, rows of `next` are asked for.
 #[inline(always)]
-unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
+unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize, const AHEAD: bool>(
     job: &Job,
     values: Matrix<S>,
+    next: Matrix<S>,
     count: usize,
     weights: *const f32,
     context: *mut f32,
@@ -345,8 +371,9 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
     // SAFETY: columns of values are read up to `width`, those of the context up to its padded width.
     unsafe {
         while column + N * V::LANES <= whole {
-            gather_columns::<V, S, R, N, false>(
+            gather_columns::<V, S, R, N, false, AHEAD>(
                 values,
+                next,
                 count,
                 column,
                 N * V::LANES,
@@ -360,12 +387,12 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
         while column < job.width {
             let lanes = (job.width - column).min(V::LANES);
             if lanes == V::LANES {
-                gather_columns::<V, S, R, 1, false>(
-                    values, count, column, lanes, weights, context, stride, decay,
+                gather_columns::<V, S, R, 1, false, AHEAD>(
+                    values, next, count, column, lanes, weights, context, stride, decay,
                 );
             } else {
-                gather_columns::<V, S, R, 1, true>(
-                    values, count, column, lanes, weights, context, stride, decay,
+                gather_columns::<V, S, R, 1, true, AHEAD>(
+                    values, next, count, column, lanes, weights, context, stride, decay,
                 );
             }
             column += V::LANES;
@@ -375,8 +402,16 @@ unsafe fn gather<V: Vector, S: Source, const R: usize, const N: usize>(
 
 #[expect(clippy::too_many_arguments, reason = "an inlined part of `gather`, which has them at hand")]
 #[inline(always)]
-unsafe fn gather_columns<V: Vector, S: Source, const R: usize, const N: usize, const TAIL: bool>(
+unsafe fn gather_columns<
+    V: Vector,
+    S: Source,
+    const R: usize,
+    const N: usize,
+    const TAIL: bool,
+    const AHEAD: bool,
+>(
     values: Matrix<S>,
+    next: Matrix<S>,
     count: usize,
     column: usize,
     lanes: usize,
@@ -396,6 +431,12 @@ unsafe fn gather_columns<V: Vector, S: Source, const R: usize, const N: usize, c
         }
         for key in 0..count {
             let value = values.row(key).add(column);
+            if AHEAD {
+                let at = next.row(key).wrapping_add(column).cast::<u8>();
+                for line in (0..N * V::LANES * size_of::<S>()).step_by(64) {
+                    V::prefetch(at.wrapping_add(line));
+                }
+            }
             let mut parts = [V::splat(0.0); N];
             for (n, part) in parts.iter_mut().enumerate() {
                 let at = value.add(n * V::LANES);

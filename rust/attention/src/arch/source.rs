@@ -12,57 +12,13 @@ use crate::rows::HeadRows;
 /// # Safety
 /// Methods require `V`'s instruction set, and as many readable elements as they take.
 pub(super) trait Source: Copy {
-    /// Vectors of elements that one vector of a sum of products takes up at once.
-    const STEP: usize;
-
     /// A vector of elements, as `f32`.
     unsafe fn vector<V: Vector>(from: *const Self) -> V;
     /// The first `lanes` elements of a vector, zeros behind them.
     unsafe fn tail<V: Vector>(from: *const Self, lanes: usize) -> V;
-
-    /// `STEP` vectors of elements, for [`products`](Self::products).
-    unsafe fn part<V: Vector>(from: *const Self) -> V;
-    /// The first `count` elements of such a part.
-    unsafe fn part_tail<V: Vector>(from: *const Self, count: usize) -> V;
-    /// `sum` plus the products of a part with as many values of a query.
-    unsafe fn products<V: Vector>(sum: V, part: V, query: V) -> V;
-    /// A sum as `f32`.
-    unsafe fn total<V: Vector>(sum: V) -> V;
-}
-
-/// The parts of sources whose products are those of `f32`.
-macro_rules! float_parts {
-    () => {
-        const STEP: usize = 1;
-
-        #[inline(always)]
-        unsafe fn part<V: Vector>(from: *const Self) -> V {
-            // SAFETY: as the caller's.
-            unsafe { Self::vector(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn part_tail<V: Vector>(from: *const Self, count: usize) -> V {
-            // SAFETY: as the caller's.
-            unsafe { Self::tail(from, count) }
-        }
-
-        #[inline(always)]
-        unsafe fn products<V: Vector>(sum: V, part: V, query: V) -> V {
-            // SAFETY: as the caller's.
-            unsafe { part.mul_add(query, sum) }
-        }
-
-        #[inline(always)]
-        unsafe fn total<V: Vector>(sum: V) -> V {
-            sum
-        }
-    };
 }
 
 impl Source for f32 {
-    float_parts!();
-
     #[inline(always)]
     unsafe fn vector<V: Vector>(from: *const Self) -> V {
         // SAFETY: the caller vouches for a whole vector.
@@ -79,8 +35,6 @@ impl Source for f32 {
 macro_rules! half_source {
     ($name:ty, $load:ident) => {
         impl Source for $name {
-            float_parts!();
-
             #[inline(always)]
             unsafe fn vector<V: Vector>(from: *const Self) -> V {
                 // SAFETY: the caller vouches for a whole vector; the type is a transparent `u16`.
@@ -103,11 +57,7 @@ macro_rules! half_source {
 half_source!(bf16, load_bf16);
 half_source!(f16, load_f16);
 
-/// Products are those of integers, with queries of 16 bits (see [`quantize`]): half the work of `f32`, and a
-/// hundredth of the error that 8 bits have.
 impl Source for i8 {
-    const STEP: usize = 2;
-
     #[inline(always)]
     unsafe fn vector<V: Vector>(from: *const Self) -> V {
         // SAFETY: the caller vouches for a whole vector.
@@ -123,50 +73,6 @@ impl Source for i8 {
             V::load_i8(whole.as_ptr())
         }
     }
-
-    #[inline(always)]
-    unsafe fn part<V: Vector>(from: *const Self) -> V {
-        // SAFETY: the caller vouches for two vectors.
-        unsafe { V::load_i8_pairs(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn part_tail<V: Vector>(from: *const Self, count: usize) -> V {
-        let mut whole = [0; 32];
-        // SAFETY: the caller vouches for `count` values, fewer than two vectors.
-        unsafe {
-            std::ptr::copy_nonoverlapping(from, whole.as_mut_ptr(), count);
-            V::load_i8_pairs(whole.as_ptr())
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn products<V: Vector>(sum: V, part: V, query: V) -> V {
-        // SAFETY: as the caller's.
-        unsafe { sum.add_pairs(part, query) }
-    }
-
-    #[inline(always)]
-    unsafe fn total<V: Vector>(sum: V) -> V {
-        // SAFETY: as the caller's.
-        unsafe { sum.integers_to_floats() }
-    }
-}
-
-/// The most columns whose products with integers of 8 bits cannot overflow 32: a sum is spread over four lanes at least.
-pub(crate) const MAX_INTEGER_COLUMNS: usize = 4 * (1 << 31) / (128 * (1 << 15));
-
-/// The values of a query as integers of 16 bits in `to`, zeros behind them; returns what they are to be multiplied with.
-pub(super) fn quantize(query: &[f32], to: &mut [i16]) -> f32 {
-    let largest = query.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-    let scale = largest / 32767.0;
-    // Too small to divide by, as in rows of zeros, or not finite: infinities and NaN are left to the factor.
-    let inverse = if scale >= f32::MIN_POSITIVE && scale.is_finite() { 1.0 / scale } else { 0.0 };
-    for (to, value) in to.iter_mut().zip(query) {
-        *to = (value * inverse).round_ties_even() as i16;
-    }
-    to[query.len()..].fill(0);
-    if query.iter().all(|value| value.is_finite()) { scale } else { f32::NAN }
 }
 
 /// Rows in the caller's memory, evenly apart.
