@@ -43,13 +43,16 @@ def tensors(
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("heads", "kv_heads", "depth", "length"),
     [(12, 12, 64, 512), (12, 12, 64, 2048), (12, 12, 64, 8192), (32, 8, 128, 1024)],
 )
-@pytest.mark.benchmark(group="attention: causal prefill, float32", min_rounds=3)
-def test_prefill(benchmark: Any, library: str, heads: int, kv_heads: int, depth: int, length: int) -> None:
-    arguments = tensors(1, heads, kv_heads, length, length, depth, "float32")
+@pytest.mark.benchmark(group="attention: causal prefill", min_rounds=3)
+def test_prefill(
+    benchmark: Any, library: str, heads: int, kv_heads: int, depth: int, length: int, dtype: str
+) -> None:
+    arguments = tensors(1, heads, kv_heads, length, length, depth, dtype)
     benchmark.extra_info["flop"] = 2 * heads * length * (length + 1) * depth
     benchmark(LIBRARIES[library], *arguments, is_causal=True, enable_gqa=heads != kv_heads)
 

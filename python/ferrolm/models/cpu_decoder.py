@@ -1,7 +1,7 @@
 """`CpuDecoder`: a model's forward pass for inference on a CPU, from ids to logits, without Python between the layers.
 
 Generating takes as long as reading the weights once; in a small model the calls between the products take longer than that.
-The weights stay where the model has them, whatever their type; arithmetic is float32, also for those of 16 bits, which torch
+The weights stay where the model has them, whatever their type; sums are float32, also for those of 16 bits, which torch
 multiplies some forty times slower on a CPU without units for them.
 """
 

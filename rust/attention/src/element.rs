@@ -1,4 +1,4 @@
-//! The element types of queries, keys, values and contexts; all arithmetic is in `f32`.
+//! The element types of queries, keys, values and contexts; all sums are in `f32`.
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
@@ -8,7 +8,7 @@ use crate::rows::{AnyRows, HeadRows};
 
 use crate::linear::AnyMatrix;
 
-/// `f32`, or one of the 16-bit types, which are widened tile by tile.
+/// `f32`, or one of the 16-bit types, which are widened tile by tile where there are no instructions for their products.
 pub trait Element: Copy + Default + Send + Sync + 'static + sealed::Sealed {
     #[doc(hidden)]
     fn erase(rows: HeadRows<'_, Self>) -> AnyRows<'_>;

@@ -3,7 +3,7 @@
 //! [`attend`] has the shapes and the meaning of `torch.nn.functional.scaled_dot_product_attention`. Keys are
 //! visited in blocks with a running maximum and sum per query (Milakov and Gimelshein 2018, "Online normalizer
 //! calculation for softmax"; Dao et al. 2022, "`FlashAttention`"), so memory is linear in the length, blocks that
-//! are masked whole are skipped, and arithmetic is `f32`.
+//! are masked whole are skipped, and sums are `f32`.
 //!
 //! Two shapes of the same sum: many queries per head run register-tiled products with lanes along queries; up to
 //! eight (generation, one token at a time) stream each key and value once, with lanes along the head dimension.

@@ -2,7 +2,7 @@
 //!
 //! Generating a token takes as long as reading the weights once. What comes between the products (norms, rotations,
 //! activations, the cache, attention) is little work in many small pieces, which here has no interpreter in between.
-//! Weights stay where the caller has them, see [`Matrix`](ferrolm_attention::Matrix); arithmetic is `f32`.
+//! Weights stay where the caller has them, see [`Matrix`](ferrolm_attention::Matrix); sums are `f32`.
 //!
 //! One structure serves the GPT-2 and the Llama families, which differ in the kind of [`Norm`], [`Positions`] and
 //! [`Activation`], and in whether the activation is gated.

@@ -95,8 +95,7 @@ unsafe fn rows<V: Vector, D: Dots<V>>(
         match (job.rows, V::LANES == 16) {
             (1, true) => blocks::<V, D, 1, 4, 4>(job, keys, values, scales, scratch, partial),
             (1, false) => blocks::<V, D, 1, 4, 8>(job, keys, values, scales, scratch, partial),
-            (2, true) => blocks::<V, D, 2, 4, 4>(job, keys, values, scales, scratch, partial),
-            (2, false) => blocks::<V, D, 2, 4, 4>(job, keys, values, scales, scratch, partial),
+            (2, _) => blocks::<V, D, 2, 4, 4>(job, keys, values, scales, scratch, partial),
             (3 | 4, true) => blocks::<V, D, 4, 2, 4>(job, keys, values, scales, scratch, partial),
             (3 | 4, false) => blocks::<V, D, 4, 2, 2>(job, keys, values, scales, scratch, partial),
             (_, true) => blocks::<V, D, 8, 1, 2>(job, keys, values, scales, scratch, partial),
