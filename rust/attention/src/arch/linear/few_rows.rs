@@ -4,11 +4,12 @@
 
 use std::ops::Range;
 
+use super::super::dots::Widened;
 use super::super::scratch::KernelScratch;
 use super::super::source::Source;
 use super::super::vector::Vector;
 use super::dense::Rows;
-use super::{Input, Results, TILE};
+use super::{Input, Results, TILE, one_row};
 use crate::linear::Order;
 
 /// Values of weights that meet all rows of the input before the next ones are read: they stay in the nearest cache.
@@ -29,6 +30,9 @@ pub(super) unsafe fn multiply<V: Vector, S: Source>(
     // SAFETY: as the caller's.
     unsafe {
         match order {
+            Order::Inputs if input.rows() == 1 => {
+                one_row::multiply::<V, Widened<S>>(matrix, inputs, outputs, input.row(0).as_ptr(), results);
+            }
             Order::Inputs => along_inputs::<V, S>(matrix, inputs, outputs, input, results),
             Order::Outputs => along_outputs::<V, S>(matrix, inputs, outputs, input, results, scratch),
         }

@@ -6,6 +6,7 @@ mod input;
 #[cfg(target_arch = "x86_64")]
 mod integer;
 mod many_rows;
+mod one_row;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 mod plain;

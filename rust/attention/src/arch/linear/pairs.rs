@@ -10,12 +10,13 @@ use std::ops::Range;
 use half::bf16;
 use ndarray::ArrayView2;
 
+use super::super::dots::Bf16Dots;
 use super::super::scratch::KernelScratch;
 use super::super::source::Source;
 use super::super::vector::Bf16Pairs;
 use super::dense::Rows;
 use super::many_rows::{self, Layout};
-use super::{Input, Results, TILE};
+use super::{Input, Results, TILE, one_row};
 use crate::linear::{AnyMatrix, Order};
 
 /// Rows beyond which copying weights that are contiguous along the outputs pays.
@@ -38,6 +39,10 @@ pub(super) unsafe fn multiply<V: Bf16Pairs>(
     // SAFETY: as the caller's.
     unsafe {
         match order {
+            Order::Inputs if input.rows() == 1 => {
+                let x = input.pairs(0);
+                one_row::multiply::<V, Bf16Dots>(rows, matrix.ncols(), outputs, x, results);
+            }
             Order::Inputs => along_inputs::<V>(rows, matrix.ncols(), outputs, input, results),
             Order::Outputs if input.rows() <= FEW => {
                 along_outputs::<V>(rows, matrix.nrows(), outputs, input, results, scratch);
@@ -229,20 +234,14 @@ impl Add<'_> {
             for step in 0..STEP {
                 for c in (0..C).step_by(2) {
                     let column = column + c * V::LANES;
-                    let left = (self.outputs.len() - column).min(2 * V::LANES);
-                    let mut two = [V::splat(0.0); 2];
+                    let left = self.outputs.len() - column;
+                    let row = at + 2 * step;
                     for half in 0..2 {
-                        let row = at + 2 * step + half;
-                        if row < self.inputs {
-                            let place = self.matrix.row(row).add(self.outputs.start + column);
-                            V::prefetch_near(place.wrapping_offset(ahead).cast());
-                            two[half] = if left == 2 * V::LANES {
-                                V::load(place.cast())
-                            } else {
-                                V::load_pairs_partial(place.cast(), left)
-                            };
-                        }
+                        let place = self.matrix.row(row + half).wrapping_add(self.outputs.start + column);
+                        V::prefetch_near(place.wrapping_offset(ahead).cast());
                     }
+                    let rows = row..self.inputs;
+                    let two = two_rows::<V, bf16>(self.matrix, rows, self.outputs.start + column, left);
                     [weights[step][c], weights[step][c + 1]] = two[0].interleave(two[1]);
                 }
             }
@@ -265,6 +264,30 @@ impl Add<'_> {
             }
         }
     }
+}
+
+/// Two vectors' worth of the first two of `rows` from `column` on, of which `left` are there; zeros beyond.
+#[inline(always)]
+unsafe fn two_rows<V: Bf16Pairs, S: Source>(
+    matrix: Rows<S>,
+    rows: Range<usize>,
+    column: usize,
+    left: usize,
+) -> [V; 2] {
+    // SAFETY: the caller has the instruction set.
+    let mut two = [unsafe { V::splat(0.0) }; 2];
+    for (row, two) in rows.zip(&mut two) {
+        let place = matrix.row(row).wrapping_add(column);
+        // SAFETY: the caller has the instruction set; what is beyond the ends is not read.
+        *two = unsafe {
+            if left >= 2 * V::LANES {
+                V::load(place.cast())
+            } else {
+                V::load_pairs_partial(place.cast(), left)
+            }
+        };
+    }
+    two
 }
 
 /// A step is a pair of inputs, of `WIDE` vectors of outputs.
@@ -300,18 +323,8 @@ impl<V: Bf16Pairs> Layout<V> for AlongOutputs {
                 // SAFETY: `to` has room for whole strips, and what is beyond the ends is not read.
                 unsafe {
                     let left = outputs.len().saturating_sub(column);
-                    let mut two = [V::splat(0.0); 2];
-                    for half in 0..2 {
-                        let row = inputs.start + 2 * step + half;
-                        if row < inputs.end {
-                            let place = matrix.row(row).wrapping_add(outputs.start + column);
-                            two[half] = if left >= 2 * V::LANES {
-                                V::load(place.cast())
-                            } else {
-                                V::load_pairs_partial(place.cast(), left)
-                            };
-                        }
-                    }
+                    let rows = inputs.start + 2 * step..inputs.end;
+                    let two = two_rows::<V, S>(matrix, rows, outputs.start + column, left);
                     let vector = column / V::LANES;
                     let to = to.add((vector / WIDE * steps * WIDE + step * WIDE + vector % WIDE) * V::LANES);
                     let [low, high] = two[0].interleave(two[1]);

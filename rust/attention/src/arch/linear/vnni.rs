@@ -23,10 +23,13 @@ pub(super) fn usable() -> bool {
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) unsafe fn multiply(weights: &Weights, outputs: Range<usize>, input: &Input, results: &Results) {
     let (first, end) = (outputs.start / PANEL, outputs.end.div_ceil(PANEL));
-    for panel in (first..end).step_by(2) {
-        // An odd panel is multiplied with twice.
-        let panels = [weights.panel(panel), weights.panel((panel + 1).min(end - 1))];
-        let outputs = panel * PANEL..outputs.end.min((panel + 2) * PANEL);
+    // Two streams of panels: one begins half-way.
+    let half = (end - first).div_ceil(2);
+    for panel in first..first + half {
+        // The last one of an odd number is multiplied with twice.
+        let panels = [panel, (panel + half).min(end - 1)];
+        let outputs = panels.map(|panel| panel * PANEL..outputs.end.min((panel + 1) * PANEL));
+        let panels = [weights.panel(panels[0]), weights.panel(panels[1])];
         // SAFETY: the caller vouches for the instruction set and for the results.
         unsafe {
             match weights.format() {
@@ -38,16 +41,21 @@ pub(super) unsafe fn multiply(weights: &Weights, outputs: Range<usize>, input: &
 }
 
 #[inline(always)]
-unsafe fn all_rows<G: Group>(panels: [Panel; 2], outputs: &Range<usize>, input: &Input, results: &Results) {
+unsafe fn all_rows<G: Group>(
+    panels: [Panel; 2],
+    outputs: &[Range<usize>; 2],
+    input: &Input,
+    results: &Results,
+) {
     let mut from = 0;
     while from < input.rows() {
         // SAFETY: as the caller's.
         from += unsafe {
             match input.rows() - from {
-                1 => tile::<G, 1>(panels, outputs.clone(), input, from, results),
-                2 | 3 => tile::<G, 2>(panels, outputs.clone(), input, from, results),
-                4..8 => tile::<G, 4>(panels, outputs.clone(), input, from, results),
-                _ => tile::<G, 8>(panels, outputs.clone(), input, from, results),
+                1 => tile::<G, 1>(panels, outputs, input, from, results),
+                2 | 3 => tile::<G, 2>(panels, outputs, input, from, results),
+                4..8 => tile::<G, 4>(panels, outputs, input, from, results),
+                _ => tile::<G, 8>(panels, outputs, input, from, results),
             }
         };
     }
@@ -155,7 +163,7 @@ impl Group for Halves {
 #[inline(always)]
 unsafe fn tile<G: Group, const ROWS: usize>(
     panels: [Panel; 2],
-    outputs: Range<usize>,
+    outputs: &[Range<usize>; 2],
     input: &Input,
     from: usize,
     results: &Results,
@@ -174,7 +182,7 @@ unsafe fn tile<G: Group, const ROWS: usize>(
             // Further on than the hardware looks at the start of each page.
             for line in (0..G::BYTES).step_by(64) {
                 for weights in weights {
-                    _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add(AHEAD + line).cast());
+                    _mm_prefetch::<_MM_HINT_T1>(weights.wrapping_add(AHEAD + line).cast());
                 }
             }
             let mut x = [input.quants.as_ptr(); ROWS];
@@ -196,8 +204,10 @@ unsafe fn tile<G: Group, const ROWS: usize>(
         for (row, sum) in sums.into_iter().enumerate() {
             let mut lanes = [0.0f32; 2 * PANEL];
             _mm512_storeu_ps(lanes.as_mut_ptr(), sum);
-            for (output, lane) in outputs.clone().zip(lanes) {
-                *results.at(from + row, output) = lane;
+            for (outputs, lanes) in outputs.iter().zip(lanes.as_chunks::<PANEL>().0) {
+                for (output, lane) in outputs.clone().zip(lanes) {
+                    *results.at(from + row, output) = *lane;
+                }
             }
         }
     }
@@ -205,4 +215,4 @@ unsafe fn tile<G: Group, const ROWS: usize>(
 }
 
 /// Bytes between what is read and what is asked for.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 1024;
