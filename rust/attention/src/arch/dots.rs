@@ -1,4 +1,4 @@
-//! The products of keys with queries, in the number that the keys are of.
+//! The products of keys with queries, or of weights with an input, as keys and weights are kept.
 
 use std::marker::PhantomData;
 

@@ -72,13 +72,13 @@ def test_a_t5_checkpoint_learns_to_summarize(tmp_path: Path) -> None:
     ).save_pretrained(folder)
     records = [
         {"source": text, "target": [text.split()[0], text.split()[0]] if number % 2 else text.split()[0]}
-        for number, text in enumerate(texts(240, 0))
+        for number, text in enumerate(texts(480, 0))
     ]
     data = {
         "train": write_json_lines(tmp_path / "train.jsonl", records), "prefix": "sum: ", "max_target_length": 4
     }  # fmt: skip
     config = settings(
-        {"type": "summarization"}, {"checkpoint": str(folder)}, data, learning_rate=0.005, epochs=10
+        {"type": "summarization"}, {"checkpoint": str(folder)}, data, learning_rate=0.003, epochs=24
     )
     result = tune(config, tmp_path / "run")
     assert set(result.metrics) == {"rouge1", "rouge2", "rougeL", "validation_loss"}
