@@ -344,6 +344,30 @@ fn masked_rows_are_zero_and_nan_is_not_hidden() {
     }
 }
 
+/// As in a cache that is longer than what is in it, of which the mask leaves an odd number from an odd one on.
+#[test]
+fn what_a_mask_hides_at_both_ends_may_be_anything() {
+    let narrow = |seed| array((1, 1, 300, 32), seed, 1.0).mapv(bf16::from_f32);
+    let (query, mut key, mut value) = (narrow(1), narrow(2), narrow(3));
+    let query = query.slice(s![.., .., ..70, ..]);
+    let seen = Array4::from_shape_fn((1, 1, 1, 300), |(.., at)| (3..150).contains(&at));
+    let run = |key: &Array4<bf16>, value: &Array4<bf16>, level| {
+        let mask = Mask::Boolean(seen.view());
+        let call = Call::new(query, key.view(), value.view(), mask, Options::default()).unwrap();
+        let mut out = vec![bf16::NAN; 70 * 32];
+        attend_at(level, &call, &mut out, &NEVER).unwrap();
+        out
+    };
+    let expected: Vec<_> = levels().map(|level| run(&key, &value, level)).collect();
+    for hidden in [s![.., .., ..3, ..], s![.., .., 150.., ..]] {
+        key.slice_mut(hidden).fill(bf16::NAN);
+        value.slice_mut(hidden).fill(bf16::NAN);
+    }
+    for (level, expected) in levels().zip(expected) {
+        assert_eq!(run(&key, &value, level), expected, "{level:?}");
+    }
+}
+
 #[test]
 fn sixteen_bit_elements_are_those_of_their_widened_values() {
     for (q_len, depth) in [(1, 64), (2, 20), (70, 33)] {

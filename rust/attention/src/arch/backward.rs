@@ -139,7 +139,7 @@ pub(super) unsafe fn backward<V: Vector, const NR: usize>(
                     continue;
                 }
                 let masks = &mut scratch.rows;
-                let Some((bias, seen)) = bias::<V>(forward, tile, seen, 1, masks, &mut scratch.bias) else {
+                let Some((bias, seen)) = bias::<V>(forward, tile, seen, masks, &mut scratch.bias) else {
                     continue;
                 };
                 let skipped = seen.start - block;

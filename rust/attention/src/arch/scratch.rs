@@ -52,6 +52,7 @@ pub(crate) struct KernelScratch {
     pub state: Buffer,
     pub keys: Buffer,
     pub values: Buffer,
+    pub seen_values: Buffer,
     // Of the gradients alone.
     pub contexts: Buffer,
     pub products: Buffer,

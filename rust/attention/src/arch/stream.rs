@@ -110,23 +110,29 @@ pub(super) unsafe fn stream<V: Vector, A: Arithmetic<V>, const NR: usize>(
             for t in 0..tiles {
                 let tile = tile_at(t);
                 let seen = job.visible(tile.rows.0..tile.rows.1);
-                let mut seen = seen.start.max(keys.start)..seen.end.min(keys.end);
+                let seen = seen.start.max(keys.start)..seen.end.min(keys.end);
                 if seen.is_empty() {
                     continue;
                 }
-                // Values lie together as those of a block's first keys, of the next ones, and so on.
-                seen.start -= (seen.start - block) % A::VALUES;
                 let rows = &mut scratch.rows;
-                let Some((bias, seen)) = bias::<V>(job, tile, seen, A::VALUES, rows, &mut scratch.bias)
-                else {
+                let Some((bias, seen)) = bias::<V>(job, tile, seen, rows, &mut scratch.bias) else {
                     continue;
+                };
+                // Values lie together from the block's first on. Where what is seen begins or ends between two of those, they
+                // are put together anew: what is not seen may be anything, and not a number times 0 is none either.
+                let apart = (seen.start - block) % A::VALUES != 0
+                    || (seen.end - block) % A::VALUES != 0 && seen.end != keys.end;
+                let value_rows = if apart {
+                    A::values(job.values, seen.clone(), &mut scratch.rows, &mut scratch.seen_values)
+                } else {
+                    value_rows.from((seen.start - block) / A::VALUES)
                 };
                 let part = Part {
                     bias,
                     start: seen.start,
                     count: seen.len(),
                     keys: key_rows.from(seen.start - block),
-                    values: value_rows.from((seen.start - block) / A::VALUES),
+                    values: value_rows,
                     scores,
                 };
                 match (tile.rows.1 - tile.rows.0).div_ceil(V::LANES) {
@@ -263,14 +269,12 @@ pub(super) enum Bias {
     PerQuery(*const f32),
 }
 
-/// The bias of a tile's block and the keys that it leaves, a multiple of `step` behind the first, or `None` if the mask hides
-/// all of them.
+/// The bias of a tile's block and the keys that it leaves, or `None` if the mask hides all of them.
 #[inline(always)]
 pub(super) unsafe fn bias<V: Vector>(
     job: &Job,
     tile: Tile,
     keys: Range<usize>,
-    step: usize,
     rows: &mut Buffer,
     bias: &mut Buffer,
 ) -> Option<(Bias, Range<usize>)> {
@@ -282,8 +286,7 @@ pub(super) unsafe fn bias<V: Vector>(
     let common = shared(&job.mask);
     let range = if common { tile.rows.0..tile.rows.0 + 1 } else { tile.rows.0..tile.rows.1 };
     let count = range.len();
-    let (effect, mut seen) = fill(&job.mask, job.index, range, &keys, job.scoring.of_bias(), rows);
-    seen.start -= (seen.start - keys.start) % step;
+    let (effect, seen) = fill(&job.mask, job.index, range, &keys, job.scoring.of_bias(), rows);
     let skipped = seen.start - keys.start;
     match effect {
         Effect::Hides => None,
