@@ -120,8 +120,8 @@ pub(super) unsafe fn stream<V: Vector, A: Arithmetic<V>, const NR: usize>(
                 };
                 // Values lie together from the block's first on. Where what is seen begins or ends between two of those, they
                 // are put together anew: what is not seen may be anything, and not a number times 0 is none either.
-                let apart = (seen.start - block) % A::VALUES != 0
-                    || (seen.end - block) % A::VALUES != 0 && seen.end != keys.end;
+                let apart = !(seen.start - block).is_multiple_of(A::VALUES)
+                    || seen.end != keys.end && !(seen.end - block).is_multiple_of(A::VALUES);
                 let value_rows = if apart {
                     A::values(job.values, seen.clone(), &mut scratch.rows, &mut scratch.seen_values)
                 } else {
